@@ -1,0 +1,124 @@
+"""One YAML file becomes one frozen, typed section; what does not fit is named."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from include.errors import SettingsError
+
+
+class Section(BaseModel):
+    """Base of every settings type: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def load_section(path: Path, section_type: type[SectionT], environment: str) -> SectionT:
+    """Read one YAML file into its section, with the overrides of one environment applied.
+
+    A file may hold a top-level ``environments`` mapping; the entry named like the current
+    environment is merged over the rest, key by key.
+
+    Raises:
+        SettingsError: names the file, the key, what was found and what was expected.
+    """
+    return parse_section(read_yaml(path), section_type, environment, source=str(path))
+
+
+def parse_section(
+    content: dict[str, Any], section_type: type[SectionT], environment: str, source: str
+) -> SectionT:
+    """Turn parsed YAML into a section (see :func:`load_section`)."""
+    overrides = content.get("environments") or {}
+    if not isinstance(overrides, dict):
+        raise SettingsError(f"{source}: key 'environments' should be a mapping of environment names.")
+    base = {key: value for key, value in content.items() if key != "environments"}
+    merged = merge_mappings(base, overrides.get(environment) or {})
+    try:
+        return section_type.model_validate_json(json.dumps(merged, default=str), strict=True)
+    except ValidationError as error:
+        problems = "\n".join(f"  - {describe_problem(item, section_type)}" for item in error.errors())
+        raise SettingsError(
+            f"{source} (environment {environment!r}) does not fit:\n{problems}\nCorrect the file and run again."
+        ) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping; an absent file, a syntax error or another shape is a SettingsError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} does not exist. Restore it from version control.") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} should hold a mapping of keys, found {type(content).__name__}.")
+    return content
+
+
+def merge_mappings(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Merge ``override`` over ``base``; nested mappings merge, everything else replaces."""
+    merged = dict(base)
+    for key, value in override.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge_mappings(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def describe_problem(problem: Any, section_type: type[BaseModel]) -> str:
+    """Say one validation problem in words: the key, what was expected, what was found."""
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{key}'{suggest_key(problem['loc'], section_type)}"
+    if problem["type"] == "missing":
+        return f"key '{key}' is missing"
+    expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"key '{key}': expected {expected}, found {problem['input']!r}"
+
+
+def suggest_key(location: tuple[Any, ...], section_type: type[BaseModel]) -> str:
+    """Name the known key nearest to an unknown one, or list the known ones."""
+    known = list(known_keys(location[:-1], section_type))
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known keys here: {', '.join(sorted(known))}" if known else ""
+
+
+def known_keys(location: tuple[Any, ...], section_type: type[BaseModel]) -> tuple[str, ...]:
+    """Walk the schema to ``location`` and list the keys that are allowed there."""
+    schema = section_type.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location:
+        node = resolve_reference(node, schema)
+        if isinstance(part, int):
+            node = node.get("items", {})
+        else:
+            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+    properties = resolve_reference(node, schema).get("properties", {})
+    return tuple(properties)
+
+
+def resolve_reference(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a JSON-schema ``$ref`` (or the non-null branch of ``anyOf``) to its definition."""
+    for branch in node.get("anyOf", []):
+        if branch.get("type") != "null":
+            node = branch
+            break
+    reference = str(node.get("$ref", ""))
+    if reference:
+        return dict(schema["$defs"][reference.rsplit("/", 1)[-1]])
+    return node

@@ -1,0 +1,32 @@
+"""Brings the warehouse's schemas and fixed tables to the newest version; safe to run at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from include.warehouse.session import open_session
+
+MIGRATIONS_DIR: Final = Path(__file__).parent / "migrations"
+_LOCK_KEY: Final = 7_306_010_423
+
+
+def migrate_warehouse(uri: str) -> list[str]:
+    """Apply every migration that is not applied yet, in one transaction under one lock.
+
+    Returns:
+        the names of the migrations that were applied now.
+    """
+    with open_session(uri) as session:
+        session.execute("select pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        session.execute("create schema if not exists governance")
+        session.execute(
+            "create table if not exists governance.migrations "
+            "(name text primary key, applied_at timestamptz not null default now())"
+        )
+        done = {row["name"] for row in session.fetch_all("select name from governance.migrations")}
+        pending = [path for path in sorted(MIGRATIONS_DIR.glob("*.sql")) if path.stem not in done]
+        for path in pending:
+            session.execute(path.read_text(encoding="utf-8"))
+            session.execute("insert into governance.migrations (name) values (%s)", (path.stem,))
+        return [path.stem for path in pending]

@@ -1,0 +1,75 @@
+"""SQL in one transaction, over psycopg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from include.errors import WarehouseError
+from include.warehouse.trace import record_statement
+
+if TYPE_CHECKING:
+    import psycopg
+
+Row = dict[str, Any]
+
+
+class Session:
+    """One open transaction. Statements take ``%s`` placeholders."""
+
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> int:
+        """Run one statement; the number of rows that it touched."""
+        record_statement(sql)
+        return self._connection.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement once for each row of parameters."""
+        record_statement(sql)
+        with self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+    def fetch_all(self, sql: str, parameters: Sequence[Any] | None = None) -> list[Row]:
+        """All rows of a query, each a dictionary by column."""
+        record_statement(sql)
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def fetch_one(self, sql: str, parameters: Sequence[Any] | None = None) -> Row | None:
+        """The first row of a query, or None."""
+        record_statement(sql)
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def fetch_value(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        row = self.fetch_one(sql, parameters)
+        return None if row is None else next(iter(row.values()))
+
+
+@contextmanager
+def open_session(uri: str, *, connect_timeout_s: int = 10) -> Iterator[Session]:
+    """Connect, run the block in one transaction, commit; an exception rolls all of it back.
+
+    Args:
+        uri: ``postgresql://user:password@host:port/database``.
+        connect_timeout_s: seconds to wait for the server.
+
+    Raises:
+        WarehouseError: the server cannot be reached; nothing was changed.
+    """
+    import psycopg
+    from psycopg.rows import dict_row
+
+    try:
+        connection = psycopg.connect(
+            uri, row_factory=dict_row, connect_timeout=connect_timeout_s, application_name="orrery"
+        )
+    except psycopg.OperationalError as error:
+        raise WarehouseError(
+            f"The warehouse cannot be reached: {str(error).strip()}. "
+            "Check that it is up (make status) and that the connection 'warehouse' is right."
+        ) from error
+    with connection:
+        yield Session(connection)
