@@ -1,6 +1,8 @@
 """Every error that Orrery raises on purpose, in one tree.
 
-A message says what happened, to what, and what to do next.
+A message says what happened, to what, and what to do next. The second level of the tree says
+whether trying again can help: Airflow retries a :class:`TransientError` and fails a
+:class:`PermanentError` at once (``include/orchestration/defaults.py``).
 """
 
 from __future__ import annotations
@@ -10,27 +12,35 @@ class OrreryError(Exception):
     """Root of the tree: catch this to catch everything Orrery raises on purpose."""
 
 
-class SettingsError(OrreryError):
+class TransientError(OrreryError):
+    """Something is away for now; the same work may succeed later."""
+
+
+class PermanentError(OrreryError):
+    """The same work would fail again: somebody has to change something first."""
+
+
+class SettingsError(PermanentError):
     """A configuration file is missing, unreadable, or holds an unknown key or a wrong type."""
 
 
-class SourceError(OrreryError):
+class SourceError(PermanentError):
     """A source could not be read: missing, truncated, renamed column, wrong type, empty."""
 
 
-class QualityError(OrreryError):
+class QualityError(PermanentError):
     """Audited data broke its quality suite and was quarantined."""
 
 
-class StaleWriterError(OrreryError):
+class StaleWriterError(PermanentError):
     """A newer worker holds the fence; this one must not publish."""
 
 
-class WarehouseError(OrreryError):
+class WarehouseError(TransientError):
     """The warehouse refused a statement or could not be reached."""
 
 
-class TrainingError(OrreryError):
+class TrainingError(PermanentError):
     """A training set is too small, one-sided, or otherwise unfit to learn from."""
 
 
@@ -38,23 +48,23 @@ class LeakageSuspectedError(TrainingError):
     """A model is better than the problem allows: it has probably seen the future."""
 
 
-class RegistryError(OrreryError):
+class RegistryError(TransientError):
     """The model registry is away, or holds no such version or alias."""
 
 
-class ParityError(OrreryError):
+class ParityError(PermanentError):
     """The ONNX form of a model answers differently from the model itself."""
 
 
-class RolloutError(OrreryError):
+class RolloutError(PermanentError):
     """A rollout step is not allowed from the state the rollout is in."""
 
 
-class ApprovalError(OrreryError):
+class ApprovalError(PermanentError):
     """An approval is missing, refused, or given by the person who trained the model."""
 
 
-class ServingError(OrreryError):
+class ServingError(TransientError):
     """The model server cannot load or answer."""
 
 

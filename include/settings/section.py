@@ -48,7 +48,7 @@ def parse_section(
     except ValidationError as error:
         problems = "\n".join(f"  - {describe_problem(item, section_type)}" for item in error.errors())
         raise SettingsError(
-            f"{source} (environment {environment!r}) does not fit:\n{problems}\nCorrect the file and run again."
+            f"{source} (environment {environment!r}) does not fit:\n{problems}\nCorrect it and run again."
         ) from error
 
 

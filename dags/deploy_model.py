@@ -1,0 +1,93 @@
+"""
+### Deploy the model
+
+Takes the candidate into production: **staging check** by real requests → **approval** by a person who
+did not train it → **canary** in steps, each judged on its own traffic → **champion**. A candidate that
+was cleared for staging only stops after the check.
+
+**To approve**: open this run, tab *Required Actions*; what was measured stands in the request. Who may
+approve, and whether it is needed at all, stands in `include/config/governance.yml`.
+
+**When it fails**
+- `check_staging`: the log lists every check with its number and threshold; production is untouched.
+- `record_approval`: the approver may not be the person who trained the model. Clear `approve`.
+- `canary_…`: the candidate was rolled back before the task failed; the champion carries all traffic.
+  *Inconclusive* means too little traffic: send more, or lengthen the step in `include/config/rollout.yml`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import chain, dag, get_current_context, task
+
+from include.assets import CANDIDATE, CHAMPION
+from include.orchestration.assets import asset
+from include.orchestration.connections import mlflow_uri, model_server_url, warehouse_uri
+from include.orchestration.defaults import dag_defaults
+from include.orchestration.lineage import traced
+from include.rollout.canary import plan_steps
+from include.settings import load_settings
+
+SETTINGS = load_settings()
+
+
+@dag(dag_id="deploy_model", schedule=asset(CANDIDATE), **dag_defaults(__doc__, "deployment"))
+def deploy_model() -> None:
+    """Wire the hop."""
+
+    @task
+    @traced
+    def check_staging() -> dict[str, Any]:
+        """Send real requests to the candidate, beside production."""
+        from include.orchestration.deployment import check_candidate
+
+        return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), SETTINGS)
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="{{ ti.xcom_pull(task_ids='check_staging')['subject'] }}",
+        body="{{ ti.xcom_pull(task_ids='check_staging')['summary'] }}",
+        assigned_users=[{"id": user, "name": user} for user in SETTINGS.governance.approvers],
+        response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
+    )
+
+    @task
+    @traced
+    def record_approval() -> dict[str, Any]:
+        """Copy the answer to our own ledger; refuse it from whoever trained the model."""
+        from include.orchestration.deployment import record_answer
+
+        return record_answer(get_current_context(), warehouse_uri(), SETTINGS)
+
+    def canary_step(weight: float) -> Any:
+        @task(task_id=f"canary_{weight:.0%}".replace("%", "_percent"))
+        @traced
+        def run_step() -> dict[str, Any]:
+            """Give the candidate this share of the traffic and judge what happens."""
+            from include.orchestration.deployment import run_step
+
+            return run_step(warehouse_uri(), weight, SETTINGS)
+
+        return run_step()
+
+    @task(outlets=[asset(CHAMPION)])
+    @traced
+    def promote() -> dict[str, Any]:
+        """Make the candidate the champion: the rollout table first, the registry's alias after it."""
+        from include.orchestration.deployment import promote_candidate
+
+        return promote_candidate(warehouse_uri(), mlflow_uri(), SETTINGS)
+
+    chain(
+        check_staging(),
+        approve,
+        record_approval(),
+        *[canary_step(weight) for weight in plan_steps(SETTINGS.rollout)],
+        promote(),
+    )
+
+
+deploy_model()

@@ -1,0 +1,90 @@
+"""
+### Ingest sources
+
+Loads the shop's sources for a window of days: **plan → land → audit → publish**. What lands is audited
+before anybody reads it, and all sources of the window are published in one transaction: readers see
+the old data or the new, never a mix.
+
+**Parameters**: `from_day`, `to_day` (both included). Without them it loads the shop's last whole day.
+A rerun of a day changes nothing; a backfill is a run with a longer window.
+
+**When it fails**
+- `land`: the message names the file, the column and the remedy. Correct the file, clear the task.
+- `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
+  Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
+- `publish`: nothing was published; it retries. A stale fence means that a newer run has the work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from include.assets import RAW
+from include.orchestration.assets import asset
+from include.orchestration.connections import warehouse_uri
+from include.orchestration.defaults import dag_defaults
+from include.orchestration.lineage import traced
+from include.orchestration.window import resolve_window
+from include.settings import load_settings
+from include.settings.sources import sources_root
+
+SETTINGS = load_settings()
+DAY = Param(None, type=["null", "string"], format="date")
+
+
+@dag(
+    dag_id="ingest_sources",
+    schedule=SETTINGS.sources.schedule,
+    params={"from_day": DAY, "to_day": DAY},
+    **dag_defaults(__doc__, "data"),
+)
+def ingest_sources() -> None:
+    """Wire the hop."""
+
+    @task
+    @traced
+    def plan() -> list[dict[str, Any]]:
+        """Decide which sources have something to load for the window."""
+        from include.ingestion.plan import plan_load
+        from include.warehouse.migrate import migrate_warehouse
+
+        context = get_current_context()
+        params = context["params"]
+        window = resolve_window(
+            params["from_day"], params["to_day"], context["dag_run"].run_after, SETTINGS.sources.time_zone
+        )
+        migrate_warehouse(warehouse_uri())
+        return plan_load(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), *window)
+
+    @task(map_index_template="{{ task.op_kwargs['item']['source'] }}")
+    @traced
+    def land(item: dict[str, Any]) -> dict[str, Any]:
+        """Copy one source's files of the window into `landing`."""
+        from include.ingestion.land import land_source
+
+        return land_source(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), item)
+
+    @task
+    @traced
+    def audit(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Check everything that landed; refuse and quarantine what breaks its rules."""
+        from include.ingestion.audit import audit_batch
+
+        run_id = get_current_context()["run_id"]
+        audit_batch(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
+        return items
+
+    @task(outlets=[asset(RAW)])
+    @traced
+    def publish(items: list[dict[str, Any]]) -> dict[str, Any]:
+        """Publish all sources of the window in one transaction."""
+        from include.ingestion.publish import publish_batch
+
+        return publish_batch(warehouse_uri(), SETTINGS.sources, items)
+
+    publish(audit(land.expand(item=plan())))
+
+
+ingest_sources()

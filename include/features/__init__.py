@@ -1,0 +1,1 @@
+"""The feature group that dbt builds, as the rest of the house sees it."""

@@ -1,0 +1,16 @@
+"""The named assets of ``include/assets.py`` as Airflow assets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow.sdk import Asset
+
+from include import assets
+
+_ASSETS: Final = {name: Asset(name=name, uri=f"orrery://{name}") for name in assets.FLOW}
+
+
+def asset(name: str) -> Asset:
+    """The Airflow asset with one of the names of ``include.assets``."""
+    return _ASSETS[name]

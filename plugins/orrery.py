@@ -1,0 +1,26 @@
+"""Links from Airflow's navigation to the rest of the house: MLflow and the model server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
+    """One navigation link for each address that is set in the environment."""
+    links = {
+        "MLflow": environment.get("ORRERY_MLFLOW_URI"),
+        "Model server": environment.get("ORRERY_MODEL_SERVER_URL"),
+    }
+    return [
+        {"name": name, "href": href, "destination": "nav", "category": "browse"} for name, href in links.items() if href
+    ]
+
+
+class OrreryPlugin(AirflowPlugin):
+    """Registers the links."""
+
+    name = "orrery"
+    external_views: ClassVar[list[dict[str, Any]]] = find_views(dict(os.environ))

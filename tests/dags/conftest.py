@@ -1,0 +1,69 @@
+"""The DAGs as the DAG processor sees them, on a metadata database of this test's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def airflow_test_environment(home: Path) -> dict[str, str]:
+    """The variables without which Airflow would touch the user's own files."""
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__ENABLE_XCOM_PICKLING": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__OPENLINEAGE__DISABLED": "True",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+DUMP_DAGS = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag()
+print("DAGS=" + json.dumps({
+    "errors": bag.import_errors,
+    "dags": {
+        dag_id: {
+            "file": dag.fileloc, "tags": sorted(dag.tags), "doc": dag.doc_md, "catchup": dag.catchup,
+            "max_active_runs": dag.max_active_runs,
+            "tasks": {
+                t.task_id: {
+                    "owner": t.owner, "retries": t.retries, "upstream": sorted(t.upstream_task_ids),
+                    "outlets": sorted(getattr(o, "name", str(o)) for o in t.outlets),
+                    "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
+                } for t in dag.tasks
+            },
+            "schedule": str(dag.timetable.summary), "assets": sorted(
+                a.name for _, a in dag.timetable.asset_condition.iter_assets()
+            ) if hasattr(dag.timetable, "asset_condition") and dag.timetable.asset_condition else [],
+        } for dag_id, dag in bag.dags.items()
+    },
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def dag_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All DAGs of the project, parsed in a process of their own: ``{"errors": …, "dags": …}``."""
+    import json
+
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {**os.environ, **airflow_test_environment(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", DUMP_DAGS], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    line = next((line for line in done.stdout.splitlines() if line.startswith("DAGS=")), None)
+    assert line, f"the DAGs could not be read:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return dict(json.loads(line.removeprefix("DAGS=")))
