@@ -1,0 +1,5 @@
+"""Monitoring: does the champion still fit its customers?
+
+``outcomes`` joins what happened to what was predicted; ``performance`` and ``drift`` measure; ``decision``
+says from their numbers alone whether to train again; ``monitor`` does it all and writes it down.
+"""

@@ -1,0 +1,1 @@
+"""Batch scoring: the champion's probability for every customer, one partition per as-of date."""
