@@ -20,6 +20,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain, dag, get_current_context, task
 
@@ -54,40 +55,39 @@ def deploy_model() -> None:
         response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
     )
 
-    @task
+    approved = EmptyOperator(task_id="approved")
+
+    @task(trigger_rule="all_done")
     @traced
     def record_approval() -> dict[str, Any]:
-        """Copy the answer to our own ledger; refuse it from whoever trained the model."""
+        """Copy the answer, yes or no, to our own ledger; refuse it from whoever trained the model."""
         from include.orchestration.deployment import record_answer
 
         return record_answer(get_current_context(), warehouse_uri(), SETTINGS)
 
-    def canary_step(weight: float) -> Any:
+    def canary(candidate: dict[str, Any], weight: float) -> Any:
         @task(task_id=f"canary_{weight:.0%}".replace("%", "_percent"))
         @traced
-        def run_step() -> dict[str, Any]:
+        def watch(candidate: dict[str, Any]) -> dict[str, Any]:
             """Give the candidate this share of the traffic and judge what happens."""
             from include.orchestration.deployment import run_step
 
-            return run_step(warehouse_uri(), weight, SETTINGS)
+            return run_step(warehouse_uri(), candidate["version"], weight, SETTINGS)
 
-        return run_step()
+        return watch(candidate)
 
     @task(outlets=[asset(CHAMPION)])
     @traced
-    def promote() -> dict[str, Any]:
+    def promote(candidate: dict[str, Any]) -> dict[str, Any]:
         """Make the candidate the champion: the rollout table first, the registry's alias after it."""
         from include.orchestration.deployment import promote_candidate
 
-        return promote_candidate(warehouse_uri(), mlflow_uri(), SETTINGS)
+        return promote_candidate(warehouse_uri(), mlflow_uri(), candidate["version"], SETTINGS)
 
-    chain(
-        check_staging(),
-        approve,
-        record_approval(),
-        *[canary_step(weight) for weight in plan_steps(SETTINGS.rollout)],
-        promote(),
-    )
+    candidate = check_staging()
+    steps = [canary(candidate, weight) for weight in plan_steps(SETTINGS.rollout)]
+    chain(candidate, approve, approved, record_approval(), *steps, promote(candidate))
+    approved >> steps[0]
 
 
 deploy_model()

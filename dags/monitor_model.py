@@ -36,9 +36,7 @@ def monitor_model() -> None:
         """Join outcomes, measure performance and drift, decide."""
         from include.monitoring.monitor import monitor_champion
 
-        return monitor_champion(
-            warehouse_uri(), mlflow_uri(), SETTINGS.training.model_name, SETTINGS.monitoring
-        )
+        return monitor_champion(warehouse_uri(), mlflow_uri(), SETTINGS.training.model_name, SETTINGS.monitoring)
 
     @task(outlets=[asset(RETRAIN_REQUESTED)])
     def request_retraining(measured: dict[str, Any]) -> list[str]:

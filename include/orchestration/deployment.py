@@ -1,0 +1,156 @@
+"""The steps of ``deploy_model``: each reads the state, acts, and returns a small dictionary."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.errors import RegistryError, RolloutError
+from include.governance.approvals import Approval, record_approval
+from include.registry.registry import ModelVersion, read_version, set_alias
+from include.rollout.canary import StepProgress, run_canary_step
+from include.rollout.check import Check
+from include.rollout.staging import check_staging
+from include.rollout.state import (
+    bootstrap_champion,
+    promote_challenger,
+    read_rollout,
+    require_rollout,
+    start_canary,
+)
+from include.warehouse.session import Session, open_session
+
+if TYPE_CHECKING:
+    from include.settings import Settings
+
+log = logging.getLogger(__name__)
+SAMPLE_HOUSEHOLDS = 5
+
+
+def check_candidate(uri: str, tracking_uri: str, server_url: str, settings: Settings) -> dict[str, Any]:
+    """Send real requests to the candidate beside production.
+
+    Returns:
+        ``version``, ``trained_by``, and ``subject`` and ``summary`` of the approval request.
+
+    Raises:
+        RolloutError: a check failed; its number and threshold are in the message.
+        AirflowSkipException: the candidate was cleared for staging only.
+    """
+    name = settings.training.model_name
+    candidate = require_version(tracking_uri, name, "candidate")
+    with open_session(uri) as session:
+        if read_rollout(session, name) is None:
+            bootstrap_champion(session, name, require_version(tracking_uri, name, "champion").version)
+        households, payloads = sample_requests(session, candidate.feature_names)
+    report = check_staging(server_url, candidate.version, households, payloads, settings.rollout.staging)
+    for check in report.checks:
+        log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
+    if not report.is_passed:
+        raise RolloutError(f"Candidate {candidate.version} stays out of production: {report.reason}")
+    if candidate.tags.get("decision") != "production":
+        raise AirflowSkipException(f"Candidate {candidate.version} was cleared for staging only.")
+    return {
+        "version": candidate.version,
+        "trained_by": candidate.tags.get("trained_by", ""),
+        "subject": f"Put {name} version {candidate.version} into production?",
+        "summary": summarise_candidate(candidate, report.checks),
+    }
+
+
+def require_version(tracking_uri: str, name: str, alias: str) -> ModelVersion:
+    """The registered version with an alias.
+
+    Raises:
+        RegistryError: no version carries it.
+    """
+    found = read_version(tracking_uri, name, alias)
+    if found is None:
+        raise RegistryError(f"No version of {name!r} is the {alias}. Run the DAG train_candidates first.")
+    return found
+
+
+def sample_requests(session: Session, feature_names: list[str]) -> tuple[list[int], list[dict[str, float | None]]]:
+    """Some customers of the online store: their ids, and their features as a client would send them."""
+    rows = session.fetch_all(
+        "select * from online.customer_features order by household_id limit %s", (SAMPLE_HOUSEHOLDS,)
+    )
+    return [row["household_id"] for row in rows], [{name: row[name] for name in feature_names} for row in rows]
+
+
+def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> str:
+    """What an approver needs to see, in Markdown."""
+    tags = candidate.tags
+    facts = ("family", "auc", "auc_low", "auc_high", "baseline_auc", "accuracy", "data_version", "trained_by")
+    lines = ["| fact | value |", "|---|---|"]
+    lines += [f"| {fact} | {tags[fact]} |" for fact in facts if fact in tags]
+    lines += ["", "| staging check | passed | observed | threshold |", "|---|---|---|---|"]
+    lines += [f"| {c.name} | {'yes' if c.is_passed else 'NO'} | {c.observed} | {c.threshold} |" for c in checks]
+    return "\n".join(lines)
+
+
+def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
+    """Copy the approval's answer into the ledger, whatever it is.
+
+    Raises:
+        ApprovalError: it was refused, or given by the person who trained the model.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    seen = ti.xcom_pull(task_ids="check_staging")
+    answer = ti.xcom_pull(task_ids="approve")
+    approval = Approval(
+        model_name=settings.training.model_name,
+        model_version=seen["version"],
+        decision=answer["chosen_options"][0],
+        answered_by=(answer["responded_by_user"] or {}).get("name", ""),
+        trained_by=seen["trained_by"],
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        seen={"summary": seen["summary"]},
+    )
+    with open_session(uri) as session:
+        record_approval(session, approval)
+    return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
+
+
+def run_step(uri: str, version: int, weight: float, settings: Settings) -> dict[str, Any]:
+    """Give the candidate a share of the traffic and judge it.
+
+    Raises:
+        RolloutError: it was rolled back; the message says for what.
+    """
+    name = settings.training.model_name
+    with open_session(uri) as session:
+        start_canary(session, require_rollout(session, name), version, weight)
+    verdict = run_canary_step(uri, name, weight, settings.rollout.canary.criteria, on_progress=log_progress)
+    if verdict.action != "proceed":
+        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {verdict.reason}")
+    return {"weight": weight, "checks": len(verdict.checks)}
+
+
+def log_progress(progress: StepProgress) -> None:
+    """One line for each look at a running step."""
+    log.info(
+        "%.0f%% for %.1f s: challenger %d answers, %d errors; champion %d answers: %s",
+        progress.weight * 100,
+        progress.elapsed_s,
+        progress.challenger.samples,
+        progress.challenger.errors,
+        progress.champion.samples,
+        progress.verdict.action,
+    )
+
+
+def promote_candidate(uri: str, tracking_uri: str, version: int, settings: Settings) -> dict[str, Any]:
+    """Make the candidate the champion: the rollout row first, the registry's alias after it."""
+    name = settings.training.model_name
+    with open_session(uri) as session:
+        state = require_rollout(session, name)
+        if state.champion_version != version:
+            state = promote_challenger(session, state)
+    if state.champion_version != version:
+        raise RolloutError(f"Version {version} should be champion of {name!r}, found {state.champion_version}.")
+    set_alias(tracking_uri, name, "champion", version)
+    return {"model": name, "version": version}
