@@ -1,0 +1,43 @@
+-- Lines and dollars of the newest week agree with the receipts.
+with newest as (
+
+    select max(day) as day
+    from {{ ref('int_household_days') }}
+
+),
+
+receipts as (
+
+    select
+        transactions.day,
+        count(*) filter (where transactions.is_purchase) as lines,
+        sum(transactions.spend) as spend
+    from {{ ref('stg_transactions') }} as transactions
+    inner join newest on transactions.day > newest.day - 7
+    group by transactions.day
+
+),
+
+household_days as (
+
+    select
+        purchases.day,
+        sum(purchases.lines) as lines,
+        sum(purchases.spend) as spend
+    from {{ ref('int_household_days') }} as purchases
+    inner join newest on purchases.day > newest.day - 7
+    group by purchases.day
+
+)
+
+select
+    receipts.day,
+    receipts.lines,
+    household_days.lines as held_lines,
+    receipts.spend,
+    household_days.spend as held_spend
+from receipts
+full outer join household_days on receipts.day = household_days.day
+where
+    receipts.lines is distinct from household_days.lines
+    or receipts.spend is distinct from household_days.spend

@@ -1,0 +1,79 @@
+{{
+    config(
+        pre_hook="{{ drop_outdated(ref('int_shop_days'), 'day') }}",
+        post_hook=["{{ mark_built(ref('int_shop_days')) }}", "analyze {{ this }} (household_id, day)"],
+        indexes=[{'columns': ['household_id', 'day'], 'unique': true}, {'columns': ['day']}]
+    )
+}}
+
+with shop_days as (
+
+    select * from {{ ref('int_shop_days') }}
+
+),
+
+transactions as (
+
+    select * from {{ ref('stg_transactions') }}
+
+),
+
+products as (
+
+    select * from {{ ref('stg_products') }}
+
+),
+
+lines as (
+
+    select
+        transactions.day,
+        transactions.household_id,
+        transactions.basket_id,
+        transactions.store_id,
+        transactions.spend,
+        transactions.discount,
+        transactions.shelf_value,
+        transactions.is_purchase,
+        products.department,
+        products.is_private_label,
+        -- Fuel comes in thousandths of a unit of volume: a filling counts as one item.
+        case when products.is_fuel then 1 else transactions.quantity end as items
+    from shop_days
+    inner join transactions on shop_days.day = transactions.day
+    left join products on transactions.product_id = products.product_id
+    where shop_days.is_pending
+
+),
+
+household_days as (
+
+    select
+        day,
+        household_id,
+        count(distinct basket_id) filter (where is_purchase) as orders,
+        count(*) filter (where is_purchase) as lines,
+        sum(items) as items,
+        sum(spend) as spend,
+        sum(discount) as discount,
+        sum(shelf_value) as shelf_value,
+        coalesce(sum(spend) filter (where is_private_label), 0) as private_label_spend,
+        array_agg(distinct store_id) filter (where is_purchase) as stores,
+        coalesce(
+            array_agg(distinct department) filter (where is_purchase and department is not null),
+            array[]::text []
+        ) as departments
+    from lines
+    group by day, household_id
+
+),
+
+final as (
+
+    select *
+    from household_days
+    where lines > 0
+
+)
+
+select * from final

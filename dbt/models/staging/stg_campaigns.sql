@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('raw', 'campaigns') }}
+
+),
+
+renamed as (
+
+    select
+        campaign_id,
+        household_id,
+        campaign_type,
+        start_date,
+        end_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,18 @@
+with source as (
+
+    select * from {{ source('raw', 'products') }}
+
+),
+
+renamed as (
+
+    select
+        product_id,
+        department,
+        brand = 'Private' as is_private_label,
+        coalesce(product_type like 'GASOLINE%', false) as is_fuel
+    from source
+
+)
+
+select * from renamed
