@@ -2,8 +2,105 @@
 
 from __future__ import annotations
 
+import math
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
 from include.settings.section import Section
+
+FamilyName = Literal["baseline", "logistic_regression", "random_forest", "gradient_boosting"]
+BASELINE: Final = "baseline"
+
+_Positive = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(ge=1)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class LogisticRegressionSettings(Section):
+    """Parameters of ``sklearn.linear_model.LogisticRegression``, under its own names."""
+
+    C: _Positive
+    max_iter: _Count
+
+
+class RandomForestSettings(Section):
+    """Parameters of ``sklearn.ensemble.RandomForestClassifier``, under its own names."""
+
+    n_estimators: _Count
+    min_samples_leaf: _Count
+    max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)]
+
+
+class GradientBoostingSettings(Section):
+    """Parameters of ``sklearn.ensemble.HistGradientBoostingClassifier``, under its own names."""
+
+    learning_rate: _Positive
+    max_iter: _Count
+    max_leaf_nodes: Annotated[int, Field(ge=2)]
+    min_samples_leaf: _Count
+    l2_regularization: Annotated[float, Field(ge=0)]
+
+
+class FamilyParameters(Section):
+    """Parameters of each model family; the baseline has none to tune."""
+
+    logistic_regression: LogisticRegressionSettings
+    random_forest: RandomForestSettings
+    gradient_boosting: GradientBoostingSettings
+
+
+class SelectionWeights(Section):
+    """What a good candidate is made of; the weights sum to 1."""
+
+    f1: _Share
+    precision: _Share
+    recall: _Share
+    training_seconds: _Share
+    size: _Share
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        total = self.f1 + self.precision + self.recall + self.training_seconds + self.size
+        if not math.isclose(total, 1.0, abs_tol=1e-9):
+            raise ValueError(f"weights that sum to 1, they sum to {total:g}")
+        return self
+
+
+class CostCeilings(Section):
+    """The cost at which a candidate earns nothing for being cheap; no cost at all earns the whole weight."""
+
+    training_seconds: _Positive
+    size_bytes: _Count
 
 
 class TrainingSettings(Section):
     """Settings of training, evaluation and selection."""
+
+    model_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    experiment: Annotated[str, Field(min_length=1)]
+    trainer: Annotated[str, Field(min_length=1)]
+    label_horizon_days: _Count
+    training_cutoffs: _Count
+    training_cutoff_spacing_days: _Count
+    min_training_cutoffs: _Count
+    min_training_rows: _Count
+    min_positives_per_split: _Count
+    families: tuple[FamilyName, ...]
+    parameters: FamilyParameters
+    selection_weights: SelectionWeights
+    cost_ceilings: CostCeilings
+    random_seed: Annotated[int, Field(ge=0)]
+    threads_per_fit: _Count
+    max_model_age_days: _Count
+    max_credible_auc: Annotated[float, Field(gt=0.5, le=1)]
+    auc_bootstrap_repetitions: Annotated[int, Field(ge=100)]
+    max_parity_difference: _Positive
+
+    @model_validator(mode="after")
+    def _check_families(self) -> Self:
+        if BASELINE not in self.families or len(set(self.families)) < 2:
+            raise ValueError("families to hold 'baseline' and at least one other family")
+        if self.min_training_cutoffs > self.training_cutoffs:
+            raise ValueError("min_training_cutoffs to be at most training_cutoffs")
+        return self

@@ -1,0 +1,36 @@
+"""What was decided about a training run, written onto the run itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from include.registry.rest import MlflowRest
+
+
+def record_decision(tracking_uri: str, run_id: str, decision: str, gates: Sequence[Mapping[str, Any]]) -> None:
+    """Write onto a run what was decided about it, so that refused models leave their evidence too."""
+    with MlflowRest(tracking_uri) as mlflow:
+        for key, value in (("gates", json.dumps(list(gates))), ("decision", decision)):
+            mlflow.send("runs/set-tag", {"run_id": run_id, "key": key, "value": value})
+
+
+def read_last_decision_at(tracking_uri: str, experiment: str) -> datetime | None:
+    """When the newest run that was decided about was started (UTC); None when there is none."""
+    with MlflowRest(tracking_uri) as mlflow:
+        found = mlflow.find("experiments/get-by-name", {"experiment_name": experiment})
+        if found is None:
+            return None
+        answer = mlflow.send(
+            "runs/search",
+            {
+                "experiment_ids": [found["experiment"]["experiment_id"]],
+                "filter": "tags.decision LIKE '%'",
+                "order_by": ["attributes.start_time DESC"],
+                "max_results": 1,
+            },
+        )
+    runs = answer.get("runs", [])
+    return datetime.fromtimestamp(int(runs[0]["info"]["start_time"]) / 1000, UTC) if runs else None

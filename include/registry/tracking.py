@@ -1,0 +1,101 @@
+"""The MLflow client, opened for one training run: no telemetry, and an outage shows within seconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from include.errors import RegistryError
+from include.registry.onnx import INPUT, OUTPUT
+from include.registry.rest import MlflowRest, describe_outage
+
+_CLIENT_ENVIRONMENT: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+}
+
+
+def check_tracking(tracking_uri: str) -> None:
+    """Ask MLflow for a sign of life, before work is spent on something that could not be logged.
+
+    Raises:
+        RegistryError: MLflow is away.
+    """
+    with MlflowRest(tracking_uri) as mlflow:
+        mlflow.check_health()
+
+
+@contextmanager
+def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
+    """One MLflow run: yields the ``mlflow`` module with the run active; a failing block marks it FAILED.
+
+    Args:
+        experiment: created when it is absent.
+        name: the run's name.
+
+    Raises:
+        RegistryError: MLflow is away; the message says that the task will be retried.
+    """
+    check_tracking(tracking_uri)
+    with _client_environment():
+        import mlflow
+        import requests
+        from mlflow.exceptions import MlflowException
+
+        try:
+            mlflow.set_tracking_uri(tracking_uri)
+            mlflow.set_experiment(experiment)
+            with mlflow.start_run(run_name=name, tags=dict(tags)):
+                yield mlflow
+        except (MlflowException, requests.RequestException) as error:
+            raise RegistryError(describe_outage(tracking_uri, error)) from error
+
+
+@contextmanager
+def _client_environment() -> Iterator[None]:
+    """The client reads its limits from the environment at each call; what was set before comes back."""
+    before = {key: os.environ.get(key) for key in _CLIENT_ENVIRONMENT}
+    os.environ.update(_CLIENT_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def log_onnx(onnx: bytes, n_features: int) -> str:
+    """Log an ONNX model with its signature to the active run; returns its URI, ``models:/m-…``.
+
+    The file is stored byte by byte as given, so that its SHA-256 stays what it is.
+    """
+    import mlflow.onnx
+    import numpy as np
+    import onnx as onnx_library
+    import onnxruntime
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    single = np.dtype(np.float32)
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(single, (-1, n_features), INPUT)]),
+        outputs=Schema([TensorSpec(single, (-1, 2), OUTPUT)]),
+    )
+    info = mlflow.onnx.log_model(
+        onnx_library.load_model_from_string(onnx),
+        name="model",
+        signature=signature,
+        # Named, because MLflow would otherwise start a process to find out.
+        pip_requirements=[f"onnxruntime=={onnxruntime.__version__}", f"numpy=={np.__version__}"],
+        save_as_external_data=False,
+    )
+    return str(info.model_uri)

@@ -1,0 +1,56 @@
+"""Runs, against a real MLflow server."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+import pytest
+
+from include.registry.runs import read_last_decision_at, record_decision
+from include.registry.tracking import open_run
+
+
+def read_run(uri: str, run_id: str) -> dict[str, dict[str, object]]:
+    """A run as MLflow's API gives it."""
+    answer = httpx.get(f"{uri}/api/2.0/mlflow/runs/get", params={"run_id": run_id}).raise_for_status()
+    run: dict[str, dict[str, object]] = answer.json()["run"]
+    return run
+
+
+def test_a_run_that_fails_is_marked_and_its_error_comes_through(tracking_uri: str, model_name: str) -> None:
+    run_id = ""
+    with pytest.raises(ZeroDivisionError), open_run(tracking_uri, model_name, "fit", {"family": "x"}) as mlflow:
+        run_id = mlflow.active_run().info.run_id
+        raise ZeroDivisionError
+    run = read_run(tracking_uri, run_id)
+    assert run["info"]["status"] == "FAILED"
+    assert {"key": "family", "value": "x"} in run["data"]["tags"]  # type: ignore[operator]
+
+
+def test_the_environment_is_as_before_a_run(
+    tracking_uri: str, model_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "9")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    with open_run(tracking_uri, model_name, "fit", {}):
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "9"
+    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+
+
+def test_the_newest_decision_is_remembered_and_undecided_runs_do_not_count(
+    tracking_uri: str, model_name: str
+) -> None:
+    assert read_last_decision_at(tracking_uri, model_name) is None
+    with open_run(tracking_uri, model_name, "decided", {}) as mlflow:
+        run_id = mlflow.active_run().info.run_id
+    assert read_last_decision_at(tracking_uri, model_name) is None
+    record_decision(tracking_uri, run_id, "refuse", [{"name": "parity", "is_passed": False}])
+    with open_run(tracking_uri, model_name, "undecided", {}):
+        pass
+    decided_at = read_last_decision_at(tracking_uri, model_name)
+    assert decided_at is not None
+    assert decided_at.timestamp() * 1000 == pytest.approx(
+        int(str(read_run(tracking_uri, run_id)["info"]["start_time"]))
+    )
