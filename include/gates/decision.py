@@ -1,0 +1,35 @@
+"""From what the gates say to what happens: refuse, staging only, production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from include.gates.result import GateResult
+
+Outcome = Literal["refuse", "staging", "production"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where a candidate may go, and the reasons of the gates that stood in its way."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+def decide(results: Sequence[GateResult]) -> Decision:
+    """One failed blocking gate refuses; else one failed advisory gate means staging; else production.
+
+    No gates at all is no evidence: refused.
+    """
+    if not results:
+        return Decision("refuse", ("no gate was run",))
+    failed = [result for result in results if not result.is_passed]
+    reasons = tuple(f"{result.name}: {result.reason}" for result in failed)
+    if any(result.severity == "blocking" for result in failed):
+        return Decision("refuse", reasons)
+    if failed:
+        return Decision("staging", reasons)
+    return Decision("production", (f"all {len(results)} gates passed",))

@@ -1,0 +1,82 @@
+"""Runs the gates on the best candidate and decides where it may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from include.errors import TrainingError
+from include.gates.baseline import check_baseline
+from include.gates.decision import decide
+from include.gates.evidence import check_evidence
+from include.gates.interval import check_interval
+from include.gates.leakage import check_leakage
+from include.gates.parity import check_parity
+from include.gates.production import check_production
+from include.gates.result import GateResult
+from include.registry.runs import record_decision
+from include.settings.gates import GateSettings
+from include.settings.training import BASELINE, TrainingSettings
+from include.training.select import rank_candidates
+
+
+def run_gates(
+    candidate: Mapping[str, Any], baseline: Mapping[str, Any], settings: GateSettings
+) -> tuple[GateResult, ...]:
+    """Every gate's answer about one candidate; all of them run, whatever the first ones say.
+
+    Args:
+        candidate: what ``include.training.fit.fit_family`` returned for it.
+        baseline: the same of the baseline family.
+    """
+    return (
+        check_baseline(candidate["auc"], baseline["auc"], baseline["baseline_feature"], settings.baseline),
+        check_production(candidate["champion"], settings.production),
+        check_parity(candidate["parity_difference"], settings.parity),
+        check_evidence(candidate["test_positives"], settings.evidence),
+        check_interval(candidate["auc_low"], settings.interval),
+        check_leakage(candidate["single_feature"], candidate["single_feature_auc"], settings.leakage),
+    )
+
+
+def judge_candidates(
+    results: Iterable[Mapping[str, Any]], tracking_uri: str, training: TrainingSettings, gates: GateSettings
+) -> dict[str, Any]:
+    """Rank the fitted families, run the gates on the best, decide, and write it onto its MLflow run.
+
+    Args:
+        results: what ``fit_family`` returned for each family, the baseline among them.
+
+    Returns:
+        ``decision`` ('refuse', 'staging' or 'production'), ``reasons``, ``gates`` (one mapping each),
+        ``ranking`` (family, run_id, score and parts, best first), ``gap``, ``ranking_reason``, and the
+        whole results ``candidate`` and ``baseline``.
+
+    Raises:
+        TrainingError: the baseline or every other family is missing.
+        RegistryError: MLflow is away; the task will be retried.
+    """
+    by_run = {str(result["run_id"]): dict(result) for result in results}
+    baseline = next((result for result in by_run.values() if result["family"] == BASELINE), None)
+    if baseline is None:
+        raise TrainingError(
+            "The baseline was not fitted, so there is nothing to compare with. Keep 'baseline' among the families "
+            "of training.yml and see the log of its 'fit' task."
+        )
+    ranking = rank_candidates(list(by_run.values()), training.selection_weights, training.cost_ceilings)
+    candidate = by_run[ranking.winner.run_id]
+    answers = run_gates(candidate, baseline, gates)
+    decision = decide(answers)
+    evidence = [asdict(answer) for answer in answers]
+    record_decision(tracking_uri, candidate["run_id"], decision.outcome, evidence)
+    return {
+        "decision": decision.outcome,
+        "reasons": list(decision.reasons),
+        "gates": evidence,
+        "ranking": [asdict(entry) for entry in ranking.candidates],
+        "gap": ranking.gap,
+        "ranking_reason": ranking.reason,
+        "candidate": candidate,
+        "baseline": baseline,
+    }
