@@ -62,7 +62,8 @@ def train_candidates() -> None:
         from include.orchestration.training import training_lineage
         from include.training.fit import fit_family
 
-        lineage = training_lineage(get_current_context()["dag_run"], SETTINGS)
+        user = get_current_context()["dag_run"].triggering_user_name
+        lineage = training_lineage(user, warehouse_uri(), SETTINGS)
         return fit_family(frame, family, SETTINGS.training, lineage, mlflow_uri())
 
     @task
@@ -79,7 +80,7 @@ def train_candidates() -> None:
         """Register what passed, with its alias; refuse and say why otherwise."""
         from include.orchestration.training import register_or_refuse
 
-        return register_or_refuse(judgement, warehouse_uri(), mlflow_uri(), SETTINGS)
+        return register_or_refuse(judgement, mlflow_uri(), SETTINGS)
 
     training_set = assemble_training_set()
     is_training_due() >> training_set

@@ -39,8 +39,8 @@ def target_dir() -> Path:
 def newest_change(project_dir: Path) -> float:
     """The newest modification time among the project's files, in seconds since the epoch."""
     parts = [project_dir / part for part in _PARTS]
-    files = [path for part in parts for path in ([part] if part.is_file() else part.rglob("*"))]
-    return max((path.stat().st_mtime for path in files), default=0.0)
+    paths = [path for part in parts if part.exists() for path in (part, *part.rglob("*"))]
+    return max((path.stat().st_mtime for path in paths), default=0.0)
 
 
 def is_stale(manifest: Path, project_dir: Path) -> bool:

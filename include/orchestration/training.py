@@ -1,0 +1,80 @@
+"""The steps of ``train_candidates`` that need to know of the run that they are in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.ingestion.version import read_data_version
+from include.registry.registry import register_baseline, register_candidate
+from include.settings import PROJECT_ROOT
+from include.warehouse.session import open_session
+
+if TYPE_CHECKING:
+    from include.settings import Settings
+    from include.training.fit import TrainingLineage
+
+log = logging.getLogger(__name__)
+
+
+def training_lineage(triggered_by: str | None, uri: str, settings: Settings) -> TrainingLineage:
+    """What a model is made from, and who answers for it.
+
+    Args:
+        triggered_by: the user who started the run by hand; None when an asset started it, and then
+            the trainer named in ``training.yml`` is accountable.
+    """
+    from include.training.fit import TrainingLineage
+
+    with open_session(uri) as session:
+        data_version = read_data_version(session)
+    return TrainingLineage(
+        data_version=data_version,
+        feature_version=str(settings.features.feature_version),
+        code_revision=read_code_revision(),
+        trained_by=triggered_by or settings.training.trainer,
+    )
+
+
+def read_code_revision() -> str:
+    """The commit of the code that runs: ``ORRERY_CODE_REVISION`` of the image, else git's, else 'unknown'."""
+    known = os.environ.get("ORRERY_CODE_REVISION")
+    if known:
+        return known
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, settings: Settings) -> dict[str, Any]:
+    """Register the judged candidate; before the first one, the baseline as the incumbent that it has to beat.
+
+    Raises:
+        AirflowSkipException: the gates refused it; every reason is in the message.
+    """
+    name = settings.training.model_name
+    for gate in judgement["gates"]:
+        log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
+    log.info("%s", judgement["ranking_reason"])
+    incumbent = register_baseline(tracking_uri, name, judgement["baseline"])
+    if judgement["decision"] == "refuse":
+        raise AirflowSkipException(f"Refused, nothing was registered: {'; '.join(judgement['reasons'])}")
+    version = register_candidate(
+        tracking_uri,
+        name,
+        judgement["candidate"],
+        judgement["decision"],
+        judgement["gates"],
+        judgement["baseline"],
+    )
+    log.info("Version %s of %s is the candidate; the baseline is version %s.", version, name, incumbent)
+    return {"model": name, "version": version, "decision": judgement["decision"]}

@@ -1,0 +1,60 @@
+"""When the manifest is made again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from include.errors import SettingsError
+from include.orchestration import dbt_project
+from include.orchestration.dbt_project import is_stale
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A dbt project of one model, ten seconds older than its manifest."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "one.sql").write_text("select 1 as a")
+    (tmp_path / "dbt_project.yml").write_text("name: tiny\nprofile: tiny\nmodel-paths: [models]\n")
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("{}")
+    then = manifest.stat().st_mtime - 10
+    for path in (tmp_path / "models", tmp_path / "models" / "one.sql", tmp_path / "dbt_project.yml"):
+        os.utime(path, (then, then))
+    return tmp_path
+
+
+def test_a_manifest_newer_than_every_file_is_kept(project: Path) -> None:
+    assert not is_stale(project / "manifest.json", project)
+
+
+def test_an_edited_model_makes_it_stale(project: Path) -> None:
+    (project / "models" / "one.sql").touch()
+    later = (project / "manifest.json").stat().st_mtime + 1
+    os.utime(project / "models" / "one.sql", (later, later))
+    assert is_stale(project / "manifest.json", project)
+
+
+def test_a_deleted_model_makes_it_stale(project: Path) -> None:
+    (project / "models" / "one.sql").unlink()
+    later = (project / "manifest.json").stat().st_mtime + 1
+    os.utime(project / "models", (later, later))
+    assert is_stale(project / "manifest.json", project)
+
+
+def test_an_absent_manifest_is_stale(project: Path) -> None:
+    (project / "manifest.json").unlink()
+    assert is_stale(project / "manifest.json", project)
+
+
+def test_a_model_that_dbt_cannot_parse_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "models" / "one.sql").write_text("select {{ ref('nowhere') }}")
+    (project / "profiles.yml").write_text(
+        "tiny: {target: t, outputs: {t: {type: postgres, host: localhost, port: 1, user: u, password: p, "
+        "dbname: d, schema: s}}}"
+    )
+    monkeypatch.setattr(dbt_project, "DBT_DIR", project)
+    with pytest.raises(SettingsError, match="nowhere"):
+        dbt_project.parse_project(project / "target")
