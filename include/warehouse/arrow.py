@@ -1,24 +1,27 @@
 """Tables in and out of the warehouse as Arrow, over ADBC.
 
-Types survive the trip: dates, exact decimals, booleans, nulls, timestamps with zone (as UTC),
-and frames without rows.
+Types survive the trip both ways: integers (with nulls too), floats, exact decimals, booleans, text,
+dates, timestamps with zone (as UTC) and without, and frames without rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from include.errors import WarehouseError
+from include.warehouse.arrow_types import match_columns, plain_types, restore_decimals
 from include.warehouse.names import TableName, parse_table
-from include.warehouse.trace import record_statement, record_write
+from include.warehouse.trace import record_read, record_statement, record_write
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 IfExists = Literal["replace", "append"]
+
+# Rows that the driver encodes while PostgreSQL takes in the ones before: with one chunk they take turns.
+_CHUNK_ROWS: Final = 1 << 16
 
 
 @contextmanager
@@ -37,38 +40,53 @@ def _open_adbc(uri: str) -> Iterator[Any]:
     with connection:
         try:
             yield connection
+            connection.commit()
+        except Error as error:
+            connection.rollback()
+            raise WarehouseError(f"The warehouse refused; nothing was changed: {str(error).strip()}") from error
         except BaseException:
             connection.rollback()
             raise
-        connection.commit()
 
 
 def read_arrow(uri: str, sql: str) -> pa.Table:
     """Run a query and fetch its result as one Arrow table.
 
-    ``numeric`` columns arrive as ``decimal128`` with the scale that their values need;
-    ``timestamptz`` as ``timestamp[us, UTC]``.
+    ``numeric`` columns arrive as ``decimal128`` (see :func:`restore_decimals`); ``timestamptz`` as
+    ``timestamp[us, UTC]``.
+
+    Raises:
+        WarehouseError: the query was refused, or a ``numeric`` has no exact decimal form.
     """
     record_statement(sql)
+    return _fetch(uri, sql)
+
+
+def read_table(uri: str, table: str | TableName) -> pa.Table:
+    """Fetch a whole table (see :func:`read_arrow`)."""
+    name = parse_table(table)
+    record_read(name)
+    return _fetch(uri, f"select * from {name.quoted}")
+
+
+def _fetch(uri: str, sql: str) -> pa.Table:
     with _open_adbc(uri) as connection, connection.cursor() as cursor:
         cursor.execute(sql)
         table: pa.Table = cursor.fetch_arrow_table()
     return restore_decimals(table)
 
 
-def read_table(uri: str, table: str | TableName) -> pa.Table:
-    """Fetch a whole table (see :func:`read_arrow`)."""
-    return read_arrow(uri, f"select * from {parse_table(table).quoted}")
-
-
 def write_arrow(uri: str, table: str | TableName, data: pa.Table, if_exists: IfExists = "append") -> int:
     """Write an Arrow table in one transaction; readers see the old rows or the new ones.
 
-    ``replace`` drops and creates the table; ``append`` creates it when it is absent. The schema is
-    created when it is absent.
+    ``replace`` drops and creates the table; ``append`` creates it when it is absent, and else matches
+    columns by name. The schema is created when it is absent.
 
     Returns:
         rows written.
+
+    Raises:
+        WarehouseError: the rows were refused; the table is as it was.
     """
     name = parse_table(table)
     with _open_adbc(uri) as connection, connection.cursor() as cursor:
@@ -98,42 +116,9 @@ def replace_rows(uri: str, table: str | TableName, data: pa.Table, column: str, 
 
 
 def _ingest(cursor: Any, name: TableName, data: pa.Table) -> None:
-    cursor.adbc_ingest(name.name, plain_types(data), mode="create_append", db_schema_name=name.schema)
-
-
-def plain_types(data: pa.Table) -> pa.Table:
-    """Recode what the driver cannot ingest: dictionaries, large strings, nulls without a type."""
-    import pyarrow as pa
-
-    fields = []
-    for field in data.schema:
-        kind = field.type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if pa.types.is_large_string(kind) or pa.types.is_null(kind):
-            kind = pa.string()
-        fields.append(pa.field(field.name, kind))
-    target = pa.schema(fields)
-    return data if target.equals(data.schema.remove_metadata()) else data.cast(target)
-
-
-def restore_decimals(table: pa.Table) -> pa.Table:
-    """Turn the driver's text form of ``numeric`` columns into ``decimal128``."""
-    import pyarrow as pa
-
-    for index, field in enumerate(table.schema):
-        if is_numeric_text(field):
-            texts = table.column(index).combine_chunks()
-            texts = texts.storage if isinstance(texts, pa.ExtensionArray) else texts
-            values = [None if text is None else Decimal(text) for text in texts.to_pylist()]
-            scale = max(
-                (-int(v.as_tuple().exponent) for v in values if v is not None and v.is_finite()), default=0
-            )
-            table = table.set_column(index, field.name, pa.array(values, pa.decimal128(38, max(scale, 0))))
-    return table
-
-
-def is_numeric_text(field: pa.Field) -> bool:
-    """Whether a field is a Postgres ``numeric`` that came as text."""
-    typname = (field.metadata or {}).get(b"ADBC:postgresql:typname")
-    return bool(typname == b"numeric" or "type_name=numeric" in str(field.type))
+    cursor.execute("select to_regclass($1) is not null as is_there", (name.quoted,))
+    if cursor.fetch_arrow_table().column(0)[0].as_py():
+        cursor.execute(f"select * from {name.quoted} limit 0")
+        data = match_columns(data, cursor.fetch_arrow_table().schema, str(name))
+    chunks = plain_types(data).to_reader(max_chunksize=_CHUNK_ROWS)
+    cursor.adbc_ingest(name.name, chunks, mode="create_append", db_schema_name=name.schema)
