@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from include.settings.section import Section
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class LineageSettings(Section):
+    """Where lineage events wait, and how they are carried to the warehouse."""
+
+    spool: str
+    batch_size: Annotated[int, Field(ge=1)]
+    poll_interval_s: Seconds
+    retry_first_s: Seconds
+    retry_max_s: Seconds
+    inline_batch_size: Annotated[int, Field(ge=1)]
+    inline_connect_timeout_s: Seconds
+    inline_pause_s: Seconds
 
 
 class GovernanceSettings(Section):
     """Settings of lineage and approvals."""
+
+    is_approval_required: bool
+    approvers: Annotated[tuple[str, ...], Field(min_length=1)]
+    approval_timeout_hours: Annotated[float, Field(gt=0)]
+    lineage: LineageSettings
