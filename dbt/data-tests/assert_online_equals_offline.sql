@@ -28,9 +28,19 @@ online as (
 
 differences as (
 
-    (select * from online except select * from offline)
+    (
+        select * from online
+        except
+        select * from offline
+    )
+
     union all
-    (select * from offline except select * from online)
+
+    (
+        select * from offline
+        except
+        select * from online
+    )
 
 )
 

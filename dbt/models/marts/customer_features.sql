@@ -1,6 +1,10 @@
+{#
+The planner expects one row of each join of grouped rows and would loop over them all, row by row:
+hash joins are right for one as-of date and for all.
+#}
 {{
     config(
-        pre_hook="{{ drop_outdated(ref('int_as_of_dates'), 'as_of_date') }}",
+        pre_hook=["set local enable_nestloop = off", "{{ drop_outdated(ref('int_as_of_dates'), 'as_of_date') }}"],
         post_hook=["{{ mark_built(ref('int_as_of_dates')) }}", "analyze {{ this }} (as_of_date, household_id)"]
     )
 }}

@@ -29,10 +29,12 @@ daily_start as (
 
     select
         coalesce(
-            (select min(previous.as_of_date) from previous where previous.is_daily),
+            min(previous.as_of_date) filter (where previous.is_daily),
             bounds.newest - {{ var('daily_as_of_days') }} + 1
         ) as as_of_date
     from bounds
+    left join previous on true
+    group by bounds.newest
 
 ),
 

@@ -17,6 +17,14 @@ previous as (
 
 ),
 
+newest as (
+
+    select max(day) as day
+    from shop_days
+    where is_delivered
+
+),
+
 windows as (
 
     select
@@ -26,14 +34,11 @@ windows as (
         ) as delivered_days,
         {{ code_version('churn_labels') }} + sum(shop_days.inputs_version) as inputs_version
     from as_of_dates
+    inner join newest on newest.day >= as_of_dates.as_of_date + {{ var('label_horizon_days') }} - 1
     inner join shop_days
         on
             shop_days.day >= as_of_dates.as_of_date - {{ var('active_window_days') }}
             and shop_days.day < as_of_dates.as_of_date + {{ var('label_horizon_days') }}
-    where
-        as_of_dates.as_of_date + {{ var('label_horizon_days') }} <= (
-            select max(delivered.day) + 1 from shop_days as delivered where delivered.is_delivered
-        )
     group by as_of_dates.as_of_date
 
 ),

@@ -61,7 +61,7 @@ household_days as (
         array_agg(distinct store_id) filter (where is_purchase) as stores,
         coalesce(
             array_agg(distinct department) filter (where is_purchase and department is not null),
-            array[]::text []
+            array[]::text[]
         ) as departments
     from lines
     group by day, household_id
