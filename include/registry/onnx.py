@@ -45,6 +45,7 @@ def export_onnx(model: Any, n_features: int) -> bytes:
     try:
         converted = convert_sklearn(
             model,
+            name="classifier",  # a fixed name, or the same model would not give the same file twice
             initial_types=[(INPUT, FloatTensorType([None, n_features]))],
             options={id(model[-1]): {"zipmap": False}},
             target_opset=OPSET,
@@ -140,9 +141,7 @@ def _check_convention(session: Any, name: str) -> int:
     if list(outputs) != [OUTPUT]:
         problems.append(f"outputs are {list(outputs)}, expected ['{OUTPUT}']")
     elif outputs[OUTPUT].type != "tensor(float)" or outputs[OUTPUT].shape[1:] != [2]:
-        problems.append(
-            f"output '{OUTPUT}' is {outputs[OUTPUT].type} {outputs[OUTPUT].shape}, expected float32 [n, 2]"
-        )
+        problems.append(f"output '{OUTPUT}' is {outputs[OUTPUT].type} {outputs[OUTPUT].shape}, expected float32 [n, 2]")
     if problems:
         raise ServingError(
             f"{name} does not follow the convention of this project: {'; '.join(problems)}. "

@@ -58,16 +58,20 @@ def register_candidate(
 
 
 def register_baseline(tracking_uri: str, model_name: str, baseline: Mapping[str, Any]) -> int:
-    """Register the rule the shop would use without machine learning, as the first champion.
+    """Register the rule the shop would use without machine learning, unless there is a champion already.
 
-    With it, the first canary has an incumbent. A champion that is there already keeps its alias.
+    The first canary needs an incumbent: this is it. With a champion, nothing is registered.
+
+    Args:
+        baseline: what ``include.training.fit.fit_family`` returned for the baseline family.
 
     Returns:
-        the version number of the baseline.
+        the version number of the champion: the one that was there, or the baseline.
     """
     incumbent = get_alias(tracking_uri, model_name, CHAMPION)
-    alias = CHAMPION if incumbent is None else None
-    return _register(tracking_uri, model_name, baseline, "baseline", (), baseline, alias)
+    if incumbent is not None:
+        return incumbent
+    return _register(tracking_uri, model_name, baseline, "baseline", (), baseline, CHAMPION)
 
 
 def _register(
@@ -77,7 +81,7 @@ def _register(
     decision: str,
     gates: Sequence[Mapping[str, Any]],
     baseline: Mapping[str, Any] | None,
-    alias: str | None,
+    alias: str,
 ) -> int:
     tags = describe_result(result, decision, gates)
     if baseline is not None:
@@ -85,11 +89,8 @@ def _register(
     with MlflowRest(tracking_uri) as mlflow:
         _ensure_model(mlflow, model_name)
         known = _search(mlflow, f"name='{model_name}' and run_id='{result['run_id']}'")
-        version = (
-            min(int(item["version"]) for item in known) if known else _create(mlflow, model_name, result, tags)
-        )
-        if alias is not None:
-            _write_alias(mlflow, model_name, alias, version)
+        version = min(int(item["version"]) for item in known) if known else _create(mlflow, model_name, result, tags)
+        _write_alias(mlflow, model_name, alias, version)
     return version
 
 

@@ -83,9 +83,7 @@ def parse_version(content: Mapping[str, Any], aliases: Sequence[str]) -> ModelVe
     )
 
 
-def describe_result(
-    result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]
-) -> dict[str, str]:
+def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The tags of a version: what was measured, from what it was made, and what the gates said.
 
     Args:

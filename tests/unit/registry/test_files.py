@@ -74,9 +74,7 @@ def test_a_file_missing_in_the_store_is_a_registry_error(
         fetch_onnx(mlflow_server.uri, model_name, version, tmp_path)
 
 
-def test_a_version_that_does_not_exist_is_a_registry_error(
-    tracking_uri: str, model_name: str, tmp_path: Path
-) -> None:
+def test_a_version_that_does_not_exist_is_a_registry_error(tracking_uri: str, model_name: str, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=f"{model_name}.*not found"):
         fetch_onnx(tracking_uri, model_name, 7, tmp_path)
 

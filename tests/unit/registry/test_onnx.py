@@ -30,9 +30,7 @@ def make_onnx(input_name: str = "features", output_name: str = "probabilities", 
     return bytes(model.SerializeToString())
 
 
-def test_an_exported_model_answers_like_the_model_also_with_missing_values(
-    classifier: Any, onnx_bytes: bytes
-) -> None:
+def test_an_exported_model_answers_like_the_model_also_with_missing_values(classifier: Any, onnx_bytes: bytes) -> None:
     answers = OnnxModel(onnx_bytes).predict(ROWS)
     assert answers.dtype == np.float32
     assert answers.shape == (3,)
@@ -119,9 +117,7 @@ def test_parity_is_the_largest_difference(classifier: Any, onnx_bytes: bytes) ->
 
 
 @pytest.mark.parametrize("wrong", [0.25, np.nan], ids=["off", "not a number"])
-def test_a_difference_above_the_limit_names_model_and_row(
-    classifier: Any, onnx_bytes: bytes, wrong: float
-) -> None:
+def test_a_difference_above_the_limit_names_model_and_row(classifier: Any, onnx_bytes: bytes, wrong: float) -> None:
     expected = classifier.predict_proba(ROWS)[:, 1]
     expected[2] = wrong
     with pytest.raises(ParityError, match=r"random_forest: .*row 2 of 3"):

@@ -64,22 +64,18 @@ def test_what_was_refused_is_not_registered(tracking_uri: str, model_name: str, 
     assert list_versions(tracking_uri, model_name) == []
 
 
-def test_the_first_baseline_becomes_champion_and_never_displaces_one(
+def test_the_first_baseline_becomes_champion_and_no_later_one_is_registered(
     tracking_uri: str, model_name: str, make_result: MakeResult
 ) -> None:
-    first = register_baseline(
-        tracking_uri, model_name, make_result(family="baseline", baseline_feature="orders_28d")
-    )
+    first = make_result(family="baseline", baseline_feature="orders_28d")
+    assert register_baseline(tracking_uri, model_name, first) == 1
     candidate = register_candidate(tracking_uri, model_name, make_result(), "production")
     set_alias(tracking_uri, model_name, "champion", candidate)
-    second = register_baseline(
-        tracking_uri, model_name, make_result(family="baseline", baseline_feature="orders_28d")
-    )
-    assert (first, candidate, second) == (1, 2, 3)
+    second = make_result(family="baseline", baseline_feature="orders_28d")
+    assert register_baseline(tracking_uri, model_name, second) == candidate
     assert get_alias(tracking_uri, model_name, "champion") == candidate
-    found = read_version(tracking_uri, model_name, first)
-    assert found is not None
-    assert found.tags["decision"] == "baseline"
+    found = list_versions(tracking_uri, model_name)
+    assert [(item.version, item.tags["decision"]) for item in found] == [(2, "production"), (1, "baseline")]
 
 
 def test_a_version_is_found_by_number_as_number_or_text(

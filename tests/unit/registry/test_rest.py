@@ -68,9 +68,7 @@ def test_the_credentials_of_the_client_are_sent(sick_uri: str, monkeypatch: pyte
         mlflow.get("registered-models/get", {"name": "churn"})
 
 
-@pytest.mark.parametrize(
-    "uri", ["http://127.0.0.1:{port}", "sqlite:///mlflow.db"], ids=["nobody there", "no server"]
-)
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "sqlite:///mlflow.db"], ids=["nobody there", "no server"])
 def test_an_absent_server_is_away(uri: str) -> None:
     uri = uri.format(port=find_free_port())
     with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away"):

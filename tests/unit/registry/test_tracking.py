@@ -39,9 +39,7 @@ def test_the_environment_is_as_before_a_run(
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
 
 
-def test_the_newest_decision_is_remembered_and_undecided_runs_do_not_count(
-    tracking_uri: str, model_name: str
-) -> None:
+def test_the_newest_decision_is_remembered_and_undecided_runs_do_not_count(tracking_uri: str, model_name: str) -> None:
     assert read_last_decision_at(tracking_uri, model_name) is None
     with open_run(tracking_uri, model_name, "decided", {}) as mlflow:
         run_id = mlflow.active_run().info.run_id
