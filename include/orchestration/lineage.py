@@ -1,0 +1,78 @@
+"""Lineage of ordinary tasks: observed, not declared.
+
+    @task
+    @traced
+    def publish() -> dict[str, object]: ...
+
+Every statement and every bulk write goes through ``include.warehouse``, which reports the tables that it
+touches; ``traced`` collects them and reports them to OpenLineage as datasets of this very task run.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from include.governance.datasets import DatasetNames, build_inputs, build_outputs, find_columns, keep_flow
+from include.orchestration.connections import warehouse_uri
+from include.warehouse.trace import TableTrace, trace_tables
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def traced(function: Callable[P, R]) -> Callable[P, R]:
+    """Report the tables that a task function reads and writes as lineage of its task."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with report_tables():
+            return function(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def report_tables(find_uri: Callable[[], str] = warehouse_uri) -> Iterator[TableTrace]:
+    """Collect what the block reads and writes and report it when it ends, even by an exception.
+
+    Reporting never fails the task: whatever goes wrong is logged.
+
+    Args:
+        find_uri: names the warehouse; called at the end of the block.
+    """
+    with trace_tables() as trace:
+        try:
+            yield trace
+        finally:
+            try:
+                report_trace(trace, find_uri)
+            except Exception as error:
+                log.warning("The lineage of this task was not reported: %s", error)
+
+
+def report_trace(trace: TableTrace, find_uri: Callable[[], str]) -> None:
+    """Send one OpenLineage event with what was observed; nothing when no table of the flow was touched."""
+    from airflow.providers.openlineage.api import emit_dataset_lineage, is_openlineage_active
+
+    reads, writes = keep_flow(trace.reads), keep_flow(trace.writes)
+    if not (reads or writes) or not is_openlineage_active():
+        return
+    uri = find_uri()
+    names, columns = DatasetNames.from_uri(uri), find_columns(uri, {*reads, *writes})
+    inputs: list[Any] = build_inputs(names, reads, columns)
+    outputs: list[Any] = build_outputs(names, writes, columns)
+    emit_dataset_lineage(inputs=inputs, outputs=outputs)
+
+
+def dataset_names(conn: Connection) -> DatasetNames:
+    """How the tables of an Airflow connection are called in lineage."""
+    return DatasetNames(conn.host or "localhost", conn.port or 5432, conn.schema or "")

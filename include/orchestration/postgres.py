@@ -1,0 +1,98 @@
+"""The Astro SDK's Postgres database over the warehouse's Arrow path.
+
+The SDK derives the class name from the module's (``…postgres`` → ``PostgresDatabase``), hence both.
+``include.orchestration.astro_sdk`` registers this module; import it after that one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from astro.databases.postgres import PostgresDatabase as SdkPostgresDatabase
+from astro.exceptions import NonExistentTableException
+
+from include.errors import WarehouseError
+from include.governance.datasets import DatasetNames
+from include.warehouse.arrow import IfExists, read_table, write_arrow
+from include.warehouse.frames import from_frame, to_frame
+from include.warehouse.names import TableName
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy
+    from astro.table import BaseTable
+
+
+class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
+    """Loads and reads frames in one transaction each, types intact, frames without rows included.
+
+    A frame replaces a table (``if_exists="replace"``) by dropping and creating it: what hangs on the old
+    table, such as a view, makes the replacement fail and stay out.
+    """
+
+    @cached_property
+    def sqlalchemy_engine(self) -> sqlalchemy.engine.Engine:
+        """The hook's engine, committing each statement: the SDK was written for SQLAlchemy 1, which did."""
+        engine: sqlalchemy.engine.Engine = self.hook.get_sqlalchemy_engine({"isolation_level": "AUTOCOMMIT"})
+        return engine
+
+    @cached_property
+    def uri(self) -> str:
+        """The connection as a plain libpq URI."""
+        conn = self.hook.get_connection(self.conn_id)
+        database = conn.schema or (self.table.metadata.database if self.table else None) or ""
+        login = f"{quote(conn.login or '', safe='')}:{quote(conn.password or '', safe='')}"
+        return f"postgresql://{login}@{conn.host or 'localhost'}:{conn.port or 5432}/{database}"
+
+    def load_pandas_dataframe_to_table(
+        self,
+        source_dataframe: pd.DataFrame,
+        target_table: BaseTable,
+        if_exists: IfExists = "replace",
+        chunk_size: int = 0,  # noqa: ARG002 - part of the SDK's signature; Arrow streams in chunks of its own
+    ) -> None:
+        """Write a frame; the index is left out.
+
+        Raises:
+            WarehouseError: the rows do not fit, or the table declares columns; it is as it was.
+        """
+        if target_table.columns:
+            raise WarehouseError(
+                f"Table {target_table.name} declares columns, which a frame brings itself: leave `columns` out."
+            )
+        write_arrow(self.uri, name_table(target_table), from_frame(source_dataframe), if_exists)
+
+    def export_table_to_pandas_dataframe(
+        self, source_table: BaseTable, select_kwargs: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Read a whole table (dtypes: see ``include.warehouse.frames.to_frame``).
+
+        Raises:
+            NonExistentTableException: there is no such table.
+        """
+        if select_kwargs:
+            frame: pd.DataFrame = super().export_table_to_pandas_dataframe(source_table, select_kwargs)
+            return frame
+        if not self.table_exists(source_table):
+            raise NonExistentTableException(f"The table {name_table(source_table)} does not exist")
+        return to_frame(read_table(self.uri, name_table(source_table)))
+
+    def openlineage_dataset_namespace(self) -> str:
+        """``postgres://host:port``, as dbt names it."""
+        return DatasetNames.from_uri(self.uri).namespace
+
+    def openlineage_dataset_name(self, table: BaseTable) -> str:
+        """``database.schema.table``, as dbt names it."""
+        return DatasetNames.from_uri(self.uri).name_table(name_table(table))
+
+
+def name_table(table: BaseTable) -> TableName:
+    """The SDK's table as the warehouse names it; without a schema, in the SDK's default one.
+
+    Raises:
+        WarehouseError: its name is no plain lower-case identifier.
+    """
+    schema = table.metadata.schema or SdkPostgresDatabase.DEFAULT_SCHEMA
+    return TableName(schema.lower(), table.name)
