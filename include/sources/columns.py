@@ -1,0 +1,155 @@
+"""Holds delivered columns to their declared names and types; names the first value that does not fit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from include.settings.sources import ColumnSettings, ColumnType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ColumnMismatchError(Exception):
+    """A delivered table is not as declared; the message names the column. Callers add the file."""
+
+
+def arrow_type(column_type: ColumnType) -> pa.DataType:
+    """The Arrow type of a declared type; timestamps are UTC in microseconds."""
+    import pyarrow as pa
+
+    return {
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "date": pa.date32(),
+    }[column_type]
+
+
+def check_names(delivered: Sequence[str], declared: Sequence[str]) -> None:
+    """Compare column names, in any order.
+
+    Raises:
+        ColumnMismatchError: names are missing, doubled or not declared; near names are pointed out.
+    """
+    doubled = sorted({name for name in delivered if delivered.count(name) > 1})
+    if doubled:
+        raise ColumnMismatchError(f"column(s) {', '.join(doubled)} occur more than once")
+    missing = [name for name in declared if name not in delivered]
+    extra = [name for name in delivered if name not in declared]
+    problems = []
+    for name in missing:
+        near = difflib.get_close_matches(name, extra, n=1, cutoff=0.5)
+        problems.append(f"column {name!r} is missing" + (f" (renamed to {near[0]!r}?)" if near else ""))
+    if extra:
+        problems.append(f"column(s) {', '.join(repr(name) for name in extra)} are not declared")
+    if problems:
+        raise ColumnMismatchError("; ".join(problems))
+
+
+def fit_column(name: str, values: pa.ChunkedArray, settings: ColumnSettings, first_row: int = 1) -> pa.Array:
+    """Convert one column to its declared type without changing any value.
+
+    Naive timestamps are taken as UTC, NaN as null; text becomes numbers and dates (CSV has nothing
+    else), but only where all of it does.
+
+    Args:
+        first_row: the number, in the file, of the first value.
+
+    Raises:
+        ColumnMismatchError: names the column, the first value that does not fit, and its row.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    target = arrow_type(settings.type)
+    array = values.combine_chunks()
+    array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    if not is_compatible(array.type, settings.type):
+        raise _explain_value(name, array, settings, 0, first_row)
+    try:
+        fitted = convert(array, target)
+    except pa.ArrowInvalid:
+        raise _explain_value(name, array, settings, find_bad_value(array, target), first_row) from None
+    if settings.type == "float64":
+        fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, target), fitted)
+        infinite = pc.index(pc.is_inf(fitted), True).as_py()
+        if infinite >= 0:
+            raise _explain_value(name, fitted, settings, infinite, first_row)
+    return fitted
+
+
+def is_compatible(delivered: pa.DataType, declared: ColumnType) -> bool:
+    """Whether a file's own type can mean the declared one; text can mean anything until it is read."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    if kinds.is_null(delivered) or kinds.is_string(delivered) or kinds.is_large_string(delivered):
+        return True
+    is_number = kinds.is_integer(delivered) or kinds.is_floating(delivered) or kinds.is_decimal(delivered)
+    is_moment = kinds.is_timestamp(delivered) or kinds.is_date(delivered)
+    return {
+        "int64": bool(is_number),
+        "float64": bool(is_number),
+        "string": False,
+        "timestamp": bool(kinds.is_timestamp(delivered)),
+        "date": bool(is_moment),
+    }[declared]
+
+
+def convert(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """Cast, refusing any loss.
+
+    Raises:
+        pyarrow.ArrowInvalid: a value does not fit.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if array.type == target:
+        return array
+    if pa.types.is_timestamp(target):
+        if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+            return array.cast(target)
+        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+            return _parse_timestamps(array, target)
+        return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC").cast(target)
+    return array.cast(target)
+
+
+def _parse_timestamps(array: pa.Array, target: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return array.cast(target)
+    except pa.ArrowInvalid:
+        return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC").cast(target)
+
+
+def find_bad_value(array: pa.Array, target: pa.DataType) -> int:
+    """The position of the first value that does not convert, by halving."""
+    import pyarrow as pa
+
+    start, length = 0, len(array)
+    while length > 1:
+        half = length // 2
+        try:
+            convert(array.slice(start, half), target)
+            start, length = start + half, length - half
+        except pa.ArrowInvalid:
+            length = half
+    return start
+
+
+def _explain_value(
+    name: str, array: pa.Array, settings: ColumnSettings, position: int, first_row: int
+) -> ColumnMismatchError:
+    value = array[position].as_py() if len(array) else None
+    return ColumnMismatchError(
+        f"column {name!r} is declared {settings.type}; row {position + first_row} holds {value!r} "
+        f"(the file's type is {array.type})"
+    )

@@ -1,0 +1,74 @@
+"""Which files a source has delivered, and for which days."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+from include.errors import SourceError
+from include.settings.sources import FileSource
+
+_DAY = r"(\d{4}-\d{2}-\d{2})"
+
+
+def delivery_path(source: FileSource, root: Path, day: date) -> Path:
+    """Where the file of one day is, or should be."""
+    return root / source.path.format(day=day.isoformat())
+
+
+def list_days(from_day: date, to_day: date) -> list[date]:
+    """Every day of a window, both ends included."""
+    return [from_day + timedelta(days=offset) for offset in range((to_day - from_day).days + 1)]
+
+
+def find_delivered_days(source: FileSource, root: Path) -> list[date]:
+    """The days for which files exist, oldest first."""
+    pattern = _file_pattern(source)
+    folder = delivery_path(source, root, date.min).parent
+    if not folder.is_dir():
+        return []
+    matches = (pattern.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(day for match in matches if match and (day := _parse_day(match[1])))
+
+
+def find_newest_snapshot(source: FileSource, root: Path, to_day: date) -> date | None:
+    """The day of the newest whole copy that is dated ``to_day`` or before."""
+    return max((day for day in find_delivered_days(source, root) if day <= to_day), default=None)
+
+
+def find_missing_days(source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
+    """The days of a window for which a daily source has no file."""
+    delivered = set(find_delivered_days(source, root))
+    return [day for day in list_days(from_day, to_day) if day not in delivered]
+
+
+def explain_missing(name: str, source: FileSource, root: Path, missing: list[date]) -> SourceError:
+    """The error for files that should be there and are not, with what is there instead."""
+    first = delivery_path(source, root, missing[0])
+    days = ", ".join(str(day) for day in missing[:5]) + (" ..." if len(missing) > 5 else "")
+    delivered = find_delivered_days(source, root)
+    if delivered:
+        found = f"Its files are of {delivered[0]} to {delivered[-1]}."
+    else:
+        found = f"Its folder {first.parent} holds no file named like {Path(source.path).name}."
+    siblings = [path.name for path in first.parent.iterdir()] if first.parent.is_dir() else []
+    near = [other for other in difflib.get_close_matches(first.name, siblings, n=1, cutoff=0.8)]
+    hint = f" Nearest name there: {near[0]}." if near and _file_pattern(source).fullmatch(near[0]) is None else ""
+    return SourceError(
+        f"Source {name!r}: {len(missing)} file(s) missing, for {days}; expected {first}. {found}{hint} "
+        "Have the source deliver the file, or choose a window that was delivered, and run again."
+    )
+
+
+def _file_pattern(source: FileSource) -> re.Pattern[str]:
+    before, after = Path(source.path).name.split("{day}")
+    return re.compile(re.escape(before) + _DAY + re.escape(after))
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

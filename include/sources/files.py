@@ -1,0 +1,178 @@
+"""Reads the CSV and Parquet files of a source, for a window of days, into one Arrow table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from include.errors import SourceError
+from include.settings.sources import FileSource, SourceSettings
+from include.sources.columns import ColumnMismatchError, arrow_type, check_names, fit_column
+from include.sources.deliveries import delivery_path, explain_missing, find_delivered_days, list_days
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EMPTY_BECAUSE: Final = "empty_because"
+"""Key in a Parquet file's metadata under which its writer says why it has no rows."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file that was read."""
+
+    day: date
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True)
+class SourceRead:
+    """The rows of a window in file order, and the files that they came from.
+
+    The table holds the declared columns, ``batch_day`` (date32: the file's day) and, for a source
+    with an event column, ``day`` (date32: the event's day in the shop's time zone).
+    """
+
+    table: pa.Table
+    deliveries: tuple[Delivery, ...]
+
+
+def read_source(settings: SourceSettings, name: str, root: Path, from_day: date, to_day: date) -> SourceRead:
+    """Read all files of a source for a window, both ends included.
+
+    A daily source that is not critical may lack files; those that exist are read.
+
+    Raises:
+        SourceError: names the source, the file, what is wrong with it and what to do: missing, not
+            readable, other columns than declared, a value of another type, empty where it may not be.
+    """
+    import pyarrow as pa
+
+    source = settings.find_source(name)
+    days = find_readable_days(name, source, root, from_day, to_day)
+    tables = []
+    deliveries = []
+    for day in days:
+        path = delivery_path(source, root, day)
+        table = read_file(name, source, path)
+        deliveries.append(Delivery(day, path, table.num_rows))
+        tables.append(add_days(table, source, settings.time_zone, day))
+    return SourceRead(pa.concat_tables(tables), tuple(deliveries))
+
+
+def find_readable_days(name: str, source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
+    """The days of the window whose files will be read.
+
+    Raises:
+        SourceError: a critical source lacks a file, or there is none at all.
+    """
+    delivered = set(find_delivered_days(source, root))
+    days = list_days(from_day, to_day)
+    missing = [day for day in days if day not in delivered]
+    if missing and (source.critical or len(missing) == len(days)):
+        raise explain_missing(name, source, root, missing)
+    return [day for day in days if day in delivered]
+
+
+def read_file(name: str, source: FileSource, path: Path) -> pa.Table:
+    """Read one file with its declared columns, in their declared order and types.
+
+    Raises:
+        SourceError: see :func:`read_source`.
+    """
+    import pyarrow as pa
+
+    raw = _read_parquet(name, path) if source.format == "parquet" else _read_csv(name, path)
+    try:
+        check_names(raw.column_names, list(source.columns))
+        first_row = 2 if source.format == "csv" else 1
+        columns = {
+            column: fit_column(column, raw.column(column), settings, first_row)
+            for column, settings in source.columns.items()
+        }
+    except ColumnMismatchError as mismatch:
+        raise SourceError(
+            f"Source {name!r}, file {path}: {mismatch}. Have the source deliver it as declared, or change "
+            f"the columns of {name!r} in sources.yml, and run again."
+        ) from None
+    if raw.num_rows == 0 and not _may_be_empty(source, raw):
+        raise SourceError(
+            f"Source {name!r}, file {path}: it has columns but no rows, and sources.yml says "
+            f"allow_empty: {str(source.allow_empty).lower()}. Have the source deliver the day again"
+            + (f", or declare in the file's metadata why it is empty (key {EMPTY_BECAUSE})." if
+               source.allow_empty == "if_declared" else ", or allow empty files there.")
+        )  # fmt: skip
+    schema = pa.schema([(column, arrow_type(item.type)) for column, item in source.columns.items()])
+    return pa.table(columns, schema=schema)
+
+
+def add_days(table: pa.Table, source: FileSource, time_zone: str, batch_day: date) -> pa.Table:
+    """Append ``day`` (where there is an event column) and ``batch_day``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if source.event_column is not None:
+        event = table.column(source.event_column)
+        if pa.types.is_timestamp(event.type):
+            local = pc.local_timestamp(event.cast(pa.timestamp("us", time_zone)))
+            event = pc.floor_temporal(local, unit="day").cast(pa.date32())
+        table = table.append_column("day", event)
+    batch_days = pa.repeat(pa.scalar(batch_day, pa.date32()), table.num_rows)
+    return table.append_column("batch_day", batch_days)
+
+
+def _may_be_empty(source: FileSource, raw: pa.Table) -> bool:
+    if source.allow_empty == "if_declared":
+        return bool((raw.schema.metadata or {}).get(EMPTY_BECAUSE.encode()))
+    return bool(source.allow_empty)
+
+
+def _read_parquet(name: str, path: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _check_bytes(name, path)
+    try:
+        # A file of a few thousand rows is read faster by one thread than handed to several.
+        return pq.ParquetFile(path).read(use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _explain_unreadable(name, path, "Parquet", error) from error
+
+
+def _read_csv(name: str, path: Path) -> pa.Table:
+    """Every column as text (declared types are applied later, so that errors name the value)."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    _check_bytes(name, path)
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = file.readline().rstrip("\r\n").split(",")
+        texts = {column.strip('"'): pa.string() for column in header}
+        options = csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
+        return csv.read_csv(path, convert_options=options, read_options=csv.ReadOptions(use_threads=False))
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise _explain_unreadable(name, path, "CSV", error) from error
+
+
+def _check_bytes(name: str, path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise SourceError(
+            f"Source {name!r}, file {path}: it is missing. Have the source deliver it and run again."
+        ) from None
+    if size == 0:
+        raise SourceError(
+            f"Source {name!r}, file {path}: it is empty (0 bytes). Have the source deliver it again."
+        )
+
+
+def _explain_unreadable(name: str, path: Path, kind: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"Source {name!r}, file {path}: it cannot be read as {kind}, it is truncated or corrupt "
+        f"({str(error).strip()}). Have the source deliver it again and run again."
+    )
