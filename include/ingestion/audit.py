@@ -1,0 +1,190 @@
+"""Audits what has landed: rows, history and relations; refuses and quarantines what breaks its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from include.errors import QualityError, WarehouseError
+from include.ingestion.audit_records import read_usual_means, write_audit, write_profiles, write_quarantine
+from include.ingestion.facts import measure_facts
+from include.ingestion.plan import LoadItem, item_window
+from include.quality.profile import profile_frame
+from include.quality.score import Verdict, judge_source
+from include.quality.suites import LATENESS, Fact, build_fact_suite, build_row_suite
+from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
+from include.settings.sources import FileSource, SourceSettings
+from include.warehouse.arrow import read_arrow
+from include.warehouse.names import TableName
+from include.warehouse.session import Session, open_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_OWN_COLUMNS: Final = ("day", "batch_day")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One landed batch, as the rules see it."""
+
+    item: LoadItem
+    source: FileSource
+    frame: pd.DataFrame
+    facts: Mapping[str, Fact]
+    usual_means: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.item["source"]
+
+
+def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> dict[str, Any]:
+    """Check every landed batch and record scores, profiles and refusals; nothing published is touched.
+
+    A source passes when its score reaches ``quality.minimum_score`` and no critical rule is broken. A
+    refused source that is not critical is left out of publishing; a critical one stops the run.
+
+    Returns:
+        ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules of sources
+        that passed, and of refused ones that are not critical, in words).
+
+    Raises:
+        QualityError: a critical source was refused; names source, rule, observed, expected, remedy.
+        WarehouseError: a batch is not (or not wholly) in landing, or the warehouse is away.
+    """
+    prepare_great_expectations()
+    batches = [read_batch(uri, sources, item) for item in items]
+    results = validate_frames([suite for batch in batches for suite in build_suites(sources, batch)])
+    verdicts = [judge_source(batch.name, results, sources.quality.minimum_score) for batch in batches]
+    with open_session(uri) as session:
+        for batch, verdict in zip(batches, verdicts, strict=True):
+            record_verdict(session, sources, batch, verdict, audit_id)
+    refused = [verdict for verdict in verdicts if not verdict.has_passed]
+    fatal = [verdict for verdict in refused if sources.find_source(verdict.source).critical]
+    if fatal:
+        raise explain_refusal(fatal, audit_id)
+    return {
+        "audit_id": audit_id,
+        "scores": {verdict.source: verdict.score for verdict in verdicts},
+        "refused": [verdict.source for verdict in refused],
+        "warnings": [failure.describe() for verdict in verdicts for failure in verdict.failures],
+    }
+
+
+def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:
+    """Read one batch from landing as a frame, and measure its facts.
+
+    Raises:
+        WarehouseError: landing does not hold exactly what was delivered.
+    """
+    name, source = item["source"], sources.find_source(item["source"])
+    with open_session(uri) as session:
+        check_landed(session, item)
+        columns = session.fetch_all(
+            "select column_name from information_schema.columns "
+            "where table_schema = 'landing' and table_name = %s order by ordinal_position",
+            (name,),
+        )
+        # Where statistics are behind, joining a large batch row by row would take minutes.
+        session.execute("select set_config('enable_nestloop', 'off', true)")
+        facts = measure_facts(session, sources, item)
+        usual_means = read_usual_means(session, name, sources.quality, item)
+    selected = [f'"{row["column_name"]}"' for row in columns if row["column_name"] not in _OWN_COLUMNS]
+    if source.event_column is not None:
+        selected.append(f"(batch_day - day)::bigint as {LATENESS}")
+    from_day, to_day = item_window(item)
+    table = read_arrow(
+        uri,
+        f"select {', '.join(selected)} from {TableName('landing', name).quoted} "
+        f"where batch_day between '{from_day}' and '{to_day}'",
+    )
+    return Batch(item, source, to_pandas_frame(table), facts, usual_means)
+
+
+def to_pandas_frame(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table as pandas: moments as naive UTC datetime64[us], dates as datetime64[ms].
+
+    Great Expectations cannot name a pandas type that has a time zone.
+    """
+    import pyarrow as pa
+
+    naive = [
+        pa.field(field.name, pa.timestamp(field.type.unit)) if pa.types.is_timestamp(field.type) else field
+        for field in table.schema
+    ]
+    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(date_as_object=False, split_blocks=True)
+    return frame
+
+
+def check_landed(session: Session, item: LoadItem) -> None:
+    """Compare the rows in landing with what was read from files, day by day.
+
+    Raises:
+        WarehouseError: the batch did not land, or two landings of it crossed.
+    """
+    name, window = item["source"], item_window(item)
+    noted = session.fetch_all(
+        "select batch_day, row_count from landing.deliveries where source = %s and batch_day between %s and %s",
+        (name, *window),
+    )
+    expected = {row["batch_day"]: row["row_count"] for row in noted}
+    found: dict[Any, int] = {}
+    if expected:
+        rows = session.fetch_all(
+            f"select batch_day, count(*) as row_count from {TableName('landing', name).quoted} "
+            "where batch_day between %s and %s group by batch_day",
+            window,
+        )
+        found = {row["batch_day"]: row["row_count"] for row in rows}
+    wrong = [day for day in {*expected, *found} if expected.get(day, 0) != found.get(day, 0)]
+    if wrong or not expected:
+        what = f"other rows than its files hold, first on {min(wrong)}" if wrong else "no files"
+        raise WarehouseError(
+            f"landing.{name} holds {what}, for {item['from_day']} to {item['to_day']}: the batch did not land "
+            "completely, or twice at once. Nothing was published; run the land task again, then this one."
+        )
+
+
+def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
+    """The suites of one batch: on its rows, and on its facts as a frame of one row."""
+    import pandas as pd
+
+    quality = sources.quality
+    facts = pd.DataFrame([{name: fact.value for name, fact in batch.facts.items()}])
+    notes = {name: fact.note for name, fact in batch.facts.items()}
+    row_rules = build_row_suite(batch.source, quality, batch.usual_means, len(batch.frame))
+    return [
+        FrameSuite(batch.name, "rows", batch.frame, row_rules),
+        FrameSuite(batch.name, "facts", facts, build_fact_suite(batch.source, quality, batch.facts), notes),
+    ]
+
+
+def record_verdict(session: Session, sources: SourceSettings, batch: Batch, verdict: Verdict, audit_id: str) -> None:
+    """Write the audit; profile a batch that passed, quarantine one that did not."""
+    write_audit(session, audit_id, batch.item, len(batch.frame), verdict)
+    if verdict.has_passed:
+        columns = [name for name in batch.source.columns if name in batch.frame]
+        write_profiles(session, audit_id, batch.item, profile_frame(batch.frame, columns))
+    else:
+        sample = batch.frame.head(sources.quality.sample_rows)
+        write_quarantine(session, audit_id, batch.item, len(batch.frame), verdict, sample)
+    session.execute(
+        "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
+        ("audited" if verdict.has_passed else "refused", batch.name, *item_window(batch.item)),
+    )
+
+
+def explain_refusal(refused: Sequence[Verdict], audit_id: str) -> QualityError:
+    """The error that names every broken rule of the refused sources."""
+    lines = []
+    for verdict in refused:
+        lines.append(f"{verdict.source} was refused: {verdict.reason} (score {verdict.score:.3f}).")
+        lines += [f"  - {failure.describe()}" for failure in verdict.failures]
+    return QualityError(
+        f"Audit {audit_id!r} refused {', '.join(verdict.source for verdict in refused)}; nothing was published, "
+        "what was published before stays served. The batch is described in quality.quarantine.\n" + "\n".join(lines)
+    )

@@ -1,0 +1,93 @@
+"""What audits leave behind in schema ``quality``: scores, profiles, and refused batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from include.ingestion.plan import LoadItem, item_window
+from include.quality.profile import ColumnProfile
+from include.quality.score import Verdict
+from include.settings.sources import QualitySettings
+from include.warehouse.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_usual_means(session: Session, name: str, quality: QualitySettings, item: LoadItem) -> dict[str, float]:
+    """Means of the numeric columns over earlier batches, weighted by rows; none while history is short."""
+    from_day, _ = item_window(item)
+    rows = session.fetch_all(
+        "with earlier as (select *, dense_rank() over (order by to_day desc, from_day desc) as age "
+        "from quality.profiles where source = %s and to_day < %s and mean is not null) "
+        "select column_name, sum(mean * (row_count - null_count)) / sum(row_count - null_count) as mean "
+        "from earlier where age <= %s group by column_name having sum(to_day - from_day + 1) >= %s",
+        (name, from_day, quality.history_deliveries, quality.min_history_deliveries),
+    )
+    return {row["column_name"]: float(row["mean"]) for row in rows}
+
+
+def write_audit(session: Session, audit_id: str, item: LoadItem, row_count: int, verdict: Verdict) -> None:
+    """Record one verdict; an audit that is run again replaces its own record."""
+    session.execute(
+        "insert into quality.audits (audit_id, source, from_day, to_day, row_count, rule_count, score, passed, "
+        "failures) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) "
+        "on conflict (audit_id, source) do update set from_day = excluded.from_day, "
+        "to_day = excluded.to_day, row_count = excluded.row_count, "
+        "rule_count = excluded.rule_count, score = excluded.score, passed = excluded.passed, "
+        "failures = excluded.failures, audited_at = now()",
+        (
+            audit_id, item["source"], *item_window(item), row_count, verdict.rule_count, verdict.score,
+            verdict.has_passed, _to_jsonb([failure.to_json() for failure in verdict.failures]),
+        ),
+    )  # fmt: skip
+
+
+def write_profiles(session: Session, audit_id: str, item: LoadItem, profiles: Sequence[ColumnProfile]) -> None:
+    """Replace the profile of a source and window."""
+    key = (item["source"], *item_window(item))
+    session.execute("delete from quality.profiles where source = %s and from_day = %s and to_day = %s", key)
+    session.execute_many(
+        "insert into quality.profiles (source, from_day, to_day, audit_id, column_name, row_count, null_count, "
+        "distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)",
+        [
+            (
+                *key, audit_id, one.column_name, one.row_count, one.null_count, one.distinct_count,
+                one.minimum, one.maximum, one.mean, one.standard_deviation,
+                _to_jsonb(one.quantiles), _to_jsonb(one.top_values),
+            )
+            for one in profiles
+        ],
+    )  # fmt: skip
+
+
+def write_quarantine(
+    session: Session, audit_id: str, item: LoadItem, row_count: int, verdict: Verdict, sample: pd.DataFrame
+) -> None:
+    """Describe a refused batch: its reasons, its item, its files, and a sample of its rows."""
+    window = item_window(item)
+    files = session.fetch_all(
+        "select path, row_count from landing.deliveries where source = %s and batch_day between %s and %s "
+        "order by batch_day",
+        (item["source"], *window),
+    )
+    rows = json.loads(sample.to_json(orient="records", date_format="iso"))
+    session.execute(
+        "insert into quality.quarantine (audit_id, source, from_day, to_day, row_count, reasons, item, files, "
+        "sample_rows) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
+        "on conflict (audit_id, source) do update set row_count = excluded.row_count, reasons = excluded.reasons, "
+        "item = excluded.item, files = excluded.files, sample_rows = excluded.sample_rows, quarantined_at = now()",
+        (
+            audit_id, item["source"], *window, row_count,
+            _to_jsonb([failure.to_json() for failure in verdict.failures]),
+            _to_jsonb(item), _to_jsonb(files), _to_jsonb(rows),
+        ),
+    )  # fmt: skip
+
+
+def _to_jsonb(content: Any) -> str | None:
+    """JSON text for a jsonb column; characters that jsonb cannot hold become a question mark."""
+    return None if content is None else json.dumps(content, default=str).replace("\\u0000", "?")

@@ -1,0 +1,148 @@
+"""Measures in the warehouse what a batch's rows alone cannot show: volume, references, age, repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from include.ingestion.plan import LoadItem, item_window
+from include.quality.suites import Fact, name_relation
+from include.settings.sources import FileSource, Relation, SourceSettings
+from include.warehouse.names import TableName
+from include.warehouse.session import Session
+
+
+def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> dict[str, Fact]:
+    """All facts about one landed batch, by name; those that cannot be known yet are left out."""
+    name, source, quality = item["source"], sources.find_source(item["source"]), sources.quality
+    delivered = session.fetch_all(
+        "select batch_day, row_count from landing.deliveries where source = %s and batch_day between %s and %s",
+        (name, *item_window(item)),
+    )
+    counts = {row["batch_day"]: row["row_count"] for row in delivered if row["row_count"]}
+    if not counts:
+        return {}
+    facts: dict[str, Fact] = {}
+    if source.volume is not None:
+        min_history = 1 if source.grain == "snapshot" else quality.min_history_deliveries
+        history = read_history(session, name, quality.history_deliveries, item)
+        facts |= measure_volume(counts, history, min_history)
+    if source.event_column is not None:
+        facts |= measure_age(session, name, source, sources.time_zone, item, max(counts))
+        facts |= measure_repeats(session, name, source, item)
+    for relation in source.relations:
+        facts |= measure_relation(session, sources, item, relation)
+    return facts
+
+
+def read_history(session: Session, name: str, limit: int, item: LoadItem) -> list[int]:
+    """Row counts of the published deliveries nearest to a batch (a snapshot's: of the one before)."""
+    from_day, to_day = item_window(item)
+    rows = session.fetch_all(
+        "select row_count from raw.partitions where source = %s and row_count > 0 "
+        "and batch_day not between %s and %s order by abs(batch_day - %s) limit %s",
+        (name, from_day, to_day, from_day, limit),
+    )
+    return [row["row_count"] for row in rows]
+
+
+def measure_volume(counts: dict[date, int], history: Sequence[int], min_history: int) -> dict[str, Fact]:
+    """The smallest and the largest delivery, as multiples of the usual number of rows.
+
+    Usual is the median of the history; a first load of at least ``min_history`` days is its own
+    history. Days without rows are left out: reading has already asked for their reason.
+    """
+    reference = history if len(history) >= min_history else list(counts.values())
+    if len(reference) < min_history:
+        return {}
+    usual = median(reference)
+    facts = {}
+    for label, pick in (("smallest_volume", min), ("largest_volume", max)):
+        day = pick(counts, key=lambda one: counts[one])
+        ratio = counts[day] / usual
+        facts[label] = Fact(ratio, f"{counts[day]} rows on {day}, {ratio:.2f} times the usual {usual:g}")
+    return facts
+
+
+def measure_age(
+    session: Session, name: str, source: FileSource, time_zone: str, item: LoadItem, last_day: date
+) -> dict[str, Fact]:
+    """Hours from the newest event to the end of the last delivery's day (shop time)."""
+    newest = session.fetch_value(
+        f'select max("{source.event_column}") from {TableName("landing", name).quoted} '
+        "where batch_day between %s and %s",
+        item_window(item),
+    )
+    if newest is None:
+        return {}
+    zone = ZoneInfo(time_zone)
+    end = datetime.combine(last_day + timedelta(days=1), time.min, zone)
+    if not isinstance(newest, datetime):
+        # A date says no more than that something happened before the day's end.
+        newest = datetime.combine(newest + timedelta(days=1), time.min, zone)
+    hours = (end.timestamp() - newest.timestamp()) / 3600
+    return {"hours_behind": Fact(hours, f"newest event {newest}, {hours:.1f} hours before the end of {last_day}")}
+
+
+def measure_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> dict[str, Fact]:
+    """Rows whose key was already published by another delivery: they would count twice."""
+    same_key = " and ".join(f'old."{source.publish_name(column)}" = new."{column}"' for column in source.key)
+    window = item_window(item)
+    count = session.fetch_value(
+        f"select count(*) from {TableName('landing', name).quoted} as new "
+        "where new.batch_day between %s and %s and exists ("
+        f"select 1 from {TableName('raw', name).quoted} as old "
+        f"where old.day between %s and %s and old.day = new.day and {same_key} "
+        "and old.batch_day not between %s and %s)",
+        (*window, *event_window(source, item), *window),
+    )
+    return {"repeated_rows": Fact(count, f"{count} rows that another delivery has already brought")}
+
+
+def event_window(source: FileSource, item: LoadItem) -> tuple[date, date]:
+    """The days that events of a batch may be of (its rows of other days break the lateness rule)."""
+    from_day, to_day = item_window(item)
+    return from_day - timedelta(days=source.allowed_lateness_days), to_day
+
+
+def measure_relation(session: Session, sources: SourceSettings, item: LoadItem, relation: Relation) -> dict[str, Fact]:
+    """The share of a batch's rows whose values are known in another source, published or in landing."""
+    columns = ", ".join(f'"{column}"' for column in relation.columns)
+    complete = " and ".join(f'"{column}" is not null' for column in relation.columns)
+    days = event_window(sources.find_source(item["source"]), item)
+    known = [_find_known(TableName("raw", relation.source), relation, relation.targets, days)]
+    if session.fetch_value("select to_regclass(%s)::text", (f"landing.{relation.source}",)):
+        other = sources.find_source(relation.source).published_columns
+        origins = tuple(other[target] for target in relation.targets)
+        known.append(_find_known(TableName("landing", relation.source), relation, origins, days))
+    row: dict[str, Any] = session.fetch_one(
+        f"with delivered as materialized (select {columns}, count(*) as row_count "
+        f"from {TableName('landing', item['source']).quoted} where batch_day between %s and %s and {complete} "
+        f"group by {columns}), known as ({' union '.join(known)}) "
+        "select (select coalesce(sum(row_count), 0) from delivered)::bigint as total, "
+        f"(select coalesce(sum(row_count), 0) from delivered join known using ({columns}))::bigint as known",
+        item_window(item),
+    ) or {"total": 0, "known": 0}
+    if not row["total"]:
+        return {}
+    share = row["known"] / row["total"]
+    unknown = row["total"] - row["known"]
+    names = ", ".join(relation.columns)
+    note = f"{unknown} of {row['total']} rows with {names} unknown in {relation.source} ({share:.2%} known)"
+    return {name_relation(relation): Fact(share, note)}
+
+
+def _find_known(table: TableName, relation: Relation, targets: Sequence[str], days: tuple[date, date]) -> str:
+    columns = ", ".join(f'delivered."{column}"' for column in relation.columns)
+    matches = [
+        f'other."{target}" = delivered."{column}"' for column, target in zip(relation.columns, targets, strict=True)
+    ]
+    if "day" in targets:
+        matches.append(f"other.day between '{days[0]}' and '{days[1]}'")
+    return (
+        f"select {columns} from delivered where exists "
+        f"(select 1 from {table.quoted} as other where {' and '.join(matches)})"
+    )

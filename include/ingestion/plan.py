@@ -1,0 +1,99 @@
+"""Decides what a run has to load, and takes the fences under which it may publish."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Literal, NotRequired, TypedDict
+
+from include.errors import SourceError
+from include.settings.sources import FileSource, SourceSettings
+from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot
+from include.warehouse.fence import take_fence
+from include.warehouse.session import Session, open_session
+
+log = logging.getLogger(__name__)
+
+
+class LoadItem(TypedDict):
+    """One source to load, in JSON types: days as ISO text, both included."""
+
+    source: str
+    grain: Literal["daily", "snapshot"]
+    from_day: str
+    to_day: str
+    fence: str
+    token: int
+    rows: NotRequired[int]
+    files: NotRequired[int]
+
+
+def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date) -> list[LoadItem]:
+    """List what is to be loaded for a window of days, both included.
+
+    A daily source is always loaded; a snapshot source only when a copy dated in or before the window
+    is newer than the published one. A source that is not critical and has no file is left out, with
+    a warning. Taking the fences makes every earlier run of the same work stale.
+
+    Raises:
+        SourceError: the window is empty, or a critical source has not delivered for all of it.
+        WarehouseError: the warehouse cannot be reached.
+    """
+    if to_day < from_day:
+        raise SourceError(f"The window {from_day} to {to_day} is empty. Give a to_day that is not before from_day.")
+    with open_session(uri) as session:
+        windows = [
+            (name, source, window)
+            for name, source in sources.sources.items()
+            if (window := _find_window(session, name, source, root, from_day, to_day))
+        ]
+        return [_plan_item(session, name, source, *window) for name, source, window in windows]
+
+
+def item_window(item: LoadItem) -> tuple[date, date]:
+    """The first and the last day of an item."""
+    return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
+
+
+def _plan_item(session: Session, name: str, source: FileSource, from_day: date, to_day: date) -> LoadItem:
+    fence = f"ingest.{name}.{from_day}.{to_day}"
+    return {
+        "source": name,
+        "grain": source.grain,
+        "from_day": from_day.isoformat(),
+        "to_day": to_day.isoformat(),
+        "fence": fence,
+        "token": take_fence(session, fence),
+    }
+
+
+def _find_window(
+    session: Session, name: str, source: FileSource, root: Path, from_day: date, to_day: date
+) -> tuple[date, date] | None:
+    if source.grain == "snapshot":
+        return _find_snapshot_window(session, name, source, root, to_day)
+    missing = find_missing_days(source, root, from_day, to_day)
+    if not missing:
+        return from_day, to_day
+    error = explain_missing(name, source, root, missing)
+    if source.critical:
+        raise error
+    log.warning("%s It is not critical: the run goes on without.", error)
+    is_anything_there = len(missing) <= (to_day - from_day).days
+    return (from_day, to_day) if is_anything_there else None
+
+
+def _find_snapshot_window(
+    session: Session, name: str, source: FileSource, root: Path, to_day: date
+) -> tuple[date, date] | None:
+    newest = find_newest_snapshot(source, root, to_day)
+    published = session.fetch_value("select max(batch_day) from raw.partitions where source = %s", (name,))
+    if newest is None and published is None:
+        error = explain_missing(name, source, root, [to_day])
+        if source.critical:
+            raise error
+        log.warning("%s It is not critical: the run goes on without.", error)
+    if newest is None or (published is not None and newest <= published):
+        return None
+    return newest, newest

@@ -1,0 +1,142 @@
+"""Publishes audited batches: all sources of a run in one transaction, fenced."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, Final
+
+from include.errors import QualityError, WarehouseError
+from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.version import hash_content, read_data_version
+from include.settings.sources import FileSource, SourceSettings
+from include.warehouse.fence import check_fence
+from include.warehouse.names import TableName
+from include.warehouse.session import Session, open_session
+
+log = logging.getLogger(__name__)
+_BIG_ROWS: Final = 50_000
+_PUBLISH_LOCK: Final = 7_306_010_424
+
+
+def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) -> dict[str, Any]:
+    """Replace the partitions of the items' windows in ``raw`` by what was landed and audited.
+
+    Readers see all of it or nothing; publishing the same batch again changes nothing. Sources that
+    are not critical and were refused by the audit are left as they are.
+
+    Returns:
+        ``data_version``, ``rows`` by source, ``refused`` (names of the sources left out).
+
+    Raises:
+        StaleWriterError: a newer run has taken the work; nothing was published.
+        QualityError: a batch was refused, or not audited; nothing was published.
+        WarehouseError: the connection broke or a statement was refused; nothing was published.
+    """
+    rows: dict[str, int] = {}
+    refused: list[str] = []
+    with _translate_errors(), open_session(uri) as session:
+        for item in sorted(items, key=lambda one: one["fence"]):
+            check_fence(session, item["fence"], item["token"])
+        # One publisher at a time: two that replace the same day would both insert it. Readers go on.
+        session.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
+        for item in items:
+            name, source = item["source"], sources.find_source(item["source"])
+            days = find_audited_days(session, item, source)
+            if days:
+                rows[name] = publish_source(session, name, source, days)
+            else:
+                refused.append(name)
+        data_version = read_data_version(session)
+    _analyze(uri, [name for name, count in rows.items() if count >= _BIG_ROWS])
+    return {"data_version": data_version, "rows": rows, "refused": refused}
+
+
+def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> list[date]:
+    """The delivered days of an item; none when the audit refused an item that is not critical.
+
+    Raises:
+        QualityError: the item is not in landing, not audited, or critical and refused.
+    """
+    name = item["source"]
+    deliveries = session.fetch_all(
+        "select batch_day, state from landing.deliveries where source = %s and batch_day between %s and %s "
+        "order by batch_day",
+        (name, *item_window(item)),
+    )
+    states = {row["state"] for row in deliveries}
+    if states and states <= {"audited", "published"}:
+        return [row["batch_day"] for row in deliveries]
+    if states == {"refused"} and not source.critical:
+        log.warning("%s was refused by its audit and is left as it was; see quality.quarantine.", name)
+        return []
+    found = ", ".join(sorted(states)) or "not landed"
+    raise QualityError(
+        f"{name}, {item['from_day']} to {item['to_day']}, may not be published: its deliveries are {found}. "
+        "Run land and audit of this batch again, then publish."
+    )
+
+
+def publish_source(session: Session, name: str, source: FileSource, days: list[date]) -> int:
+    """Replace the partitions ``days`` of one source within the caller's transaction; rows inserted."""
+    raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
+    columns = source.published_columns
+    if source.grain == "daily":
+        session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
+    elif _is_newer_published(session, name, days[-1]):
+        log.warning("%s of %s is older than what is published, and is left out.", name, days[-1])
+        return 0
+    else:
+        session.execute(f"delete from {raw}")
+        session.execute("delete from raw.partitions where source = %s and batch_day <> %s", (name, days[-1]))
+    targets = ", ".join(f'"{column}"' for column in columns)
+    origins = ", ".join(f'"{column}"' for column in columns.values())
+    inserted = session.execute(
+        f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,)
+    )
+    record_partitions(session, name, source.grain, days)
+    session.execute(
+        "update landing.deliveries set state = 'published' where source = %s and batch_day = any(%s)",
+        (name, days),
+    )
+    return inserted
+
+
+def record_partitions(session: Session, name: str, grain: str, days: list[date]) -> None:
+    """Write count and hash of the partitions ``days``; those whose content is unchanged stay untouched."""
+    content = hash_content(session, name, grain, days)
+    session.execute_many(
+        "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, %s) "
+        "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
+        "content_hash = excluded.content_hash, published_at = now() "
+        "where raw.partitions.content_hash <> excluded.content_hash",
+        [(name, day, count, digest) for day, (count, digest) in content.items()],
+    )
+
+
+def _is_newer_published(session: Session, name: str, day: date) -> bool:
+    newest = session.fetch_value("select max(batch_day) from raw.partitions where source = %s", (name,))
+    return newest is not None and newest > day
+
+
+def _analyze(uri: str, names: list[str]) -> None:
+    """Refresh the planner's statistics of tables that changed much."""
+    if names:
+        with _translate_errors(), open_session(uri) as session:
+            for name in names:
+                session.execute(f"analyze {TableName('raw', name).quoted}")
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"Publishing stopped and was rolled back: {str(error).strip()}. What was published before is "
+            "unchanged; run the task again."
+        ) from error
