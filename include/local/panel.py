@@ -72,9 +72,7 @@ class PanelSummary:
         )
 
 
-def write_shop_sources(
-    folder: Path, last_day: date, replay_days: int, households: int | None = None
-) -> PanelSummary:
+def write_shop_sources(folder: Path, last_day: date, replay_days: int, households: int | None = None) -> PanelSummary:
     """Write the shop's source files, unless the same ones are there already.
 
     Args:

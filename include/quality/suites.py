@@ -67,9 +67,7 @@ def build_fact_suite(source: FileSource, quality: QualitySettings, facts: Mappin
         "hours_behind": (
             None,
             source.freshness_hours,
-            _as_meta(
-                "timeliness", f"events up to {source.freshness_hours:g} hours before its end", False, quality
-            ),
+            _as_meta("timeliness", f"events up to {source.freshness_hours:g} hours before its end", False, quality),
         ),
     }
     if source.volume is not None:
@@ -134,9 +132,7 @@ def _expect_mean(name: str, band: tuple[float, float], usual: float, quality: Qu
     from great_expectations import expectations as gxe
 
     low, high = sorted((band[0] * usual, band[1] * usual))
-    meta = _as_meta(
-        "distribution", f"a mean from {low:.4g} to {high:.4g}, it usually is {usual:.4g}", False, quality
-    )
+    meta = _as_meta("distribution", f"a mean from {low:.4g} to {high:.4g}, it usually is {usual:.4g}", False, quality)
     return gxe.ExpectColumnMeanToBeBetween(column=name, min_value=low, max_value=high, **meta)
 
 

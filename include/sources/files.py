@@ -166,9 +166,7 @@ def _check_bytes(name: str, path: Path) -> None:
             f"Source {name!r}, file {path}: it is missing. Have the source deliver it and run again."
         ) from None
     if size == 0:
-        raise SourceError(
-            f"Source {name!r}, file {path}: it is empty (0 bytes). Have the source deliver it again."
-        )
+        raise SourceError(f"Source {name!r}, file {path}: it is empty (0 bytes). Have the source deliver it again.")
 
 
 def _explain_unreadable(name: str, path: Path, kind: str, error: Exception) -> SourceError:

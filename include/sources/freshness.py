@@ -34,9 +34,7 @@ def check_freshness(settings: SourceSettings, root: Path, now: datetime) -> list
     for name, source in settings.sources.items():
         newest = max(find_delivered_days(source, root), default=None)
         results.append(
-            judge_freshness(
-                name, newest, now, settings.time_zone, source.freshness_hours, is_critical=source.critical
-            )
+            judge_freshness(name, newest, now, settings.time_zone, source.freshness_hours, is_critical=source.critical)
         )
     return results
 
