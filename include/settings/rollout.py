@@ -1,9 +1,83 @@
-"""Settings of staging, canary and promotion (``include/config/rollout.yml``)."""
+"""Settings of staging, canary, promotion and the model server (``include/config/rollout.yml``)."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
 from include.settings.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class CanaryCriteria(Section):
+    """What one step of a canary must show, and how long it may take to show it."""
+
+    min_samples: Count
+    min_interval_s: Positive
+    max_wait_s: Positive
+    poll_interval_s: Positive
+    success_rate_min: Share
+    error_rate_max: Share
+    error_rate_increase_max: Share
+    latency_p95_max_ms: Positive
+    latency_ratio_max: Annotated[float, Field(ge=1)]
+    latency_floor_ms: Positive
+    prediction_mean_shift_max: Share
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        if self.max_wait_s < self.min_interval_s:
+            raise ValueError("max_wait_s to be at least min_interval_s")
+        return self
+
+
+class CanarySettings(Section):
+    """The steps of a canary, as shares of traffic, and the criteria of each."""
+
+    steps: tuple[Share, ...]
+    criteria: CanaryCriteria
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> Self:
+        is_rising = all(earlier < later for earlier, later in pairwise((0.0, *self.steps)))
+        if len(self.steps) < 2 or not is_rising or self.steps[-1] != 1.0:
+            raise ValueError(
+                "steps to be at least two rising shares that end at 1.0, because the champion must be "
+                "observed beside the challenger before the challenger takes everything"
+            )
+        return self
+
+
+class StagingCriteria(Section):
+    """What a version must show on real requests before any customer's request reaches it."""
+
+    ready_timeout_s: Positive
+    request_timeout_s: Positive
+    load_requests: Count
+    load_concurrency: Count
+    error_rate_max: Share
+    latency_p95_max_ms: Positive
+
+
+class ServerSettings(Section):
+    """How the model server polls, logs and bounds a challenger."""
+
+    poll_interval_s: Positive
+    log_flush_interval_s: Positive
+    log_capacity: Count
+    challenger_deadline_ms: Positive
+    batch_max_rows: Count
+    database_timeout_s: Positive
 
 
 class RolloutSettings(Section):
-    """Settings of staging, canary and promotion."""
+    """Settings of staging, canary, promotion and the model server."""
+
+    staging: StagingCriteria
+    canary: CanarySettings
+    server: ServerSettings

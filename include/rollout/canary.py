@@ -1,0 +1,135 @@
+"""One step of a canary: give the challenger its share, watch, and act on the judge's verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from include.errors import RolloutError
+from include.rollout.check import Check
+from include.rollout.events import read_last_event
+from include.rollout.judge import Verdict, judge_canary
+from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
+from include.rollout.stats import VariantStats, read_stats
+from include.settings.rollout import CanaryCriteria, RolloutSettings
+from include.warehouse.session import Session, open_session
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """What one look at a running step saw; ``elapsed_s`` counts from the moment the weight was set."""
+
+    weight: float
+    elapsed_s: float
+    champion: VariantStats
+    challenger: VariantStats
+    verdict: Verdict
+
+
+def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
+    """The shares of traffic that a canary goes through, in order; the last is 1.0."""
+    return settings.canary.steps
+
+
+def decide_step(verdict: Verdict, elapsed_s: float, criteria: CanaryCriteria) -> Verdict:
+    """What to do now, given the judge's verdict and the age of the step.
+
+    A rollback is done at once; going on waits for ``min_interval_s``; a step that is still without
+    enough samples at ``max_wait_s`` is inconclusive and rolled back.
+    """
+    if verdict.action == "proceed" and elapsed_s < criteria.min_interval_s:
+        return Verdict("wait", verdict.checks)
+    if verdict.action == "wait" and elapsed_s >= criteria.max_wait_s:
+        reason = f"inconclusive after {elapsed_s:.0f} s: too few answers to judge; is there traffic?"
+        timeout = Check("max_wait", False, round(elapsed_s, 1), criteria.max_wait_s, reason)
+        return Verdict("roll_back", (*verdict.checks, timeout))
+    return verdict
+
+
+def run_canary_step(
+    uri: str,
+    model_name: str,
+    weight: float,
+    criteria: CanaryCriteria,
+    on_progress: Callable[[StepProgress], None] | None = None,
+) -> Verdict:
+    """Give the challenger the share ``weight`` and watch it until the step is decided.
+
+    A challenger that must go is rolled back here, before this returns. A run that was killed is
+    continued: the step's age counts from when its weight was first set, and a rollback that was done
+    already is reported again.
+
+    Returns:
+        a verdict whose action is ``proceed`` or ``roll_back``, never ``wait``.
+
+    Raises:
+        RolloutError: no canary runs, or somebody else changed the rollout meanwhile.
+    """
+    with open_session(uri) as session:
+        state = require_rollout(session, model_name)
+        if state.stage == "idle":
+            return _report_rollback(session, state)
+        state = set_weight(session, state, weight)
+    while True:
+        progress = _look(uri, state, criteria)
+        if on_progress is not None:
+            on_progress(progress)
+        if progress.verdict.action == "roll_back":
+            with open_session(uri) as session:
+                roll_back(session, state, progress.verdict.reason)
+        if progress.verdict.action != "wait":
+            return progress.verdict
+        time.sleep(criteria.poll_interval_s)
+
+
+def _look(uri: str, state: RolloutState, criteria: CanaryCriteria) -> StepProgress:
+    with open_session(uri) as session:
+        _check_unchanged(require_rollout(session, state.model_name), state)
+        step_began_at = _read_began_at(session, state, "canary_started", "weight_set")
+        elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
+        champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
+    verdict = decide_step(judge_canary(champion, challenger, criteria), elapsed_s, criteria)
+    return StepProgress(state.challenger_weight, elapsed_s, champion, challenger, verdict)
+
+
+def _read_both(
+    session: Session, state: RolloutState, since: datetime, min_samples: int
+) -> tuple[VariantStats, VariantStats]:
+    """Both variants since the step began; a champion starved of traffic, since the canary began."""
+    name = state.model_name
+    champion = read_stats(session, name, "champion", state.champion_version, since)
+    if champion.samples < min_samples:
+        canary_began_at = _read_began_at(session, state, "canary_started")
+        champion = read_stats(session, name, "champion", state.champion_version, canary_began_at)
+    challenger = read_stats(session, name, "challenger", state.challenger_version or 0, since)
+    return champion, challenger
+
+
+def _read_began_at(session: Session, state: RolloutState, *events: str) -> datetime:
+    event = read_last_event(session, state.model_name, *events)
+    if event is None:
+        raise RolloutError(
+            f"The canary of {state.model_name!r} has no event {' or '.join(events)}: serving.rollouts was "
+            "changed by hand. Roll the canary back and start it again."
+        )
+    return event.at
+
+
+def _check_unchanged(found: RolloutState, expected: RolloutState) -> None:
+    if found.row_version != expected.row_version:
+        raise RolloutError(
+            f"The rollout of {expected.model_name!r} was changed during a canary step: row version "
+            f"{expected.row_version} was set, {found.row_version} was found (stage {found.stage!r}). "
+            "The step ends without a verdict; look at serving.rollout_events for who changed it."
+        )
+
+
+def _report_rollback(session: Session, state: RolloutState) -> Verdict:
+    """The rollback that ended the canary, told again to a run that is repeated."""
+    last = read_last_event(session, state.model_name)
+    if last is None or last.event not in ("rolled_back", "restored"):
+        raise RolloutError(f"Model {state.model_name!r} has no canary. Start one before its first step.")
+    reason = str(last.detail.get("reason", "rolled back"))
+    return Verdict("roll_back", (Check("rolled_back_before", False, None, None, reason),))

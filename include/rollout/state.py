@@ -1,0 +1,194 @@
+"""Who answers: one row per model in ``serving.rollouts``, changed by compare-and-set only.
+
+MLflow aliases have no compare-and-set, so this row is the truth and the aliases follow it. Every
+change names the ``row_version`` that it was decided on, and appends to ``serving.rollout_events``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from include.errors import RolloutError
+from include.rollout.events import append_event, read_last_event
+from include.warehouse.session import Session
+
+Stage = Literal["idle", "canary"]
+
+COLUMNS: Final = "model_name, champion_version, challenger_version, challenger_weight, stage, row_version, updated_at"
+
+
+@dataclass(frozen=True)
+class RolloutState:
+    """One row of ``serving.rollouts``; ``challenger_weight`` is a share of traffic in [0, 1]."""
+
+    model_name: str
+    champion_version: int
+    challenger_version: int | None
+    challenger_weight: float
+    stage: Stage
+    row_version: int
+    updated_at: datetime
+
+
+def read_rollout(session: Session, model_name: str) -> RolloutState | None:
+    """The rollout of a model, or None if it never had a champion."""
+    row = session.fetch_one(f"select {COLUMNS} from serving.rollouts where model_name = %s", (model_name,))
+    return None if row is None else RolloutState(**row)
+
+
+def require_rollout(session: Session, model_name: str) -> RolloutState:
+    """The rollout of a model that has a champion.
+
+    Raises:
+        RolloutError: it never had one.
+    """
+    state = read_rollout(session, model_name)
+    if state is None:
+        raise RolloutError(f"Model {model_name!r} has no champion yet. Bootstrap its first champion.")
+    return state
+
+
+def bootstrap_champion(session: Session, model_name: str, version: int) -> RolloutState:
+    """Make ``version`` the first ever champion; done again with the same version, nothing happens.
+
+    Raises:
+        RolloutError: the model has another champion already.
+    """
+    row = session.fetch_one(
+        "insert into serving.rollouts (model_name, champion_version) values (%s, %s) "
+        f"on conflict (model_name) do nothing returning {COLUMNS}",
+        (model_name, version),
+    )
+    if row is not None:
+        state = RolloutState(**row)
+        append_event(session, state, "bootstrapped", {})
+        return state
+    state = require_rollout(session, model_name)
+    if state.champion_version != version:
+        raise RolloutError(
+            f"Model {model_name!r} already has champion version {state.champion_version}, so version "
+            f"{version} cannot be its first. Start a canary for it."
+        )
+    return state
+
+
+def start_canary(session: Session, state: RolloutState, challenger_version: int, weight: float) -> RolloutState:
+    """Give ``challenger_version`` the share ``weight``; if it is the challenger already, continue as is.
+
+    Raises:
+        RolloutError: it is the champion, another canary runs, or the row changed since it was read.
+    """
+    if state.challenger_version == challenger_version:
+        return state
+    if state.stage == "canary":
+        raise RolloutError(
+            f"Model {state.model_name!r} has a canary of version {state.challenger_version} already. "
+            f"Promote it or roll it back before the canary of version {challenger_version}."
+        )
+    if state.champion_version == challenger_version:
+        raise RolloutError(f"Version {challenger_version} of {state.model_name!r} is the champion; it needs no canary.")
+    _check_weight(weight)
+    wanted = replace(state, challenger_version=challenger_version, challenger_weight=weight, stage="canary")
+    return _change(session, wanted, "canary_started", {})
+
+
+def set_weight(session: Session, state: RolloutState, weight: float) -> RolloutState:
+    """Give the challenger the share ``weight``; the same weight again changes nothing.
+
+    Raises:
+        RolloutError: no canary runs, the weight is no share, or the row changed since it was read.
+    """
+    if state.stage != "canary":
+        raise RolloutError(f"Model {state.model_name!r} has no canary to weigh. Start one first.")
+    _check_weight(weight)
+    if state.challenger_weight == weight:
+        return state
+    return _change(session, replace(state, challenger_weight=weight), "weight_set", {})
+
+
+def promote_challenger(session: Session, state: RolloutState) -> RolloutState:
+    """Make the challenger champion; done again right after a promotion, nothing happens.
+
+    Raises:
+        RolloutError: there is no challenger, or the row changed since it was read.
+    """
+    if state.challenger_version is None:
+        last = read_last_event(session, state.model_name)
+        if last is not None and last.event == "promoted":
+            return state
+        raise RolloutError(f"Model {state.model_name!r} has no challenger to promote. Start a canary first.")
+    wanted = replace(_without_challenger(state), champion_version=state.challenger_version)
+    return _change(session, wanted, "promoted", {"previous_champion_version": state.champion_version})
+
+
+def roll_back(session: Session, state: RolloutState, reason: str) -> RolloutState:
+    """End the canary, the champion takes all traffic; without a canary nothing happens.
+
+    Raises:
+        RolloutError: the row changed since it was read.
+    """
+    if state.stage == "idle":
+        return state
+    detail = {"reason": reason, "rolled_back_version": state.challenger_version}
+    return _change(session, _without_challenger(state), "rolled_back", detail)
+
+
+def restore_champion(session: Session, state: RolloutState, version: int, reason: str) -> RolloutState:
+    """Put an earlier version back as champion at once, and end a canary if one runs.
+
+    Raises:
+        RolloutError: the row changed since it was read.
+    """
+    if state.champion_version == version and state.stage == "idle":
+        return state
+    detail = {"reason": reason, "previous_champion_version": state.champion_version}
+    return _change(session, replace(_without_challenger(state), champion_version=version), "restored", detail)
+
+
+def _without_challenger(state: RolloutState) -> RolloutState:
+    return replace(state, challenger_version=None, challenger_weight=0.0, stage="idle")
+
+
+def _check_weight(weight: float) -> None:
+    if not 0 < weight <= 1:
+        raise RolloutError(f"{weight} is no share of traffic: a challenger's weight is above 0 and at most 1.")
+
+
+def _change(session: Session, wanted: RolloutState, event: str, detail: dict[str, Any]) -> RolloutState:
+    row = session.fetch_one(
+        "update serving.rollouts set champion_version = %s, challenger_version = %s, challenger_weight = %s, "
+        "stage = %s, row_version = row_version + 1, updated_at = clock_timestamp() "
+        f"where model_name = %s and row_version = %s returning {COLUMNS}",
+        (
+            wanted.champion_version,
+            wanted.challenger_version,
+            wanted.challenger_weight,
+            wanted.stage,
+            wanted.model_name,
+            wanted.row_version,
+        ),
+    )
+    if row is None:
+        raise RolloutError(_describe_conflict(wanted, read_rollout(session, wanted.model_name), event))
+    state = RolloutState(**row)
+    append_event(session, state, event, detail)
+    return state
+
+
+def _describe_conflict(wanted: RolloutState, found: RolloutState | None, event: str) -> str:
+    now = "is gone" if found is None else f"is at row version {found.row_version} ({_describe(found)})"
+    return (
+        f"The rollout of {wanted.model_name!r} was changed by someone else: '{event}' was decided on row "
+        f"version {wanted.row_version}, and the row {now}. Nothing was changed; read it again and decide anew."
+    )
+
+
+def _describe(state: RolloutState) -> str:
+    challenger = (
+        "no challenger"
+        if state.challenger_version is None
+        else f"challenger {state.challenger_version} at {state.challenger_weight:.0%}"
+    )
+    return f"champion {state.champion_version}, {challenger}"

@@ -1,0 +1,170 @@
+"""A step is decided once, on evidence, and a challenger that must go is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.errors import RolloutError
+from include.rollout.canary import StepProgress, decide_step, plan_steps, run_canary_step
+from include.rollout.check import Check
+from include.rollout.judge import Verdict
+from include.rollout.state import bootstrap_champion, require_rollout, restore_champion, roll_back, start_canary
+from include.settings import CONFIG_DIR
+from include.settings.rollout import CanaryCriteria, RolloutSettings
+from include.settings.section import load_section
+from include.warehouse.session import open_session
+
+MODEL = "churn"
+CRITERIA = CanaryCriteria(
+    min_samples=20,
+    min_interval_s=0.3,
+    max_wait_s=1.5,
+    poll_interval_s=0.05,
+    success_rate_min=0.999,
+    error_rate_max=0.001,
+    error_rate_increase_max=0.01,
+    latency_p95_max_ms=100,
+    latency_ratio_max=2.0,
+    latency_floor_ms=10,
+    prediction_mean_shift_max=0.2,
+)
+PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)
+FAILED = (Check("error_rate", False, 0.5, 0.001, "bad"),)
+
+
+def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 0) -> None:
+    """Answers of this moment; the first ``errors`` of them failed."""
+    with open_session(uri) as session:
+        session.execute(
+            "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
+            "probability, latency_ms, is_error, error) "
+            "select clock_timestamp(), 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, 1.0, n <= %s, "
+            "case when n <= %s then 'broke' end from generate_series(1, %s) as n",
+            (MODEL, version, variant, errors, errors, errors, count),
+        )
+
+
+@pytest.fixture
+def canary_uri(warehouse_uri: str) -> str:
+    """Champion 1, and a canary of version 2 at 5 %."""
+    with open_session(warehouse_uri) as session:
+        start_canary(session, bootstrap_champion(session, MODEL, 1), 2, 0.05)
+    return warehouse_uri
+
+
+def test_the_steps_rise_to_everything() -> None:
+    production = load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "production")
+    assert plan_steps(production) == (0.05, 0.10, 0.25, 0.50, 1.0)
+    development = load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "development")
+    assert plan_steps(development) == (0.05, 0.25, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "elapsed_s", "action"),
+    [
+        (Verdict("proceed", PASSED), 0.29, "wait"),
+        (Verdict("proceed", PASSED), 0.3, "proceed"),
+        (Verdict("proceed", PASSED), 99.0, "proceed"),
+        (Verdict("roll_back", FAILED), 0.0, "roll_back"),
+        (Verdict("wait", FAILED), 1.49, "wait"),
+        (Verdict("wait", FAILED), 1.5, "roll_back"),
+    ],
+)
+def test_a_step_waits_for_its_time_but_not_for_ever(verdict: Verdict, elapsed_s: float, action: str) -> None:
+    assert decide_step(verdict, elapsed_s, CRITERIA).action == action
+
+
+def test_a_step_without_evidence_says_that_it_is_inconclusive() -> None:
+    decided = decide_step(Verdict("wait", FAILED), 1.5, CRITERIA)
+    assert decided.checks[-1].name == "max_wait"
+    assert "inconclusive" in decided.reason
+
+
+def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    seen: list[StepProgress] = []
+
+    def watch(progress: StepProgress) -> None:
+        seen.append(progress)
+        log_answers(canary_uri, "challenger", 2, 10)
+
+    verdict = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, watch)
+    assert verdict.action == "proceed"
+    assert [progress.verdict.action for progress in seen[:2]] == ["wait", "wait"]
+    assert seen[-1].elapsed_s >= CRITERIA.min_interval_s
+    assert seen[-1].challenger.samples >= 20
+    with open_session(canary_uri) as session:
+        state = require_rollout(session, MODEL)
+    assert (state.stage, state.challenger_version, state.challenger_weight) == ("canary", 2, 0.25)
+
+
+def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    verdict = run_canary_step(
+        canary_uri, MODEL, 0.25, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10, errors=5)
+    )
+    assert verdict.action == "roll_back"
+    assert "error_rate" in verdict.reason
+    with open_session(canary_uri) as session:
+        assert require_rollout(session, MODEL).stage == "idle"
+    # A task that is run again tells the same story and changes nothing.
+    again = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA)
+    assert again.action == "roll_back"
+    assert verdict.reason in again.reason
+
+
+def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    verdict = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA)
+    assert verdict.action == "roll_back"
+    assert "inconclusive" in verdict.reason
+    with open_session(canary_uri) as session:
+        assert require_rollout(session, MODEL).stage == "idle"
+
+
+def test_answers_of_an_earlier_step_prove_nothing_for_this_one(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    log_answers(canary_uri, "challenger", 2, 500)
+    assert run_canary_step(canary_uri, MODEL, 0.25, CRITERIA).action == "roll_back"
+
+
+def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+
+    class KilledError(Exception):
+        pass
+
+    def die(progress: StepProgress) -> None:
+        log_answers(canary_uri, "challenger", 2, 30)
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, die)
+    seen: list[StepProgress] = []
+    assert run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, seen.append).action == "proceed"
+    assert seen[0].challenger.samples == 30
+
+
+def test_the_last_step_compares_with_the_champion_before_it(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    verdict = run_canary_step(canary_uri, MODEL, 1.0, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10))
+    assert verdict.action == "proceed"
+
+
+def test_a_change_by_somebody_else_ends_the_step(canary_uri: str) -> None:
+    def interfere(_: StepProgress) -> None:
+        with open_session(canary_uri) as session:
+            roll_back(session, require_rollout(session, MODEL), "by hand")
+
+    with pytest.raises(RolloutError, match=r"changed during a canary step: row version 3 .* 4 was found"):
+        run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, interfere)
+
+
+def test_a_step_without_a_canary_is_refused(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        state = bootstrap_champion(session, MODEL, 1)
+    with pytest.raises(RolloutError, match="no canary"):
+        run_canary_step(warehouse_uri, MODEL, 0.25, CRITERIA)
+    with open_session(warehouse_uri) as session:
+        restore_champion(session, start_canary(session, state, 2, 0.5), 5, "by hand")
+    assert "by hand" in run_canary_step(warehouse_uri, MODEL, 0.25, CRITERIA).reason

@@ -1,0 +1,118 @@
+"""The judge can say no for each reason alone, and says nothing without evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from include.rollout.judge import judge_canary
+from include.rollout.stats import VariantStats
+from include.settings.rollout import CanaryCriteria
+
+CRITERIA = CanaryCriteria(
+    min_samples=1000,
+    min_interval_s=900,
+    max_wait_s=3600,
+    poll_interval_s=10,
+    success_rate_min=0.999,
+    error_rate_max=0.001,
+    error_rate_increase_max=0.01,
+    latency_p95_max_ms=100,
+    latency_ratio_max=2.0,
+    latency_floor_ms=10,
+    prediction_mean_shift_max=0.2,
+)
+CHAMPION = VariantStats(samples=20_000, errors=0, latency_p95_ms=8.0, prediction_mean=0.12)
+CHALLENGER = VariantStats(samples=2_000, errors=0, latency_p95_ms=9.0, prediction_mean=0.15)
+
+
+def list_failed(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> set[str]:
+    """The names of the checks that say no."""
+    return {check.name for check in judge_canary(champion, challenger, criteria).checks if not check.is_passed}
+
+
+def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
+    verdict = judge_canary(CHAMPION, CHALLENGER, CRITERIA)
+    assert verdict.action == "proceed"
+    assert [check.name for check in verdict.checks] == [
+        "champion_samples",
+        "challenger_samples",
+        "success_rate",
+        "error_rate",
+        "error_rate_increase",
+        "latency_p95",
+        "latency_ratio",
+        "prediction_mean_shift",
+    ]
+    assert verdict.reason == "all 8 checks passed"
+
+
+@pytest.mark.parametrize(
+    ("name", "champion", "challenger", "criteria"),
+    [
+        ("success_rate", CHAMPION, replace(CHALLENGER, errors=3), CRITERIA.model_copy(update={"error_rate_max": 0.1})),
+        ("error_rate", CHAMPION, replace(CHALLENGER, errors=3), CRITERIA.model_copy(update={"success_rate_min": 0.9})),
+        (
+            "error_rate_increase",
+            replace(CHAMPION, errors=20),
+            replace(CHALLENGER, errors=30),
+            CRITERIA.model_copy(update={"success_rate_min": 0.9, "error_rate_max": 0.1}),
+        ),
+        ("latency_p95", replace(CHAMPION, latency_p95_ms=70.0), replace(CHALLENGER, latency_p95_ms=101.0), CRITERIA),
+        ("latency_ratio", CHAMPION, replace(CHALLENGER, latency_p95_ms=16.1), CRITERIA),
+        ("prediction_mean_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.33), CRITERIA),
+    ],
+)  # fmt: skip
+def test_each_criterion_alone_rolls_back(
+    name: str, champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria
+) -> None:
+    verdict = judge_canary(champion, challenger, criteria)
+    assert verdict.action == "roll_back"
+    assert list_failed(champion, challenger, criteria) == {name}
+    failed = next(check for check in verdict.checks if check.name == name)
+    assert failed.observed is not None
+    assert failed.threshold is not None
+    assert name in verdict.reason
+    assert failed.reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger"),
+    [
+        (CHAMPION, replace(CHALLENGER, errors=2)),
+        (replace(CHAMPION, errors=180), replace(CHALLENGER, errors=2)),
+        (replace(CHAMPION, latency_p95_ms=60.0), replace(CHALLENGER, latency_p95_ms=100.0)),
+        (CHAMPION, replace(CHALLENGER, latency_p95_ms=16.0)),
+        (CHAMPION, replace(CHALLENGER, prediction_mean=0.32)),
+    ],
+)
+def test_the_threshold_itself_still_passes(champion: VariantStats, challenger: VariantStats) -> None:
+    assert judge_canary(champion, challenger, CRITERIA).action == "proceed"
+
+
+def test_a_ratio_of_two_tiny_latencies_is_noise() -> None:
+    champion = replace(CHAMPION, latency_p95_ms=0.4)
+    assert judge_canary(champion, replace(CHALLENGER, latency_p95_ms=1.0), CRITERIA).action == "proceed"
+    assert judge_canary(champion, replace(CHALLENGER, latency_p95_ms=10.0), CRITERIA).action == "proceed"
+    assert list_failed(champion, replace(CHALLENGER, latency_p95_ms=10.1), CRITERIA) == {"latency_ratio"}
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "short"),
+    [
+        (CHAMPION, replace(CHALLENGER, samples=999, errors=999), "challenger_samples"),
+        (replace(CHAMPION, samples=999), CHALLENGER, "champion_samples"),
+        (CHAMPION, VariantStats(0, 0, None, None), "challenger_samples"),
+    ],
+)
+def test_too_few_samples_wait_whatever_they_say(champion: VariantStats, challenger: VariantStats, short: str) -> None:
+    verdict = judge_canary(champion, challenger, CRITERIA)
+    assert verdict.action == "wait"
+    assert short in verdict.reason
+
+
+def test_a_challenger_that_only_fails_is_rolled_back_without_a_latency() -> None:
+    verdict = judge_canary(CHAMPION, VariantStats(1000, 1000, None, None), CRITERIA)
+    assert verdict.action == "roll_back"
+    assert "1000 of 1000 answers failed" in verdict.reason

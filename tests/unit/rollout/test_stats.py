@@ -1,0 +1,70 @@
+"""Figures of a variant, from rows of the inference log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.rollout.stats import VariantStats, read_stats
+from include.warehouse.session import Session, open_session
+
+BEGAN_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def log_answer(
+    session: Session,
+    *,
+    variant: str = "challenger",
+    version: int = 2,
+    model_name: str = "churn",
+    at: datetime = BEGAN_AT,
+    probability: float | None = 0.5,
+    latency_ms: float = 1.0,
+) -> None:
+    """One row; without a probability it is an error."""
+    session.execute(
+        "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
+        "probability, latency_ms, is_error, error) values (%s, 'r', %s, %s, %s, '{}', %s, %s, %s, %s)",
+        (
+            at,
+            model_name,
+            version,
+            variant,
+            probability,
+            latency_ms,
+            probability is None,
+            "broke" if probability is None else None,
+        ),
+    )
+
+
+def test_only_the_version_in_its_variant_since_the_time_counts(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        for latency_ms in range(1, 102):
+            log_answer(session, latency_ms=float(latency_ms), probability=0.2)
+        log_answer(session, probability=None, latency_ms=9999.0)
+        log_answer(session, at=BEGAN_AT - timedelta(microseconds=1), probability=None)
+        log_answer(session, variant="champion", probability=None)
+        log_answer(session, variant="staging", probability=None)
+        log_answer(session, version=3, probability=None)
+        log_answer(session, model_name="other", probability=None)
+        stats = read_stats(session, "churn", "challenger", 2, BEGAN_AT)
+    assert (stats.samples, stats.errors) == (102, 1)
+    assert stats.latency_p95_ms == pytest.approx(96.0)
+    assert stats.prediction_mean == pytest.approx(0.2)
+    assert stats.error_rate == pytest.approx(1 / 102)
+    assert stats.success_rate == pytest.approx(101 / 102)
+
+
+def test_no_rows_are_no_figures(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        assert read_stats(session, "churn", "champion", 1, BEGAN_AT) == VariantStats(0, 0, None, None)
+
+
+def test_only_errors_have_no_latency(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        log_answer(session, probability=None)
+        stats = read_stats(session, "churn", "challenger", 2, BEGAN_AT)
+    assert stats == VariantStats(1, 1, None, None)
+    assert stats.error_rate == 1.0
