@@ -1,0 +1,56 @@
+"""``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop.
+
+Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_NAME``
+(``churn``), ``ORRERY_MODEL_FOLDER`` (a temporary folder), ``ORRERY_ENVIRONMENT``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import uvicorn
+
+from include.errors import ServingError
+from include.serving.app import create_app
+from include.serving.loader import make_registry_loader
+from include.serving.server import ModelServer
+from include.settings import load_settings
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m include.serving", description="Orrery's model server.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8600)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="orrery-models-") as temporary:
+        model_name = os.environ.get("ORRERY_MODEL_NAME", "churn")
+        folder = Path(os.environ.get("ORRERY_MODEL_FOLDER", temporary))
+        load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
+        settings = load_settings().rollout.server
+        server = ModelServer(_require("ORRERY_WAREHOUSE_URI"), model_name, load, settings)
+        uvicorn.run(
+            create_app(server),
+            host=arguments.host,
+            port=arguments.port,
+            access_log=False,
+            proxy_headers=False,
+        )
+
+
+def _require(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ServingError(f"Environment variable {name} is not set. Set it to the service's address.")
+    return value
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ServingError as error:
+        sys.exit(str(error))
