@@ -66,9 +66,7 @@ def test_the_champion_stays_when_all_is_as_usual() -> None:
 def test_a_fallen_auc_alone_retrains() -> None:
     decision = decide(replace(GOOD, auc=0.76))
     assert decision.action == "retrain"
-    assert decision.reasons == (
-        "AUC 0.760 on 2200 customers against 0.830 in the test: a drop of 0.070, 0.05 or more",
-    )
+    assert decision.reasons == ("AUC 0.760 on 2200 customers against 0.830 in the test: a drop of 0.070, 0.05 or more",)
     assert [check.name for check in decision.checks if not check.is_passed] == ["auc_drop"]
 
 

@@ -181,8 +181,6 @@ def test_a_report_counts_and_sorts_its_drifted_features() -> None:
     def column(name: str, psi: float, is_drifted: bool) -> ColumnDrift:
         return ColumnDrift(name, psi, 0.1, 0.0, 0.0, 0.0, 0.0, is_drifted)
 
-    report = DriftReport(
-        3000, 2000, (column("a", 0.3, True), column("b", 0.1, False), column("c", 0.9, True)), None
-    )
+    report = DriftReport(3000, 2000, (column("a", 0.3, True), column("b", 0.1, False), column("c", 0.9, True)), None)
     assert report.drifted_features == ("c", "a")
     assert report.drifted_share == pytest.approx(2 / 3)

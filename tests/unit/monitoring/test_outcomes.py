@@ -18,12 +18,8 @@ SECOND = datetime(2017, 10, 2, tzinfo=UTC)
 def labelled_uri(warehouse_uri: str) -> str:
     """Customers 1 and 2 predicted at one as-of date; 1 and 3 with labels that have matured."""
     with open_session(warehouse_uri) as session:
-        session.execute(
-            "create table features.churn_labels (as_of_date date, household_id bigint, churned boolean)"
-        )
-        session.execute(
-            "insert into features.churn_labels values ('2017-09-01', 1, true), ('2017-09-01', 3, true)"
-        )
+        session.execute("create table features.churn_labels (as_of_date date, household_id bigint, churned boolean)")
+        session.execute("insert into features.churn_labels values ('2017-09-01', 1, true), ('2017-09-01', 3, true)")
         session.execute(
             "insert into ml.predictions "
             "select '2017-09-01', household, 'churn', 1, 0.5, true, now() from unnest(array[1, 2]) as household"

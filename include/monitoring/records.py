@@ -1,0 +1,136 @@
+"""What monitoring found, as rows keyed by model and as-of date; the same look again replaces them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from include.monitoring.decision import Baseline, RetrainingDecision
+from include.monitoring.drift import DriftReport
+from include.monitoring.performance import Performance
+from include.warehouse.session import Session
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a champion: which version, at the features of which day, when, and in which run."""
+
+    model_name: str
+    model_version: int
+    as_of_date: date
+    at: datetime
+    run_key: str
+
+
+def write_performance(
+    session: Session, look: Look, performance: Performance | None, baseline: Baseline | None
+) -> None:
+    """Replace the look's row of ``monitoring.performance``; there is none while no outcome is known."""
+    _delete_rows(session, "monitoring.performance", look)
+    if performance is None:
+        return
+    measured = asdict(performance)
+    row = {
+        "first_cohort": measured.pop("first_as_of_date"),
+        "last_cohort": measured.pop("last_as_of_date"),
+        **measured,
+        "baseline_auc": None if baseline is None else baseline.auc,
+    }
+    _insert_rows(session, "monitoring.performance", look, [row])
+
+
+def write_drift(session: Session, look: Look, drift: DriftReport) -> None:
+    """Replace the look's rows of ``monitoring.drift``: one per feature, one for the scores."""
+    _delete_rows(session, "monitoring.drift", look)
+    measured = [("feature", column) for column in drift.features]
+    if drift.scores is not None:
+        measured.append(("score", drift.scores))
+    rows = []
+    for kind, column in measured:
+        values = asdict(column)
+        rows.append({"kind": kind, "column_name": values.pop("column"), **values})
+    _insert_rows(session, "monitoring.drift", look, rows)
+
+
+def write_decision(session: Session, look: Look, decision: RetrainingDecision) -> None:
+    """Replace the decision of the look's day; a request to retrain, once made, stands."""
+    session.execute(
+        """
+        insert into monitoring.decisions as decisions (
+            model_name,
+            as_of_date,
+            model_version,
+            action,
+            reasons,
+            checks,
+            run_key,
+            decided_at
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (model_name, as_of_date) do update
+        set
+            model_version = excluded.model_version,
+            action = excluded.action,
+            reasons = excluded.reasons,
+            checks = excluded.checks,
+            run_key = excluded.run_key,
+            decided_at = excluded.decided_at
+        where decisions.action <> 'retrain'
+        """,
+        (
+            look.model_name,
+            look.as_of_date,
+            look.model_version,
+            decision.action,
+            list(decision.reasons),
+            json.dumps([asdict(check) for check in decision.checks]),
+            look.run_key,
+            look.at,
+        ),
+    )
+
+
+def read_last_request(session: Session, look: Look) -> date | None:
+    """The as-of date of the newest request to retrain up to this look's, without one of its own run.
+
+    A run that died after its request was written and is repeated has to make the same request again;
+    any other run on the same day must not.
+    """
+    day: date | None = session.fetch_value(
+        """
+        select max(as_of_date)
+        from monitoring.decisions
+        where model_name = %s
+            and action = 'retrain'
+            and as_of_date <= %s
+            and not (as_of_date = %s and run_key = %s and run_key <> '')
+        """,
+        (look.model_name, look.as_of_date, look.as_of_date, look.run_key),
+    )
+    return day
+
+
+def _delete_rows(session: Session, table: str, look: Look) -> None:
+    session.execute(
+        f"delete from {table} where model_name = %s and model_version = %s and as_of_date = %s",
+        (look.model_name, look.model_version, look.as_of_date),
+    )
+
+
+def _insert_rows(session: Session, table: str, look: Look, rows: Sequence[dict[str, Any]]) -> None:
+    keys = {
+        "model_name": look.model_name,
+        "model_version": look.model_version,
+        "as_of_date": look.as_of_date,
+        "computed_at": look.at,
+    }
+    if not rows:
+        return
+    columns = [*keys, *rows[0]]
+    session.execute_many(
+        f"insert into {table} ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",
+        [[*keys.values(), *row.values()] for row in rows],
+    )
