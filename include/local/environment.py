@@ -1,0 +1,169 @@
+"""The environment variables of the stack's processes, as a pure function of the stack.
+
+What ties the parts together (addresses, keys, folders) is set here whatever the caller's environment
+says; what tunes them is only a default, so that ``AIRFLOW__CORE__PARALLELISM=8 make up`` works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from include.local.credentials import USERS
+from include.local.ports import HOST
+from include.local.processes import TOKEN_VARIABLE
+from include.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from include.local.stack import Stack
+
+# Inherited values that would lead a part of the stack elsewhere, or make every start slower.
+_DROPPED: Final = (
+    "AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD",
+    "MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PGDATABASE", "PGHOST",
+    "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD", "PGPORT", "PGSERVICE", "PGUSER",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONHOME",
+)  # fmt: skip
+
+_NO_TELEMETRY: Final = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "False",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "SCARF_ANALYTICS": "false",
+    "SCARF_NO_ANALYTICS": "true",
+}
+
+
+def base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what would mislead the stack; no telemetry, no proxy to loopback."""
+    kept = {name: value for name, value in inherited.items() if name not in _DROPPED}
+    direct = [part for part in kept.get("NO_PROXY", kept.get("no_proxy", "")).split(",") if part]
+    no_proxy = ",".join(dict.fromkeys([*direct, HOST, "localhost"]))
+    fixed = {
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "PYTHONUNBUFFERED": "1",
+        # A process that renames itself must not overwrite its environment, by which it is known.
+        "SPT_NOENV": "1",
+    }
+    return {**kept, **fixed, **_NO_TELEMETRY}
+
+
+def service_environment(stack: Stack, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """For every process of the stack: where the others are, and the project's own variables.
+
+    Args:
+        inherited: the caller's environment; ``os.environ`` when absent.
+    """
+    home = stack.home
+    return {
+        "ORRERY_ENVIRONMENT": "development",
+        **base_environment(os.environ if inherited is None else inherited),
+        "ORRERY_HOME": str(home.path),
+        "ORRERY_WAREHOUSE_URI": stack.uris.warehouse,
+        "ORRERY_MLFLOW_URI": stack.uris.mlflow,
+        "ORRERY_MODEL_SERVER_URL": stack.uris.model_server,
+        "ORRERY_MODEL_FOLDER": str(home.models),
+        "ORRERY_LINEAGE_SPOOL": str(home.lineage_spool),
+        "ORRERY_SOURCES_DIR": str(home.shop),
+        "ORRERY_DBT_TARGET": str(home.dbt_target),
+        TOKEN_VARIABLE: stack.credentials.stack_token,
+    }
+
+
+def mlflow_environment(stack: Stack, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """For the MLflow server: where it keeps runs and artifacts, and no job runner beside it."""
+    return {
+        **service_environment(stack, inherited),
+        "MLFLOW_BACKEND_STORE_URI": stack.uris.mlflow_store,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(stack.home.artifacts),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def airflow_environment(stack: Stack, inherited: Mapping[str, str] | None = None, *, cores: int = 2) -> dict[str, str]:
+    """For Airflow's processes and its tasks.
+
+    Args:
+        inherited: the caller's environment; ``os.environ`` when absent.
+        cores: processors of this machine; sets how many tasks run at once.
+    """
+    return {
+        **tuning_defaults(cores),
+        **service_environment(stack, inherited),
+        **core_settings(stack),
+        **api_settings(stack),
+        **connection_variables(stack),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "include.governance.transport.SpoolTransport"}),
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "orrery",
+    }
+
+
+def tuning_defaults(cores: int) -> dict[str, str]:
+    """What suits a small machine; the caller's environment may say otherwise."""
+    return {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__CORE__PARALLELISM": str(max(3, cores + 1)),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "2",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "NO_COLOR": "1",
+    }
+
+
+def core_settings(stack: Stack) -> dict[str, str]:
+    """Folders, database, executor, users, and what the Astro SDK needs."""
+    return {
+        "AIRFLOW_HOME": str(stack.home.airflow),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.uris.airflow_metadata,
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": stack.credentials.fernet_key,
+        "AIRFLOW__CORE__ENABLE_XCOM_PICKLING": "False",
+        "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* astro.*",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(stack.home.passwords_file),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(stack.home.airflow / "logs"),
+    }
+
+
+def api_settings(stack: Stack) -> dict[str, str]:
+    """The API server's address and keys."""
+    url = stack.uris.airflow
+    return {
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(stack.ports["airflow"]),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__SECRET_KEY": stack.credentials.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": stack.credentials.jwt_secret,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+    }
+
+
+def connection_variables(stack: Stack) -> dict[str, str]:
+    """The project's Airflow connections, in Airflow's JSON form."""
+    connections = {
+        "WAREHOUSE": {
+            "conn_type": "postgres", "host": HOST, "port": stack.ports["postgres"], "schema": "warehouse",
+            "login": "postgres", "password": stack.credentials.postgres_password,
+        },
+        "MLFLOW": {"conn_type": "http", "host": HOST, "port": stack.ports["mlflow"], "schema": "http"},
+        "MODEL_SERVER": {"conn_type": "http", "host": HOST, "port": stack.ports["model-server"], "schema": "http"},
+    }  # fmt: skip
+    return {f"AIRFLOW_CONN_{name}": json.dumps(content) for name, content in connections.items()}
