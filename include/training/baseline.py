@@ -19,9 +19,7 @@ class SingleFeature:
     auc: float
 
 
-def measure_feature_aucs(
-    features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def measure_feature_aucs(features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """The AUC of each column alone, in its better direction.
 
     A missing value counts as the column's median. Equals the Mann–Whitney U statistic divided by

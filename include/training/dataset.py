@@ -129,12 +129,11 @@ def check_training_set(frame: pd.DataFrame, settings: TrainingSettings) -> None:
             f"{rows} training rows, {settings.min_training_rows} are needed (min_training_rows in training.yml): "
             "ingest more days or more households."
         )
-    values = frame[list_features(frame)].to_numpy(np.float32)
+    with np.errstate(over="ignore"):
+        values = frame[list_features(frame)].to_numpy(np.float32)
     infinite = [name for name, bad in zip(list_features(frame), np.isinf(values).any(axis=0), strict=True) if bad]
     if infinite:
-        raise TrainingError(
-            f"Infinite values (as float32) in {', '.join(infinite)}. Make them null in dbt/models."
-        )
+        raise TrainingError(f"Infinite values (as float32) in {', '.join(infinite)}. Make them null in dbt/models.")
     for split in SPLITS:
         labels = frame.loc[frame["split"] == split, LABEL]
         churned = int(labels.sum())

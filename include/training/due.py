@@ -37,9 +37,7 @@ def decide_training(
     if last_trained_at is None:
         return TrainingDecision(True, "no training is on record for the model that there is")
     if retrain_requested_at is not None and retrain_requested_at > last_trained_at:
-        return TrainingDecision(
-            True, f"monitoring requested a retraining at {retrain_requested_at:%Y-%m-%d %H:%M %Z}"
-        )
+        return TrainingDecision(True, f"monitoring requested a retraining at {retrain_requested_at:%Y-%m-%d %H:%M %Z}")
     age = now - last_trained_at
     if age > timedelta(days=settings.max_model_age_days):
         return TrainingDecision(

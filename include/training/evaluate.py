@@ -115,9 +115,7 @@ def _draw_weights(n_rows: int, repetitions: int, seed: int) -> Iterator[npt.NDAr
         yield generator.multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=size)
 
 
-def _weighted_aucs(
-    labels: Labels, probabilities: Floats, weights: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def _weighted_aucs(labels: Labels, probabilities: Floats, weights: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """The AUC of each sample (row of ``weights``); NaN where a sample has one class only.
 
     Counts pairs by groups of equal probability: a churner wins against all who stayed in lower

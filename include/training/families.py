@@ -78,9 +78,7 @@ def _random_forest(settings: TrainingSettings) -> list[tuple[str, Any]]:
     from sklearn.ensemble import RandomForestClassifier
 
     parameters = settings.parameters.random_forest.model_dump()
-    forest = RandomForestClassifier(
-        random_state=settings.random_seed, n_jobs=settings.threads_per_fit, **parameters
-    )
+    forest = RandomForestClassifier(random_state=settings.random_seed, n_jobs=settings.threads_per_fit, **parameters)
     return [("impute", _impute()), ("classify", forest)]
 
 
@@ -89,9 +87,7 @@ def _gradient_boosting(settings: TrainingSettings) -> list[tuple[str, Any]]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     parameters = settings.parameters.gradient_boosting.model_dump()
-    boosting = HistGradientBoostingClassifier(
-        random_state=settings.random_seed, early_stopping=False, **parameters
-    )
+    boosting = HistGradientBoostingClassifier(random_state=settings.random_seed, early_stopping=False, **parameters)
     return [("classify", boosting)]
 
 

@@ -84,9 +84,7 @@ def fit_family(
         **measure_family(fitted, take_split(frame, "validation"), test, settings),
     }
     onnx = OnnxModel(fitted.onnx)
-    champion = compare_with_champion(
-        tracking_uri, settings, fitted.feature_names, test, onnx.predict(test.features)
-    )
+    champion = compare_with_champion(tracking_uri, settings, fitted.feature_names, test, onnx.predict(test.features))
     result["champion"] = None if champion is None else asdict(champion)
     return result | log_run(fitted, onnx, test, result, settings, tracking_uri)
 
@@ -116,9 +114,7 @@ def measure_family(
     threshold = choose_threshold(validation.labels, onnx.predict(validation.features))
     answers = onnx.predict(test.features)
     metrics = measure_model(test.labels, answers, threshold)
-    interval = estimate_auc_interval(
-        test.labels, answers, settings.auc_bootstrap_repetitions, settings.random_seed
-    )
+    interval = estimate_auc_interval(test.labels, answers, settings.auc_bootstrap_repetitions, settings.random_seed)
     single = rank_single_features(fitted.feature_names, test.features, test.labels)
     check_leakage(fitted.family, metrics.auc, settings.max_credible_auc, single)
     return {
@@ -160,25 +156,19 @@ def log_run(
     keys = ("family", "data_version", "feature_version", "code_revision", "trained_by", "test_as_of_date")
     importance = measure_importance(onnx, fitted.feature_names, test, settings.random_seed)
     answers = onnx.predict(test.features)
-    with open_run(
-        tracking_uri, settings.experiment, fitted.family, {key: str(result[key]) for key in keys}
-    ) as mlflow:
+    with open_run(tracking_uri, settings.experiment, fitted.family, {key: str(result[key]) for key in keys}) as mlflow:
         mlflow.log_params(describe_parameters(fitted, settings, result))
         mlflow.log_metrics({key: value for key, value in result.items() if isinstance(value, int | float)})
         mlflow.log_dict(importance, "importance.json")
         mlflow.log_figure(draw_roc(test.labels, answers, f"{fitted.family}: ROC"), "roc.png")
-        mlflow.log_figure(
-            draw_calibration(test.labels, answers, f"{fitted.family}: calibration"), "calibration.png"
-        )
+        mlflow.log_figure(draw_calibration(test.labels, answers, f"{fitted.family}: calibration"), "calibration.png")
         mlflow.log_figure(draw_importance(importance, f"{fitted.family}: importance"), "importance.png")
         model_uri = log_onnx(fitted.onnx, len(fitted.feature_names))
         run_id = str(mlflow.active_run().info.run_id)
     return {"run_id": run_id, "model_uri": model_uri}
 
 
-def describe_parameters(
-    fitted: FittedFamily, settings: TrainingSettings, result: dict[str, Any]
-) -> dict[str, Any]:
+def describe_parameters(fitted: FittedFamily, settings: TrainingSettings, result: dict[str, Any]) -> dict[str, Any]:
     """What the run was done with."""
     import platform
 

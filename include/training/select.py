@@ -34,9 +34,7 @@ class Ranking:
         return self.candidates[0]
 
 
-def rank_candidates(
-    results: Sequence[Mapping[str, Any]], weights: SelectionWeights, ceilings: CostCeilings
-) -> Ranking:
+def rank_candidates(results: Sequence[Mapping[str, Any]], weights: SelectionWeights, ceilings: CostCeilings) -> Ranking:
     """Order the results of ``fit_family`` by weighted score; the baseline family is left out.
 
     F1, precision and recall count as they are. Costs, where lower is better, are min-max normalised
@@ -61,9 +59,7 @@ def rank_candidates(
     return Ranking(ranked, gap, _explain(ranked, gap))
 
 
-def _score_candidate(
-    result: Mapping[str, Any], weights: SelectionWeights, ceilings: CostCeilings
-) -> RankedCandidate:
+def _score_candidate(result: Mapping[str, Any], weights: SelectionWeights, ceilings: CostCeilings) -> RankedCandidate:
     parts = {
         "f1": weights.f1 * result["f1"],
         "precision": weights.precision * result["precision"],

@@ -1,0 +1,89 @@
+"""When training is due, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from include.errors import RegistryError
+from include.local.ports import find_free_port
+from include.registry.registry import register_baseline
+from include.registry.runs import record_decision
+from include.settings.training import TrainingSettings
+from include.training.due import check_training_due, decide_training
+from include.training.fit import TrainingLineage, fit_family
+from include.warehouse.session import open_session
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def test_without_a_model_training_is_due(settings: TrainingSettings) -> None:
+    decision = decide_training(False, None, NOW - DAY, NOW, settings)
+    assert decision.is_due
+    assert "no model" in decision.reason
+
+
+def test_with_a_model_of_unknown_age_training_is_due(settings: TrainingSettings) -> None:
+    assert decide_training(True, None, None, NOW, settings).is_due
+
+
+def test_a_request_since_the_last_training_makes_it_due(settings: TrainingSettings) -> None:
+    decision = decide_training(True, NOW - DAY, NOW - 2 * DAY, NOW, settings)
+    assert decision.is_due
+    assert "requested a retraining at 2026-02-28 12:00 UTC" in decision.reason
+
+
+def test_a_request_that_was_answered_does_not(settings: TrainingSettings) -> None:
+    assert not decide_training(True, NOW - 2 * DAY, NOW - DAY, NOW, settings).is_due
+
+
+def test_a_model_is_due_once_it_is_older_than_allowed(settings: TrainingSettings) -> None:
+    allowed = timedelta(days=settings.max_model_age_days)
+    assert not decide_training(True, None, NOW - allowed, NOW, settings).is_due
+    decision = decide_training(True, None, NOW - allowed - timedelta(seconds=1), NOW, settings)
+    assert decision.is_due
+    assert "28 days old, 28 are allowed" in decision.reason
+
+
+def request_retraining(uri: str, model_name: str, action: str, at: datetime) -> None:
+    """What monitoring writes."""
+    with open_session(uri) as session:
+        session.execute(
+            """
+            insert into monitoring.decisions
+                (model_name, as_of_date, model_version, action, reasons, checks, run_key, decided_at)
+            values (%s, %s, 1, %s, '{drift}', '{}', '', %s)
+            """,
+            (model_name, at.date(), action, at),
+        )
+
+
+def test_what_is_on_record_is_read_from_the_warehouse_and_from_mlflow(
+    warehouse_uri: str, tracking_uri: str, settings: TrainingSettings, frame: pd.DataFrame, lineage: TrainingLineage
+) -> None:
+    name = settings.model_name
+    assert "no model" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+
+    result = fit_family(frame, "baseline", settings, lineage, tracking_uri)
+    register_baseline(tracking_uri, name, result)
+    assert "no training is on record" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+    record_decision(tracking_uri, result["run_id"], "refuse", [])
+    assert not check_training_due(warehouse_uri, tracking_uri, settings).is_due
+
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    request_retraining(warehouse_uri, "another model", "retrain", soon)
+    request_retraining(warehouse_uri, name, "keep", soon + DAY)
+    assert not check_training_due(warehouse_uri, tracking_uri, settings).is_due
+    request_retraining(warehouse_uri, name, "retrain", soon)
+    assert "requested" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+
+    later = datetime.now(UTC) + timedelta(days=settings.max_model_age_days + 1)
+    assert check_training_due(warehouse_uri, tracking_uri, settings, now=later).is_due
+
+
+def test_without_mlflow_nothing_is_decided(warehouse_uri: str, settings: TrainingSettings) -> None:
+    with pytest.raises(RegistryError, match="is away"):
+        check_training_due(warehouse_uri, f"http://127.0.0.1:{find_free_port()}", settings)
