@@ -215,7 +215,7 @@ def test_outcomes_of_another_version_are_not_the_champions(uri: str, mlflow_uri:
 def test_without_a_champion_there_is_nothing_to_decide(warehouse_uri: str, mlflow_uri: str) -> None:
     write_day(warehouse_uri, TODAY)
     result = look(warehouse_uri, mlflow_uri)
-    assert result == {"action": "keep", "reasons": ["model 'churn' has no champion yet"]}
+    assert result == {"action": "keep", "reasons": ["model 'churn-scoring' has no champion yet"]}
     assert read_all(warehouse_uri, "decisions") == []
 
 

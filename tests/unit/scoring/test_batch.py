@@ -77,9 +77,7 @@ def add_day(uri: str, step: int) -> None:
         )
 
 
-def test_every_day_after_the_champions_test_is_scored(
-    champion_uri: str, mlflow_uri: str, good_version: int
-) -> None:
+def test_every_day_after_the_champions_test_is_scored(champion_uri: str, mlflow_uri: str, good_version: int) -> None:
     result = score_customers(champion_uri, mlflow_uri, MODEL, NOW)
     assert result == {
         "scored": 60,
@@ -105,9 +103,7 @@ def test_scores_are_what_the_model_says_of_the_features(champion_uri: str, mlflo
     assert len({row["is_churn_predicted"] for row in rows}) == 2
 
 
-def test_scoring_again_replaces_the_newest_day_alone_and_changes_nothing(
-    champion_uri: str, mlflow_uri: str
-) -> None:
+def test_scoring_again_replaces_the_newest_day_alone_and_changes_nothing(champion_uri: str, mlflow_uri: str) -> None:
     score_customers(champion_uri, mlflow_uri, MODEL, NOW)
     before = read_predictions(champion_uri)
     result = score_customers(champion_uri, mlflow_uri, MODEL, NOW)
@@ -118,9 +114,7 @@ def test_scoring_again_replaces_the_newest_day_alone_and_changes_nothing(
 def test_customers_who_left_the_newest_day_lose_their_scores(champion_uri: str, mlflow_uri: str) -> None:
     score_customers(champion_uri, mlflow_uri, MODEL, NOW)
     with open_session(champion_uri) as session:
-        session.execute(
-            "delete from features.customer_features where as_of_date = '2017-09-06' and household_id = 7"
-        )
+        session.execute("delete from features.customer_features where as_of_date = '2017-09-06' and household_id = 7")
     score_customers(champion_uri, mlflow_uri, MODEL, NOW)
     newest = [row for row in read_predictions(champion_uri) if row["as_of_date"] == date(2017, 9, 6)]
     assert len(newest) == HOUSEHOLDS - 1
@@ -164,7 +158,7 @@ def test_the_newest_day_is_scored_even_by_a_champion_that_was_tested_on_it(
 
 def test_without_a_champion_nothing_is_scored_and_the_reason_is_given(uri: str, mlflow_uri: str) -> None:
     result = score_customers(uri, mlflow_uri, MODEL, NOW)
-    assert result == {"scored": 0, "reason": "model 'churn' has no champion yet"}
+    assert result == {"scored": 0, "reason": "model 'churn-scoring' has no champion yet"}
     assert read_predictions(uri) == []
 
 
@@ -183,9 +177,7 @@ def test_a_feature_that_is_gone_is_named_and_nothing_is_published(champion_uri: 
     assert read_predictions(champion_uri) == []
 
 
-def test_answers_that_are_no_probabilities_are_refused_and_old_scores_stay(
-    champion_uri: str, mlflow_uri: str
-) -> None:
+def test_answers_that_are_no_probabilities_are_refused_and_old_scores_stay(champion_uri: str, mlflow_uri: str) -> None:
     score_customers(champion_uri, mlflow_uri, MODEL, NOW)
     before = read_predictions(champion_uri)
     broken = register(mlflow_uri, MODEL, make_onnx(is_numeric=False))
