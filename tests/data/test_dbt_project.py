@@ -96,6 +96,17 @@ def warehouse(postgres: PostgresServer, built: str, request: pytest.FixtureReque
     yield postgres.create_database(f"dbt_{request.node.name}"[:60], template="dbt_built")
 
 
+def copy_project(folder: Path) -> Project:
+    ignored = shutil.ignore_patterns("target", "logs")
+    return Project(Path(shutil.copytree(DBT_DIR, folder / "dbt", ignore=ignored)), folder / "target")
+
+
+def replace_text(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 def find_failures(nodes: dict[str, Any]) -> dict[str, str]:
     return {
         name: f"{node.status}: {node.message}"
@@ -270,14 +281,30 @@ def test_a_republished_delivery_takes_back_what_it_no_longer_holds(
 def test_a_changed_model_is_computed_anew_for_every_as_of_date(
     warehouse: str, project: Project, tmp_path: Path
 ) -> None:
-    edited = Project(tmp_path / "dbt", tmp_path / "target")
-    shutil.copytree(DBT_DIR, edited.folder, ignore=shutil.ignore_patterns("target", "logs"))
-    model = edited.folder / "models" / "intermediate" / "features" / "int_basket_mix.sql"
-    model.write_text(model.read_text().replace("sum(household_days.orders)", "(2 * sum(household_days.orders))"))
+    edited = copy_project(tmp_path)
+    replace_text(
+        edited.folder / "models/intermediate/features/int_basket_mix.sql",
+        "sum(household_days.orders)",
+        "(2 * sum(household_days.orders))",
+    )
 
     edited.run(warehouse, "run")
 
     assert fetch_all(warehouse, "select distinct basket_value_mean from features.customer_features") == [(15.0,)]
+
+
+def test_a_renamed_feature_rebuilds_its_tables(warehouse: str, project: Project, tmp_path: Path) -> None:
+    edited = copy_project(tmp_path)
+    mart = edited.folder / "models/marts/customer_features.sql"
+    replace_text(mart, "as stores_84d", "as shops_84d")
+    replace_text(mart.with_suffix(".yml"), "name: stores_84d", "name: shops_84d")
+    count = "select count(*), min(stores_84d) from features.customer_features"
+    before = fetch_all(warehouse, count)
+
+    edited.run(warehouse, "run")
+
+    assert fetch_all(warehouse, count.replace("stores", "shops")) == before
+    assert fetch_all(warehouse, "select distinct shops_84d from online.customer_features") == [(1.0,)]
 
 
 def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Project) -> None:
