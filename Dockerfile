@@ -7,4 +7,5 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 # passes through XCom. The transport: lineage goes to disk first, so that no task waits for its receiver.
 ENV AIRFLOW__CORE__ENABLE_XCOM_PICKLING="False" \
     AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*" \
-    AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}'
+    AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}' \
+    AIRFLOW__OPENLINEAGE__NAMESPACE="orrery"

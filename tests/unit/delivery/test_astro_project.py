@@ -77,12 +77,20 @@ def test_the_metadata_database_of_airflow_is_left_alone() -> None:
 
 @pytest.mark.parametrize("name", sorted(AIRFLOW_SERVICES))
 def test_airflow_sees_the_dbt_project_as_it_is_saved(name: str) -> None:
-    assert read_services()[name] == {"volumes": ["./dbt:/usr/local/airflow/dbt:z"]}
+    assert "./dbt:/usr/local/airflow/dbt:z" in read_services()[name]["volumes"]
+
+
+@pytest.mark.parametrize("name", sorted(AIRFLOW_SERVICES))
+def test_airflow_finds_the_shops_files_where_they_are_mounted(name: str) -> None:
+    service = read_services()[name]
+    root = read("include/config/sources.yml")["root"]
+    assert f"./{root}:{service['environment']['ORRERY_SOURCES_DIR']}:ro,z" in service["volumes"]
 
 
 def test_what_is_mounted_from_the_project_exists() -> None:
     mounts = {mount.split(":")[0] for service in read_services().values() for mount in service.get("volumes", [])}
-    local = {mount for mount in mounts if mount.startswith("./")}
+    # .local is made on the machine that the project runs on
+    local = {mount for mount in mounts if mount.startswith("./") and not mount.startswith("./.local/")}
     assert local
     assert not [mount for mount in local if not (ROOT / mount).exists()]
 
