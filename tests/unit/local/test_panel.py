@@ -1,0 +1,217 @@
+"""The shop's files made from the panel."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.errors import SourceError
+from include.local import panel
+from include.local.panel import PanelSummary, plan_shift, sample_households, shift_timestamps, write_shop_sources
+from include.settings import load_settings
+from include.sources.files import read_source
+
+LAST_DAY = date(2026, 11, 22)  # a Sunday, as the panel's last day is
+PANEL = {
+    "transactions": 1_469_307,
+    "coupon_redemptions": 2_102,
+    "products": 92_331,
+    "households": 801,
+    "campaigns": 6_589,
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PanelSummary]:
+    """The whole panel, written once."""
+    folder = tmp_path_factory.mktemp("shop")
+    return folder, write_shop_sources(folder, LAST_DAY, 14)
+
+
+def file_times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("offset", range(7))
+def test_the_shift_is_whole_weeks_and_ends_on_the_last_day(offset: int) -> None:
+    last_day = LAST_DAY - timedelta(days=offset)
+
+    panel_end, shift_days = plan_shift(last_day)
+
+    assert shift_days % 7 == 0
+    assert panel_end + timedelta(days=shift_days) == last_day
+    assert timedelta() <= date(2017, 12, 31) - panel_end < timedelta(days=7)
+
+
+def test_every_row_of_the_panel_is_written_and_readable_as_declared(whole: tuple[Path, PanelSummary]) -> None:
+    folder, summary = whole
+    settings = load_settings(environment="development").sources
+
+    assert summary.rows == PANEL
+    assert summary.households == 2_469
+    for name, rows in PANEL.items():
+        last = summary.last_day if settings.sources[name].grain == "daily" else summary.first_day
+        found = read_source(settings, name, folder, summary.first_day, last)
+        assert found.table.num_rows == rows
+        if settings.sources[name].grain == "daily":
+            assert len(found.deliveries) == 365
+            assert found.table.column("day").equals(found.table.column("batch_day"))
+
+
+def test_the_days_of_the_replay_end_on_the_last_day(whole: tuple[Path, PanelSummary]) -> None:
+    _, summary = whole
+
+    assert summary.replay_days == tuple(LAST_DAY - timedelta(days=13 - number) for number in range(14))
+    assert summary.history_to == summary.replay_days[0] - timedelta(days=1)
+    assert summary.first_day == LAST_DAY - timedelta(days=364)
+
+
+def test_a_last_day_in_the_week_drops_the_panels_last_days(tmp_path: Path) -> None:
+    summary = write_shop_sources(tmp_path, date(2026, 11, 18), 3, households=20)
+
+    assert summary.last_day == date(2026, 11, 18)
+    newest = max((tmp_path / "transactions").iterdir())
+    assert newest.name == "2026-11-18.parquet"
+    assert len(list((tmp_path / "transactions").iterdir())) == 365 - 4
+
+
+def test_wall_clocks_are_kept(whole: tuple[Path, PanelSummary]) -> None:
+    folder, summary = whole
+    zone = ZoneInfo("America/New_York")
+
+    first = pq.read_table(folder / "transactions" / f"{summary.first_day}.parquet").slice(0, 1).to_pylist()[0]
+
+    # The panel's first purchase: 2017-01-01 11:53:26 UTC, 06:53:26 in the shop.
+    assert first["transaction_timestamp"].astimezone(zone).replace(tzinfo=None) == datetime(2025, 11, 23, 6, 53, 26)
+    assert first["household_id"] == 900
+
+
+def test_a_closed_day_says_why_it_is_empty_and_a_day_without_redemptions_has_its_header(
+    whole: tuple[Path, PanelSummary],
+) -> None:
+    folder, summary = whole
+    christmas = date(2017, 12, 25) + timedelta(days=summary.shift_days)
+
+    closed = pq.read_table(folder / "transactions" / f"{christmas}.parquet")
+
+    assert closed.num_rows == 0
+    assert closed.schema.metadata[b"empty_because"] == b"the shop was closed"
+    header = (folder / "coupon_redemptions" / f"{christmas}.csv").read_text()
+    assert header.split() == ['"household_id","coupon_upc","campaign_id","redemption_date"']
+
+
+@pytest.mark.parametrize(
+    ("utc", "shift_days", "expected_local", "expected_utc"),
+    [
+        # 5 March 2017, 02:30, moves to 12 March 2017, where the clocks jump from 02:00 to 03:00.
+        (datetime(2017, 3, 5, 7, 30), 7, datetime(2017, 3, 12, 3, 0), datetime(2017, 3, 12, 7, 0)),
+        # 5 November 2017, 01:30 in winter time (the second time), moves to a day with one 01:30.
+        (datetime(2017, 11, 5, 6, 30), 7, datetime(2017, 11, 12, 1, 30), datetime(2017, 11, 12, 6, 30)),
+        # 29 October 2017, 01:30, moves to 5 November 2017, which has 01:30 twice: the first one.
+        (datetime(2017, 10, 29, 5, 30), 7, datetime(2017, 11, 5, 1, 30), datetime(2017, 11, 5, 5, 30)),
+        # A purchase at 18:00 in summer time stays one at 18:00 in winter time.
+        (datetime(2017, 10, 31, 22, 0), 7, datetime(2017, 11, 7, 18, 0), datetime(2017, 11, 7, 23, 0)),
+        # A purchase just before midnight stays on its day.
+        (datetime(2017, 10, 30, 3, 59), 7, datetime(2017, 11, 5, 23, 59), datetime(2017, 11, 6, 4, 59)),
+    ],
+)
+def test_the_change_of_clocks(utc: datetime, shift_days: int, expected_local: datetime, expected_utc: datetime) -> None:
+    moved, days = shift_timestamps(pa.chunked_array([pa.array([utc], pa.timestamp("ns"))]), shift_days)
+
+    assert moved[0].as_py() == expected_utc.replace(tzinfo=UTC)
+    assert moved[0].as_py().astimezone(ZoneInfo("America/New_York")).replace(tzinfo=None) == expected_local
+    assert days[0].as_py() == expected_local.date()
+
+
+def test_the_same_arguments_write_nothing_again(whole: tuple[Path, PanelSummary]) -> None:
+    folder, summary = whole
+    before = file_times(folder)
+
+    again = write_shop_sources(folder, LAST_DAY, 14)
+
+    assert again == summary
+    assert file_times(folder) == before
+
+
+def test_other_arguments_write_everything_again(tmp_path: Path) -> None:
+    write_shop_sources(tmp_path, LAST_DAY, 3, households=20)
+
+    summary = write_shop_sources(tmp_path, LAST_DAY - timedelta(days=7), 3, households=10)
+
+    names = sorted(path.name for path in (tmp_path / "transactions").iterdir())
+    assert summary.households == 10
+    assert (names[0], names[-1]) == (f"{summary.first_day}.parquet", "2026-11-15.parquet")
+    assert len(names) == 365
+
+
+def test_an_interrupted_write_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(panel, "_write_redemptions", fail)
+        with pytest.raises(KeyboardInterrupt):
+            write_shop_sources(tmp_path, LAST_DAY, 3, households=10)
+    assert not list((tmp_path / "coupon_redemptions").iterdir())
+
+    summary = write_shop_sources(tmp_path, LAST_DAY, 3, households=10)
+
+    assert len(list((tmp_path / "coupon_redemptions").iterdir())) == 365
+    assert summary.rows["households"] > 0
+
+
+def test_files_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "transactions" / "2026-11-22.parquet"
+    own.parent.mkdir()
+    own.write_bytes(b"mine")
+
+    with pytest.raises(SourceError, match="not made from the panel"):
+        write_shop_sources(tmp_path, LAST_DAY, 3, households=10)
+
+    assert own.read_bytes() == b"mine"
+
+
+def test_a_sample_is_the_same_every_time_and_closed(tmp_path: Path) -> None:
+    first = write_shop_sources(tmp_path / "one", LAST_DAY, 3, households=15)
+    second = write_shop_sources(tmp_path / "two", LAST_DAY, 3, households=15)
+
+    assert first == second
+    assert first.households == 15
+    settings = load_settings(environment="development").sources
+    kept: set[int] = set()
+    for name in ("transactions", "households", "campaigns", "coupon_redemptions"):
+        last = first.last_day if settings.sources[name].grain == "daily" else first.first_day
+        one, two = (
+            read_source(settings, name, tmp_path / folder, first.first_day, last).table for folder in ("one", "two")
+        )
+        assert one.equals(two)
+        households = set(one.column("household_id").to_pylist())
+        kept = kept or households
+        assert households <= kept
+    assert len(kept) == 15
+
+
+def test_a_sample_is_spread_and_grows_by_addition() -> None:
+    small, large = sample_households(range(1, 2501), 50), sample_households(range(1, 2501), 100)
+
+    assert set(small) < set(large)
+    assert min(large) < 250
+    assert max(large) > 2250
+
+
+def test_the_summary_goes_to_json_and_back(whole: tuple[Path, PanelSummary]) -> None:
+    _, summary = whole
+
+    assert PanelSummary.from_json(json.loads(json.dumps(summary.to_json()))) == summary
+
+
+@pytest.mark.parametrize(("replay_days", "households"), [(-1, None), (301, None), (3, 0)])
+def test_impossible_arguments_are_refused(tmp_path: Path, replay_days: int, households: int | None) -> None:
+    with pytest.raises(SourceError, match="Choose other numbers"):
+        write_shop_sources(tmp_path, LAST_DAY, replay_days, households)
