@@ -19,6 +19,7 @@ from include.settings.section import load_section
 from include.warehouse.arrow import write_arrow
 from include.warehouse.fence import take_fence
 from include.warehouse.session import open_session
+from include.warehouse.trace import trace_tables
 from tests.unit.scoring.registered_models import FEATURES, MODEL, make_onnx, register
 
 SETTINGS = load_section(CONFIG_DIR / "monitoring.yml", MonitoringSettings, "production")
@@ -125,6 +126,17 @@ def test_a_champion_that_does_as_in_its_test_stays(uri: str, mlflow_uri: str, ve
     (decision,) = read_all(uri, "decisions")
     assert (decision["action"], decision["reasons"]) == ("keep", result["reasons"])
     assert [check["name"] for check in decision["checks"]] == ["auc_drop", "drifted_share", "score_drift"]
+
+
+def test_what_monitoring_reads_and_writes_is_reported_for_its_lineage(uri: str, mlflow_uri: str) -> None:
+    with trace_tables() as trace:
+        look(uri, mlflow_uri)
+    reads = {str(table) for table in trace.reads}
+    assert {"features.customer_features", "features.churn_labels", "ml.predictions", "ml.training_set"} <= reads
+    assert {str(table) for table in trace.writes} >= {
+        "ml.outcomes", "monitoring.performance", "monitoring.drift", "monitoring.decisions",
+        "monitoring.reference_profiles",
+    }  # fmt: skip
 
 
 def test_the_same_look_again_changes_nothing(uri: str, mlflow_uri: str) -> None:

@@ -15,6 +15,7 @@ from include.scoring.batch import score_customers
 from include.scoring.customers import read_customers
 from include.warehouse.fence import take_fence
 from include.warehouse.session import open_session
+from include.warehouse.trace import trace_tables
 from tests.unit.scoring.registered_models import FEATURES, MODEL, TEST_AS_OF_DATE, make_onnx, register
 
 NOW = datetime(2017, 9, 6, tzinfo=UTC)
@@ -89,6 +90,13 @@ def test_every_day_after_the_champions_test_is_scored(champion_uri: str, mlflow_
     rows = read_predictions(champion_uri)
     assert {row["as_of_date"] for row in rows} == {date(2017, 9, 4), date(2017, 9, 5), date(2017, 9, 6)}
     assert {row["model_version"] for row in rows} == {good_version}
+
+
+def test_what_scoring_reads_and_writes_is_reported_for_its_lineage(champion_uri: str, mlflow_uri: str) -> None:
+    with trace_tables() as trace:
+        score_customers(champion_uri, mlflow_uri, MODEL, NOW)
+    assert {"features.customer_features", "serving.rollouts"} <= {str(table) for table in trace.reads}
+    assert {"ml.predictions"} <= {str(table) for table in trace.writes}
 
 
 def test_scores_are_what_the_model_says_of_the_features(champion_uri: str, mlflow_uri: str, onnx: bytes) -> None:
