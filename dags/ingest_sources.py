@@ -31,13 +31,17 @@ from include.settings import load_settings
 from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
-DAY = Param(None, type=["null", "string"], format="date")
+
+
+def day_param() -> Param:
+    """An optional day; each parameter needs its own object, for a run's value is written into it."""
+    return Param(None, type=["null", "string"], format="date")
 
 
 @dag(
     dag_id="ingest_sources",
     schedule=SETTINGS.sources.schedule,
-    params={"from_day": DAY, "to_day": DAY},
+    params={"from_day": day_param(), "to_day": day_param()},
     **dag_defaults(__doc__, "data"),
 )
 def ingest_sources() -> None:
@@ -74,7 +78,7 @@ def ingest_sources() -> None:
 
         run_id = get_current_context()["run_id"]
         audit_batch(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
-        return items
+        return [dict(item) for item in items]
 
     @task(outlets=[asset(RAW)])
     @traced

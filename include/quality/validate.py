@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class FrameSuite:
 def prepare_great_expectations() -> None:
     """Import the library with its telemetry off (it reads the variable when it is imported)."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # Its import alone writes hundreds of lines about how it registers functions.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations  # noqa: F401
 
 

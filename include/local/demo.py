@@ -1,0 +1,180 @@
+"""The whole loop on real data: history once, then the last days replayed one by one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from include.errors import StackError
+from include.local.airflow_api import AirflowApi
+from include.local.follow import Follower, now
+from include.local.home import StackHome, prepare_home, resolve_home
+from include.local.panel import PanelSummary, write_shop_sources
+from include.local.progress import Progress, Stage
+from include.local.report import HOPS, build_report, write_report
+from include.local.stack import Stack, find_stack, start_stack, stop_stack
+from include.local.summary import print_summary
+from include.local.traffic import Traffic
+from include.settings import load_settings
+
+APPROVER: Final = "approver"
+TITLES: Final = {
+    "write_sources": "write the shop's files",
+    "start_stack": "start the stack",
+    "ingest_sources": "ingest_sources (history)",
+    "build_features": "build_features",
+    "train_candidates": "train_candidates",
+    "deploy_model": "deploy_model",
+    "score_batch": "score_batch",
+    "monitor_model": "monitor_model",
+}
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What ``make demo ARGS=…`` can change.
+
+    ``days`` are replayed as the live stream; ``households`` takes a sample of that many (None: all).
+    """
+
+    home: Path
+    days: int = 2
+    households: int | None = None
+    is_exiting: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The demo's own options."""
+    parser.add_argument("--days", type=int, default=2, help="days to replay as the live stream (default 2)")
+    parser.add_argument("--households", type=int, default=None, help="a sample of N households (default: all)")
+    parser.add_argument("--exit", action="store_true", help="stop everything at the end; exit 0 only on success")
+
+
+def run_from_arguments(arguments: argparse.Namespace, home: Path) -> int:
+    """Run the demo as the command line asks for it; the exit code."""
+    return run_demo(DemoOptions(home, arguments.days, arguments.households, arguments.exit))
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo; 0 if the whole loop worked.
+
+    A stack that the demo started is stopped again when the demo fails, is interrupted, or was asked to.
+
+    Raises:
+        StackError: a component or a DAG run failed; the message carries the end of its log.
+    """
+    if options.days < 1:
+        raise StackError("--days must be at least 1: the stream needs a day to replay.")
+    replays = [Stage(f"replay_day_{n}", f"replay day {n} of {options.days}") for n in range(1, options.days + 1)]
+    stages = [Stage(name, title) for name, title in TITLES.items()] + replays
+    home = resolve_home(options.home)
+    prepare_home(home)
+    with ExitStack() as cleanup:
+        if find_stack(home) is None:
+            cleanup.callback(stop_stack, home)
+        with Progress("Orrery: from raw files to a model in production, and back", stages) as progress:
+            stack, panel = _prepare(options, home, progress)
+            report = Demo(options, stack, progress).run(panel)
+        write_report(home.path / "demo" / "report.json", report)
+        if not options.is_exiting:
+            cleanup.pop_all()
+    print_summary(report, None if options.is_exiting else stack)
+    return 1 if report["lineage"]["tables_without_producer"] or report["traffic"]["failed"] else 0
+
+
+def _prepare(options: DemoOptions, home: StackHome, progress: Progress) -> tuple[Stack, PanelSummary]:
+    with progress.run("write_sources") as stage:
+        today = datetime.now(ZoneInfo(load_settings().sources.time_zone)).date()
+        panel = write_shop_sources(home.shop, today, options.days, options.households)
+        lines = panel.rows["transactions"]
+        progress.tell(stage, f"{lines:,} transaction lines, shifted by {panel.shift_days // 7} weeks to end today")
+    with progress.run("start_stack") as stage:
+        stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"))
+        progress.tell(stage, f"{len(stack.components()) + 1} components are healthy")
+    return stack, panel
+
+
+class Demo:
+    """One run of the demo against a running stack."""
+
+    def __init__(self, options: DemoOptions, stack: Stack, progress: Progress) -> None:
+        self.options = options
+        self.stack = stack
+        self.progress = progress
+        self.admin = self._login("admin")
+        self.follower = Follower(self.admin)
+        self.model_name = load_settings().training.model_name
+        self.traffic = Traffic(stack.uris.model_server, stack.uris.warehouse)
+        self._answered: set[str] = set()
+
+    def run(self, panel: PanelSummary) -> dict[str, Any]:
+        """History, the first model, then the replayed days; returns the report."""
+        self.follower.wait_for_dags(HOPS)
+        began_at = now()
+        self._ingest("ingest_sources", panel.first_day, panel.history_to)
+        self._follow("build_features", began_at)
+        self._follow("train_candidates", began_at, must_run="register")
+        with self.traffic:
+            self._follow("deploy_model", began_at, on_poll=self._answer_approval)
+        self._follow("score_batch", began_at, must_run="score")
+        self._follow("monitor_model", began_at)
+        for number, day in enumerate(panel.replay_days, start=1):
+            self._replay(f"replay_day_{number}", day)
+        return self._report()
+
+    def _ingest(self, stage_name: str, first: date, last: date) -> None:
+        with self.progress.run(stage_name) as stage:
+            began_at = now()
+            self.follower.trigger("ingest_sources", {"from_day": first.isoformat(), "to_day": last.isoformat()})
+            self.follower.wait("ingest_sources", self._teller(stage), after=began_at)
+
+    def _follow(
+        self,
+        dag_id: str,
+        after: datetime,
+        must_run: str | None = None,
+        on_poll: Callable[[str], None] | None = None,
+    ) -> None:
+        with self.progress.run(dag_id) as stage:
+            self.follower.wait(dag_id, self._teller(stage), after=after, must_run=must_run, on_poll=on_poll)
+
+    def _replay(self, stage_name: str, day: date) -> None:
+        with self.progress.run(stage_name) as stage:
+            began_at = now()
+            self.follower.trigger("ingest_sources", {"from_day": day.isoformat(), "to_day": day.isoformat()})
+            for dag_id in ("ingest_sources", "build_features", "score_batch", "monitor_model"):
+                tell = self._teller(stage, f"{day} {dag_id}: ")
+                must_run = "score" if dag_id == "score_batch" else None
+                self.follower.wait(dag_id, tell, after=began_at, must_run=must_run)
+            self.progress.tell(stage, f"{day}: ingested, featurised, scored, monitored")
+
+    def _answer_approval(self, run_id: str) -> None:
+        """Answer the approval request as another person than the one who trained the model."""
+        if run_id in self._answered:
+            return
+        if self.admin.list_approvals("deploy_model", run_id):
+            self._login(APPROVER).answer_approval("deploy_model", run_id, "approve")
+            self._answered.add(run_id)
+
+    def _report(self) -> dict[str, Any]:
+        runs = [
+            {"dag_id": dag_id, "run_id": run["dag_run_id"], "state": run["state"]}
+            for dag_id in HOPS
+            for run in self.admin.list_runs(dag_id)
+        ]
+        uris = self.stack.uris
+        report = build_report(uris.warehouse, uris.mlflow, self.model_name, self.progress.stages, runs)
+        report["traffic"] = {"requests": self.traffic.requests, "failed": self.traffic.failed}
+        return report
+
+    def _login(self, user: str) -> AirflowApi:
+        return AirflowApi(self.stack.uris.airflow, user, self.stack.credentials.airflow_passwords[user])
+
+    def _teller(self, stage: Stage, prefix: str = "") -> Callable[[str], None]:
+        return lambda doing: self.progress.tell(stage, prefix + doing)

@@ -1,0 +1,130 @@
+"""Follows the chain of DAG runs that one trigger sets off, and answers what waits for a person."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from include.errors import StackError
+from include.local.airflow_api import FINAL_STATES
+
+if TYPE_CHECKING:
+    from include.local.airflow_api import AirflowApi
+
+_POLL_S: Final = 0.5
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Follower:
+    """Waits for runs in the order in which they happen; each run is waited for once."""
+
+    api: AirflowApi
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run by hand; its id."""
+        return str(self.api.trigger_run(dag_id, conf=conf)["dag_run_id"])
+
+    def wait_for_dags(self, dag_ids: Collection[str], timeout_s: float = 120) -> None:
+        """Wait until Airflow has read these DAGs.
+
+        Raises:
+            StackError: a DAG file cannot be imported (the error is quoted), or they do not show up.
+        """
+        deadline = time.monotonic() + timeout_s
+        while missing := set(dag_ids) - {dag["dag_id"] for dag in self.api.list_dags()}:
+            errors = self.api.list_import_errors()
+            if errors:
+                raise StackError(f"Airflow cannot import {errors[0]['filename']}:\n{errors[0]['stack_trace'][-2500:]}")
+            if time.monotonic() > deadline:
+                raise StackError(f"Airflow has not read {', '.join(sorted(missing))}. See make logs.")
+            time.sleep(_POLL_S)
+
+    def wait(
+        self,
+        dag_id: str,
+        tell: Tell,
+        *,
+        after: datetime,
+        must_run: str | None = None,
+        timeout_s: float = 900,
+        on_poll: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """Wait for a run of ``dag_id`` that started after ``after``, to its end.
+
+        Args:
+            must_run: a task that must not be skipped in the run that is meant; runs that skip it
+                had nothing to do and are passed over.
+            on_poll: called with the run's id on every look.
+
+        Raises:
+            StackError: the run failed (its failed tasks are named), or nothing ended in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for run in self._new_runs(dag_id, after):
+                if on_poll is not None:
+                    on_poll(run["dag_run_id"])
+                tasks = self.api.list_task_instances(dag_id, run["dag_run_id"])
+                tell(describe_tasks(tasks))
+                if run["state"] in FINAL_STATES:
+                    self.seen.add((dag_id, run["dag_run_id"]))
+                    if run["state"] == "failed":
+                        raise StackError(self._explain_failure(dag_id, run["dag_run_id"], tasks))
+                    if must_run is None or has_run(tasks, must_run):
+                        return run
+            time.sleep(_POLL_S)
+        raise StackError(f"No run of {dag_id} ended within {timeout_s:.0f} s. Look at it in the Airflow UI.")
+
+    def _new_runs(self, dag_id: str, after: datetime) -> list[dict[str, Any]]:
+        runs = self.api.list_runs(dag_id)
+        fresh = [
+            run
+            for run in runs
+            if (dag_id, run["dag_run_id"]) not in self.seen
+            and datetime.fromisoformat(run["queued_at"] or run["run_after"]) >= after - timedelta(seconds=1)
+        ]
+        return sorted(fresh, key=lambda run: str(run["run_after"]))
+
+    def _explain_failure(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> str:
+        failed = [task for task in tasks if task["state"] == "failed"]
+        lines = [f"{dag_id} failed in {', '.join(str(task['task_id']) for task in failed)} (run {run_id})."]
+        for task in failed[:2]:
+            log = self.api.read_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
+            lines.append(f"--- end of the log of {task['task_id']}:\n{log[-2500:]}")
+        return "\n".join(lines)
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def has_run(tasks: list[dict[str, Any]], task_id: str) -> bool:
+    """Whether a task succeeded."""
+    return any(task["task_id"] == task_id and task["state"] == "success" for task in tasks)
+
+
+def describe_tasks(tasks: list[dict[str, Any]]) -> str:
+    """In a few words: how many tasks are done and which run now."""
+    done = sum(task["state"] in {"success", "skipped", "failed", "upstream_failed"} for task in tasks)
+    running = [name_task(task) for task in tasks if task["state"] in {"running", "awaiting_input"}]
+    failing = Counter(task["state"] for task in tasks)["up_for_retry"]
+    parts = [f"{done}/{len(tasks)} tasks"]
+    if running:
+        parts.append(", ".join(running[:3]))
+    if failing:
+        parts.append(f"{failing} waiting to retry")
+    return " · ".join(parts)
+
+
+def name_task(task: dict[str, Any]) -> str:
+    """The task's id without its group, with the name of a mapped one."""
+    short = str(task["task_id"]).removeprefix("dbt.")
+    return f"{short}[{task['rendered_map_index']}]" if task.get("rendered_map_index") else short

@@ -1,0 +1,104 @@
+"""Live progress: one line per hop with what it is doing and how long it has taken."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+_MARKS = {"waiting": "·", "running": "▶", "done": "✔", "failed": "✘"}
+_STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "failed": "bold red"}
+
+
+@dataclass
+class Stage:
+    """One line of the display."""
+
+    name: str
+    title: str
+    state: str = "waiting"
+    doing: str = ""
+    started_at: float | None = None
+    seconds: float | None = None
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Seconds since the start, or the final figure once it is over."""
+        if self.seconds is not None or self.started_at is None:
+            return self.seconds
+        return time.monotonic() - self.started_at
+
+
+@dataclass
+class Progress:
+    """The stages of a long piece of work, drawn live on a terminal and as plain lines elsewhere."""
+
+    title: str
+    stages: list[Stage]
+    is_live: bool = field(default_factory=sys.stdout.isatty)
+    _live: Any = None
+    _last_said: str = ""
+
+    def __enter__(self) -> Progress:
+        if self.is_live:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._draw, refresh_per_second=4)
+            self._live.__enter__()
+        else:
+            self._say(self.title)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._live is not None:
+            self._live.__exit__(*exc)
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[Stage]:
+        """Mark a stage as running for the length of the block; an exception marks it failed."""
+        stage = next(stage for stage in self.stages if stage.name == name)
+        stage.state, stage.started_at = "running", time.monotonic()
+        self._say(f"▶ {stage.title}")
+        try:
+            yield stage
+        except BaseException:
+            stage.state = "failed"
+            raise
+        else:
+            stage.state = "done"
+        finally:
+            stage.seconds = stage.elapsed_s
+            mark = _MARKS[stage.state]
+            self._say(f"{mark} {stage.title}: {stage.doing} ({stage.seconds or 0:.1f} s)")
+
+    def tell(self, stage: Stage, doing: str) -> None:
+        """Say what a running stage is doing now."""
+        if doing != stage.doing:
+            stage.doing = doing
+            self._say(f"  {stage.title}: {doing}")
+
+    def _say(self, line: str) -> None:
+        if not self.is_live and line != self._last_said:
+            self._last_said = line
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    def _draw(self) -> Any:
+        from rich.table import Table
+
+        table = Table(title=self.title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
+        for heading, options in (
+            ("", {}),
+            ("stage", {}),
+            ("doing", {"ratio": 1}),
+            ("seconds", {"justify": "right"}),
+        ):
+            table.add_column(heading, **options)
+        for stage in self.stages:
+            elapsed = "" if stage.elapsed_s is None else f"{stage.elapsed_s:.1f}"
+            style = _STYLES[stage.state]
+            table.add_row(_MARKS[stage.state], stage.title, stage.doing, elapsed, style=style)
+        return table
