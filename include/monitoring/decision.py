@@ -86,15 +86,11 @@ def check_auc(performance: Performance | None, baseline: Baseline | None, settin
     noise = NormalDist().inv_cdf(settings.confidence) * hypot(
         performance.auc_standard_error or 0.0, baseline.standard_error
     )
-    observed = (
-        f"AUC {performance.auc:.3f} on {performance.customers} customers against {baseline.auc:.3f} in the test"
-    )
+    observed = f"AUC {performance.auc:.3f} on {performance.customers} customers against {baseline.auc:.3f} in the test"
     if drop < limit:
         return Check("auc_drop", True, drop, limit, f"{observed}: within {limit:g}")
     if drop <= noise:
-        return Check(
-            "auc_drop", True, drop, limit, f"{observed}: a drop of {drop:.3f} may be chance (±{noise:.3f})"
-        )
+        return Check("auc_drop", True, drop, limit, f"{observed}: a drop of {drop:.3f} may be chance (±{noise:.3f})")
     return Check("auc_drop", False, drop, limit, f"{observed}: a drop of {drop:.3f}, {limit:g} or more")
 
 

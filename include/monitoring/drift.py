@@ -75,9 +75,7 @@ def measure_psi(
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-def measure_ks(
-    reference_counts: npt.NDArray[np.int64], current_counts: npt.NDArray[np.int64]
-) -> tuple[float, float]:
+def measure_ks(reference_counts: npt.NDArray[np.int64], current_counts: npt.NDArray[np.int64]) -> tuple[float, float]:
     """Two-sample Kolmogorov-Smirnov statistic from ordered bins, and its asymptotic p-value.
 
     The p-value is ``Q(D * sqrt(n*m / (n+m)))``, Q the tail of Kolmogorov's distribution (Smirnov,

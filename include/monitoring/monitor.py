@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from include.errors import SettingsError
 from include.monitoring.decision import Baseline, RetrainingDecision, decide_retraining
 from include.monitoring.drift import ColumnDrift, DriftReport, compare_columns
 from include.monitoring.outcomes import record_outcomes
@@ -47,7 +46,6 @@ def monitor_champion(
     Raises:
         RegistryError: the registry is away.
         SourceError: a feature that the champion needs is gone.
-        SettingsError: a feature to ignore is none of the champion's.
         StaleWriterError: another worker started the same work later; only outcomes were written.
     """
     at = now or datetime.now(UTC)
@@ -98,16 +96,9 @@ def measure_drift(uri: str, look: Look, settings: DriftSettings) -> DriftReport:
     """Compare the customers of the look's day with those of the training, and their scores with the first.
 
     Raises:
-        SettingsError: a feature to ignore is none of the champion's.
         SourceError: a feature that the champion needs is gone.
     """
     profiles = load_reference(uri, look.model_name, look.model_version, look.at)
-    unknown = sorted(set(settings.ignored_features) - set(profiles))
-    if unknown:
-        raise SettingsError(
-            f"monitoring.yml ignores {', '.join(unknown)}, which the champion does not have. "
-            f"Its features: {', '.join(profiles)}."
-        )
     names = [name for name in profiles if name not in settings.ignored_features]
     customers = read_customers(uri, [look.as_of_date], names)
     columns = {name: customers.features[:, index] for index, name in enumerate(names)}

@@ -111,9 +111,7 @@ def measure_performance(cohorts: Cohorts) -> Performance:
     )
 
 
-def measure_auc(
-    is_positive: Booleans, scores: Floats, clusters: Integers
-) -> tuple[float, float] | tuple[None, None]:
+def measure_auc(is_positive: Booleans, scores: Floats, clusters: Integers) -> tuple[float, float] | tuple[None, None]:
     """Area under the ROC curve and its standard error; None for both unless two clusters have each class.
 
     The area is the Mann-Whitney statistic, ties count half. The error is Obuchowski's (1997) for

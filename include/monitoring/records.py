@@ -25,9 +25,7 @@ class Look:
     run_key: str
 
 
-def write_performance(
-    session: Session, look: Look, performance: Performance | None, baseline: Baseline | None
-) -> None:
+def write_performance(session: Session, look: Look, performance: Performance | None, baseline: Baseline | None) -> None:
     """Replace the look's row of ``monitoring.performance``; there is none while no outcome is known."""
     _delete_rows(session, "monitoring.performance", look)
     if performance is None:

@@ -46,8 +46,7 @@ def read_profiles(uri: str, model_name: str, model_version: int) -> dict[str, Pr
             (model_name, model_version),
         )
     return {
-        row["feature"]: Profile(np.array(row["edges"], np.float64), np.array(row["counts"], np.int64))
-        for row in rows
+        row["feature"]: Profile(np.array(row["edges"], np.float64), np.array(row["counts"], np.int64)) for row in rows
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from include.errors import RegistryError, SettingsError, SourceError, StaleWriterError
+from include.errors import RegistryError, SourceError, StaleWriterError
 from include.monitoring import monitor
 from include.monitoring.monitor import monitor_champion, read_baseline
 from include.rollout.state import bootstrap_champion
@@ -250,9 +250,9 @@ def test_a_feature_that_follows_the_calendar_can_be_ignored(uri: str, mlflow_uri
     assert columns == {*FEATURES[1:], "score"}
 
 
-def test_ignoring_a_feature_that_does_not_exist_is_refused(uri: str, mlflow_uri: str) -> None:
-    with pytest.raises(SettingsError, match=f"ignores spend, which the champion does not have.*{FEATURES[0]}"):
-        look(uri, mlflow_uri, settings=ignoring("spend"))
+def test_a_feature_that_another_version_has_can_be_ignored(uri: str, mlflow_uri: str) -> None:
+    look(uri, mlflow_uri, settings=ignoring("tenure_days"))
+    assert {row["column_name"] for row in read_all(uri, "drift")} == {*FEATURES, "score"}
 
 
 def test_a_feature_that_is_gone_is_named(uri: str, mlflow_uri: str) -> None:
