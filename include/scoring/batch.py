@@ -68,9 +68,7 @@ def score_customers(uri: str, tracking_uri: str, model_name: str, now: datetime 
     }
 
 
-def find_unscored_dates(
-    session: Session, model_name: str, model_version: int, test_as_of_date: date
-) -> list[date]:
+def find_unscored_dates(session: Session, model_name: str, model_version: int, test_as_of_date: date) -> list[date]:
     """As-of dates after the version's test without its scores, and the newest always; ascending."""
     rows = session.fetch_all(
         """
@@ -98,9 +96,7 @@ def find_unscored_dates(
     return [row["as_of_date"] for row in rows]
 
 
-def predict(
-    model: OnnxModel, customers: Customers, model_name: str, model_version: int
-) -> npt.NDArray[np.float64]:
+def predict(model: OnnxModel, customers: Customers, model_name: str, model_version: int) -> npt.NDArray[np.float64]:
     """The probability of churn of each customer (float64 [n]), all in one call of the model.
 
     Raises:

@@ -92,7 +92,10 @@ def test_no_command_takes_text_from_outside_into_its_script(path: Path) -> None:
 def test_ci_runs_the_verbs_of_the_project_on_both_versions_of_python() -> None:
     path = GITHUB / "workflows" / "ci.yml"
     assert list_runs(path) == ["make setup", "make lint", "make setup", "make test"]
-    assert read(path)["jobs"]["test"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12"]
+    job = read(path)["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python-version"] == ["3.11", "3.12"]
+    # or make would take the first that it finds on the runner, the same one twice
+    assert job["env"]["PYTHON"] == "python${{ matrix.python-version }}"
 
 
 def test_ci_calls_what_the_project_itself_calls_on_a_new_machine() -> None:
