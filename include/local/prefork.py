@@ -12,6 +12,7 @@ It ends when its input does; the forked processes live on.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -19,8 +20,12 @@ import os
 import runpy
 import select
 import sys
+import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, Final
+
+from setproctitle import getproctitle, setproctitle
 
 REPLIES_VARIABLE: Final = "ORRERY_PREFORK_REPLIES"
 _POLL_S: Final = 0.1
@@ -28,10 +33,30 @@ _POLL_S: Final = 0.1
 
 def main() -> None:
     """Serve commands until the input ends; in each forked process, do its work instead."""
+    getproctitle()  # Finds the title's place in memory, which it cannot once the environment was replaced.
+    ending = Ending()
+    atexit.register(ending.leave)
     with os.fdopen(int(os.environ.pop(REPLIES_VARIABLE)), "w", buffering=1) as replies:
         command = serve(sys.stdin.fileno(), replies)
     if command is not None:
-        run_component(command)
+        ending.code = run_component(command)
+
+
+@dataclass
+class Ending:
+    """Leaves the process once its work and its exit handlers are done.
+
+    Registered before all other exit handlers, and therefore called after them. What Python would do next,
+    taking apart thousands of modules, takes seconds and serves nobody.
+    """
+
+    code: int = 0
+
+    def leave(self) -> None:
+        """End the process with ``code``."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.code)
 
 
 def serve(descriptor: int, replies: IO[str]) -> dict[str, Any] | None:
@@ -97,13 +122,20 @@ def fork_component(command: dict[str, Any]) -> int:
     return pid
 
 
-def run_component(command: dict[str, Any]) -> None:
-    """Do in this process what ``python -m module arguments…`` would."""
-    from setproctitle import setproctitle
-
+def run_component(command: dict[str, Any]) -> int:
+    """Do in this process what ``python -m module arguments…`` would; returns the exit code."""
     setproctitle(f"orrery {command['fork']}")
     sys.argv = [command["module"], *command["arguments"]]
-    runpy.run_module(command["module"], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(command["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            sys.stderr.write(f"{error.code}\n")
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

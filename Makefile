@@ -1,0 +1,65 @@
+# Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
+.DEFAULT_GOAL := help
+.PHONY: help setup up status down logs demo test lint format bench lock clean force
+
+# The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1 \
+	&& command -v $$python && break; done)
+PY := .venv/bin/python
+UV = $(shell command -v uv || echo .venv/bin/uv)
+
+# Compiled modules halve the start of every process.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the verbs
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.installed ## install what requirements.lock pins into .venv
+
+# A missing or broken interpreter counts as not installed.
+.venv/.installed: requirements.lock $(if $(wildcard $(PY)),,force)
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@"$(PYTHON)" -m include.local.setup_venv
+
+up: setup ## start the stack and wait until it is healthy (ARGS="--home DIR")
+	@$(PY) -m include.local up $(ARGS)
+
+status: setup ## show every component, the addresses and the users
+	@$(PY) -m include.local status $(ARGS)
+
+down: setup ## stop the stack
+	@$(PY) -m include.local down $(ARGS)
+
+logs: setup ## show the end of the logs (ARGS="airflow-scheduler -f")
+	@$(PY) -m include.local logs $(ARGS)
+
+demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
+	@$(PY) -m include.local demo $(ARGS)
+
+test: setup ## run the tests (ARGS="tests/unit/gates -k fairness")
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup ## check style, types and SQL
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m sqlfluff lint dbt/models dbt/data-tests
+
+format: setup ## correct what can be corrected
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+	@$(PY) -m sqlfluff fix dbt/models dbt/data-tests
+
+bench: setup ## measure the figures of the README (NAME=one of them)
+	@$(PY) -m benchmarks $(NAME)
+
+lock: setup ## resolve requirements-dev.txt into requirements.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements.lock --no-annotate --no-header
+
+clean: ## stop the stack and delete its data and all caches (.venv stays)
+	@test ! -x $(PY) || $(PY) -m include.local down
+	@rm -rf .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+force:

@@ -1,0 +1,171 @@
+"""``make setup``: the virtual environment ``.venv`` with everything that ``requirements.lock`` pins.
+
+Runs on the machine's own Python with nothing installed. Packages are installed by uv: the one on the PATH,
+or else one that pip puts into the environment. Settings for pip hold for uv as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / ".installed"
+
+_UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "constraint": "UV_CONSTRAINT",
+    "cert": "SSL_CERT_FILE",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "proxy": "ALL_PROXY",
+}
+
+
+def main() -> int:
+    """Make or complete the environment; the exit code."""
+    started_at = time.monotonic()
+    environment = {**translate_pip_settings(read_pip_settings(), os.environ), "VIRTUAL_ENV": str(VENV)}
+    try:
+        uv = prepare_venv(shutil.which("uv"), environment)
+        say(f"Installing what {LOCK.name} pins (the first time this downloads about 700 MB)")
+        install(uv, environment)
+    except subprocess.CalledProcessError as error:
+        say(f"✘ {' '.join(map(str, error.cmd))} failed (exit code {error.returncode}); its message stands above.")
+        return 1
+    STAMP.touch()
+    say(f"✔ {VENV.name} is ready after {time.monotonic() - started_at:.0f} s")
+    return 0
+
+
+def prepare_venv(uv: str | None, environment: Mapping[str, str]) -> str:
+    """Create the environment unless a fitting one exists; returns the uv to install with."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if not is_fitting(VENV / "bin" / "python"):
+        say(f"Creating {VENV.name} with Python {version} ({sys.executable})")
+        if uv:
+            run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)], environment)
+        else:
+            create_with_venv(environment)
+    if uv:
+        return uv
+    own = VENV / "bin" / "uv"
+    if not own.exists():
+        say("Installing uv, which installs the rest much faster than pip")
+        run([*find_pip(), "install", "--quiet", "uv"], environment)
+    return str(own)
+
+
+def create_with_venv(environment: Mapping[str, str]) -> None:
+    """``python -m venv``, also where the system has packaged ensurepip away but left pip."""
+    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
+    if not has_ensurepip and importlib.util.find_spec("pip") is None:
+        raise SystemExit(
+            f"✘ {sys.executable} has neither ensurepip nor pip. Install the system's package for it "
+            "(Debian and Ubuntu: python3-venv), or uv (https://docs.astral.sh/uv), then run make setup again."
+        )
+    options = [] if has_ensurepip else ["--without-pip"]
+    run([sys.executable, "-m", "venv", "--clear", *options, str(VENV)], environment)
+
+
+def find_pip() -> list[str]:
+    """The command that installs into the environment: its own pip, or the machine's pip aimed at it."""
+    python = VENV / "bin" / "python"
+    if subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
+        return [str(python), "-m", "pip"]
+    return [sys.executable, "-m", "pip", "--python", str(python)]
+
+
+def install(uv: str, environment: Mapping[str, str]) -> None:
+    """Install the lock file, showing what is being downloaded and not every package by name."""
+    command = [uv, "pip", "install", "--python", str(VENV / "bin" / "python"), "-r", str(LOCK)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr is not None  # noqa: S101 - for the type checker
+        for line in process.stderr:
+            show(line.rstrip())
+    show("")
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def show(line: str) -> None:
+    """Show one line of uv: packages as they come in one changing line (on a terminal), the rest as it is."""
+    is_live = sys.stderr.isatty()
+    if line.startswith((" + ", " - ", " ~ ")):
+        return
+    if line.lstrip().startswith(("Downloading", "Downloaded", "Building", "Built")):
+        if is_live:
+            sys.stderr.write(f"\r\033[K  {line.strip()}")
+            sys.stderr.flush()
+        return
+    if is_live:
+        sys.stderr.write("\r\033[K")
+    if line:
+        say(f"  {line}")
+
+
+def read_pip_settings() -> dict[str, str]:
+    """What pip has been told on this machine, by files or by environment; later ones win."""
+    settings = {
+        name.removeprefix("PIP_").lower().replace("_", "-"): value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_")
+    }
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    from_files: dict[str, str] = {}
+    for line in listing.splitlines():
+        key, _, value = line.partition("=")
+        if not key.startswith(":env:"):
+            from_files[key.rsplit(".", 1)[-1]] = str(ast.literal_eval(value))
+    return {**from_files, **settings}
+
+
+def translate_pip_settings(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for uv: pip's settings under uv's names, unless uv has been told itself."""
+    translated = {
+        _UV_NAMES[key]: " ".join(value.split()) for key, value in settings.items() if key in _UV_NAMES and value.strip()
+    }
+    if "UV_FIND_LINKS" in translated:
+        translated["UV_FIND_LINKS"] = ",".join(translated["UV_FIND_LINKS"].split())
+    if "UV_INDEX" in translated:
+        # As pip does: the wanted version from whichever index has it.
+        translated["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return {**translated, **environment}
+
+
+def is_fitting(python: Path) -> bool:
+    """Whether an interpreter runs and is of a version that the lock file is for."""
+    check = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))"
+    try:
+        return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run a command; CalledProcessError if it fails."""
+    subprocess.run(command, env=environment, check=True, cwd=ROOT)
+
+
+def say(line: str) -> None:
+    """Write one line at once."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
