@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import PREDICTIONS, RETRAIN_REQUESTED
@@ -36,7 +36,8 @@ def monitor_model() -> None:
         """Join outcomes, measure performance and drift, decide."""
         from include.monitoring.monitor import monitor_champion
 
-        return monitor_champion(warehouse_uri(), mlflow_uri(), SETTINGS.training.model_name, SETTINGS.monitoring)
+        name, run_id = SETTINGS.training.model_name, get_current_context()["run_id"]
+        return monitor_champion(warehouse_uri(), mlflow_uri(), name, SETTINGS.monitoring, run_key=run_id)
 
     @task(outlets=[asset(RETRAIN_REQUESTED)])
     def request_retraining(measured: dict[str, Any]) -> list[str]:

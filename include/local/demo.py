@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from include.errors import StackError
 from include.local.airflow_api import AirflowApi
 from include.local.follow import Follower, now
+from include.local.fresh import clear_earlier_demo
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.panel import PanelSummary, write_shop_sources
 from include.local.progress import Progress, Stage
 from include.local.report import HOPS, build_report, write_report
-from include.local.stack import Stack, find_stack, start_stack, stop_stack
+from include.local.stack import Stack, start_stack, stop_stack
 from include.local.summary import print_summary
 from include.local.traffic import Traffic
 from include.settings import load_settings
@@ -64,7 +65,8 @@ def run_from_arguments(arguments: argparse.Namespace, home: Path) -> int:
 def run_demo(options: DemoOptions) -> int:
     """Run the demo; 0 if the whole loop worked.
 
-    A stack that the demo started is stopped again when the demo fails, is interrupted, or was asked to.
+    An earlier demo in the same folder is cleared first. The stack is stopped again when the demo fails, is
+    interrupted, or was asked to.
 
     Raises:
         StackError: a component or a DAG run failed; the message carries the end of its log.
@@ -76,8 +78,7 @@ def run_demo(options: DemoOptions) -> int:
     home = resolve_home(options.home)
     prepare_home(home)
     with ExitStack() as cleanup:
-        if find_stack(home) is None:
-            cleanup.callback(stop_stack, home)
+        cleanup.callback(stop_stack, home)
         with Progress("Orrery: from raw files to a model in production, and back", stages) as progress:
             stack, panel = _prepare(options, home, progress)
             report = Demo(options, stack, progress).run(panel)
@@ -95,6 +96,7 @@ def _prepare(options: DemoOptions, home: StackHome, progress: Progress) -> tuple
         lines = panel.rows["transactions"]
         progress.tell(stage, f"{lines:,} transaction lines, shifted by {panel.shift_days // 7} weeks to end today")
     with progress.run("start_stack") as stage:
+        clear_earlier_demo(home)
         stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"))
         progress.tell(stage, f"{len(stack.components()) + 1} components are healthy")
     return stack, panel

@@ -110,6 +110,10 @@ def dbt_models(group_id: str, dbt_vars: dict[str, Any], callback: Any) -> DbtTas
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
         ),
-        execution_config=ExecutionConfig(execution_mode=ExecutionMode.WATCHER),
-        operator_args={"vars": dbt_vars, "callback": callback, "install_deps": False},
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.WATCHER,
+            # Unit tests check the models' code, which CI does; a build checks data.
+            setup_operator_args={"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]},
+        ),
+        operator_args={"vars": dbt_vars, "callback": callback, "install_deps": False, "poke_interval": 2},
     )
