@@ -19,9 +19,7 @@ def check_production(champion: Mapping[str, Any] | None, limits: GainGate) -> Ga
         champion: ``version``, ``auc``, ``gain`` (None when it cannot score the test rows) and ``note``.
     """
     if champion is None:
-        return GateResult(
-            "production", True, None, limits.min_auc_gain, "there is no champion yet", limits.severity
-        )
+        return GateResult("production", True, None, limits.min_auc_gain, "there is no champion yet", limits.severity)
     gain = champion["gain"]
     if gain is None:
         return GateResult(

@@ -112,7 +112,7 @@ def describe_outage(tracking_uri: str, error: Exception) -> str:
     """What is said when MLflow does not answer."""
     reason = str(error) or type(error).__name__
     return (
-        f"MLflow at {tracking_uri} is away ({reason}); nothing was registered. The task will be retried; "
+        f"MLflow at {tracking_uri} is away ({reason}). The task will be retried; "
         "check that the server is up (make status) and that the connection 'mlflow' is right."
     )
 

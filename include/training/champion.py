@@ -56,7 +56,8 @@ def compare_with_champion(
         return None
     gone = [name for name in champion.feature_names if name not in feature_names]
     if gone:
-        note = f"the champion needs {', '.join(gone)}, which the features no longer hold"
+        named = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+        note = f"the champion needs {named}, which the features no longer hold"
         return ChampionComparison(champion.version, None, None, None, None, note)
     columns = [feature_names.index(name) for name in champion.feature_names]
     answers = _score(tracking_uri, champion, test.features[:, columns])

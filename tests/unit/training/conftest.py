@@ -26,7 +26,9 @@ def shipped() -> TrainingSettings:
 def settings(shipped: TrainingSettings) -> TrainingSettings:
     """As shipped, for a small shop, with a model and an experiment of this test's own."""
     name = f"churn-training-{next(_names)}"
-    return shipped.model_copy(update={"model_name": name, "experiment": name, "min_training_rows": 100})
+    history = {"label_horizon_days": 28, "training_cutoffs": 6, "training_cutoff_spacing_days": 28}
+    limits = {"min_training_cutoffs": 2, "min_training_rows": 100, "max_model_age_days": 28}
+    return shipped.model_copy(update={"model_name": name, "experiment": name, **history, **limits})
 
 
 @pytest.fixture(scope="session")
