@@ -69,12 +69,13 @@ def judge_candidates(
     answers = run_gates(candidate, baseline, gates)
     decision = decide(answers)
     evidence = [asdict(answer) for answer in answers]
-    record_decision(tracking_uri, candidate["run_id"], decision.outcome, evidence)
+    ranked = [asdict(entry) for entry in ranking.candidates]
+    record_decision(tracking_uri, candidate["run_id"], decision.outcome, evidence, ranked)
     return {
         "decision": decision.outcome,
         "reasons": list(decision.reasons),
         "gates": evidence,
-        "ranking": [asdict(entry) for entry in ranking.candidates],
+        "ranking": ranked,
         "gap": ranking.gap,
         "ranking_reason": ranking.reason,
         "candidate": candidate,

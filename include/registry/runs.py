@@ -10,10 +10,22 @@ from typing import Any
 from include.registry.rest import MlflowRest
 
 
-def record_decision(tracking_uri: str, run_id: str, decision: str, gates: Sequence[Mapping[str, Any]]) -> None:
-    """Write onto a run what was decided about it, so that refused models leave their evidence too."""
+def record_decision(
+    tracking_uri: str,
+    run_id: str,
+    decision: str,
+    gates: Sequence[Mapping[str, Any]],
+    ranking: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write onto a run what was decided about it, so that refused models leave their evidence too.
+
+    Args:
+        gates: what each gate said, as mappings.
+        ranking: every candidate with its score, best first.
+    """
+    facts = {"gates": json.dumps(list(gates)), "ranking": json.dumps(list(ranking)), "decision": decision}
     with MlflowRest(tracking_uri) as mlflow:
-        for key, value in (("gates", json.dumps(list(gates))), ("decision", decision)):
+        for key, value in facts.items():
             mlflow.send("runs/set-tag", {"run_id": run_id, "key": key, "value": value})
 
 

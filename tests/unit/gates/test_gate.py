@@ -74,6 +74,7 @@ def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
     tags = read_tags(uri, best["run_id"])
     assert tags["decision"] == "refuse"
     assert json.loads(tags["gates"]) == judged["gates"]
+    assert json.loads(tags["ranking"]) == judged["ranking"]
     assert "decision" not in read_tags(uri, other["run_id"])
 
 
