@@ -29,6 +29,7 @@ class Database:
         self._connection: psycopg.AsyncConnection[dict[str, Any]] | None = None
         self._refused_until = 0.0
         self._turn = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def fetch_all(self, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
         """All rows of a query; tried again once on a new connection if the old one had died.
@@ -63,12 +64,11 @@ class Database:
 
         is_fresh = self._connection is None
         connection = self._connection or await self._connect()
+        work = asyncio.create_task(_run_statement(connection, sql, parameters, is_query=is_query))
         try:
-            async with asyncio.timeout(self._timeout_s):
-                cursor = await connection.execute(sql, parameters)
-                return await cursor.fetchall() if is_query else []
+            return await asyncio.wait_for(asyncio.shield(work), self._timeout_s)
         except TimeoutError as error:
-            await self.close()
+            self._give_up(work, connection)
             raise WarehouseError(
                 f"The warehouse gave no answer within {self._timeout_s:g} s. Check its load and its locks."
             ) from error
@@ -80,6 +80,19 @@ class Database:
             raise RowsRefusedError(f"The warehouse refused the rows: {_first_line(error)}.") from error
         except psycopg.Error as error:
             raise WarehouseError(f"The warehouse refused a statement: {_first_line(error)}.") from error
+
+    def _give_up(self, work: asyncio.Task[Any], connection: psycopg.AsyncConnection[Any]) -> None:
+        """Leave a statement behind: a warehouse that hangs needs seconds even to be told to stop."""
+        self._connection = None
+
+        async def end() -> None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await connection.close()
+
+        task = asyncio.create_task(end())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _connect(self) -> psycopg.AsyncConnection[dict[str, Any]]:
         import psycopg
@@ -103,6 +116,13 @@ class Database:
                 f"The warehouse cannot be reached: {_first_line(error)}. Check that it is up (make status)."
             ) from error
         return self._connection
+
+
+async def _run_statement(
+    connection: psycopg.AsyncConnection[dict[str, Any]], sql: str, parameters: Sequence[Any], *, is_query: bool
+) -> list[dict[str, Any]]:
+    cursor = await connection.execute(sql, parameters)
+    return await cursor.fetchall() if is_query else []
 
 
 class RowsRefusedError(WarehouseError):

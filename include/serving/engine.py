@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Final
 
 from include.rollout.stats import Variant
 from include.serving.features import FeatureReader
 from include.serving.intake import Item, check_lookup, check_payload, collect_items
 from include.serving.journal import Journal
+from include.serving.lanes import Lanes, run_timed
 from include.serving.loader import ServedModel
 from include.serving.models import ModelStore, Routing
 from include.serving.refusal import RequestRefusedError
@@ -20,6 +20,7 @@ from include.serving.schemas import Prediction, PredictRequest
 
 # More rows than this would hold the event loop for milliseconds.
 _INLINE_ROWS_MAX: Final = 64
+_ADVICE: Final = {"champion": "Restore an earlier champion.", "staging": "Keep it out of production."}
 
 
 class Engine:
@@ -32,7 +33,7 @@ class Engine:
         self._reader = reader
         self._journal = journal
         self._deadline_ms = challenger_deadline_ms
-        self._lane: tuple[int, ThreadPoolExecutor] | None = None
+        self._lanes = Lanes()
 
     async def predict(
         self, requests: Sequence[PredictRequest], request_id: str, version: int | None = None
@@ -65,10 +66,8 @@ class Engine:
         return [answers[item.request_id] for item in items]
 
     def close(self) -> None:
-        """Let go of the challenger's thread without waiting for it."""
-        if self._lane is not None:
-            self._lane[1].shutdown(wait=False, cancel_futures=True)
-            self._lane = None
+        """Let go of the threads."""
+        self._lanes.close()
 
     def _find_champion(self, routing: Routing) -> ServedModel:
         if routing.champion is None:
@@ -88,21 +87,23 @@ class Engine:
         began_at = time.perf_counter()
         rows = [item.features for item in items]
         try:
-            if len(rows) > _INLINE_ROWS_MAX:
-                values, run_ms = await asyncio.to_thread(_run_timed, model, rows)
+            if variant == "champion" and len(rows) <= _INLINE_ROWS_MAX:
+                values, run_ms = run_timed(model, rows)
+            elif variant == "champion":
+                values, run_ms = await asyncio.to_thread(run_timed, model, rows)
             else:
-                values, run_ms = _run_timed(model, rows)
+                values, run_ms = await self._lanes.run(variant, model, rows)
         except Exception as error:
             self._journal.note_failures(model.version, variant, items, _since_ms(began_at), _describe(error))
             raise RequestRefusedError(
-                500, f"Version {model.version} failed: {_describe(error)}. Restore an earlier champion."
+                500, f"Version {model.version} failed: {_describe(error)}. {_ADVICE[variant]}"
             ) from error
         answers = self._journal.note_answers(model, variant, items, values, run_ms)
         if len(answers) < len(items):
             raise RequestRefusedError(
                 500,
-                f"Version {model.version} gave no probability. Its inputs are in serving.inference_log; "
-                "restore an earlier champion.",
+                f"Version {model.version} gave no probability; its inputs are in serving.inference_log. "
+                f"{_ADVICE[variant]}",
             )
         return answers
 
@@ -114,7 +115,9 @@ class Engine:
         chosen = [item for item in items if is_for_challenger(item.key, version, weight)]
         if model is not None:
             # A client sends what the champion needs; if the challenger needs more, that is nobody's fault.
-            chosen = [item for item in chosen if item.as_of_date or model.feature_set <= item.features.keys()]
+            chosen = [
+                item for item in chosen if item.household_id is not None or model.feature_set <= item.features.keys()
+            ]
         if not chosen:
             return {}
         if model is None:
@@ -123,30 +126,13 @@ class Engine:
             return {}
         began_at = time.perf_counter()
         try:
-            values, run_ms = await self._run_beside(model, chosen)
+            rows = [item.features for item in chosen]
+            values, run_ms = await self._lanes.run("challenger", model, rows, self._deadline_ms)
         except Exception as error:
             reason = _describe(error)
             self._journal.note_failures(version, "challenger", chosen, _since_ms(began_at), reason)
             return {}
         return self._journal.note_answers(model, "challenger", chosen, values, run_ms)
-
-    async def _run_beside(self, model: ServedModel, items: Sequence[Item]) -> tuple[list[float], float]:
-        """Run in a thread of the version's own, and not for ever: a slow challenger delays nobody else."""
-        if self._lane is None or self._lane[0] != model.version:
-            self.close()
-            self._lane = (model.version, ThreadPoolExecutor(1, thread_name_prefix="challenger"))
-        rows = [item.features for item in items]
-        running = asyncio.get_running_loop().run_in_executor(self._lane[1], _run_timed, model, rows)
-        try:
-            return await asyncio.wait_for(running, self._deadline_ms / 1000)
-        except TimeoutError as error:
-            raise TimeoutError(f"no answer within {self._deadline_ms:g} ms") from error
-
-
-def _run_timed(model: ServedModel, rows: Sequence[Mapping[str, float | None]]) -> tuple[list[float], float]:
-    """The model's answers and its milliseconds, measured where it runs: a queue is not the model's fault."""
-    began_at = time.perf_counter()
-    return model.predict(rows), _since_ms(began_at)
 
 
 def _since_ms(began_at: float) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from include.errors import ServingError
 from include.registry.onnx import OnnxModel
+from include.registry.registry import fetch_onnx
 
 Loader = Callable[[int], "ServedModel"]
 
@@ -65,8 +66,6 @@ def make_registry_loader(tracking_uri: str, model_name: str, folder: Path) -> Lo
     """A loader that fetches versions from the registry into ``folder`` and opens them."""
 
     def load(version: int) -> ServedModel:
-        from include.registry.registry import fetch_onnx
-
         fetched = fetch_onnx(tracking_uri, model_name, version, folder / str(version))
         return open_model(fetched.onnx_path, version, fetched.feature_names, fetched.threshold)
 

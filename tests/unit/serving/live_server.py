@@ -20,7 +20,7 @@ from include.serving.app import create_app
 from include.serving.loader import Loader, ServedModel, open_model
 from include.serving.server import ModelServer
 from include.settings.rollout import RolloutSettings
-from include.warehouse.session import open_session
+from include.warehouse.session import Row, open_session
 from tests.unit.serving.onnx_files import FEATURES
 
 MODEL = "churn"
@@ -136,3 +136,9 @@ def make_features(household_id: int) -> dict[str, float | None]:
 def list_failed(responses: list[httpx.Response]) -> list[str]:
     """The responses that are no answer, as text."""
     return [f"{response.status_code}: {response.text}" for response in responses if response.status_code != 200]
+
+
+def read_log(uri: str) -> list[Row]:
+    """Every row of the inference log, in order."""
+    with open_session(uri) as session:
+        return session.fetch_all("select * from serving.inference_log order by id")

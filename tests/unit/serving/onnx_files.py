@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from include.registry.onnx import export_onnx
 
+SLOW_TURNS = 500_000
 FEATURES = ("days_since_purchase", "baskets_28d", "spend_28d")
 
 
@@ -67,18 +68,32 @@ def write_raising(path: Path) -> None:
 
 
 def write_slow(path: Path) -> None:
-    """Answers 0.5 after a chain of large matrix products."""
-
-    width = 1500
+    """Answers 0.5, after a loop that takes much longer than a challenger is given."""
+    state = helper.make_tensor_value_info("state", TensorProto.FLOAT, [None, 2])
+    body = helper.make_graph(
+        [
+            helper.make_node("Tanh", ["state"], ["next_state"]),
+            helper.make_node("Identity", ["condition"], ["next_condition"]),
+        ],
+        "turn",
+        [
+            helper.make_tensor_value_info("turn_number", TensorProto.INT64, []),
+            helper.make_tensor_value_info("condition", TensorProto.BOOL, []),
+            state,
+        ],
+        [
+            helper.make_tensor_value_info("next_condition", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next_state", TensorProto.FLOAT, [None, 2]),
+        ],
+    )
     constants = [
-        numpy_helper.from_array(np.zeros((len(FEATURES), width), dtype=np.float32), "widen"),
-        numpy_helper.from_array(np.zeros((width, width), dtype=np.float32), "square"),
-        numpy_helper.from_array(np.zeros((width, 2), dtype=np.float32), "narrow"),
+        numpy_helper.from_array(np.zeros((len(FEATURES), 2), dtype=np.float32), "zeros"),
+        numpy_helper.from_array(np.array(SLOW_TURNS, dtype=np.int64), "turns"),
+        numpy_helper.from_array(np.array(True), "go_on"),
     ]
-    nodes = [helper.make_node("MatMul", ["features", "widen"], ["wide_0"])]
-    nodes += [helper.make_node("MatMul", [f"wide_{i}", "square"], [f"wide_{i + 1}"]) for i in range(600)]
-    nodes += [
-        helper.make_node("MatMul", ["wide_600", "narrow"], ["scores"]),
-        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+    nodes = [
+        helper.make_node("MatMul", ["features", "zeros"], ["start"]),
+        helper.make_node("Loop", ["turns", "go_on", "start"], ["end"], body=body),
+        helper.make_node("Softmax", ["end"], ["probabilities"], axis=1),
     ]
     _write_graph(path, nodes, constants)
