@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from include.errors import WarehouseError
 from include.ingestion.plan import LoadItem, item_window
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import SourceRead, read_source
@@ -42,7 +41,7 @@ def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -
     table = TableName("landing", name)
     with open_session(uri) as session:
         clear_landing(session, table, source, [delivery.day for delivery in read.deliveries])
-    _write_rows(uri, table, read)
+    write_arrow(uri, table, read.table)
     with open_session(uri) as session:
         record_deliveries(session, name, read)
         session.execute(f"analyze {table.quoted}")
@@ -83,15 +82,3 @@ def record_deliveries(session: Session, name: str, read: SourceRead) -> None:
         "row_count = excluded.row_count, state = 'landed', landed_at = now()",
         [(name, delivery.day, str(delivery.path), delivery.rows) for delivery in read.deliveries],
     )
-
-
-def _write_rows(uri: str, table: TableName, read: SourceRead) -> None:
-    from adbc_driver_manager import Error
-
-    try:
-        write_arrow(uri, table, read.table)
-    except Error as error:
-        raise WarehouseError(
-            f"The warehouse refused the rows of {table} ({read.deliveries[0].path} and following): "
-            f"{str(error).strip()}. Nothing was published; run the task again."
-        ) from error

@@ -48,7 +48,9 @@ def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_
             for name, source in sources.sources.items()
             if (window := _find_window(session, name, source, root, from_day, to_day))
         ]
-        return [_plan_item(session, name, source, *window) for name, source, window in windows]
+        # The same work is the same source for the same run's window, also where a snapshot is older.
+        work = f"{from_day}.{to_day}"
+        return [_plan_item(session, name, source, work, *window) for name, source, window in windows]
 
 
 def item_window(item: LoadItem) -> tuple[date, date]:
@@ -56,8 +58,8 @@ def item_window(item: LoadItem) -> tuple[date, date]:
     return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
 
 
-def _plan_item(session: Session, name: str, source: FileSource, from_day: date, to_day: date) -> LoadItem:
-    fence = f"ingest.{name}.{from_day}.{to_day}"
+def _plan_item(session: Session, name: str, source: FileSource, work: str, from_day: date, to_day: date) -> LoadItem:
+    fence = f"ingest.{name}.{work}"
     return {
         "source": name,
         "grain": source.grain,

@@ -76,10 +76,24 @@ def fit_column(name: str, values: pa.ChunkedArray, settings: ColumnSettings, fir
         raise _explain_value(name, array, settings, find_bad_value(array, target), first_row) from None
     if settings.type == "float64":
         fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, target), fitted)
-        infinite = pc.index(pc.is_inf(fitted), True).as_py()
-        if infinite >= 0:
-            raise _explain_value(name, fitted, settings, infinite, first_row)
+    bad = find_unstorable(fitted)
+    if bad >= 0:
+        raise _explain_value(name, fitted, settings, bad, first_row)
     return fitted
+
+
+def find_unstorable(array: pa.Array) -> int:
+    """The position of the first value that no warehouse column holds (infinity, a NUL character), or -1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(array.type):
+        unstorable = pc.is_inf(array)
+    elif pa.types.is_string(array.type):
+        unstorable = pc.match_substring(array, "\0")
+    else:
+        return -1
+    return int(pc.index(unstorable, True).as_py())
 
 
 def is_compatible(delivered: pa.DataType, declared: ColumnType) -> bool:

@@ -238,6 +238,7 @@ class TestValues:
             ("amount", pa.array(["1.5", "", "2"]), "row 2 holds ''"),
             ("amount", pa.array([1.0, 2.0, float("inf")]), "row 3 holds inf"),
             ("shop", pa.array([7, 8, 9]), "row 1 holds 7"),
+            ("shop", pa.array(["a", None, "b\0"]), "row 3 holds 'b\\x00'"),
             ("sold_at", pa.array([1, 2, 3]), "row 1 holds 1"),
         ],
     )
