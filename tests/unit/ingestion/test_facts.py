@@ -1,0 +1,115 @@
+"""What is measured about a batch."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from include.ingestion.facts import measure_facts, measure_volume
+from include.warehouse.session import open_session
+
+DAY = date(2026, 3, 9)
+
+
+def measure(pipeline, items, source: str):
+    item = next(one for one in items if one["source"] == source)
+    with open_session(pipeline.uri) as session:
+        return measure_facts(session, pipeline.settings, item)
+
+
+class TestVolume:
+    def test_deliveries_are_compared_with_the_median_of_history(self) -> None:
+        facts = measure_volume({DAY: 50}, [100, 90, 110, 100, 5000], 5)
+
+        assert facts["smallest_volume"].value == facts["largest_volume"].value == 0.5
+        assert "50 rows on 2026-03-09, 0.50 times the usual 100" in facts["smallest_volume"].note
+
+    def test_a_first_load_of_many_days_is_its_own_history(self) -> None:
+        counts = {DAY + timedelta(days=offset): 100 for offset in range(7)} | {DAY: 10}
+
+        facts = measure_volume(counts, [], 7)
+
+        assert (facts["smallest_volume"].value, facts["largest_volume"].value) == (0.1, 1.0)
+
+    def test_too_little_history_is_no_history(self) -> None:
+        assert measure_volume({DAY: 1}, [100] * 6, 7) == {}
+
+
+@pytest.fixture(autouse=True)
+def deliveries(shop, day) -> None:
+    shop.write_snapshots(day)
+    shop.write_days(day, 9)
+
+
+def test_facts_of_a_good_day(pipeline, day) -> None:
+    pipeline.load(day, day + timedelta(days=7))
+    items = pipeline.land(pipeline.plan(day + timedelta(days=8)))
+
+    facts = measure(pipeline, items, "transactions")
+
+    assert {name: round(fact.value, 3) for name, fact in facts.items()} == {
+        "smallest_volume": 1.0, "largest_volume": 1.0, "hours_behind": 0.083, "repeated_rows": 0,
+        "known_product_id_in_products": 1.0,
+    }  # fmt: skip
+
+
+def test_a_closed_day_has_no_facts(pipeline, shop, day) -> None:
+    shop.write_transactions(day, [], "the shop was closed")
+
+    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions") == {}
+
+
+def test_a_snapshot_is_compared_with_the_one_before(pipeline, shop, day) -> None:
+    pipeline.load(day)
+    shop.write_snapshots(day + timedelta(days=1), products=12)
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "products")
+
+    assert facts["largest_volume"].value == 4.0
+
+
+def test_references_in_the_same_batch_count(pipeline, day) -> None:
+    items = pipeline.land(pipeline.plan(day))
+
+    facts = measure(pipeline, items, "coupon_redemptions")
+
+    assert facts["known_household_id_day_in_transactions"].value == 1.0
+    assert facts["known_campaign_id_household_id_in_campaigns"].value == 1.0
+
+
+def test_unknown_references_are_counted(pipeline, shop, day) -> None:
+    shop.write_snapshots(day, products=2)
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions")
+
+    fact = facts["known_product_id_in_products"]
+    assert fact.value == pytest.approx(8 / 12)
+    assert "4 of 12 rows with product_id unknown in products" in fact.note
+
+
+def test_references_to_nothing_are_all_unknown(pipeline, day) -> None:
+    items = [item for item in pipeline.plan(day) if item["source"] == "transactions"]
+
+    facts = measure(pipeline, pipeline.land(items), "transactions")
+
+    assert facts["known_product_id_in_products"].value == 0.0
+
+
+def test_a_row_of_an_earlier_delivery_is_a_repeat_and_a_redelivery_is_not(pipeline, shop, day) -> None:
+    pipeline.load(day, day + timedelta(days=1))
+    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions")["repeated_rows"].value == 0
+
+    tomorrow = day + timedelta(days=2)
+    shop.write_day(tomorrow, lambda rows: rows + shop.list_lines(day + timedelta(days=1))[:2])
+    facts = measure(pipeline, pipeline.land(pipeline.plan(tomorrow)), "transactions")
+
+    assert facts["repeated_rows"].value == 2
+
+
+def test_only_old_events_show_in_the_age(pipeline, shop, day) -> None:
+    shop.write_transactions(day + timedelta(days=1), shop.list_lines(day))
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "transactions")
+
+    assert facts["hours_behind"].value == pytest.approx(24 + 5 / 60)

@@ -1,0 +1,93 @@
+"""The data version: full content, nothing but content."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from include.ingestion.version import find_altered_partitions, hash_content, hash_partitions, read_data_version
+from include.warehouse.session import open_session
+
+
+@pytest.fixture
+def version(pipeline, shop, day) -> str:
+    """The version after two days."""
+    shop.write_snapshots(day)
+    shop.write_days(day, 2)
+    return str(pipeline.load(day, day + timedelta(days=1))["data_version"])
+
+
+def test_an_empty_warehouse_has_a_version(warehouse_uri) -> None:
+    with open_session(warehouse_uri) as session:
+        assert len(read_data_version(session)) == 64
+
+
+def test_the_version_is_what_publishing_returned(pipeline, version) -> None:
+    with open_session(pipeline.uri) as session:
+        assert read_data_version(session) == version
+
+
+@pytest.mark.parametrize("column", ["household_id", "quantity", "sales_value", "transaction_timestamp"])
+def test_one_value_changed_in_a_delivery_changes_the_version(pipeline, shop, day, version, column: str) -> None:
+    def change(rows):
+        step = timedelta(seconds=1) if column == "transaction_timestamp" else 1
+        return [*rows[:-1], {**rows[-1], column: rows[-1][column] - step}]
+
+    shop.write_day(day, change)
+
+    assert pipeline.load(day)["data_version"] != version
+
+
+def test_one_value_changed_in_a_snapshot_changes_the_version(pipeline, shop, day, version) -> None:
+    shop.write_snapshots(day + timedelta(days=1), brand="Private")
+
+    assert pipeline.load(day + timedelta(days=1))["data_version"] != version
+
+
+def test_a_day_more_changes_the_version_even_when_it_is_empty(pipeline, shop, day, version) -> None:
+    closed = day + timedelta(days=2)
+    shop.write_transactions(closed, [], "the shop was closed")
+    shop.write_csv("coupon_redemptions", closed, ["household_id", "coupon_upc", "campaign_id", "redemption_date"], [])
+
+    assert pipeline.load(closed)["data_version"] != version
+
+
+def test_the_order_of_rows_does_not_change_the_version(pipeline, shop, day, version) -> None:
+    shop.write_day(day, lambda rows: rows[::-1])
+
+    assert pipeline.load(day)["data_version"] == version
+
+
+def test_the_version_does_not_depend_on_the_sessions_time_zone(pipeline, day, version) -> None:
+    with open_session(pipeline.uri) as session:
+        utc = hash_content(session, "transactions", "daily", [day])
+    with open_session(pipeline.uri) as session:
+        session.execute("set time zone 'Asia/Tokyo'")
+        assert hash_content(session, "transactions", "daily", [day]) == utc
+
+
+def test_rows_swapped_between_days_are_noticed() -> None:
+    one = {"source": "a", "batch_day": date(2026, 1, 1), "row_count": 1, "content_hash": "x"}
+    two = {"source": "a", "batch_day": date(2026, 1, 2), "row_count": 1, "content_hash": "y"}
+    swapped = [{**one, "content_hash": "y"}, {**two, "content_hash": "x"}]
+
+    assert hash_partitions([one, two]) != hash_partitions(swapped)
+
+
+@pytest.mark.parametrize(
+    ("statement", "altered"),
+    [
+        ("update raw.transactions set sales_value = sales_value + 0.01 where basket_id = %s", ["transactions"]),
+        ("delete from raw.transactions where basket_id = %s", ["transactions"]),
+        ("insert into raw.transactions select * from raw.transactions where basket_id = %s", ["transactions"]),
+        ("update raw.products set brand = 'Private' where product_id = 1 and %s > 0", ["products"]),
+        ("select %s", []),
+    ],
+)
+def test_what_was_written_around_the_pipeline_is_found(
+    pipeline, day, version, statement: str, altered: list[str]
+) -> None:
+    with open_session(pipeline.uri) as session:
+        session.execute(statement, (day.toordinal() * 10,))
+        assert [name for name, _ in find_altered_partitions(session, pipeline.settings)] == altered
