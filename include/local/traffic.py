@@ -51,6 +51,8 @@ class Traffic:
         import httpx
 
         households = self._read_households()
+        if not self._wait_until_ready():
+            return
         chooser = random.Random(self.seed)  # noqa: S311 - traffic, not a secret
         next_at = time.monotonic()
         with httpx.Client(base_url=self.server_url, timeout=10) as client:
@@ -58,6 +60,19 @@ class Traffic:
                 self._send_one(client, chooser.choice(households))
                 next_at = max(next_at + 1 / self.rate, time.monotonic() - 0.5)
                 self._stop.wait(max(0.0, next_at - time.monotonic()))
+
+    def _wait_until_ready(self) -> bool:
+        """Customers come when there is a champion to answer; False when it was stopped before."""
+        import httpx
+
+        with httpx.Client(base_url=self.server_url, timeout=10) as client:
+            while not self._stop.wait(0.2):
+                try:
+                    if client.get("/readyz").status_code == 200:
+                        return True
+                except httpx.HTTPError:
+                    continue
+        return False
 
     def _send_one(self, client: object, household_id: int) -> None:
         import httpx

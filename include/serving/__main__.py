@@ -1,7 +1,8 @@
 """``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop.
 
 Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_NAME``
-(``churn``), ``ORRERY_MODEL_FOLDER`` (a temporary folder), ``ORRERY_ENVIRONMENT``.
+(``churn``), ``ORRERY_MODEL_FOLDER`` (a temporary folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it),
+``ORRERY_ENVIRONMENT``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 import uvicorn
 
 from include.errors import ServingError
+from include.governance.spool import Spool
 from include.serving.app import create_app
+from include.serving.lineage import report_serving
 from include.serving.loader import make_registry_loader
 from include.serving.server import ModelServer
 from include.settings import load_settings
@@ -31,8 +34,10 @@ def main() -> None:
         model_name = os.environ.get("ORRERY_MODEL_NAME", "churn")
         folder = Path(os.environ.get("ORRERY_MODEL_FOLDER", temporary))
         load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
-        settings = load_settings().rollout.server
-        server = ModelServer(_require("ORRERY_WAREHOUSE_URI"), model_name, load, settings)
+        uri, settings = _require("ORRERY_WAREHOUSE_URI"), load_settings()
+        spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
+        report_serving(spool, uri, model_name, settings.governance.lineage)
+        server = ModelServer(uri, model_name, load, settings.rollout.server)
         uvicorn.run(
             create_app(server),
             host=arguments.host,

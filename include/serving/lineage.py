@@ -1,0 +1,60 @@
+"""The model server as a run in the lineage: what it reads to answer, and the log that it writes.
+
+The event is built as plain JSON, because the server's image carries no OpenLineage client. Schema:
+https://openlineage.io/spec/2-0-2/OpenLineage.json
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from include.governance.carrier import carry_inline
+from include.governance.datasets import DatasetNames
+from include.governance.spool import Spool
+from include.settings.governance import LineageSettings
+from include.warehouse.names import TableName
+
+log = logging.getLogger(__name__)
+
+READS: Final = (TableName("online", "customer_features"), TableName("serving", "rollouts"))
+WRITES: Final = (TableName("serving", "inference_log"),)
+_PRODUCER: Final = "https://github.com/orrery/orrery/include/serving"
+_SCHEMA_URL: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+
+
+def build_serving_event(uri: str, model_name: str, run_id: str, at: datetime) -> dict[str, Any]:
+    """A RUNNING event of the job ``model_server.<model>`` with the tables of one warehouse.
+
+    Args:
+        uri: ``postgresql://user:password@host:port/database``; only host, port and database are used.
+        at: with a time zone.
+    """
+    names = DatasetNames.from_uri(uri)
+
+    def describe(tables: tuple[TableName, ...]) -> list[dict[str, str]]:
+        return [{"namespace": names.namespace, "name": names.name_table(table)} for table in tables]
+
+    return {
+        "eventType": "RUNNING",
+        "eventTime": at.isoformat(),
+        "run": {"runId": run_id},
+        "job": {"namespace": "orrery", "name": f"model_server.{model_name}"},
+        "inputs": describe(READS),
+        "outputs": describe(WRITES),
+        "producer": _PRODUCER,
+        "schemaURL": _SCHEMA_URL,
+    }
+
+
+def report_serving(spool: Spool, uri: str, model_name: str, settings: LineageSettings) -> None:
+    """Put the server's own run into the lineage; whatever goes wrong is logged, serving comes first."""
+    event = build_serving_event(uri, model_name, str(uuid.uuid4()), datetime.now(UTC))
+    try:
+        spool.append(json.dumps(event).encode())
+        carry_inline(spool, uri, settings)
+    except Exception as error:
+        log.warning("The lineage of this server waits in %s: %s", spool.folder, error)
