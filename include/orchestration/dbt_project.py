@@ -108,7 +108,10 @@ def dbt_models(group_id: str, dbt_vars: dict[str, Any], callback: Any) -> DbtTas
             ),
         ),
         render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.AFTER_EACH,
+            emit_datasets=False,
+            exclude=["resource_type:exposure"],
         ),
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.WATCHER,

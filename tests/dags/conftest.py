@@ -29,8 +29,13 @@ def airflow_test_environment(home: Path) -> dict[str, str]:
 
 
 DUMP_DAGS = """
-import json, sys
+import json
 from airflow.dag_processing.dagbag import DagBag
+
+def name_assets(condition):
+    for part in getattr(condition, "objects", [condition] if condition else []):
+        yield from (name_assets(part) if hasattr(part, "objects") else [part.name])
+
 bag = DagBag()
 print("DAGS=" + json.dumps({
     "errors": bag.import_errors,
@@ -45,9 +50,7 @@ print("DAGS=" + json.dumps({
                     "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
                 } for t in dag.tasks
             },
-            "schedule": str(dag.timetable.summary), "assets": sorted(
-                a.name for _, a in dag.timetable.asset_condition.iter_assets()
-            ) if hasattr(dag.timetable, "asset_condition") and dag.timetable.asset_condition else [],
+            "assets": list(name_assets(getattr(dag.timetable, "asset_condition", None))),
         } for dag_id, dag in bag.dags.items()
     },
 }))
