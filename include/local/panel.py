@@ -80,7 +80,8 @@ def write_shop_sources(folder: Path, last_day: date, replay_days: int, household
             ``households/``, ``campaigns/`` (one snapshot each, dated the first day).
         last_day: the newest day to write.
         replay_days: how many days, up to ``last_day``, are kept for the replay.
-        households: a deterministic sample of so many households; all of them when None.
+        households: a deterministic sample of so many households; all of them when None. With fewer
+            than 80 some days are so small that the shipped quality rules refuse them.
 
     Raises:
         SourceError: the panel's package is not installed, or the arguments leave no history.
