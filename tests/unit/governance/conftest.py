@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from include.local.ports import find_free_port
+from include.local.postgres import PostgresServer
 from include.warehouse.session import open_session
+from tests.unit.governance.shop_project import build_project, fill_source, write_project
 
 
 @pytest.fixture
@@ -41,3 +44,16 @@ def count_events(uri: str) -> int:
     """Events in the lineage store."""
     with open_session(uri) as session:
         return int(session.fetch_value("select count(*) from governance.lineage_events"))
+
+
+@pytest.fixture(scope="session")
+def dbt_uri(postgres: PostgresServer) -> str:
+    """The warehouse in which the small dbt project was built."""
+    return postgres.create_database("dbt_shop", template="warehouse_template")
+
+
+@pytest.fixture(scope="session")
+def dbt_target(dbt_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The target folder of one real run of the small dbt project."""
+    fill_source(dbt_uri)
+    return build_project(write_project(tmp_path_factory.mktemp("shop")), dbt_uri)

@@ -1,0 +1,79 @@
+"""The SDK's database class over Arrow: names as dbt's, and whole tables or none."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.errors import WarehouseError
+from include.governance.datasets import DatasetNames
+from include.warehouse.session import open_session
+
+
+@pytest.fixture
+def database(sdk: ModuleType) -> Any:
+    from astro.databases import create_database
+
+    return create_database("warehouse")
+
+
+@pytest.fixture
+def table(sdk: ModuleType) -> Any:
+    return sdk.Table("t", conn_id="warehouse", metadata=sdk.Metadata(schema="ml"))
+
+
+def test_the_sdk_finds_the_class_by_the_connection_type(database: Any) -> None:
+    assert type(database).__module__ == "include.orchestration.postgres"
+
+
+def test_a_frame_is_loaded_and_exported(database: Any, table: Any) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "day": [date(2017, 1, 1), None]})
+
+    database.load_pandas_dataframe_to_table(frame, table)
+
+    assert database.table_exists(table)
+    assert database.row_count(table) == 2
+    pd.testing.assert_frame_equal(database.export_table_to_pandas_dataframe(table), frame)
+
+
+def test_replace_and_append(database: Any, table: Any) -> None:
+    for number, if_exists in [(1, "replace"), (2, "replace"), (3, "append")]:
+        database.load_pandas_dataframe_to_table(pd.DataFrame({"n": [number]}), table, if_exists)
+
+    assert database.export_table_to_pandas_dataframe(table)["n"].tolist() == [2, 3]
+
+
+def test_statements_of_the_sdk_itself_are_committed(database: Any, table: Any, warehouse_uri: str) -> None:
+    database.create_schema_if_applicable("scratch")
+    database.run_sql("create table scratch.t as select 1 as a")
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select a from scratch.t") == 1
+
+
+def test_a_table_that_does_not_exist_is_named(database: Any, table: Any) -> None:
+    from astro.exceptions import NonExistentTableException
+
+    with pytest.raises(NonExistentTableException, match=r"ml\.t"):
+        database.export_table_to_pandas_dataframe(table)
+
+
+def test_declared_columns_are_refused_rather_than_ignored(sdk: ModuleType, database: Any) -> None:
+    from sqlalchemy import Column, Integer
+
+    table = sdk.Table("t", "warehouse", sdk.Metadata(schema="ml"), columns=[Column("n", Integer)])
+
+    with pytest.raises(WarehouseError, match="declares columns"):
+        database.load_pandas_dataframe_to_table(pd.DataFrame({"n": [1]}), table)
+
+
+def test_lineage_names_a_table_as_dbt_does(database: Any, table: Any, warehouse_uri: str) -> None:
+    names = DatasetNames.from_uri(warehouse_uri)
+
+    assert table.openlineage_dataset_namespace() == names.namespace
+    assert table.openlineage_dataset_name() == f"{names.database}.ml.t"
+    assert table.openlineage_dataset_uri() == f"{names.namespace}/{names.database}.ml.t"
