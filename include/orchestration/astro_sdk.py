@@ -10,6 +10,8 @@ moved or gone, and one option that has no default any more. Its database class f
 replaced through its own registry. Where tasks run, Airflow must also be told that a Table may come
 back out of XCom: ``AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES='airflow.* astro.*'``.
 
+The SDK's other operators (``astro.sql``) work over the same bridge once this module is imported.
+
 Import it in DAG files that use it only: it brings pandas along.
 """
 

@@ -6,8 +6,9 @@ The SDK derives the class name from the module's (``…postgres`` → ``Postgres
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from astro.databases.postgres import PostgresDatabase as SdkPostgresDatabase
@@ -79,6 +80,25 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
             raise NonExistentTableException(f"The table {name_table(source_table)} does not exist")
         return to_frame(read_table(self.uri, name_table(source_table)))
 
+    def merge_table(
+        self,
+        source_table: BaseTable,
+        target_table: BaseTable,
+        source_to_target_columns_map: dict[str, str],
+        target_conflict_columns: list[str],
+        if_conflicts: Literal["ignore", "update", "exception"] = "exception",
+    ) -> None:
+        """Insert the rows of one table into another; the SDK quotes with psycopg 2, whose connection is gone."""
+        names = list(source_to_target_columns_map.values())
+        updates = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        conflict = f"on conflict ({_quote(target_conflict_columns)})"
+        endings = {"ignore": f"{conflict} do nothing", "update": f"{conflict} do update set {updates}", "exception": ""}
+        self.run_sql(
+            f"insert into {name_table(target_table).quoted} ({_quote(names)}) "
+            f"select {_quote(source_to_target_columns_map)} from {name_table(source_table).quoted} "
+            f"{endings[if_conflicts]}"
+        )
+
     def openlineage_dataset_namespace(self) -> str:
         """``postgres://host:port``, as dbt names it."""
         return DatasetNames.from_uri(self.uri).namespace
@@ -96,3 +116,7 @@ def name_table(table: BaseTable) -> TableName:
     """
     schema = table.metadata.schema or SdkPostgresDatabase.DEFAULT_SCHEMA
     return TableName(schema.lower(), table.name)
+
+
+def _quote(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)

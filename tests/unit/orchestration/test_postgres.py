@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -77,3 +78,49 @@ def test_lineage_names_a_table_as_dbt_does(database: Any, table: Any, warehouse_
     assert table.openlineage_dataset_namespace() == names.namespace
     assert table.openlineage_dataset_name() == f"{names.database}.ml.t"
     assert table.openlineage_dataset_uri() == f"{names.namespace}/{names.database}.ml.t"
+
+
+def test_the_sdk_s_other_operators_work_over_the_same_bridge(sdk: ModuleType, database: Any, tmp_path: Path) -> None:
+    from astro import sql as aql
+    from astro.files import File
+
+    def make(name: str) -> Any:
+        return sdk.Table(name, conn_id="warehouse", metadata=sdk.Metadata(schema="ml"))
+
+    def run(task: Any) -> Any:
+        return task.operator.execute({"ti": SimpleNamespace(xcom_push=lambda **_: None)})
+
+    @aql.transform(conn_id="warehouse")
+    def upper(loaded: Any) -> str:
+        return "select id, upper(name) as name from {{ loaded }}"
+
+    (tmp_path / "rows.csv").write_text("id,name\n1,a\n2,b\n")
+    run(aql.load_file(File(str(tmp_path / "rows.csv")), output_table=make("loaded")))
+    run(upper(make("loaded"), output_table=make("upper")))
+    database.run_sql("create table ml.merged (id bigint primary key, name text)")
+    database.run_sql("insert into ml.merged values (1, 'old')")
+    run(
+        aql.merge(
+            target_table=make("merged"), source_table=make("upper"), columns=["id", "name"],
+            target_conflict_columns=["id"], if_conflicts="update",
+        )
+    )  # fmt: skip
+
+    assert database.export_table_to_pandas_dataframe(make("merged")).to_dict("list") == {
+        "id": [1, 2],
+        "name": ["A", "B"],
+    }
+
+
+@pytest.mark.parametrize(("if_conflicts", "names"), [("ignore", ["old", "b"]), ("update", ["a", "b"])])
+def test_merge_settles_conflicts_as_asked(
+    sdk: ModuleType, database: Any, table: Any, if_conflicts: Any, names: list[str]
+) -> None:
+    target = sdk.Table("target", conn_id="warehouse", metadata=sdk.Metadata(schema="ml"))
+    database.load_pandas_dataframe_to_table(pd.DataFrame({"key": [1, 2], "label": ["a", "b"]}), table)
+    database.run_sql("create table ml.target (id bigint primary key, name text)")
+    database.run_sql("insert into ml.target values (1, 'old')")
+
+    database.merge_table(table, target, {"key": "id", "label": "name"}, ["id"], if_conflicts)
+
+    assert database.export_table_to_pandas_dataframe(target)["name"].tolist() == names
