@@ -18,7 +18,7 @@ MODEL = "churn"
 CRITERIA = CanaryCriteria(
     min_samples=20,
     min_interval_s=0.3,
-    max_wait_s=1.5,
+    max_wait_s=3600,
     poll_interval_s=0.05,
     success_rate_min=0.999,
     error_rate_max=0.001,
@@ -28,6 +28,7 @@ CRITERIA = CanaryCriteria(
     latency_floor_ms=10,
     prediction_mean_shift_max=0.2,
 )
+SHORT = CRITERIA.model_copy(update={"max_wait_s": 1.5})
 PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)
 FAILED = (Check("error_rate", False, 0.5, 0.001, "bad"),)
 
@@ -71,11 +72,11 @@ def test_the_steps_rise_to_everything() -> None:
     ],
 )
 def test_a_step_waits_for_its_time_but_not_for_ever(verdict: Verdict, elapsed_s: float, action: str) -> None:
-    assert decide_step(verdict, elapsed_s, CRITERIA).action == action
+    assert decide_step(verdict, elapsed_s, SHORT).action == action
 
 
 def test_a_step_without_evidence_says_that_it_is_inconclusive() -> None:
-    decided = decide_step(Verdict("wait", FAILED), 1.5, CRITERIA)
+    decided = decide_step(Verdict("wait", FAILED), 1.5, SHORT)
     assert decided.checks[-1].name == "max_wait"
     assert "inconclusive" in decided.reason
 
@@ -115,7 +116,7 @@ def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> No
 
 def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    verdict = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA)
+    verdict = run_canary_step(canary_uri, MODEL, 0.25, SHORT)
     assert verdict.action == "roll_back"
     assert "inconclusive" in verdict.reason
     with open_session(canary_uri) as session:
@@ -125,7 +126,7 @@ def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
 def test_answers_of_an_earlier_step_prove_nothing_for_this_one(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
     log_answers(canary_uri, "challenger", 2, 500)
-    assert run_canary_step(canary_uri, MODEL, 0.25, CRITERIA).action == "roll_back"
+    assert run_canary_step(canary_uri, MODEL, 0.25, SHORT).action == "roll_back"
 
 
 def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:

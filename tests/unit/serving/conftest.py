@@ -13,14 +13,47 @@ from include.settings import CONFIG_DIR
 from include.settings.rollout import RolloutSettings
 from include.settings.section import load_section
 from include.warehouse.session import open_session
+from tests.unit.registry.conftest import (
+    classifier,
+    make_result,
+    mlflow_server,
+    model_name,
+    onnx_bytes,
+    tracking_uri,
+)
 from tests.unit.serving.live_server import MODEL, Shelf, fill_online_store, serve, wait_until_ready
 from tests.unit.serving.onnx_files import write_all
+
+__all__ = ["classifier", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri"]
 
 
 @pytest.fixture(scope="session")
 def rollout_settings() -> RolloutSettings:
-    """What development runs with."""
-    return load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "development")
+    """What development runs with, and patience: how busy this machine is, is not the subject of a test."""
+    loaded = load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "development")
+    server = {"challenger_deadline_ms": 1e7, "database_timeout_s": 3600.0}
+    staging = {"latency_p95_max_ms": 1e7, "request_timeout_s": 3600.0, "ready_timeout_s": 3600.0}
+    criteria = {
+        "latency_p95_max_ms": 1e7,
+        "latency_floor_ms": 1e7,
+        "max_wait_s": 3600.0,
+        "min_interval_s": 0.5,
+    }
+    canary = {"criteria": loaded.canary.criteria.model_copy(update=criteria)}
+    return loaded.model_copy(
+        update={
+            "server": loaded.server.model_copy(update=server),
+            "staging": loaded.staging.model_copy(update=staging),
+            "canary": loaded.canary.model_copy(update=canary),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def hasty_settings(rollout_settings: RolloutSettings) -> RolloutSettings:
+    """The same with the deadlines of production, for the tests about deadlines."""
+    hasty = {"challenger_deadline_ms": 250.0, "database_timeout_s": 2.0}
+    return rollout_settings.model_copy(update={"server": rollout_settings.server.model_copy(update=hasty)})
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +83,14 @@ def online_uri(warehouse_uri: str) -> str:
 def server_url(online_uri: str, shelf: Shelf, rollout_settings: RolloutSettings) -> Iterator[str]:
     """A server that is ready, with version 1 as champion."""
     with serve(online_uri, shelf.load, rollout_settings) as url:
+        wait_until_ready(url)
+        yield url
+
+
+@pytest.fixture
+def hasty_url(online_uri: str, shelf: Shelf, hasty_settings: RolloutSettings) -> Iterator[str]:
+    """Like ``server_url``, with the deadlines of production."""
+    with serve(online_uri, shelf.load, hasty_settings) as url:
         wait_until_ready(url)
         yield url
 

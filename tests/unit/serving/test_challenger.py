@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import statistics
+from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from include.errors import ServingError
@@ -19,8 +19,10 @@ from tests.unit.serving.live_server import (
     MODEL,
     Shelf,
     constant_load,
+    get,
     list_failed,
     make_features,
+    post,
     put_canary,
     read_log,
     serve,
@@ -31,16 +33,15 @@ from tests.unit.serving.live_server import (
 
 @pytest.fixture
 def criteria(rollout_settings: RolloutSettings) -> CanaryCriteria:
-    """Those of development; what a busy test machine does to latencies is not the subject here."""
-    patient = {"latency_p95_max_ms": 1000.0, "latency_floor_ms": 500.0, "min_interval_s": 0.5}
-    return rollout_settings.canary.criteria.model_copy(update=patient)
+    """What a step must show."""
+    return rollout_settings.canary.criteria
 
 
 def wait_until_seen(url: str, version: int, weight: float) -> None:
     """Wait until the server routes by this canary, with the version loaded or given up."""
 
     def is_seen() -> bool:
-        status = httpx.get(url).json()
+        status = get(url).json()
         settled = {slot["version"] for slot in status["versions"] if slot["status"] != "loading"}
         return (status["challenger_version"], status["challenger_weight"]) == (version, weight) and version in settled
 
@@ -51,13 +52,13 @@ def test_households_are_split_by_weight_and_stay_where_they_are(server_url: str,
     put_canary(online_uri, 2, 0.25)
     wait_until_seen(server_url, 2, 0.25)
     bodies = {"requests": [{"household_id": number} for number in range(1, HOUSEHOLDS + 1)]}
-    first, second = (httpx.post(f"{server_url}/predict/batch", json=bodies).json()["predictions"] for _ in range(2))
+    first, second = (post(f"{server_url}/predict/batch", json=bodies).json()["predictions"] for _ in range(2))
     variants = {answer["household_id"]: answer["variant"] for answer in first}
     assert variants == {answer["household_id"]: answer["variant"] for answer in second}
     share = sum(variant == "challenger" for variant in variants.values()) / HOUSEHOLDS
     assert share == pytest.approx(0.25, abs=0.08)
     for household_id in (1, 2, 3, 4, 5):
-        alone = httpx.post(f"{server_url}/predict", json={"household_id": household_id}).json()
+        alone = post(f"{server_url}/predict", json={"household_id": household_id}).json()
         assert alone["variant"] == variants[household_id]
         assert (alone["variant"] == "challenger") == is_for_challenger(str(household_id), 2, 0.25)
         assert alone["model_version"] == (2 if alone["variant"] == "challenger" else 1)
@@ -68,7 +69,7 @@ def test_payloads_are_split_by_their_request_id(server_url: str, online_uri: str
     wait_until_seen(server_url, 2, 0.5)
     for number in range(20):
         answers = [
-            httpx.post(
+            post(
                 f"{server_url}/predict",
                 json={"features": make_features(1)},
                 headers={"X-Request-Id": f"session-{number}"},
@@ -101,7 +102,6 @@ def test_a_good_challenger_goes_all_the_way_under_load(
         ("missing", "error_rate", "There is no version 9"),
         ("raising", "error_rate", "out of"),
         ("nan", "error_rate", "answered nan, no probability"),
-        ("slow", "error_rate", "no answer within 250 ms"),
         ("inverted", "prediction_mean_shift", None),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_bad_challenger_is_rolled_back_and_no_request_fails(
     with constant_load(server_url, by_id=by_id) as responses:
         put_canary(online_uri, 9, 0.25)
         verdict = run_canary_step(online_uri, MODEL, 0.25, criteria)
-        wait_until(lambda: httpx.get(server_url).json()["challenger_version"] is None)
+        wait_until(lambda: get(server_url).json()["challenger_version"] is None)
         answered = len(responses)
         wait_until(lambda: len(responses) > answered + 20)
     assert verdict.action == "roll_back"
@@ -141,20 +141,21 @@ def test_a_bad_challenger_is_rolled_back_and_no_request_fails(
         assert {row["request_id"] for row in failed} <= served
 
 
-def test_a_slow_challenger_does_not_slow_the_champion(
-    server_url: str, online_uri: str, shelf: Shelf, criteria: CanaryCriteria
+def test_a_slow_challenger_is_rolled_back_and_slows_nobody(
+    hasty_url: str, online_uri: str, shelf: Shelf, criteria: CanaryCriteria
 ) -> None:
     shelf.files[9] = "slow"
-    put_canary(online_uri, 9, 0.1)
-    wait_until_seen(server_url, 9, 0.1)
-    theirs = next(n for n in range(1, HOUSEHOLDS) if not is_for_challenger(str(n), 9, 0.1))
-    with constant_load(server_url, threads=1) as responses:
-        times_s = [
-            httpx.post(f"{server_url}/predict", json={"household_id": theirs}).elapsed.total_seconds()
-            for _ in range(40)
-        ]
+    with constant_load(hasty_url, by_id=False) as responses:
+        put_canary(online_uri, 9, 0.25)
+        verdict = run_canary_step(online_uri, MODEL, 0.25, criteria)
+    assert verdict.action == "roll_back"
+    assert "error_rate" in {check.name for check in verdict.checks if not check.is_passed}
     assert list_failed(responses) == []
-    assert sorted(times_s)[len(times_s) // 2] < 0.25
+    rows = read_log(online_uri)
+    given_up_ms = [row["latency_ms"] for row in rows if row["variant"] == "challenger"]
+    champion_ms = [row["latency_ms"] for row in rows if row["variant"] == "champion"]
+    assert all(row["error"] == "no answer within 250 ms" for row in rows if row["variant"] == "challenger")
+    assert statistics.median(champion_ms) < min(given_up_ms) / 10
 
 
 def test_a_challenger_that_needs_more_than_clients_send_is_spared_their_requests(
@@ -170,14 +171,14 @@ def test_a_challenger_that_needs_more_than_clients_send_is_spared_their_requests
         wait_until_ready(url)
         put_canary(online_uri, 2, 1.0)
         wait_until_seen(url, 2, 1.0)
-        old = httpx.post(f"{url}/predict", json={"features": make_features(1)})
+        old = post(f"{url}/predict", json={"features": make_features(1)})
         assert (old.status_code, old.json()["variant"]) == (200, "champion")
-        new = httpx.post(f"{url}/predict", json={"features": make_features(1) | {"visits_7d": 1.0}})
+        new = post(f"{url}/predict", json={"features": make_features(1) | {"visits_7d": 1.0}})
         assert (new.status_code, new.json()["variant"]) == (200, "challenger")
-        unknown = httpx.post(f"{url}/predict", json={"features": make_features(1) | {"visits_9d": 1.0}})
+        unknown = post(f"{url}/predict", json={"features": make_features(1) | {"visits_9d": 1.0}})
         assert unknown.status_code == 422
         # The online store is ours: what it lacks is the challenger's failure.
-        stored = httpx.post(f"{url}/predict", json={"household_id": 1})
+        stored = post(f"{url}/predict", json={"household_id": 1})
         assert (stored.status_code, stored.json()["variant"]) == (200, "champion")
     errors = [row["error"] for row in read_log(online_uri) if row["is_error"]]
     assert errors == ["version 2 needs feature 'visits_7d', which is not there"]
@@ -190,7 +191,7 @@ def test_a_champion_that_fails_is_500_with_its_version_and_on_record(
         shelf.files[1] = file
         with serve(online_uri, shelf.load, rollout_settings) as url:
             wait_until_ready(url)
-            response = httpx.post(f"{url}/predict", json={"household_id": 1})
+            response = post(f"{url}/predict", json={"household_id": 1})
         assert response.status_code == 500
         assert message in response.json()["detail"]
     rows = read_log(online_uri)
@@ -202,26 +203,13 @@ def test_a_model_of_another_width_is_refused_at_the_door(shelf: Shelf) -> None:
         open_model(shelf.folder / "good.onnx", 1, ("days_since_purchase", "baskets_28d"), 0.5)
 
 
-def test_a_slow_version_in_staging_slows_nobody_in_production(server_url: str, online_uri: str, shelf: Shelf) -> None:
+def test_a_slow_version_in_staging_slows_nobody_in_production(server_url: str, shelf: Shelf) -> None:
     shelf.files[9] = "slow"
     headers = {"X-Model-Version": "9"}
-    wait_until(lambda: httpx.get(f"{server_url}/readyz", headers=headers).status_code == 200)
-    is_over = threading.Event()
-
-    def ask_slow() -> None:
-        while not is_over.is_set():
-            httpx.post(f"{server_url}/predict", json={"household_id": 1}, headers=headers, timeout=60)
-
-    asker = threading.Thread(target=ask_slow)
-    asker.start()
-    try:
-        times_s = [
-            httpx.post(f"{server_url}/predict", json={"household_id": 1}).elapsed.total_seconds() for _ in range(40)
-        ]
-    finally:
-        is_over.set()
-        asker.join()
-    assert sorted(times_s)[len(times_s) // 2] < 0.25
-    wait_until(lambda: any(row["variant"] == "staging" for row in read_log(online_uri)))
-    staged = [row["latency_ms"] for row in read_log(online_uri) if row["variant"] == "staging"]
-    assert min(staged) > 250
+    wait_until(lambda: get(f"{server_url}/readyz", headers=headers).status_code == 200)
+    with ThreadPoolExecutor(1) as pool:
+        staged = pool.submit(post, f"{server_url}/predict", json={"household_id": 1}, headers=headers)
+        champions = [post(f"{server_url}/predict", json={"household_id": 1}).status_code for _ in range(3)]
+        assert not staged.done()
+    assert champions == [200, 200, 200]
+    assert staged.result().json()["variant"] == "staging"

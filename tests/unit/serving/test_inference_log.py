@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
 from include.rollout.state import bootstrap_champion
@@ -17,7 +16,9 @@ from tests.unit.serving.live_server import (
     MODEL,
     Shelf,
     fill_online_store,
+    get,
     make_features,
+    post,
     read_log,
     serve,
     wait_until,
@@ -46,8 +47,8 @@ def make_row(number: int, **changes: object) -> InferenceRow:
 
 def test_a_row_holds_all_that_was_asked_and_answered(server_url: str, online_uri: str) -> None:
     asked_at = datetime.now(UTC)
-    answer = httpx.post(f"{server_url}/predict", json={"household_id": 7}, headers={"X-Request-Id": "one"}).json()
-    httpx.post(f"{server_url}/predict", json={"features": make_features(20)}, headers={"X-Request-Id": "two"})
+    answer = post(f"{server_url}/predict", json={"household_id": 7}, headers={"X-Request-Id": "one"}).json()
+    post(f"{server_url}/predict", json={"features": make_features(20)}, headers={"X-Request-Id": "two"})
     wait_until(lambda: len(read_log(online_uri)) == 2)
     by_id, by_payload = read_log(online_uri)
     assert asked_at <= by_id.pop("at") <= asked_at + timedelta(seconds=30)
@@ -70,7 +71,7 @@ def test_a_row_holds_all_that_was_asked_and_answered(server_url: str, online_uri
 
 def test_a_batch_has_a_row_for_each_of_its_requests(server_url: str, online_uri: str) -> None:
     body = {"requests": [{"household_id": number} for number in range(1, 301)]}
-    assert httpx.post(f"{server_url}/predict/batch", json=body, headers={"X-Request-Id": "b"}).status_code == 200
+    assert post(f"{server_url}/predict/batch", json=body, headers={"X-Request-Id": "b"}).status_code == 200
     wait_until(lambda: len(read_log(online_uri)) == 300)
     rows = read_log(online_uri)
     assert [row["household_id"] for row in rows] == list(range(1, 301))
@@ -78,9 +79,9 @@ def test_a_batch_has_a_row_for_each_of_its_requests(server_url: str, online_uri:
 
 
 def test_refused_requests_are_no_predictions(server_url: str, online_uri: str) -> None:
-    assert httpx.post(f"{server_url}/predict", json={"household_id": 999_999}).status_code == 404
-    assert httpx.post(f"{server_url}/predict", json={"features": {}}).status_code == 422
-    httpx.post(f"{server_url}/predict", json={"household_id": 1})
+    assert post(f"{server_url}/predict", json={"household_id": 999_999}).status_code == 404
+    assert post(f"{server_url}/predict", json={"features": {}}).status_code == 422
+    post(f"{server_url}/predict", json={"household_id": 1})
     wait_until(lambda: len(read_log(online_uri)) > 0)
     assert [row["household_id"] for row in read_log(online_uri)] == [1]
 
@@ -95,8 +96,8 @@ def test_a_server_that_is_stopped_writes_what_is_left(
     with serve(warehouse_uri, shelf.load, rollout_settings.model_copy(update={"server": lazy})) as url:
         wait_until_ready(url)
         for household_id in range(1, 31):
-            httpx.post(f"{url}/predict", json={"household_id": household_id})
-        assert httpx.get(url).json()["log_rows_waiting"] == 30
+            post(f"{url}/predict", json={"household_id": household_id})
+        assert get(url).json()["log_rows_waiting"] == 30
         assert read_log(warehouse_uri) == []
     assert len(read_log(warehouse_uri)) == 30
 

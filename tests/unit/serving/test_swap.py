@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
-
 from include.rollout.state import promote_challenger, require_rollout, restore_champion
 from include.warehouse.session import open_session
 from tests.unit.serving.live_server import (
     MODEL,
     Shelf,
     constant_load,
+    get,
     list_failed,
     put_canary,
     read_log,
@@ -19,13 +18,13 @@ from tests.unit.serving.live_server import (
 
 def test_promotions_and_rollbacks_lose_no_request(server_url: str, online_uri: str, shelf: Shelf) -> None:
     def champion() -> int:
-        return int(httpx.get(server_url).json()["champion_version"])
+        return int(get(server_url).json()["champion_version"])
 
     with constant_load(server_url) as responses:
         for version in (2, 3, 4):
             shelf.files[version] = "good" if version % 2 else "other"
             put_canary(online_uri, version, 0.5)
-            wait_until(lambda version=version: httpx.get(server_url).json()["challenger_version"] == version)  # type: ignore[misc]
+            wait_until(lambda version=version: get(server_url).json()["challenger_version"] == version)  # type: ignore[misc]
             with open_session(online_uri) as session:
                 promote_challenger(session, require_rollout(session, MODEL))
             wait_until(lambda version=version: champion() == version)  # type: ignore[misc]
