@@ -44,7 +44,8 @@ def build_report(
         "stages": [{"name": stage.name, "seconds": round(stage.seconds or 0.0, 1)} for stage in finished],
         "total_seconds": round(sum(stage.seconds or 0.0 for stage in finished), 1),
         "champion": {
-            "name": f"{model_name} ({tags.get('family', 'unknown')})",
+            "name": model_name,
+            "family": tags["family"],
             "version": rollout["champion_version"],
             **{key: round(float(tags[key]), 4) for key in ("auc", "auc_low", "auc_high")},
         },

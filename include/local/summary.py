@@ -35,7 +35,7 @@ def describe_report(report: dict[str, Any]) -> dict[str, list[str]]:
             f"{data['rows']:,} transaction lines over {data['days']} days, {data['first_day']} … {data['last_day']}"
         ],
         "Champion": [
-            f"{champion['name']}, version {champion['version']}: AUC {champion['auc']:.3f} "
+            f"{champion['name']} version {champion['version']}, {champion['family']}: AUC {champion['auc']:.3f} "
             f"(95 % interval {champion['auc_low']:.3f} … {champion['auc_high']:.3f})",
             f"the best single feature, {baseline['feature']}, has AUC {baseline['auc']:.3f}: a gain of {gain:+.3f}",
             f"gates: {report['decision']}",
