@@ -18,7 +18,7 @@ help: ## list the verbs
 setup: .venv/.installed ## install what requirements.lock pins into .venv
 
 # A missing or broken interpreter counts as not installed.
-.venv/.installed: requirements.lock $(if $(wildcard $(PY)),,force)
+.venv/.installed: requirements.lock $(shell test -x $(PY) || echo force)
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -m include.local.setup_venv
 

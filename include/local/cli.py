@@ -15,6 +15,7 @@ from include.local.credentials import USERS
 from include.local.home import StackHome, resolve_home
 from include.local.launcher import read_tail
 from include.local.stack import Stack, find_stack, start_stack, stop_stack
+from include.local.state import load_state
 from include.local.status import read_status
 
 INTERRUPTED: Final = 130
@@ -70,10 +71,12 @@ def run_demo(options: argparse.Namespace, home: StackHome) -> int:
 
 def up(home: StackHome) -> int:
     """Start the stack, or say that it runs."""
-    running = find_stack(home) if home.state_file.exists() else None
+    running = find_stack(home)
     if running is not None:
         say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")
         return 0
+    if load_state(home).processes:
+        say("The stack that was started here is no longer whole: it is stopped and started again.")
     started_at = time.monotonic()
     with StartDisplay() as display:
         stack = start_stack(home, display)
@@ -97,7 +100,8 @@ def status(home: StackHome) -> int:
     say(format_table(("component", "state", "pid", "address", "log"), rows))
     ailing = [line for line in lines if line.condition != "running"]
     for line in ailing:
-        say(f"\n✘ {line.name} is {line.condition}. The end of {line.log}:\n{read_tail(line.log)}")
+        if line.condition != "stopped":
+            say(f"\n✘ {line.name} is {line.condition}. The end of {line.log}:\n{read_tail(line.log)}")
     stack = find_stack(home)
     if stack is not None:
         say(f"\n{describe_access(stack)}")

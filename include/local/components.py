@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from include.local.environment import airflow_environment, mlflow_environment, service_environment
-from include.local.health import HealthCheck, answers_at, beats_in_airflow, is_running
+from include.local.health import HealthCheck, answers_at, beats_in_airflow, has_settled
 from include.local.ports import HOST
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PREFERRED_PORTS: Final = {"postgres": 15432, "mlflow": 15000, "model-server": 18
 # each. They are forked from one process that has imported them once. Only libraries stand here: the
 # project's own modules are read by each task anew, so that an edit is seen by the next run.
 AIRFLOW_MODULES: Final = (
-    "airflow.__main__",
+    "airflow.cli.cli_parser",
     "airflow.cli.commands.api_server_command",
     "airflow.cli.commands.dag_processor_command",
     "airflow.cli.commands.scheduler_command",
@@ -56,7 +56,7 @@ class Component:
     module: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
-    check: HealthCheck = is_running
+    check: HealthCheck = has_settled
     address: str = ""
     needs: tuple[str, ...] = ()
     is_preforked: bool = False
@@ -69,25 +69,28 @@ class Component:
         return (sys.executable, "-m", self.module, *self.arguments)
 
 
-def build_components(stack: Stack, *, is_airflow_new: bool, cores: int) -> list[Component]:
+def build_components(
+    stack: Stack, inherited: Mapping[str, str], *, is_airflow_new: bool, cores: int
+) -> list[Component]:
     """All processes of the stack besides PostgreSQL, in the order in which they start.
 
     Args:
+        inherited: the caller's environment.
         is_airflow_new: Airflow's tables are absent or of another version and must be migrated first.
         cores: processors of this machine.
     """
-    services = build_services(stack)
-    return [*services, *build_airflow(stack, is_airflow_new=is_airflow_new, cores=cores)]
+    airflow = airflow_environment(stack, inherited, cores=cores)
+    return [*build_services(stack, inherited), *build_airflow(stack.uris.airflow, airflow, is_new=is_airflow_new)]
 
 
-def build_services(stack: Stack) -> list[Component]:
+def build_services(stack: Stack, inherited: Mapping[str, str]) -> list[Component]:
     """MLflow, the model server, and the shipper of lineage events."""
-    environment = service_environment(stack)
+    environment = service_environment(stack, inherited)
     mlflow, server = stack.ports["mlflow"], stack.ports["model-server"]
     return [
         Component(
             "mlflow", "include.local.mlflow_server", ("--host", HOST, "--port", str(mlflow)),
-            mlflow_environment(stack), answers_at(f"{stack.uris.mlflow}/health"), stack.uris.mlflow,
+            mlflow_environment(stack, inherited), answers_at(f"{stack.uris.mlflow}/health"), stack.uris.mlflow,
         ),
         Component(
             "model-server", "include.serving", ("--host", HOST, "--port", str(server)),
@@ -97,15 +100,17 @@ def build_services(stack: Stack) -> list[Component]:
     ]  # fmt: skip
 
 
-def build_airflow(stack: Stack, *, is_airflow_new: bool, cores: int) -> list[Component]:
-    """Airflow's migration if it is due, then its four services."""
-    environment = airflow_environment(stack, cores=cores)
-    url = stack.uris.airflow
+def build_airflow(url: str, environment: Mapping[str, str], *, is_new: bool) -> list[Component]:
+    """Airflow's migration if it is due, then its four services.
+
+    Args:
+        url: where the API server listens.
+    """
 
     def airflow(name: str, *arguments: str, check: HealthCheck, preload: tuple[str, ...] = ()) -> Component:
         return Component(
             name, "airflow", arguments, environment, check, url if name == "airflow-api" else "",
-            needs=("airflow-migration",) if is_airflow_new else (),
+            needs=("airflow-migration",) if is_new else (),
             is_preforked=True, preload=(*AIRFLOW_MODULES, *preload),
         )  # fmt: skip
 
@@ -114,7 +119,7 @@ def build_airflow(stack: Stack, *, is_airflow_new: bool, cores: int) -> list[Com
         is_preforked=True, preload=AIRFLOW_MODULES, is_job=True,
     )  # fmt: skip
     return [
-        *([migration] if is_airflow_new else []),
+        *([migration] if is_new else []),
         airflow("airflow-api", "api-server", check=answers_at(f"{url}/api/v2/monitor/health")),
         airflow("airflow-dag-processor", "dag-processor", check=beats_in_airflow(url, "dag_processor")),
         # Logs of tasks and triggers are read from disk: no log servers, which would listen on all interfaces.

@@ -24,9 +24,10 @@ class StartDisplay:
 
     def __enter__(self) -> StartDisplay:
         if self._stream.isatty():
+            from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(get_renderable=self._draw, refresh_per_second=8)
+            self._live = Live(get_renderable=self._draw, refresh_per_second=8, console=Console(file=self._stream))
             self._live.__enter__()
         return self
 

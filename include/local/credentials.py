@@ -53,7 +53,7 @@ def ensure_credentials(home: StackHome) -> Credentials:
     if (home.postgres / "PG_VERSION").exists():
         raise StackError(
             f"{home.secrets_file} is gone, and with it the password of the database in {home.postgres}. "
-            "Restore the file, or start from nothing with: make clean"
+            f"Restore the file, or delete {home.path} to start from nothing."
         )
     credentials = Credentials()
     keys = asdict(credentials)
@@ -76,7 +76,7 @@ def read_credentials(home: StackHome) -> Credentials:
     except (OSError, ValueError, TypeError) as error:
         raise StackError(
             f"The stack's credentials in {home.secrets_file} and {home.passwords_file.name} cannot be read: "
-            f"{error}. Restore the files, or start from nothing with: make clean"
+            f"{error}. Restore the files, or delete {home.path} to start from nothing."
         ) from error
 
 

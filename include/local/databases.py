@@ -77,5 +77,5 @@ def _connect(stack: Stack) -> psycopg.Connection[tuple[object, ...]]:
         raise StackError(
             f"PostgreSQL on port {stack.ports['postgres']} does not let the stack in: {str(error).strip()}. "
             f"If {stack.home.secrets_file} is not the one that belongs to {stack.home.postgres}, "
-            "restore it, or start from nothing with: make clean"
+            f"restore it, or delete {stack.home.path} to start from nothing."
         ) from error

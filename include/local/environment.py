@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from include.local.credentials import USERS
@@ -27,8 +29,7 @@ _DROPPED: Final = (
     "PYTHONDONTWRITEBYTECODE", "PYTHONHOME",
 )  # fmt: skip
 
-_NO_TELEMETRY: Final = {
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+NO_TELEMETRY: Final = {
     "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
     "DO_NOT_TRACK": "1",
@@ -44,7 +45,9 @@ def base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in inherited.items() if name not in _DROPPED}
     direct = [part for part in kept.get("NO_PROXY", kept.get("no_proxy", "")).split(",") if part]
     no_proxy = ",".join(dict.fromkeys([*direct, HOST, "localhost"]))
+    programs = str(Path(sys.executable).parent)
     fixed = {
+        "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -52,19 +55,19 @@ def base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
         # A process that renames itself must not overwrite its environment, by which it is known.
         "SPT_NOENV": "1",
     }
-    return {**kept, **fixed, **_NO_TELEMETRY}
+    return {**kept, **fixed, **NO_TELEMETRY}
 
 
-def service_environment(stack: Stack, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+def service_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
     """For every process of the stack: where the others are, and the project's own variables.
 
     Args:
-        inherited: the caller's environment; ``os.environ`` when absent.
+        inherited: the caller's environment.
     """
     home = stack.home
     return {
         "ORRERY_ENVIRONMENT": "development",
-        **base_environment(os.environ if inherited is None else inherited),
+        **base_environment(inherited),
         "ORRERY_HOME": str(home.path),
         "ORRERY_WAREHOUSE_URI": stack.uris.warehouse,
         "ORRERY_MLFLOW_URI": stack.uris.mlflow,
@@ -77,7 +80,7 @@ def service_environment(stack: Stack, inherited: Mapping[str, str] | None = None
     }
 
 
-def mlflow_environment(stack: Stack, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+def mlflow_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
     """For the MLflow server: where it keeps runs and artifacts, and no job runner beside it."""
     return {
         **service_environment(stack, inherited),
@@ -87,11 +90,11 @@ def mlflow_environment(stack: Stack, inherited: Mapping[str, str] | None = None)
     }
 
 
-def airflow_environment(stack: Stack, inherited: Mapping[str, str] | None = None, *, cores: int = 2) -> dict[str, str]:
+def airflow_environment(stack: Stack, inherited: Mapping[str, str], *, cores: int) -> dict[str, str]:
     """For Airflow's processes and its tasks.
 
     Args:
-        inherited: the caller's environment; ``os.environ`` when absent.
+        inherited: the caller's environment.
         cores: processors of this machine; sets how many tasks run at once.
     """
     return {

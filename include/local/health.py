@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import urllib.error
+import time
 import urllib.request
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +16,7 @@ HealthCheck = Callable[[ProcessRecord], bool]
 """Takes the component's process; whether it is healthy. Never raises."""
 
 _TIMEOUT_S = 2.0
+_SETTLING_S = 1.0
 # Loopback is never behind a proxy, whatever the environment says.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -60,6 +61,6 @@ def beats_in_airflow(api_url: str, part: str) -> HealthCheck:
     return is_healthy
 
 
-def is_running(_: ProcessRecord) -> bool:
-    """Healthy when it is alive, which the caller has found out already."""
-    return True
+def has_settled(process: ProcessRecord) -> bool:
+    """Healthy when it has lived for a second: for a component that nobody can ask."""
+    return time.time() - process.created_at >= _SETTLING_S

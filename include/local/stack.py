@@ -83,7 +83,7 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of Airflow's processes, for commands that should see what tasks see."""
-        return airflow_environment(self, cores=count_cores())
+        return airflow_environment(self, os.environ, cores=count_cores())
 
     @property
     def server(self) -> PostgresServer:
@@ -92,7 +92,7 @@ class Stack:
 
     def components(self, *, is_airflow_new: bool = False) -> list[Component]:
         """The stack's processes besides PostgreSQL."""
-        return build_components(self, is_airflow_new=is_airflow_new, cores=count_cores())
+        return build_components(self, os.environ, is_airflow_new=is_airflow_new, cores=count_cores())
 
 
 def count_cores() -> int:
@@ -139,7 +139,7 @@ def stop_stack(home: StackHome | Path | str | None = None) -> bool:
         StackError: another command is at work on the same stack.
     """
     place = home if isinstance(home, StackHome) else resolve_home(home)
-    if not place.state_file.exists():
+    if not place.path.exists():
         return False
     with hold_lock(place):
         return _stop(place, load_state(place))
@@ -155,7 +155,7 @@ def running_stack(
         is_kept: leave it running afterwards; one that ran before goes on running anyway.
     """
     place = home if isinstance(home, StackHome) else resolve_home(home)
-    was_running = place.state_file.exists() and find_stack(place) is not None
+    was_running = find_stack(place) is not None
     stack = start_stack(place, on_progress)
     try:
         yield stack

@@ -34,7 +34,7 @@ Tell = Callable[[StartStep], None]
 
 
 class Interruption:
-    """Remembers Ctrl-C and SIGTERM until it suits: no component is left between two steps."""
+    """Remembers Ctrl-C (or the like) until it suits: no component is left between two steps."""
 
     def __init__(self) -> None:
         self.is_requested = False
@@ -51,11 +51,11 @@ class Interruption:
 
 @contextmanager
 def defer_interruption() -> Iterator[Interruption]:
-    """Catch SIGINT and SIGTERM for the length of the block (in the main thread; elsewhere nothing changes)."""
+    """Catch SIGINT, SIGTERM and SIGHUP for the length of the block (in the main thread; elsewhere nothing changes)."""
     interruption = Interruption()
     before: dict[signal.Signals, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             before[number] = signal.signal(number, interruption.request)
     except ValueError:
         before.clear()

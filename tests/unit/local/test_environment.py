@@ -1,0 +1,153 @@
+"""The environment of the stack's processes, and that the caller's own cannot lead it astray."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.local.credentials import USERS, Credentials
+from include.local.environment import (
+    airflow_environment,
+    base_environment,
+    mlflow_environment,
+    service_environment,
+)
+from include.local.home import StackHome
+from include.local.stack import Stack
+from include.settings import PROJECT_ROOT
+
+PORTS = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    """A stack that nobody starts."""
+    return Stack(StackHome(tmp_path), PORTS, Credentials())
+
+
+def test_airflow_finds_its_database_folders_and_server(stack: Stack) -> None:
+    environment = airflow_environment(stack, {}, cores=2)
+    assert environment["AIRFLOW_HOME"] == str(stack.home.airflow)
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == stack.uris.airflow_metadata
+    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(PROJECT_ROOT / "dags")
+    assert environment["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(PROJECT_ROOT / "plugins")
+    assert environment["PYTHONPATH"] == str(PROJECT_ROOT)
+    assert environment["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18081"
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:18081/execution/"
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+
+
+def test_what_the_astro_sdk_needs_is_there(stack: Stack) -> None:
+    environment = airflow_environment(stack, {}, cores=2)
+    assert environment["AIRFLOW__CORE__ENABLE_XCOM_PICKLING"] == "False"
+    assert environment["AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES"] == "airflow.* astro.*"
+
+
+def test_lineage_goes_to_the_spool(stack: Stack) -> None:
+    environment = airflow_environment(stack, {}, cores=2)
+    transport = json.loads(environment["AIRFLOW__OPENLINEAGE__TRANSPORT"])
+    assert transport == {"type": "include.governance.transport.SpoolTransport"}
+    assert environment["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "orrery"
+    assert environment["ORRERY_LINEAGE_SPOOL"] == str(stack.home.lineage_spool)
+
+
+def test_connections_are_json_that_airflow_reads(stack: Stack) -> None:
+    environment = airflow_environment(stack, {}, cores=2)
+    warehouse = json.loads(environment["AIRFLOW_CONN_WAREHOUSE"])
+    assert warehouse == {
+        "conn_type": "postgres", "host": "127.0.0.1", "port": 15432, "schema": "warehouse",
+        "login": "postgres", "password": stack.credentials.postgres_password,
+    }  # fmt: skip
+    for name, port in (("MLFLOW", 15000), ("MODEL_SERVER", 18080)):
+        connection = json.loads(environment[f"AIRFLOW_CONN_{name}"])
+        assert connection == {"conn_type": "http", "host": "127.0.0.1", "port": port, "schema": "http"}
+
+
+def test_every_user_of_the_passwords_file_has_a_role(stack: Stack) -> None:
+    environment = airflow_environment(stack, {}, cores=2)
+    users = dict(pair.split(":") for pair in environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].split(","))
+    assert users == USERS
+    assert users["reviewer"] == "viewer"
+    assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(stack.home.passwords_file)
+    assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+
+
+def test_every_service_finds_the_others(stack: Stack) -> None:
+    environment = service_environment(stack, {})
+    assert environment["ORRERY_WAREHOUSE_URI"] == stack.uris.warehouse
+    assert environment["ORRERY_MLFLOW_URI"] == "http://127.0.0.1:15000"
+    assert environment["ORRERY_MODEL_SERVER_URL"] == "http://127.0.0.1:18080"
+    assert environment["ORRERY_SOURCES_DIR"] == str(stack.home.shop)
+    assert environment["ORRERY_ENVIRONMENT"] == "development"
+
+
+def test_two_stacks_share_no_folder_and_no_key(tmp_path: Path) -> None:
+    one, two = (
+        airflow_environment(Stack(StackHome(tmp_path / name), PORTS, Credentials()), {}, cores=2)
+        for name in ("one", "two")
+    )
+    different = {key for key in one if one[key] != two[key]}
+    assert different >= {
+        "AIRFLOW_HOME", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "ORRERY_LINEAGE_SPOOL",
+        "ORRERY_SOURCES_DIR", "ORRERY_MODEL_FOLDER", "ORRERY_DBT_TARGET", "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AIRFLOW_HOME",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW_CONN_WAREHOUSE",
+        "ORRERY_MLFLOW_URI",
+        "PYTHONPATH",
+    ],
+)
+def test_what_ties_the_stack_together_is_not_overridden_from_outside(stack: Stack, name: str) -> None:
+    environment = airflow_environment(stack, {name: "elsewhere"}, cores=2)
+    assert environment[name] != "elsewhere"
+
+
+def test_what_tunes_the_stack_is(stack: Stack) -> None:
+    environment = airflow_environment(stack, {"AIRFLOW__CORE__PARALLELISM": "17"}, cores=2)
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "17"
+
+
+@pytest.mark.parametrize(("cores", "parallelism"), [(1, "3"), (2, "3"), (8, "9")])
+def test_tasks_at_once_follow_the_machine(stack: Stack, cores: int, parallelism: str) -> None:
+    assert airflow_environment(stack, {}, cores=cores)["AIRFLOW__CORE__PARALLELISM"] == parallelism
+
+
+@pytest.mark.parametrize(
+    "name", ["PGSERVICE", "PGHOST", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME"]
+)
+def test_what_would_mislead_a_component_is_dropped(name: str) -> None:
+    assert name not in base_environment({name: "1"})
+
+
+def test_loopback_goes_past_the_proxy_and_other_exceptions_stay() -> None:
+    environment = base_environment({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "intranet,localhost"})
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+    assert environment["NO_PROXY"] == environment["no_proxy"] == "intranet,localhost,127.0.0.1"
+
+
+def test_programs_of_the_environment_come_first_on_the_path() -> None:
+    first, *rest = base_environment({"PATH": "/usr/bin"})["PATH"].split(":")
+    assert (Path(first) / "python").exists()
+    assert rest == ["/usr/bin"]
+
+
+def test_nobody_is_told(stack: Stack) -> None:
+    environment = service_environment(stack, {"DO_NOT_TRACK": "0", "MLFLOW_DISABLE_TELEMETRY": "false"})
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert environment["GX_ANALYTICS_ENABLED"] == "False"
+    assert environment["SCARF_ANALYTICS"] == "false"
+    assert environment["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "False"
+
+
+def test_mlflow_alone_knows_its_own_database(stack: Stack) -> None:
+    assert mlflow_environment(stack, {})["MLFLOW_BACKEND_STORE_URI"] == stack.uris.mlflow_store
+    assert "MLFLOW_BACKEND_STORE_URI" not in service_environment(stack, {})

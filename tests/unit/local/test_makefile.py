@@ -1,0 +1,133 @@
+"""The verbs: all of them explained, and a Python that really runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("make") is None or not (PROJECT_ROOT / "Makefile").exists(),
+    reason="needs make and the Makefile (the Astro image carries neither)",
+)
+VERBS = ["help", "setup", "up", "status", "down", "logs", "demo", "test", "lint", "format", "bench", "lock", "clean"]
+
+
+def run_make(folder: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"PATH": path} if path else {})}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def add_python(folder: Path, name: str, script: str) -> None:
+    """Put an executable into a folder for the PATH."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the Makefile and nothing installed."""
+    shutil.copy(PROJECT_ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A PATH of this test's own, with the few programs that make's recipes need."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("make", "sh", "test", "echo", "uname"):
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    return folder
+
+
+def test_help_explains_every_verb(project: Path) -> None:
+    lines = run_make(project, "help").stdout.splitlines()
+    explained = dict(re.fullmatch(r"  make (\w+)\s+(.+)", line).groups() for line in lines)  # type: ignore[union-attr]
+    assert list(explained) == VERBS
+    assert run_make(project).stdout.splitlines() == lines
+
+
+def test_a_shim_that_fails_is_passed_over(project: Path, path: Path) -> None:
+    add_python(path, "python3.12", "exit 127")
+    add_python(path, "python3.11", f'exec {sys.executable} "$@"')
+    plan = run_make(project, "-n", "setup", path=str(path)).stdout
+    assert f'"{path}/python3.11" -m include.local.setup_venv' in plan
+
+
+def test_another_version_is_passed_over(project: Path, path: Path) -> None:
+    add_python(path, "python3", "exit 1")
+    add_python(path, "python", f'exec {sys.executable} "$@"')
+    assert f'"{path}/python" -m' in run_make(project, "-n", "setup", path=str(path)).stdout
+
+
+def test_without_any_python_the_message_says_what_to_do(project: Path, path: Path) -> None:
+    failed = run_make(project, "demo", path=str(path))
+    assert failed.returncode != 0
+    assert "No Python 3.11 or 3.12 was found" in failed.stdout
+    assert "make demo PYTHON=/path/to/python3.12" in failed.stdout
+
+
+def test_a_named_python_is_used(project: Path, path: Path) -> None:
+    plan = run_make(project, "-n", "setup", "PYTHON=/opt/python/bin/python3.12", path=str(path)).stdout
+    assert '"/opt/python/bin/python3.12" -m include.local.setup_venv' in plan
+
+
+def install(project: Path) -> None:
+    """Pretend that everything was installed."""
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (project / ".venv" / ".installed").touch()
+
+
+def test_what_is_installed_is_not_installed_again(project: Path) -> None:
+    install(project)
+    assert "setup_venv" not in run_make(project, "-n", "test").stdout
+
+
+def test_a_changed_lock_file_is_installed(project: Path) -> None:
+    install(project)
+    stamp = (project / ".venv" / ".installed").stat().st_mtime
+    os.utime(project / "requirements.lock", (stamp + 10, stamp + 10))
+    assert "setup_venv" in run_make(project, "-n", "test").stdout
+
+
+def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -> None:
+    install(project)
+    (project / ".venv" / "bin" / "python").unlink()
+    (project / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.12")
+    assert "setup_venv" in run_make(project, "-n", "test").stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "command"),
+    [
+        ("demo", '.venv/bin/python -m include.local demo --days "3"'),
+        ("test", '.venv/bin/python -m pytest --days "3"'),
+        ("up", '.venv/bin/python -m include.local up --days "3"'),
+    ],
+)
+def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None:
+    install(project)
+    assert command in run_make(project, "-n", verb, 'ARGS=--days "3"').stdout
+
+
+def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    install(project)
+    (project / ".venv" / "bin" / "python").unlink()
+    add_python(project / ".venv" / "bin", "python", 'echo "says [$PYTHONDONTWRITEBYTECODE]"')
+    assert "says []" in run_make(project, "status").stdout
