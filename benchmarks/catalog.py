@@ -1,0 +1,50 @@
+"""Which benchmarks there are, and what can be changed about them from the command line."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from include.errors import OrreryError
+
+if TYPE_CHECKING:
+    from benchmarks.figure import Figure
+    from benchmarks.timing import Tell
+
+# In the order of running: the quick ones first.
+NAMES: Final = ("seam", "parsing", "serving", "task_overhead", "dbt", "demo")
+
+
+class BenchmarkError(OrreryError):
+    """A benchmark is unknown, or what it compares is not the same work."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line can change.
+
+    Attributes:
+        repetitions: None leaves each benchmark its own number.
+        rows: of the frame in ``seam``.
+        households: the sample in ``dbt`` and ``demo``; None takes all of them.
+        days: replayed in ``demo``.
+    """
+
+    repetitions: int | None = None
+    rows: int = 1_000_000
+    households: int | None = 400
+    days: int = 2
+
+
+def find_benchmark(name: str) -> Callable[[Options, Tell], list[Figure]]:
+    """The function ``measure`` of the module ``benchmarks.NAME``.
+
+    Raises:
+        BenchmarkError: there is no such benchmark; the message lists those that there are.
+    """
+    if name not in NAMES:
+        raise BenchmarkError(f"There is no benchmark {name!r}. Choose one of: {', '.join(NAMES)}.")
+    measure: Callable[[Options, Tell], list[Figure]] = importlib.import_module(f"benchmarks.{name}").measure
+    return measure

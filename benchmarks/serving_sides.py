@@ -1,0 +1,80 @@
+"""The two servers that ``benchmarks.serving`` compares, each a process: ``python -m benchmarks.serving_sides``.
+
+``ours PORT URI FOLDER`` is the project's own model server with the ONNX form of the model;
+``peer PORT`` is what serving a scikit-learn model looks like in most tutorials. Both make the same
+model first, from the same seed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+MODEL_NAME: Final = "churn"
+FEATURES: Final = tuple(f"feature_{number}" for number in range(10))
+TREES: Final = 100
+THRESHOLD: Final = 0.5
+
+
+def make_model() -> Any:
+    """A random forest on 4,000 rows of ten features, the same every time."""
+    import numpy as np
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(4_000, len(FEATURES))).astype(np.float32)
+    churned = rows[:, 0] - rows[:, 1] + random.normal(size=len(rows)) > 1
+    forest = RandomForestClassifier(TREES, min_samples_leaf=20, random_state=5)
+    return make_pipeline(SimpleImputer(), forest).fit(rows, churned)
+
+
+def build_ours(uri: str, folder: Path) -> FastAPI:
+    """The project's model server on a warehouse whose champion is version 1."""
+    from include.registry.onnx import export_onnx
+    from include.serving.app import create_app
+    from include.serving.loader import ServedModel, open_model
+    from include.serving.server import ModelServer
+    from include.settings import load_settings
+
+    path = folder / "model.onnx"
+    path.write_bytes(export_onnx(make_model(), len(FEATURES)))
+
+    def load(version: int) -> ServedModel:
+        return open_model(path, version, FEATURES, THRESHOLD)
+
+    return create_app(ModelServer(uri, MODEL_NAME, load, load_settings().rollout.server))
+
+
+def build_peer() -> FastAPI:
+    """FastAPI, a frame of one row, ``predict_proba``."""
+    import pandas as pd
+    from fastapi import FastAPI
+    from pydantic import create_model
+
+    model, app = make_model(), FastAPI()
+    payload = create_model("Payload", **{name: (float | None, ...) for name in FEATURES})  # type: ignore[call-overload]
+    request = create_model("Request", features=(payload, ...))
+
+    def predict(asked: Any) -> dict[str, object]:
+        frame = pd.DataFrame([asked.features.model_dump()], columns=list(FEATURES), dtype="float32")
+        probability = float(model.predict_proba(frame.to_numpy())[0, 1])
+        return {"probability": probability, "is_churn_predicted": probability >= THRESHOLD}
+
+    predict.__annotations__["asked"] = request
+    app.post("/predict")(predict)
+    app.get("/readyz")(lambda: {"is_ready": True})
+    return app
+
+
+if __name__ == "__main__":
+    side, port, *rest = sys.argv[1:]
+    served = build_ours(rest[0], Path(rest[1])) if side == "ours" else build_peer()
+    uvicorn.run(served, host="127.0.0.1", port=int(port), access_log=False, log_level="warning")
