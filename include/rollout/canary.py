@@ -10,7 +10,7 @@ from datetime import datetime
 from include.errors import RolloutError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
-from include.rollout.judge import Verdict, judge_canary
+from include.rollout.judge import URGENT_CHECKS, Verdict, judge_canary
 from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
 from include.settings.rollout import CanaryCriteria, RolloutSettings
@@ -36,10 +36,12 @@ def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
 def decide_step(verdict: Verdict, elapsed_s: float, criteria: CanaryCriteria) -> Verdict:
     """What to do now, given the judge's verdict and the age of the step.
 
-    A rollback is done at once; going on waits for ``min_interval_s``; a step that is still without
-    enough samples at ``max_wait_s`` is inconclusive and rolled back.
+    Failed answers roll back at once. Whatever else, good or bad, waits for ``min_interval_s``: a second
+    of hiccup is a large share of the first seconds, and a small one of the whole step. A step that is
+    still without enough samples at ``max_wait_s`` is inconclusive and rolled back.
     """
-    if verdict.action == "proceed" and elapsed_s < criteria.min_interval_s:
+    is_failing = any(not check.is_passed and check.name in URGENT_CHECKS for check in verdict.checks)
+    if elapsed_s < criteria.min_interval_s and not is_failing:
         return Verdict("wait", verdict.checks)
     if verdict.action == "wait" and elapsed_s >= criteria.max_wait_s:
         reason = f"inconclusive after {elapsed_s:.0f} s: too few answers to judge; is there traffic?"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from include.rollout.check import Check, list_failures
 from include.rollout.stats import VariantStats
 from include.settings.rollout import CanaryCriteria
 
 Action = Literal["proceed", "roll_back", "wait"]
+
+URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate", "error_rate_increase"})
+"""Checks of failed answers: no reason to look on any longer."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ CRITERIA = CanaryCriteria(
 SHORT = CRITERIA.model_copy(update={"max_wait_s": 1.5})
 PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)
 FAILED = (Check("error_rate", False, 0.5, 0.001, "bad"),)
+SLOW = (Check("latency_p95", False, 150.0, 100.0, "slow"),)
+FEW = (Check("challenger_samples", False, 3, 20, "few"),)
 
 
 def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 0) -> None:
@@ -67,8 +69,11 @@ def test_the_steps_rise_to_everything() -> None:
         (Verdict("proceed", PASSED), 0.3, "proceed"),
         (Verdict("proceed", PASSED), 99.0, "proceed"),
         (Verdict("roll_back", FAILED), 0.0, "roll_back"),
-        (Verdict("wait", FAILED), 1.49, "wait"),
-        (Verdict("wait", FAILED), 1.5, "roll_back"),
+        (Verdict("roll_back", SLOW), 0.29, "wait"),
+        (Verdict("roll_back", SLOW), 0.3, "roll_back"),
+        (Verdict("roll_back", (*SLOW, *FAILED)), 0.0, "roll_back"),
+        (Verdict("wait", FEW), 1.49, "wait"),
+        (Verdict("wait", FEW), 1.5, "roll_back"),
     ],
 )
 def test_a_step_waits_for_its_time_but_not_for_ever(verdict: Verdict, elapsed_s: float, action: str) -> None:
@@ -76,7 +81,7 @@ def test_a_step_waits_for_its_time_but_not_for_ever(verdict: Verdict, elapsed_s:
 
 
 def test_a_step_without_evidence_says_that_it_is_inconclusive() -> None:
-    decided = decide_step(Verdict("wait", FAILED), 1.5, SHORT)
+    decided = decide_step(Verdict("wait", FEW), 1.5, SHORT)
     assert decided.checks[-1].name == "max_wait"
     assert "inconclusive" in decided.reason
 
