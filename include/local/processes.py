@@ -19,6 +19,7 @@ from include.errors import StackError
 
 TOKEN_VARIABLE: Final = "ORRERY_STACK_TOKEN"  # noqa: S105 - the variable's name
 _CLOCK_TOLERANCE_S: Final = 2.0
+_POLL_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -105,21 +106,25 @@ def stop_processes(records: Iterable[ProcessRecord], token: str = "", grace_s: f
         StackError: something survived SIGKILL.
     """
     wanted = list(records)
+    known = set(find_members(wanted, token))
     for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
-        _signal(find_members(wanted, token), number)
-        if _wait_for_end(wanted, token, wait_s):
+        _signal(known, number)
+        deadline = time.monotonic() + wait_s
+        while known and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            # A member stays known after its session's leader is gone; what it starts meanwhile is found.
+            known = {process for process in known if _is_living(process)} | set(find_members(wanted, token))
+        if not known:
             return
-    left = ", ".join(str(process.pid) for process in find_members(wanted, token))
+    left = ", ".join(str(process.pid) for process in known)
     raise StackError(f"Processes {left} do not end, not even by SIGKILL: the system holds them. Try again later.")
 
 
-def _wait_for_end(records: list[ProcessRecord], token: str, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while find_members(records, token):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+def _is_living(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

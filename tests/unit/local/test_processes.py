@@ -43,6 +43,14 @@ WITH_TASK = """
         print("ready", flush=True)
     time.sleep(3600)
 """
+STUBBORN_TASK = """
+    import os, signal, time
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready", flush=True)
+    time.sleep(3600)
+"""
 # A leader that ends, and a member of its session that does not.
 ORPHAN = """
     import os, time
@@ -105,6 +113,14 @@ def test_stopping_ends_members_in_process_groups_of_their_own(start_script: Star
     assert not any(is_running(process.pid) for process in members)
 
 
+def test_a_stubborn_task_is_killed_although_its_leader_went_first(start_script: StartScript) -> None:
+    record = start_script(STUBBORN_TASK)
+    task = next(process for process in find_members([record]) if process.pid != record.pid)
+    stop_processes([record], grace_s=0.5)
+    assert not is_running(record.pid)
+    assert not is_running(task.pid)
+
+
 def test_what_ignores_the_polite_signal_is_killed(start_script: StartScript) -> None:
     record = start_script(STUBBORN)
     stop_processes([record], grace_s=0.2)
@@ -142,6 +158,7 @@ def test_the_caller_is_never_among_the_members() -> None:
 def test_what_survives_even_that_is_reported(start_script: StartScript, monkeypatch: pytest.MonkeyPatch) -> None:
     record = start_script(SLEEPER)
     monkeypatch.setattr(processes, "_signal", lambda *_: None)
-    monkeypatch.setattr(processes, "_wait_for_end", lambda *_: False)
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(processes.time, "monotonic", lambda: next(clock))
     with pytest.raises(StackError, match=f"{record.pid} do not end"):
         stop_processes([record])
