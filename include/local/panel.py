@@ -13,7 +13,7 @@ import importlib.metadata
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -50,26 +50,15 @@ class PanelSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary in JSON types, days as ISO text."""
-        return {
-            "shift_days": self.shift_days,
-            "first_day": self.first_day.isoformat(),
-            "history_to": self.history_to.isoformat(),
-            "replay_days": [day.isoformat() for day in self.replay_days],
-            "rows": dict(self.rows),
-            "households": self.households,
-        }
+        content: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PanelSummary:
         """The inverse of :meth:`to_json`."""
-        return cls(
-            shift_days=content["shift_days"],
-            first_day=date.fromisoformat(content["first_day"]),
-            history_to=date.fromisoformat(content["history_to"]),
-            replay_days=tuple(date.fromisoformat(day) for day in content["replay_days"]),
-            rows=dict(content["rows"]),
-            households=content["households"],
-        )
+        days = {name: date.fromisoformat(content[name]) for name in ("first_day", "history_to")}
+        replay_days = tuple(date.fromisoformat(day) for day in content["replay_days"])
+        return cls(**{**content, **days, "replay_days": replay_days})
 
 
 def write_shop_sources(folder: Path, last_day: date, replay_days: int, households: int | None = None) -> PanelSummary:

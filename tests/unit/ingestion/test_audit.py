@@ -28,8 +28,17 @@ def next_day(pipeline, shop, day):
     """The day after a published history of eight days."""
     shop.write_snapshots(day)
     shop.write_days(day, HISTORY)
-    pipeline.run(day, day + timedelta(days=HISTORY - 1), audit_id="history")
+    pipeline.load(day, day + timedelta(days=HISTORY - 1))
     return day + timedelta(days=HISTORY)
+
+
+@pytest.fixture
+def audited_history(pipeline, shop, day):
+    """A published history of eight days that was audited; its last day."""
+    shop.write_snapshots(day)
+    shop.write_days(day, HISTORY)
+    pipeline.run(day, day + timedelta(days=HISTORY - 1), audit_id="history")
+    return day + timedelta(days=HISTORY - 1)
 
 
 def refuse(pipeline, day) -> str:
@@ -39,7 +48,7 @@ def refuse(pipeline, day) -> str:
 
 
 class TestGoodBatches:
-    def test_every_source_is_scored(self, pipeline, next_day) -> None:
+    def test_every_source_is_scored(self, pipeline, audited_history) -> None:
         audits = pipeline.fetch("select * from quality.audits order by source")
 
         assert [(one["source"], one["score"], one["passed"], one["failures"]) for one in audits] == [
@@ -49,7 +58,7 @@ class TestGoodBatches:
         assert {one["row_count"] for one in audits if one["source"] == "transactions"} == {12 * HISTORY}
         assert min(one["rule_count"] for one in audits) > 5
 
-    def test_every_column_is_profiled(self, pipeline, next_day) -> None:
+    def test_every_column_is_profiled(self, pipeline, audited_history) -> None:
         rows = pipeline.fetch("select * from quality.profiles where source = 'transactions' order by column_name")
 
         assert [row["column_name"] for row in rows] == sorted(pipeline.settings.sources["transactions"].columns)
@@ -93,10 +102,10 @@ class TestGoodBatches:
 
         assert pipeline.run(next_day)["rows"]["transactions"] == 23
 
-    def test_a_day_delivered_and_audited_twice_changes_nothing(self, pipeline, next_day) -> None:
+    def test_a_day_delivered_and_audited_twice_changes_nothing(self, pipeline, audited_history) -> None:
         before = pipeline.hash_tables()
 
-        pipeline.run(next_day - timedelta(days=1), audit_id="again")
+        pipeline.run(audited_history, audit_id="again")
 
         assert pipeline.hash_tables() == before
 
@@ -243,7 +252,8 @@ class TestOptionalSources:
 
 
 class TestDistribution:
-    def test_a_mean_that_left_its_band_is_noticed(self, pipeline, shop, next_day) -> None:
+    def test_a_mean_that_left_its_band_is_noticed(self, pipeline, shop, audited_history) -> None:
+        next_day = audited_history + timedelta(days=1)
         shop.write_day(next_day, put("sales_value", 2000.0, 12))
         items = pipeline.land(pipeline.plan(next_day))
 
