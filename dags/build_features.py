@@ -9,7 +9,8 @@ computes nothing twice; a late delivery recomputes the days that it touched.
 
 **When it fails**: open the red model's log. A failed test names the rows (`dbt test --select MODEL`
 shows them); correct the model in `dbt/models` or ask for corrected data, then clear the task. The
-models that were built stay; readers of `features.customer_features` see the last good version.
+models that were built stay, also the one whose own test failed; nothing that depends on it is built, and
+neither training, scoring nor the online store go on with it.
 """
 
 from __future__ import annotations

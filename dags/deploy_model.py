@@ -47,15 +47,17 @@ def deploy_model() -> None:
 
         return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), SETTINGS)
 
-    approve = ApprovalOperator(
-        task_id="approve",
-        subject="{{ ti.xcom_pull(task_ids='check_staging')['subject'] }}",
-        body="{{ ti.xcom_pull(task_ids='check_staging')['summary'] }}",
-        assigned_users=[{"id": user, "name": user} for user in SETTINGS.governance.approvers],
-        response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
-    )
-
-    approved = EmptyOperator(task_id="approved")
+    def ask() -> ApprovalOperator:
+        """Ask a person; an answer that does not come in time is a no."""
+        return ApprovalOperator(
+            task_id="approve",
+            subject="{{ ti.xcom_pull(task_ids='check_staging')['subject'] }}",
+            body="{{ ti.xcom_pull(task_ids='check_staging')['summary'] }}",
+            assigned_users=[{"id": user, "name": user} for user in SETTINGS.governance.approvers],
+            response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
+            defaults=ApprovalOperator.REJECT,
+            retries=0,
+        )
 
     @task(trigger_rule="all_done")
     @traced
@@ -86,8 +88,12 @@ def deploy_model() -> None:
 
     candidate = check_staging()
     steps = [canary(candidate, weight) for weight in plan_steps(SETTINGS.rollout)]
-    chain(candidate, approve, approved, record_approval(), *steps, promote(candidate))
-    approved >> steps[0]
+    chain(candidate, *steps, promote(candidate))
+    if SETTINGS.governance.is_approval_required:
+        # A refusal skips what stands right behind the question, and must reach the ledger all the same.
+        approved = EmptyOperator(task_id="approved")
+        chain(candidate, ask(), approved, record_approval(), steps[0])
+        approved >> steps[0]
 
 
 deploy_model()

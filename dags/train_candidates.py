@@ -6,7 +6,8 @@ them, and lets the best one pass through the gates. Three outcomes: **refused** 
 registered, the reasons are in the log), **staging** only, or **production** (goes on to approval).
 
 Runs when features arrive or monitoring asks for it, and trains only if it is due: there is no model
-yet, a retraining was requested, or the newest model is too old (`include/config/training.yml`).
+yet, a retraining was requested, or the newest model is too old (`include/config/training.yml`). Trigger
+it with `force` to train all the same, for instance after a change of the settings.
 
 **When it fails**
 - `fit` for one family: its log names the reason. MLflow being away is retried.
@@ -19,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context, task
 
 from include.assets import CANDIDATE, FEATURES, RETRAIN_REQUESTED
 from include.orchestration.assets import asset
@@ -36,6 +37,7 @@ TRAINING_SET = Table("training_set", conn_id=WAREHOUSE, metadata=Metadata(schema
 @dag(
     dag_id="train_candidates",
     schedule=asset(FEATURES) | asset(RETRAIN_REQUESTED),
+    params={"force": Param(False, type="boolean", description="train even if no training is due")},
     **dag_defaults(__doc__, "training"),
 )
 def train_candidates() -> None:
@@ -47,6 +49,8 @@ def train_candidates() -> None:
         """Go on only if there is a reason to train."""
         from include.training.due import check_training_due
 
+        if get_current_context()["params"]["force"]:
+            return True
         return check_training_due(warehouse_uri(), mlflow_uri(), SETTINGS.training).is_due
 
     @dataframe(output_table=TRAINING_SET)

@@ -1,8 +1,10 @@
--- Recency of the newest as-of date, counted again from the receipts of the days before it only.
+-- Counted again from the receipts of the days before an as-of date only. The date is the newest one that
+-- lies at least a week back, because after the newest of all there is no future yet that could leak in.
 with newest as (
 
     select max(as_of_date) as as_of_date
     from {{ ref('customer_features') }}
+    where as_of_date <= (select max(day) - 6 from {{ ref('stg_transactions') }})
 
 ),
 
@@ -11,7 +13,10 @@ expected as (
     select
         newest.as_of_date,
         transactions.household_id,
-        newest.as_of_date - max(transactions.day) as recency_days
+        newest.as_of_date - max(transactions.day) as recency_days,
+        count(distinct transactions.day) filter (
+            where transactions.day >= newest.as_of_date - 28
+        ) as active_days_28d
     from newest
     inner join {{ ref('stg_transactions') }} as transactions
         on
@@ -27,7 +32,8 @@ features as (
     select
         customer_features.as_of_date,
         customer_features.household_id,
-        customer_features.recency_days
+        customer_features.recency_days,
+        customer_features.active_days_28d
     from {{ ref('customer_features') }} as customer_features
     inner join newest on customer_features.as_of_date = newest.as_of_date
 
@@ -36,10 +42,14 @@ features as (
 select
     features.recency_days,
     expected.recency_days as expected_recency_days,
+    features.active_days_28d,
+    expected.active_days_28d as expected_active_days_28d,
     coalesce(features.household_id, expected.household_id) as household_id
 from features
 full outer join expected
     on
         features.as_of_date = expected.as_of_date
         and features.household_id = expected.household_id
-where features.recency_days is distinct from expected.recency_days
+where
+    features.recency_days is distinct from expected.recency_days
+    or features.active_days_28d is distinct from expected.active_days_28d

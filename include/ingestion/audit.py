@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OWN_COLUMNS: Final = ("day", "batch_day")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,14 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     fatal = [verdict for verdict in refused if sources.find_source(verdict.source).critical]
     if fatal:
         raise explain_refusal(fatal, audit_id)
+    warnings = [failure.describe() for verdict in verdicts for failure in verdict.failures]
+    for warning in warnings:
+        log.warning("%s", warning)
     return {
         "audit_id": audit_id,
         "scores": {verdict.source: verdict.score for verdict in verdicts},
         "refused": [verdict.source for verdict in refused],
-        "warnings": [failure.describe() for verdict in verdicts for failure in verdict.failures],
+        "warnings": warnings,
     }
 
 

@@ -253,7 +253,7 @@ def _panel_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise SourceError(
             f"The package {PACKAGE}, which holds the example's data, is not installed. "
-            "Install requirements.txt (make setup), or point ORRERY_SOURCES_DIR to files of your own."
+            "Install requirements-dev.txt (make setup), or point ORRERY_SOURCES_DIR to files of your own."
         )
     return Path(next(iter(found.submodule_search_locations))) / "data"
 

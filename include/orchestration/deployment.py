@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.errors import RegistryError, RolloutError
 from include.governance.approvals import Approval, record_approval
 from include.registry.registry import ModelVersion, read_version, set_alias
-from include.rollout.canary import StepProgress, run_canary_step
+from include.rollout.canary import StepProgress, plan_steps, run_canary_step
 from include.rollout.check import Check
 from include.rollout.staging import check_staging
 from include.rollout.state import (
@@ -18,6 +18,7 @@ from include.rollout.state import (
     promote_challenger,
     read_rollout,
     require_rollout,
+    restore_champion,
     start_canary,
 )
 from include.warehouse.session import Session, open_session
@@ -95,11 +96,14 @@ def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
     """Copy the approval's answer into the ledger, whatever it is.
 
     Raises:
-        ApprovalError: it was refused, or given by the person who trained the model.
+        ApprovalError: it was refused, not given in time, or given by the person who trained the model.
+        AirflowSkipException: nobody was asked, because the candidate did not get that far.
     """
     ti, run = context["ti"], context["dag_run"]
     seen = ti.xcom_pull(task_ids="check_staging")
     answer = ti.xcom_pull(task_ids="approve")
+    if not seen or not answer:
+        raise AirflowSkipException("Nobody was asked to approve; see check_staging and approve.")
     approval = Approval(
         model_name=settings.training.model_name,
         model_version=seen["version"],
@@ -111,19 +115,27 @@ def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
         seen={"summary": seen["summary"]},
     )
     with open_session(uri) as session:
-        record_approval(session, approval)
+        record_approval(session, approval, settings.governance.approvers)
     return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
 
 
 def run_step(uri: str, version: int, weight: float, settings: Settings) -> dict[str, Any]:
-    """Give the candidate a share of the traffic and judge it.
+    """Give the candidate a share of the traffic and judge it; the first step starts the canary.
 
     Raises:
-        RolloutError: it was rolled back; the message says for what.
+        RolloutError: it was rolled back (the message says for what), or its canary does not run, and a
+            later step may not start one with a share that the candidate has not earned.
     """
-    name = settings.training.model_name
+    name, steps = settings.training.model_name, plan_steps(settings.rollout)
     with open_session(uri) as session:
-        start_canary(session, require_rollout(session, name), version, weight)
+        state = require_rollout(session, name)
+        if weight == steps[0]:
+            start_canary(session, state, version, weight)
+        elif state.stage == "canary" and state.challenger_version != version:
+            raise RolloutError(
+                f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
+                "Clear the first canary task of the run that it belongs to."
+            )
     verdict = run_canary_step(uri, name, weight, settings.rollout.canary.criteria, on_progress=log_progress)
     if verdict.action != "proceed":
         raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {verdict.reason}")
@@ -152,5 +164,20 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, settings: Setti
             state = promote_challenger(session, state)
     if state.champion_version != version:
         raise RolloutError(f"Version {version} should be champion of {name!r}, found {state.champion_version}.")
+    set_alias(tracking_uri, name, "champion", version)
+    return {"model": name, "version": version}
+
+
+def restore_version(uri: str, tracking_uri: str, version: int, reason: str, settings: Settings) -> dict[str, Any]:
+    """Put an earlier version back as champion: the rollout row first, the registry's alias after it.
+
+    Raises:
+        RolloutError: no such version is registered.
+    """
+    name = settings.training.model_name
+    if read_version(tracking_uri, name, version) is None:
+        raise RolloutError(f"{name!r} has no version {version}. Look in MLflow for the versions that there are.")
+    with open_session(uri) as session:
+        restore_champion(session, require_rollout(session, name), version, reason)
     set_alias(tracking_uri, name, "champion", version)
     return {"model": name, "version": version}

@@ -67,7 +67,7 @@ def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, settings: S
     log.info("%s", judgement["ranking_reason"])
     incumbent = register_baseline(tracking_uri, name, judgement["baseline"])
     if judgement["decision"] == "refuse":
-        raise AirflowSkipException(f"Refused, nothing was registered: {'; '.join(judgement['reasons'])}")
+        raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
     version = register_candidate(
         tracking_uri,
         name,

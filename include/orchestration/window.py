@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 from include.errors import SettingsError
 
 
-def resolve_window(
-    from_day: str | None, to_day: str | None, run_after: datetime, time_zone: str
-) -> tuple[date, date]:
+def resolve_window(from_day: str | None, to_day: str | None, run_after: datetime, time_zone: str) -> tuple[date, date]:
     """The first and the last day to load, both included.
 
     Given days win. With none given it is the shop's last whole day before ``run_after``.

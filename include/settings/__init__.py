@@ -63,9 +63,7 @@ def resolve_environment(environment: str | None = None) -> Environment:
     for known in get_args(Environment):
         if name == known:
             return known  # type: ignore[no-any-return]
-    raise SettingsError(
-        f"ORRERY_ENVIRONMENT is {name!r}; expected one of {', '.join(get_args(Environment))}."
-    )
+    raise SettingsError(f"ORRERY_ENVIRONMENT is {name!r}; expected one of {', '.join(get_args(Environment))}.")
 
 
 @lru_cache(maxsize=8)

@@ -34,9 +34,7 @@ def load_section(path: Path, section_type: type[SectionT], environment: str) -> 
     return parse_section(read_yaml(path), section_type, environment, source=str(path))
 
 
-def parse_section(
-    content: dict[str, Any], section_type: type[SectionT], environment: str, source: str
-) -> SectionT:
+def parse_section(content: dict[str, Any], section_type: type[SectionT], environment: str, source: str) -> SectionT:
     """Turn parsed YAML into a section (see :func:`load_section`)."""
     overrides = content.get("environments") or {}
     if not isinstance(overrides, dict):

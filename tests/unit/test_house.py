@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 ORCHESTRATORS = {"airflow", "cosmos", "astro"}
 SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "config"}
-FLOW = ["sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring"]
+FLOW = [
+    "sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring",
+]  # fmt: skip
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
 HEAVY = {
     "adbc_driver_manager", "adbc_driver_postgresql", "great_expectations", "matplotlib", "mlflow", "numpy", "onnx",
