@@ -4,7 +4,9 @@ with newest as (
 
     select max(as_of_date) as as_of_date
     from {{ ref('customer_features') }}
-    where as_of_date <= (select max(day) - 6 from {{ ref('stg_transactions') }})
+    where as_of_date <= (
+        select max(transactions.day) - 6 from {{ ref('stg_transactions') }} as transactions
+    )
 
 ),
 
