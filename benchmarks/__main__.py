@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; 1 if a benchmark failed or is unknown. The others' figures are kept."""
     options = build_parser().parse_args(arguments)
     chosen = options.name or list(NAMES)
-    settings = Options(options.repetitions, options.rows, options.households or None, options.days)
+    settings = Options(options.repetitions, options.rows, options.households, options.days)
     results: dict[str, list[Figure]] = {}
     failures: list[str] = []
     for name in chosen:
@@ -66,9 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="*", help=f"which to run (default: all): {', '.join(NAMES)}")
     parser.add_argument("--repetitions", type=positive, help="instead of each benchmark's own number")
     parser.add_argument("--rows", type=positive, default=defaults.rows, help="rows of the frame in seam")
-    parser.add_argument(
-        "--households", type=int, default=defaults.households, help="the sample in dbt and demo (0: all of them)"
-    )
+    parser.add_argument("--households", type=int, help="a sample in dbt (default 400) and demo (default 0: all)")
     parser.add_argument("--days", type=positive, default=defaults.days, help="days that demo replays")
     return parser
 

@@ -28,13 +28,13 @@ class Options:
     Attributes:
         repetitions: None leaves each benchmark its own number.
         rows: of the frame in ``seam``.
-        households: the sample in ``dbt`` and ``demo``; None takes all of them.
+        households: the sample in ``dbt`` and ``demo``, 0 for all of them; None leaves each its own choice.
         days: replayed in ``demo``.
     """
 
     repetitions: int | None = None
     rows: int = 1_000_000
-    households: int | None = 400
+    households: int | None = None
     days: int = 2
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from include.local.airflow_api import AirflowApi
 
 REPETITIONS: Final = 3
+HOUSEHOLDS: Final = 400
 WATCHER: Final = "build_features"
 LOCAL: Final = "build_features_local"
 PLAIN: Final = "dbt build"
@@ -57,7 +58,8 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         dags.mkdir()
         for path in DAG_FILES:
             shutil.copy(path, dags)
-        panel = write_shop_sources(home / "shop", date.today(), 0, options.households)
+        sample = HOUSEHOLDS if options.households is None else options.households or None
+        panel = write_shop_sources(home / "shop", date.today(), 0, sample)
         with own_stack(home, dags, tell) as stack:
             api, uri = stack.airflow(), stack.uris.warehouse
             api.wait_for_dags({"ingest_sources", WATCHER, LOCAL})

@@ -33,7 +33,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     sample = f"{options.households} households" if options.households else "all households"
     tell(f"  {sample}, {options.days} days replayed")
     with temporary_folder() as home:
-        code = run_demo(DemoOptions(home, options.days, options.households, is_exiting=True))
+        code = run_demo(DemoOptions(home, options.days, options.households or None, is_exiting=True))
         report = json.loads((home / REPORT).read_text(encoding="utf-8"))
     if code:
         raise BenchmarkError(
