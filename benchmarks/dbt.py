@@ -7,8 +7,9 @@ new. ``ratio`` is what the tasks, their logs and their lineage cost over plain d
 what the mode that is shipped saves over the other one (peer / ours).
 
 Fair because: the same models, tests, vars, threads, server and data, which an ingestion through the
-same scheduler has published; unit tests are left out by all three; plain dbt keeps its parsed project
-between repetitions, as Cosmos does; and the rows that each has built are compared.
+same scheduler has published; unit tests are left out by all three; in LOCAL, tests of several models
+are tasks of their own, without which they would run too early; plain dbt keeps its parsed project
+between repetitions; and the rows that each has built are compared.
 """
 
 from __future__ import annotations
