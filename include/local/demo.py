@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,19 +13,22 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from include.errors import StackError
+from include.governance.spool import Spool
 from include.local.airflow_api import AirflowApi
 from include.local.follow import Follower, now
-from include.local.fresh import clear_earlier_demo
+from include.local.fresh import clear_earlier_demo, mark_finished
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.panel import PanelSummary, write_shop_sources
 from include.local.progress import Progress, Stage
-from include.local.report import HOPS, build_report, write_report
+from include.local.report import HOPS, build_report, find_shortcomings, write_report
 from include.local.stack import Stack, start_stack, stop_stack
 from include.local.summary import print_summary
 from include.local.traffic import Traffic
 from include.settings import load_settings
 
 APPROVER: Final = "approver"
+MIN_HOUSEHOLDS: Final = 1000
+LINEAGE_WAIT_S: Final = 30.0
 TITLES: Final = {
     "write_sources": "write the shop's files",
     "start_stack": "start the stack",
@@ -62,6 +66,21 @@ def run_from_arguments(arguments: argparse.Namespace, home: Path) -> int:
     return run_demo(DemoOptions(home, arguments.days, arguments.households, arguments.exit))
 
 
+def check_options(options: DemoOptions) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        StackError: no day to replay, or too few households to learn and to judge from.
+    """
+    if options.days < 1:
+        raise StackError("--days must be at least 1: the stream needs a day to replay.")
+    if options.households is not None and options.households < MIN_HOUSEHOLDS:
+        raise StackError(
+            f"--households must be at least {MIN_HOUSEHOLDS}: with fewer, the test has too few churners for the "
+            "gates to let any model into production (include/config/gates.yml, evidence)."
+        )
+
+
 def run_demo(options: DemoOptions) -> int:
     """Run the demo; 0 if the whole loop worked.
 
@@ -71,22 +90,23 @@ def run_demo(options: DemoOptions) -> int:
     Raises:
         StackError: a component or a DAG run failed; the message carries the end of its log.
     """
-    if options.days < 1:
-        raise StackError("--days must be at least 1: the stream needs a day to replay.")
+    check_options(options)
     replays = [Stage(f"replay_day_{n}", f"replay day {n} of {options.days}") for n in range(1, options.days + 1)]
     stages = [Stage(name, title) for name, title in TITLES.items()] + replays
     home = resolve_home(options.home)
     prepare_home(home)
+    clear_earlier_demo(home)
     with ExitStack() as cleanup:
         cleanup.callback(stop_stack, home)
         with Progress("Orrery: from raw files to a model in production, and back", stages) as progress:
             stack, panel = _prepare(options, home, progress)
             report = Demo(options, stack, progress).run(panel)
         write_report(home.path / "demo" / "report.json", report)
+        mark_finished(home)
         if not options.is_exiting:
             cleanup.pop_all()
     print_summary(report, None if options.is_exiting else stack)
-    return 1 if report["lineage"]["tables_without_producer"] or report["traffic"]["failed"] else 0
+    return 1 if report["shortcomings"] else 0
 
 
 def _prepare(options: DemoOptions, home: StackHome, progress: Progress) -> tuple[Stack, PanelSummary]:
@@ -96,7 +116,6 @@ def _prepare(options: DemoOptions, home: StackHome, progress: Progress) -> tuple
         lines = panel.rows["transactions"]
         progress.tell(stage, f"{lines:,} transaction lines, shifted by {panel.shift_days // 7} weeks to end today")
     with progress.run("start_stack") as stage:
-        clear_earlier_demo(home)
         stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"))
         progress.tell(stage, f"{len(stack.components()) + 1} components are healthy")
     return stack, panel
@@ -111,20 +130,21 @@ class Demo:
         self.progress = progress
         self.admin = self._login("admin")
         self.follower = Follower(self.admin)
-        self.model_name = load_settings().training.model_name
+        self.settings = load_settings()
         self.traffic = Traffic(stack.uris.model_server, stack.uris.warehouse)
         self._answered: set[str] = set()
+        self._is_trainer_refused = False
 
     def run(self, panel: PanelSummary) -> dict[str, Any]:
         """History, the first model, then the replayed days; returns the report."""
-        self.follower.wait_for_dags(HOPS)
+        self.admin.wait_for_dags(HOPS)
         began_at = now()
         self._ingest("ingest_sources", panel.first_day, panel.history_to)
         self._follow("build_features", began_at)
-        self._follow("train_candidates", began_at, must_run="register")
+        self._follow("train_candidates", began_at, meant_by="assemble_training_set", must_run="register")
         with self.traffic:
-            self._follow("deploy_model", began_at, on_poll=self._answer_approval)
-        self._follow("score_batch", began_at, must_run="score")
+            self._follow("deploy_model", began_at, must_run="promote", on_poll=self._answer_approval)
+        self._follow("score_batch", began_at, meant_by="score")
         self._follow("monitor_model", began_at)
         for number, day in enumerate(panel.replay_days, start=1):
             self._replay(f"replay_day_{number}", day)
@@ -140,11 +160,14 @@ class Demo:
         self,
         dag_id: str,
         after: datetime,
+        meant_by: str | None = None,
         must_run: str | None = None,
         on_poll: Callable[[str], None] | None = None,
     ) -> None:
         with self.progress.run(dag_id) as stage:
-            self.follower.wait(dag_id, self._teller(stage), after=after, must_run=must_run, on_poll=on_poll)
+            self.follower.wait(
+                dag_id, self._teller(stage), after=after, meant_by=meant_by, must_run=must_run, on_poll=on_poll
+            )
 
     def _replay(self, stage_name: str, day: date) -> None:
         with self.progress.run(stage_name) as stage:
@@ -152,17 +175,20 @@ class Demo:
             self.follower.trigger("ingest_sources", {"from_day": day.isoformat(), "to_day": day.isoformat()})
             for dag_id in ("ingest_sources", "build_features", "score_batch", "monitor_model"):
                 tell = self._teller(stage, f"{day} {dag_id}: ")
-                must_run = "score" if dag_id == "score_batch" else None
-                self.follower.wait(dag_id, tell, after=began_at, must_run=must_run)
+                meant_by = "score" if dag_id == "score_batch" else None
+                self.follower.wait(dag_id, tell, after=began_at, meant_by=meant_by)
             self.progress.tell(stage, f"{day}: ingested, featurised, scored, monitored")
 
     def _answer_approval(self, run_id: str) -> None:
-        """Answer the approval request as another person than the one who trained the model."""
-        if run_id in self._answered:
+        """Answer the approval request: the trainer tries first and is refused, then somebody else says yes."""
+        if run_id in self._answered or not self.admin.find_waiting_approval("deploy_model", run_id, "approve"):
             return
-        if self.admin.list_approvals("deploy_model", run_id):
-            self._login(APPROVER).answer_approval("deploy_model", run_id, "approve")
-            self._answered.add(run_id)
+        try:
+            self._login(self.settings.training.trainer).answer_approval("deploy_model", run_id, "approve")
+        except StackError:
+            self._is_trainer_refused = True
+        self._login(APPROVER).answer_approval("deploy_model", run_id, "approve")
+        self._answered.add(run_id)
 
     def _report(self) -> dict[str, Any]:
         runs = [
@@ -170,10 +196,19 @@ class Demo:
             for dag_id in HOPS
             for run in self.admin.list_runs(dag_id)
         ]
-        uris = self.stack.uris
-        report = build_report(uris.warehouse, uris.mlflow, self.model_name, self.progress.stages, runs)
+        self._wait_for_lineage()
+        uris, name = self.stack.uris, self.settings.training.model_name
+        report = build_report(uris.warehouse, uris.mlflow, name, self.progress.stages, runs)
+        report["approval"]["is_trainer_refused"] = self._is_trainer_refused
         report["traffic"] = {"requests": self.traffic.requests, "failed": self.traffic.failed}
+        report["shortcomings"] = find_shortcomings(report)
         return report
+
+    def _wait_for_lineage(self) -> None:
+        """Events of the last hop may still be on their way to the warehouse."""
+        spool, deadline = Spool(self.stack.home.lineage_spool), time.monotonic() + LINEAGE_WAIT_S
+        while spool.list_waiting(limit=1) and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def _login(self, user: str) -> AirflowApi:
         return AirflowApi(self.stack.uris.airflow, user, self.stack.credentials.airflow_passwords[user])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -31,27 +31,13 @@ class Follower:
         """Start a run by hand; its id."""
         return str(self.api.trigger_run(dag_id, conf=conf)["dag_run_id"])
 
-    def wait_for_dags(self, dag_ids: Collection[str], timeout_s: float = 120) -> None:
-        """Wait until Airflow has read these DAGs.
-
-        Raises:
-            StackError: a DAG file cannot be imported (the error is quoted), or they do not show up.
-        """
-        deadline = time.monotonic() + timeout_s
-        while missing := set(dag_ids) - {dag["dag_id"] for dag in self.api.list_dags()}:
-            errors = self.api.list_import_errors()
-            if errors:
-                raise StackError(f"Airflow cannot import {errors[0]['filename']}:\n{errors[0]['stack_trace'][-2500:]}")
-            if time.monotonic() > deadline:
-                raise StackError(f"Airflow has not read {', '.join(sorted(missing))}. See make logs.")
-            time.sleep(_POLL_S)
-
     def wait(
         self,
         dag_id: str,
         tell: Tell,
         *,
         after: datetime,
+        meant_by: str | None = None,
         must_run: str | None = None,
         timeout_s: float = 900,
         on_poll: Callable[[str], None] | None = None,
@@ -59,12 +45,14 @@ class Follower:
         """Wait for a run of ``dag_id`` that started after ``after``, to its end.
 
         Args:
-            must_run: a task that must not be skipped in the run that is meant; runs that skip it
-                had nothing to do and are passed over.
+            meant_by: a task that succeeds in the run that is meant; a run in which it does not had
+                nothing to do and is passed over.
+            must_run: a task that must succeed in the run that is meant.
             on_poll: called with the run's id on every look.
 
         Raises:
-            StackError: the run failed (its failed tasks are named), or nothing ended in time.
+            StackError: the run failed, it skipped ``must_run``, or nothing ended in time; the message
+                ends with the logs of the tasks that say why.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -76,9 +64,12 @@ class Follower:
                 if run["state"] in FINAL_STATES:
                     self.seen.add((dag_id, run["dag_run_id"]))
                     if run["state"] == "failed":
-                        raise StackError(self._explain_failure(dag_id, run["dag_run_id"], tasks))
-                    if must_run is None or has_run(tasks, must_run):
-                        return run
+                        raise StackError(self._explain(dag_id, run["dag_run_id"], tasks, "failed"))
+                    if meant_by is not None and not has_run(tasks, meant_by):
+                        continue
+                    if must_run is not None and not has_run(tasks, must_run):
+                        raise StackError(self._explain(dag_id, run["dag_run_id"], tasks, "skipped"))
+                    return run
             time.sleep(_POLL_S)
         raise StackError(f"No run of {dag_id} ended within {timeout_s:.0f} s. Look at it in the Airflow UI.")
 
@@ -92,10 +83,13 @@ class Follower:
         ]
         return sorted(fresh, key=lambda run: str(run["run_after"]))
 
-    def _explain_failure(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> str:
-        failed = [task for task in tasks if task["state"] == "failed"]
-        lines = [f"{dag_id} failed in {', '.join(str(task['task_id']) for task in failed)} (run {run_id})."]
-        for task in failed[:2]:
+    def _explain(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]], state: str) -> str:
+        """The run's tasks in a state, with the end of the logs of those that started."""
+        chosen = [task for task in tasks if task["state"] == state]
+        verb = "failed in" if state == "failed" else "stopped early: it skipped"
+        lines = [f"{dag_id} {verb} {', '.join(str(task['task_id']) for task in chosen)} (run {run_id})."]
+        started = [task for task in chosen if task["try_number"]]
+        for task in started[:2]:
             log = self.api.read_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
             lines.append(f"--- end of the log of {task['task_id']}:\n{log[-2500:]}")
         return "\n".join(lines)

@@ -3,39 +3,74 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from include.errors import StackError
+from include.ingestion.version import read_data_version
+from include.local.credentials import read_credentials
 from include.local.home import StackHome
-from include.local.stack import start_stack, stop_stack
+from include.local.stack import Stack, stop_stack
+from include.local.state import load_state
 from include.warehouse.session import open_session
 
-MARKER = "started-by-demo"
+
+def marker_path(home: StackHome) -> Path:
+    """The demo's mark on a folder: there while one is under way or was; holds the data version at its end."""
+    return home.path / "demo" / "data-version"
 
 
 def clear_earlier_demo(home: StackHome) -> None:
-    """Stop and remove what an earlier demo left in this folder, finished or interrupted.
+    """Stop and remove what an earlier demo left in this folder, finished or interrupted, and mark it anew.
 
     The shop's files stay: they are the same for the same day.
 
     Raises:
-        StackError: the folder holds a warehouse that no demo has made.
+        StackError: the folder's warehouse holds data that is not a demo's; nothing was touched.
     """
-    marker = home.path / "demo" / MARKER
-    if home.postgres.exists() and not marker.exists() and holds_data(home):
-        raise StackError(
-            f"{home.path} holds a stack that was not made by the demo, and the demo would replace its data. "
-            f"Give the demo a folder of its own (make demo ARGS='--home {home.path}-demo'), or stop the stack "
-            f"(make down) and remove {home.path}."
-        )
+    marker = marker_path(home)
+    if home.postgres.exists():
+        found = find_data_version(home)
+        expected = marker.read_text(encoding="utf-8") if marker.exists() else None
+        if not may_clear(found, expected):
+            raise StackError(
+                f"{home.path} holds data that is not the demo's, and the demo would replace it. Give the demo a "
+                f"folder of its own (make demo ARGS='--home {home.path}-demo'), or stop the stack (make down) and "
+                f"remove {home.path}."
+            )
     stop_stack(home)
     for folder in (home.postgres, home.artifacts, home.airflow, home.lineage_spool, home.models):
         if folder.exists():
             shutil.rmtree(folder)
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    marker.write_text("", encoding="utf-8")
 
 
-def holds_data(home: StackHome) -> bool:
-    """Whether anything was ever published in this folder's warehouse; starts the stack to look."""
-    with open_session(start_stack(home).uris.warehouse) as session:
-        return bool(session.fetch_value("select exists (select from raw.partitions)"))
+def may_clear(found: str | None, marked: str | None) -> bool:
+    """Whether a warehouse may be cleared: it is empty, or a demo was interrupted in it, or left just this data.
+
+    Args:
+        found: the data version that is there; None without data.
+        marked: what the mark says: None without one, empty while a demo is under way.
+    """
+    return found is None or (marked is not None and marked in ("", found))
+
+
+def mark_finished(home: StackHome) -> None:
+    """Note which data the demo has left."""
+    marker_path(home).write_text(find_data_version(home) or "", encoding="utf-8")
+
+
+def find_data_version(home: StackHome) -> str | None:
+    """The data version of the folder's warehouse, or None if nothing was ever published; starts PostgreSQL."""
+    state = load_state(home)
+    if "postgres" not in state.ports:
+        return None
+    stack = Stack(home, state.ports, read_credentials(home))
+    stack.server.start()
+    stack.server.create_database("warehouse")
+    with open_session(stack.uris.warehouse) as session:
+        if session.fetch_value("select to_regclass('raw.partitions')") is None:
+            return None
+        if not session.fetch_value("select exists (select from raw.partitions)"):
+            return None
+        return read_data_version(session)

@@ -88,6 +88,7 @@ class Progress:
 
     def _draw(self) -> Any:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(title=self.title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
         for heading, options in (
@@ -100,5 +101,6 @@ class Progress:
         for stage in self.stages:
             elapsed = "" if stage.elapsed_s is None else f"{stage.elapsed_s:.1f}"
             style = _STYLES[stage.state]
-            table.add_row(_MARKS[stage.state], stage.title, stage.doing, elapsed, style=style)
+            # Text, because names of mapped tasks have brackets, which markup would swallow.
+            table.add_row(_MARKS[stage.state], stage.title, Text(stage.doing), elapsed, style=style)
         return table

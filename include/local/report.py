@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from include.errors import StackError
 from include.governance.store import find_unproduced, list_written_tables
 from include.registry.registry import read_version
 from include.warehouse.session import Session, open_session
@@ -23,6 +24,9 @@ def build_report(
 ) -> dict[str, Any]:
     """Everything the summary shows and ``report.json`` holds.
 
+    Raises:
+        StackError: no model serves.
+
     Args:
         stages: the demo's stages with their seconds.
         dag_runs: ``{dag_id, run_id, state}`` of every run.
@@ -38,8 +42,10 @@ def build_report(
             "performance": read_performance(session, model_name),
             "data": read_data(session),
         }
-    champion = read_version(tracking_uri, model_name, str(rollout["champion_version"]))
-    tags = champion.tags if champion else {}
+    champion = read_version(tracking_uri, model_name, str(rollout["champion_version"])) if rollout else None
+    if champion is None:
+        raise StackError(f"No version of {model_name!r} serves. Look at the runs of deploy_model in the Airflow UI.")
+    tags = champion.tags
     return {
         "stages": [{"name": stage.name, "seconds": round(stage.seconds or 0.0, 1)} for stage in finished],
         "total_seconds": round(sum(stage.seconds or 0.0 for stage in finished), 1),
@@ -54,6 +60,29 @@ def build_report(
         **facts,
         "dag_runs": dag_runs,
     }
+
+
+def find_shortcomings(report: dict[str, Any]) -> list[str]:
+    """What the loop should have done and did not, in words; empty if all of it worked."""
+    champion, baseline, approval = report["champion"], report["baseline"], report["approval"]
+    unproduced, traffic = report["lineage"]["tables_without_producer"], report["traffic"]
+    failed = [f"{run['dag_id']} {run['run_id']}" for run in report["dag_runs"] if run["state"] == "failed"]
+    checks = {
+        f"the champion's AUC {champion['auc']} does not beat {baseline['feature']} alone, {baseline['auc']}": (
+            champion["auc"] > baseline["auc"]
+        ),
+        f"the gates decided {report['decision']!r}, not production": report["decision"] == "production",
+        f"{approval['answered_by']} approved a model of {approval['trained_by']}": (
+            approval["answered_by"] not in (None, approval["trained_by"])
+        ),
+        "the trainer's own approval was not refused": approval["is_trainer_refused"],
+        f"runs failed: {', '.join(failed)}": not failed,
+        f"tables have no producing run: {', '.join(unproduced)}": not unproduced,
+        "no customer asked during the rollout": traffic["requests"] > 0,
+        f"{traffic['failed']} requests failed during the rollout": traffic["failed"] == 0,
+        "monitoring decided nothing": report["retraining"]["action"] is not None,
+    }
+    return [shortcoming for shortcoming, is_met in checks.items() if not is_met]
 
 
 def read_approval(session: Session, model_name: str) -> dict[str, Any]:

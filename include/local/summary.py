@@ -17,10 +17,12 @@ def print_summary(report: dict[str, Any], stack: Stack | None) -> None:
     console = Console(highlight=False)
     console.print()
     for heading, lines in describe_report(report).items():
-        console.print(f"[bold]{heading}[/bold]")
+        console.print(heading, style="bold")
         for line in lines:
-            console.print(f"  {line}")
+            console.print(f"  {line}", markup=False)
     _print_stages(console, report)
+    for shortcoming in report["shortcomings"]:
+        console.print(f"✘ {shortcoming}", style="bold red", markup=False)
     if stack is not None:
         _print_addresses(console, stack)
 
@@ -40,7 +42,7 @@ def describe_report(report: dict[str, Any]) -> dict[str, list[str]]:
             f"the best single feature, {baseline['feature']}, has AUC {baseline['auc']:.3f}: a gain of {gain:+.3f}",
             f"gates: {report['decision']}",
         ],
-        "Approval": [f"answered by {approval['answered_by']}, trained by {approval['trained_by']}"],
+        "Approval": [describe_approval(approval)],
         "Canary": [describe_canary(report["canary"])],
         "Traffic": [describe_traffic(report["traffic"])],
         "Monitoring": [describe_performance(report["performance"]), describe_retraining(report["retraining"])],
@@ -49,6 +51,12 @@ def describe_report(report: dict[str, Any]) -> dict[str, list[str]]:
             + (", ".join(lineage["tables_without_producer"]) or "none")
         ],
     }
+
+
+def describe_approval(approval: dict[str, Any]) -> str:
+    """Who answered, and that the trainer could not."""
+    refused = "; the trainer tried and was refused" if approval.get("is_trainer_refused") else ""
+    return f"answered by {approval['answered_by']}, trained by {approval['trained_by']}{refused}"
 
 
 def describe_canary(events: list[dict[str, Any]]) -> str:
