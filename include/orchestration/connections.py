@@ -6,7 +6,8 @@ Secrets live in connections only; this is the one place that reads them.
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
+
+from include.governance.connection import build_warehouse_uri
 
 WAREHOUSE: Final = "warehouse"
 MLFLOW: Final = "mlflow"
@@ -21,10 +22,19 @@ def read_connection(conn_id: str) -> Any:
 
 
 def warehouse_uri() -> str:
-    """``postgresql://user:password@host:port/database`` of the warehouse."""
-    conn = read_connection(WAREHOUSE)
-    login = f"{quote(conn.login or '', safe='')}:{quote(conn.password or '', safe='')}"
-    return f"postgresql://{login}@{conn.host}:{conn.port or 5432}/{conn.schema}"
+    """The warehouse as a libpq URI, with the connection's extras that libpq knows, such as ``sslmode``."""
+    return libpq_uri(read_connection(WAREHOUSE))
+
+
+def libpq_uri(conn: Any, database: str = "") -> str:
+    """A Postgres connection as ``postgresql://user:password@host:port/database?sslmode=…``.
+
+    Args:
+        database: for a connection that names none.
+    """
+    return build_warehouse_uri(
+        conn.host, conn.port, conn.schema or database, conn.login, conn.password, conn.extra_dejson
+    )
 
 
 def mlflow_uri() -> str:

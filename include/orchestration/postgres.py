@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 from astro.databases.postgres import PostgresDatabase as SdkPostgresDatabase
 from astro.exceptions import NonExistentTableException
 
 from include.errors import WarehouseError
 from include.governance.datasets import DatasetNames
+from include.orchestration.connections import libpq_uri
 from include.warehouse.arrow import IfExists, read_table, write_arrow
 from include.warehouse.frames import from_frame, to_frame
 from include.warehouse.names import TableName
@@ -42,10 +42,8 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
     @cached_property
     def uri(self) -> str:
         """The connection as a plain libpq URI."""
-        conn = self.hook.get_connection(self.conn_id)
-        database = conn.schema or (self.table.metadata.database if self.table else None) or ""
-        login = f"{quote(conn.login or '', safe='')}:{quote(conn.password or '', safe='')}"
-        return f"postgresql://{login}@{conn.host or 'localhost'}:{conn.port or 5432}/{database}"
+        database = self.table.metadata.database if self.table else None
+        return libpq_uri(self.hook.get_connection(self.conn_id), database or "")
 
     def load_pandas_dataframe_to_table(
         self,
