@@ -17,9 +17,8 @@ it with `force` to train all the same, for instance after a change of the settin
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from airflow.sdk import Param, dag, get_current_context, task
 
 from include.assets import CANDIDATE, FEATURES, RETRAIN_REQUESTED
@@ -29,6 +28,9 @@ from include.orchestration.connections import WAREHOUSE, mlflow_uri, warehouse_u
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
 from include.settings import load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTINGS = load_settings()
 TRAINING_SET = Table("training_set", conn_id=WAREHOUSE, metadata=Metadata(schema="ml"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
-from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName
 from include.warehouse.session import Row, Session
 
@@ -52,24 +51,6 @@ def hash_content(session: Session, source: str, grain: str, days: list[date]) ->
         found = {row["batch_day"]: row for row in rows}
     empty: Row = {"row_count": 0, "total": 0}
     return {day: _combine(found.get(day, empty)) for day in days}
-
-
-def find_altered_partitions(session: Session, sources: SourceSettings) -> list[tuple[str, date]]:
-    """Partitions whose rows are no longer those that were published: somebody wrote around the pipeline."""
-    altered = []
-    for name, source in sources.sources.items():
-        rows = session.fetch_all(
-            "select batch_day, row_count, content_hash from raw.partitions where source = %s order by batch_day",
-            (name,),
-        )
-        days = [row["batch_day"] for row in rows]
-        current = hash_content(session, name, source.grain, days) if days else {}
-        altered += [
-            (name, row["batch_day"])
-            for row in rows
-            if current[row["batch_day"]] != (row["row_count"], row["content_hash"])
-        ]
-    return altered
 
 
 def _combine(row: Row) -> tuple[int, str]:

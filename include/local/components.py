@@ -120,7 +120,8 @@ def build_airflow(url: str, environment: Mapping[str, str], *, is_new: bool) -> 
     )  # fmt: skip
     return [
         *([migration] if is_new else []),
-        airflow("airflow-api", "api-server", check=answers_at(f"{url}/api/v2/monitor/health")),
+        # The second address is the one that tasks talk to; Airflow builds it at the first request, for seconds.
+        airflow("airflow-api", "api-server", check=answers_at(f"{url}/api/v2/version", f"{url}/execution/health")),
         airflow("airflow-dag-processor", "dag-processor", check=beats_in_airflow(url, "dag_processor")),
         # Logs of tasks and triggers are read from disk: no log servers, which would listen on all interfaces.
         airflow("airflow-triggerer", "triggerer", "--skip-serve-logs", check=beats_in_airflow(url, "triggerer")),

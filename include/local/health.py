@@ -30,15 +30,17 @@ def read_json(url: str) -> Any:
         return None
 
 
-def answers_at(url: str) -> HealthCheck:
-    """Healthy when ``url`` answers with a success status."""
+def answers_at(*urls: str) -> HealthCheck:
+    """Healthy when every one of ``urls`` answers with a success status."""
 
     def is_healthy(_: ProcessRecord) -> bool:
         try:
-            with _OPENER.open(url, timeout=_TIMEOUT_S):
-                return True
+            for url in urls:
+                with _OPENER.open(url, timeout=_TIMEOUT_S):
+                    pass
         except (OSError, HTTPException):
             return False
+        return True
 
     return is_healthy
 

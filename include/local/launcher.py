@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from include.errors import StackError
 from include.local.components import Component
@@ -18,7 +19,9 @@ from include.local.home import StackHome
 from include.local.prefork import REPLIES_VARIABLE
 from include.settings import PROJECT_ROOT
 
-PREFORK = "prefork"
+PREFORK: Final = "prefork"
+# numpy and pyarrow would start threads of their own at import, and threads do not survive a fork.
+_NO_THREADS: Final = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def can_prefork() -> bool:
@@ -117,8 +120,7 @@ class Launcher:
     def _start_warm(self, environment: dict[str, str]) -> None:
         log = start_log(self._home, PREFORK)
         self._replies, writing_end = os.pipe()
-        # numpy would start a thread for each processor at import, and threads do not survive a fork.
-        own = {REPLIES_VARIABLE: str(writing_end), "OPENBLAS_NUM_THREADS": "1"}
+        own = {REPLIES_VARIABLE: str(writing_end), **_NO_THREADS}
         command = (sys.executable, "-m", "include.local.prefork")
         self._warm = spawn(command, {**environment, **own}, log, writing_end)
         os.close(writing_end)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".installed"
+UV_VERSION = "0.13.9"
 
 _UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -65,7 +66,7 @@ def prepare_venv(uv: str | None, environment: Mapping[str, str]) -> str:
     own = VENV / "bin" / "uv"
     if not own.exists():
         say("Installing uv, which installs the rest much faster than pip")
-        run([*find_pip(), "install", "--quiet", "uv"], environment)
+        run([*find_pip(), "install", "--quiet", f"uv=={UV_VERSION}"], environment)
     return str(own)
 
 

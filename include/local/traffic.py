@@ -23,7 +23,6 @@ class Traffic:
     rate: float = 120.0
     seed: int = 7
     answers: Counter[int] = field(default_factory=Counter)
-    variants: Counter[str] = field(default_factory=Counter)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -83,8 +82,6 @@ class Traffic:
             self.answers[0] += 1
             return
         self.answers[answer.status_code] += 1
-        if answer.status_code == 200:
-            self.variants[str(answer.json()["variant"])] += 1
 
     def _read_households(self) -> list[int]:
         with open_session(self.warehouse_uri) as session:

@@ -21,7 +21,7 @@ from include.orchestration.connections import warehouse_uri
 from include.warehouse.trace import TableTrace, trace_tables
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,3 @@ def report_trace(trace: TableTrace, find_uri: Callable[[], str]) -> None:
     inputs: list[Any] = build_inputs(names, reads, columns)
     outputs: list[Any] = build_outputs(names, writes, columns)
     emit_dataset_lineage(inputs=inputs, outputs=outputs)
-
-
-def dataset_names(conn: Connection) -> DatasetNames:
-    """How the tables of an Airflow connection are called in lineage."""
-    return DatasetNames(conn.host or "localhost", conn.port or 5432, conn.schema or "")

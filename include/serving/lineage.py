@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 READS: Final = (TableName("online", "customer_features"), TableName("serving", "rollouts"))
 WRITES: Final = (TableName("serving", "inference_log"),)
-_PRODUCER: Final = "https://github.com/orrery/orrery/include/serving"
+_PRODUCER: Final = "urn:orrery:include/serving"
 _SCHEMA_URL: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 
 

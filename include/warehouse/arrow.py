@@ -98,23 +98,6 @@ def write_arrow(uri: str, table: str | TableName, data: pa.Table, if_exists: IfE
     return int(data.num_rows)
 
 
-def replace_rows(uri: str, table: str | TableName, data: pa.Table, column: str, value: str) -> int:
-    """Replace the partition ``column = value`` of a table that exists, in one transaction.
-
-    Args:
-        value: the partition as text; Postgres casts it to the column's type.
-
-    Returns:
-        rows written.
-    """
-    name = parse_table(table)
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
-        cursor.execute(f'delete from {name.quoted} where "{column}"::text = $1', (value,))
-        _ingest(cursor, name, data)
-    record_write(name)
-    return int(data.num_rows)
-
-
 def _ingest(cursor: Any, name: TableName, data: pa.Table) -> None:
     cursor.execute("select to_regclass($1) is not null as is_there", (name.quoted,))
     if cursor.fetch_arrow_table().column(0)[0].as_py():

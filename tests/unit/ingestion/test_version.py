@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from include.ingestion.version import find_altered_partitions, hash_content, hash_partitions, read_data_version
+from include.ingestion.version import hash_content, hash_partitions, read_data_version
 from include.warehouse.session import open_session
 
 
@@ -73,21 +73,3 @@ def test_rows_swapped_between_days_are_noticed() -> None:
     swapped = [{**one, "content_hash": "y"}, {**two, "content_hash": "x"}]
 
     assert hash_partitions([one, two]) != hash_partitions(swapped)
-
-
-@pytest.mark.parametrize(
-    ("statement", "altered"),
-    [
-        ("update raw.transactions set sales_value = sales_value + 0.01 where basket_id = %s", ["transactions"]),
-        ("delete from raw.transactions where basket_id = %s", ["transactions"]),
-        ("insert into raw.transactions select * from raw.transactions where basket_id = %s", ["transactions"]),
-        ("update raw.products set brand = 'Private' where product_id = 1 and %s > 0", ["products"]),
-        ("select %s", []),
-    ],
-)
-def test_what_was_written_around_the_pipeline_is_found(
-    pipeline, day, version, statement: str, altered: list[str]
-) -> None:
-    with open_session(pipeline.uri) as session:
-        session.execute(statement, (day.toordinal() * 10,))
-        assert [name for name, _ in find_altered_partitions(session, pipeline.settings)] == altered

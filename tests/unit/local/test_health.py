@@ -60,8 +60,11 @@ def test_a_server_that_answers_with_an_error_is_not(url: str, monkeypatch: pytes
     assert not answers_at(url)(PROCESS)
 
 
-def test_nothing_that_listens_is_not_healthy() -> None:
-    assert not answers_at(f"http://127.0.0.1:{find_free_port()}")(PROCESS)
+def test_nothing_that_listens_is_not_healthy(url: str) -> None:
+    absent = f"http://127.0.0.1:{find_free_port()}"
+    assert not answers_at(absent)(PROCESS)
+    assert not answers_at(url, absent)(PROCESS)
+    assert answers_at(url, f"{url}/other")(PROCESS)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]"])

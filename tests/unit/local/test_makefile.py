@@ -21,7 +21,10 @@ VERBS = ["help", "setup", "up", "status", "down", "logs", "demo", "test", "lint"
 
 
 def run_make(folder: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **({"PATH": path} if path else {})}
+    # Not as a part of the make that may be running these tests.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "ARGS"))}
+    if path:
+        environment["PATH"] = path
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

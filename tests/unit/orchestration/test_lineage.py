@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.governance.datasets import DatasetNames
 from include.orchestration import lineage
-from include.orchestration.lineage import dataset_names, report_tables, traced
+from include.orchestration.lineage import report_tables, traced
 from include.warehouse.trace import record_read, record_write
 from tests.unit.orchestration.conftest import ObservedRun
 
@@ -132,11 +131,3 @@ def test_without_openlineage_nothing_is_asked_of_the_warehouse(airflow_home: Pat
         record_write("ml.t")
 
     assert [str(table) for table in trace.writes] == ["ml.t"]
-
-
-def test_a_connection_names_its_datasets(airflow_home: Path) -> None:
-    from airflow.sdk import Connection
-
-    conn = Connection(conn_id="w", conn_type="postgres", host="h", schema="db")
-
-    assert dataset_names(conn) == DatasetNames("h", 5432, "db")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from include.errors import WarehouseError
-from include.warehouse.arrow import read_arrow, read_table, replace_rows, write_arrow
+from include.warehouse.arrow import read_arrow, read_table, write_arrow
 from include.warehouse.session import open_session
 from include.warehouse.trace import trace_tables
 
@@ -103,25 +103,6 @@ def test_a_replace_that_fails_half_way_leaves_the_old_table(warehouse_uri: str) 
         write_arrow(warehouse_uri, "ml.t", pa.table({"name": rows}), "replace")
 
     assert read_table(warehouse_uri, "ml.t").to_pylist() == [{"name": "old"}]
-
-
-def test_replace_rows_touches_its_partition_only(warehouse_uri: str) -> None:
-    days = [date(2017, 1, 1), date(2017, 1, 2)]
-    write_arrow(warehouse_uri, "ml.t", pa.table({"day": days, "n": [1, 2]}))
-
-    rows = replace_rows(warehouse_uri, "ml.t", pa.table({"day": days[1:] * 2, "n": [3, 4]}), "day", "2017-01-02")
-
-    assert rows == 2
-    assert sorted(read_table(warehouse_uri, "ml.t")["n"].to_pylist()) == [1, 3, 4]
-
-
-def test_replace_rows_that_are_refused_leaves_the_partition(warehouse_uri: str) -> None:
-    write_arrow(warehouse_uri, "ml.t", pa.table({"day": ["a"], "n": [1]}))
-
-    with pytest.raises(WarehouseError):
-        replace_rows(warehouse_uri, "ml.t", pa.table({"day": ["a\0"], "n": [2]}), "day", "a")
-
-    assert read_table(warehouse_uri, "ml.t").to_pylist() == [{"day": "a", "n": 1}]
 
 
 def test_what_is_read_and_written_is_traced(warehouse_uri: str) -> None:
