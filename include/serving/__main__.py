@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -36,8 +37,8 @@ def main() -> None:
         load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
         uri, settings = _require("ORRERY_WAREHOUSE_URI"), load_settings()
         spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
-        report_serving(spool, uri, model_name, settings.governance.lineage)
-        server = ModelServer(uri, model_name, load, settings.rollout.server)
+        report = partial(report_serving, spool, uri, model_name, settings.governance.lineage)
+        server = ModelServer(uri, model_name, load, settings.rollout.server, on_first_log=report)
         uvicorn.run(
             create_app(server),
             host=arguments.host,

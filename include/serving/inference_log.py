@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Final, TypedDict
@@ -50,10 +50,17 @@ class InferenceLog:
     an outage, but none is lost to it.
     """
 
-    def __init__(self, database: Database, flush_interval_s: float, capacity: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        flush_interval_s: float,
+        capacity: int,
+        on_first_write: Callable[[], None] | None = None,
+    ) -> None:
         self._database = database
         self._flush_interval_s = flush_interval_s
         self._capacity = capacity
+        self._on_first_write = on_first_write
         self._rows: deque[InferenceRow] = deque()
         self.dropped = 0
         self.written = 0
@@ -85,6 +92,7 @@ class InferenceLog:
             try:
                 await self._database.execute(SQL, (encode_rows(chunk),))
                 self.written += len(chunk)
+                await self._tell_first_write()
             except (RowsRefusedError, ValueError, TypeError) as error:
                 self.dropped += len(chunk)
                 self.last_error = str(error)
@@ -93,6 +101,12 @@ class InferenceLog:
                 return
             for _ in chunk:
                 self._rows.popleft()
+
+    async def _tell_first_write(self) -> None:
+        """Tell once, on another thread, that there are rows now."""
+        tell, self._on_first_write = self._on_first_write, None
+        if tell is not None:
+            await asyncio.to_thread(tell)
 
 
 def encode_rows(rows: Sequence[InferenceRow]) -> str:

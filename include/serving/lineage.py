@@ -1,4 +1,4 @@
-"""The model server as a run in the lineage: what it reads to answer, and the log that it writes.
+"""The model server as a run in the lineage, once it has written its log: what it reads and what it writes.
 
 The event is built as plain JSON, because the server's image carries no OpenLineage client. Schema:
 https://openlineage.io/spec/2-0-2/OpenLineage.json

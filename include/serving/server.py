@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -31,7 +31,14 @@ _FLUSH_AT_END_S: Final = 5.0
 class ModelServer:
     """One model name, served from one warehouse; three connections, each of which comes back by itself."""
 
-    def __init__(self, uri: str, model_name: str, load: Loader, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        uri: str,
+        model_name: str,
+        load: Loader,
+        settings: ServerSettings,
+        on_first_log: Callable[[], None] | None = None,
+    ) -> None:
         timeout_s = settings.database_timeout_s
         self._databases = [Database(uri, timeout_s, f"orrery-serving-{job}") for job in ("read", "log", "watch")]
         reading, logging, watching = self._databases
@@ -40,7 +47,7 @@ class ModelServer:
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._metrics = Metrics()
         self._store = ModelStore(load)
-        self._log = InferenceLog(logging, settings.log_flush_interval_s, settings.log_capacity)
+        self._log = InferenceLog(logging, settings.log_flush_interval_s, settings.log_capacity, on_first_log)
         self._watcher = RolloutWatcher(watching, self._store, model_name, settings.poll_interval_s)
         journal = Journal(model_name, self._log, self._metrics)
         reader = FeatureReader(reading)

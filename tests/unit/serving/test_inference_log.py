@@ -165,3 +165,15 @@ def test_text_of_any_kind_survives(warehouse_uri: str) -> None:
     (row,) = read_log(warehouse_uri)
     assert (row["request_id"], row["error"]) == (text, text)
     assert "\n" not in encode_rows([make_row(1, error=text)])
+
+
+def test_the_first_write_is_told_once() -> None:
+    told: list[int] = []
+    log = InferenceLog(Database("postgresql://nobody@127.0.0.1:1/none", 1, "test"), 0.01, 10, lambda: told.append(1))
+
+    async def tell_twice() -> None:
+        await log._tell_first_write()
+        await log._tell_first_write()
+
+    asyncio.run(tell_twice())
+    assert told == [1]
