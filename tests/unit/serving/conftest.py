@@ -36,7 +36,7 @@ def rollout_settings() -> RolloutSettings:
     criteria = {
         "latency_p95_max_ms": 1e7,
         "latency_floor_ms": 1e7,
-        "max_wait_s": 3600.0,
+        "max_wait_s": 300.0,
         "min_interval_s": 0.5,
     }
     canary = {"criteria": loaded.canary.criteria.model_copy(update=criteria)}
