@@ -87,7 +87,8 @@ class Follower:
         """The run's tasks in a state, with the end of the logs of those that started."""
         chosen = [task for task in tasks if task["state"] == state]
         verb = "failed in" if state == "failed" else "stopped early: it skipped"
-        lines = [f"{dag_id} {verb} {', '.join(str(task['task_id']) for task in chosen)} (run {run_id})."]
+        names = ", ".join(name_task(task) for task in chosen) or "no task of its own; look at it in the Airflow UI"
+        lines = [f"{dag_id} {verb} {names} (run {run_id})."]
         started = [task for task in chosen if task["try_number"]]
         for task in started[:2]:
             log = self.api.read_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
