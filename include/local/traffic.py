@@ -7,8 +7,12 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from include.warehouse.session import open_session
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass
@@ -47,14 +51,12 @@ class Traffic:
         return sum(count for status, count in self.answers.items() if status != 200)
 
     def _send_all(self) -> None:
-        import httpx
-
         households = self._read_households()
         if not self._wait_until_ready():
             return
         chooser = random.Random(self.seed)  # noqa: S311 - traffic, not a secret
         next_at = time.monotonic()
-        with httpx.Client(base_url=self.server_url, timeout=10) as client:
+        with self._connect() as client:
             while not self._stop.is_set():
                 self._send_one(client, chooser.choice(households))
                 next_at = max(next_at + 1 / self.rate, time.monotonic() - 0.5)
@@ -64,7 +66,7 @@ class Traffic:
         """Customers come when there is a champion to answer; False when it was stopped before."""
         import httpx
 
-        with httpx.Client(base_url=self.server_url, timeout=10) as client:
+        with self._connect() as client:
             while not self._stop.wait(0.2):
                 try:
                     if client.get("/readyz").status_code == 200:
@@ -73,11 +75,17 @@ class Traffic:
                     continue
         return False
 
-    def _send_one(self, client: object, household_id: int) -> None:
+    def _connect(self) -> httpx.Client:
+        import httpx
+
+        # trust_env: loopback is never behind a proxy, whatever the environment says.
+        return httpx.Client(base_url=self.server_url, timeout=10, trust_env=False)
+
+    def _send_one(self, client: httpx.Client, household_id: int) -> None:
         import httpx
 
         try:
-            answer = client.post("/predict", json={"household_id": household_id})  # type: ignore[attr-defined]
+            answer = client.post("/predict", json={"household_id": household_id})
         except httpx.HTTPError:
             self.answers[0] += 1
             return
