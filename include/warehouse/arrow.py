@@ -7,7 +7,7 @@ dates, timestamps with zone (as UTC) and without, and frames without rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from include.errors import WarehouseError
@@ -42,7 +42,9 @@ def _open_adbc(uri: str) -> Iterator[Any]:
             yield connection
             connection.commit()
         except Error as error:
-            connection.rollback()
+            # A connection that broke has nothing left to roll back, and says so with an error of its own.
+            with suppress(Error):
+                connection.rollback()
             raise WarehouseError(f"The warehouse refused; nothing was changed: {str(error).strip()}") from error
         except BaseException:
             connection.rollback()

@@ -57,7 +57,8 @@ def open_session(uri: str, *, connect_timeout_s: int = 10) -> Iterator[Session]:
         connect_timeout_s: seconds to wait for the server.
 
     Raises:
-        WarehouseError: the server cannot be reached; nothing was changed.
+        WarehouseError: the server cannot be reached, or the connection broke during the block; what the
+            block did was rolled back.
     """
     import psycopg
     from psycopg.rows import dict_row
@@ -71,5 +72,13 @@ def open_session(uri: str, *, connect_timeout_s: int = 10) -> Iterator[Session]:
             f"The warehouse cannot be reached: {str(error).strip()}. "
             "Check that it is up (make status) and that the connection 'warehouse' is right."
         ) from error
-    with connection:
-        yield Session(connection)
+    try:
+        with connection:
+            yield Session(connection)
+    except psycopg.OperationalError as error:
+        if not connection.broken:
+            raise
+        raise WarehouseError(
+            f"The connection to the warehouse broke: {str(error).strip()}. What was not committed was rolled back. "
+            "Check that the warehouse is up (make status), then run the task again."
+        ) from error
