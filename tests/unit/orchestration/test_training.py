@@ -1,0 +1,218 @@
+"""What a training run says of itself, and what becomes of the model that it judged."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import RegistryError
+from include.local.ports import find_free_port
+from include.registry.registry import list_versions, read_version
+from include.settings import PROJECT_ROOT, Settings, load_settings
+from include.warehouse.session import open_session
+from tests.unit.registry.conftest import (
+    MakeResult,
+    classifier,
+    make_result,
+    mlflow_server,
+    model_name,
+    onnx_bytes,
+    tracking_uri,
+)
+
+__all__ = ["classifier", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri"]
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+
+@pytest.fixture
+def settings(model_name: str) -> Settings:
+    """As shipped, with a registered model of this test's own."""
+    shipped = load_settings(environment="development")
+    return shipped.model_copy(update={"training": shipped.training.model_copy(update={"model_name": model_name})})
+
+
+@pytest.fixture
+def published_uri(warehouse_uri: str) -> str:
+    """A warehouse with two published partitions."""
+    with open_session(warehouse_uri) as session:
+        session.execute(
+            "insert into raw.partitions (source, batch_day, row_count, content_hash) "
+            "values ('transactions', '2026-03-09', 12, 'a'), ('transactions', '2026-03-10', 12, 'b')"
+        )
+    return warehouse_uri
+
+
+@pytest.mark.parametrize(("triggered_by", "accountable"), [("ada", "ada"), (None, "scientist"), ("", "scientist")])
+def test_whoever_started_the_run_answers_for_the_model_before_the_trainer(
+    published_uri: str, settings: Settings, triggered_by: str | None, accountable: str
+) -> None:
+    from include.orchestration.training import training_lineage
+
+    assert settings.training.trainer == "scientist"
+    lineage = training_lineage(triggered_by, published_uri, settings)
+
+    assert lineage.trained_by == accountable
+    assert lineage.feature_version == str(settings.features.feature_version)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update raw.partitions set content_hash = 'c' where batch_day = '2026-03-10'",
+        "update raw.partitions set row_count = 13 where batch_day = '2026-03-10'",
+        "update raw.partitions set batch_day = '2026-03-11' where batch_day = '2026-03-10'",
+        "delete from raw.partitions where batch_day = '2026-03-10'",
+        "insert into raw.partitions (source, batch_day, row_count, content_hash) "
+        "values ('products', '2026-03-09', 3, 'a')",
+    ],
+)
+def test_other_data_is_another_data_version(published_uri: str, settings: Settings, change: str) -> None:
+    from include.orchestration.training import training_lineage
+
+    before = training_lineage(None, published_uri, settings)
+    with open_session(published_uri) as session:
+        assert session.execute(change) == 1
+    after = training_lineage(None, published_uri, settings)
+
+    assert after.data_version != before.data_version
+    assert replace(after, data_version=before.data_version) == before
+
+
+def test_the_same_data_published_again_is_the_same_version(published_uri: str, settings: Settings) -> None:
+    from include.orchestration.training import training_lineage
+
+    before = training_lineage(None, published_uri, settings)
+    with open_session(published_uri) as session:
+        assert session.execute("update raw.partitions set published_at = published_at + interval '1 day'") == 2
+
+    assert training_lineage(None, published_uri, settings) == before
+
+
+def test_the_image_says_which_code_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from include.orchestration.training import read_code_revision
+
+    monkeypatch.setenv("ORRERY_CODE_REVISION", "release-7")
+
+    assert read_code_revision() == "release-7"
+
+
+def test_without_an_image_git_says_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from include.orchestration import training
+
+    monkeypatch.delenv("ORRERY_CODE_REVISION", raising=False)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(training, "PROJECT_ROOT", tmp_path)
+
+    assert re.fullmatch("[0-9a-f]{12}", training.read_code_revision())
+
+
+@pytest.mark.parametrize("is_git_there", [True, False])
+def test_code_of_unknown_origin_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_git_there: bool
+) -> None:
+    from include.orchestration import training
+
+    monkeypatch.setenv("ORRERY_CODE_REVISION", "")
+    monkeypatch.setattr(training, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    if not is_git_there:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert tmp_path != PROJECT_ROOT
+    assert training.read_code_revision() == "unknown"
+
+
+def judge(make_result: MakeResult, decision: str) -> dict[str, Any]:
+    """What the gates hand over: two logged models, and what was decided about the better one."""
+    gate = {"name": "auc", "is_passed": decision != "refuse", "observed": 0.85, "threshold": 0.8, "reason": "auc .85"}
+    return {
+        "candidate": make_result(),
+        "baseline": make_result(family="baseline", auc=0.8, baseline_feature="recency_days"),
+        "decision": decision,
+        "gates": [gate],
+        "reasons": ["auc is too low", "parity is broken"],
+        "ranking_reason": "logistic_regression ranks first",
+    }
+
+
+@pytest.mark.parametrize("decision", ["production", "staging"])
+def test_a_candidate_that_passed_is_registered_and_the_baseline_is_its_incumbent(
+    tracking_uri: str, make_result: MakeResult, settings: Settings, decision: str
+) -> None:
+    from include.orchestration.training import register_or_refuse
+
+    name, judgement = settings.training.model_name, judge(make_result, decision)
+
+    registered = register_or_refuse(judgement, tracking_uri, settings)
+
+    champion, candidate = (read_version(tracking_uri, name, alias) for alias in ("champion", "candidate"))
+    assert champion is not None
+    assert candidate is not None
+    assert registered == {"model": name, "version": candidate.version, "decision": decision}
+    assert champion.run_id == judgement["baseline"]["run_id"]
+    assert candidate.run_id == judgement["candidate"]["run_id"]
+    assert (champion.tags["decision"], candidate.tags["decision"]) == ("baseline", decision)
+    assert candidate.tags["baseline_auc"] == "0.8"
+
+
+def test_a_rerun_registers_nothing_new(tracking_uri: str, make_result: MakeResult, settings: Settings) -> None:
+    from include.orchestration.training import register_or_refuse
+
+    judgement = judge(make_result, "production")
+    first = register_or_refuse(judgement, tracking_uri, settings)
+    before = list_versions(tracking_uri, settings.training.model_name)
+
+    assert register_or_refuse(judgement, tracking_uri, settings) == first
+    assert list_versions(tracking_uri, settings.training.model_name) == before
+    assert len(before) == 2
+
+
+def test_the_next_candidate_does_not_unseat_the_champion(
+    tracking_uri: str, make_result: MakeResult, settings: Settings
+) -> None:
+    from include.orchestration.training import register_or_refuse
+
+    name = settings.training.model_name
+    register_or_refuse(judge(make_result, "production"), tracking_uri, settings)
+    before = read_version(tracking_uri, name, "champion")
+
+    second = register_or_refuse(judge(make_result, "production"), tracking_uri, settings)
+
+    assert read_version(tracking_uri, name, "champion") == before
+    candidate = read_version(tracking_uri, name, "candidate")
+    assert candidate is not None
+    assert candidate.version == second["version"] == 3
+
+
+def test_a_refused_candidate_is_not_registered_and_every_reason_is_told(
+    tracking_uri: str, make_result: MakeResult, settings: Settings
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.orchestration.training import register_or_refuse
+
+    name, judgement = settings.training.model_name, judge(make_result, "refuse")
+
+    with pytest.raises(AirflowSkipException, match="auc is too low; parity is broken"):
+        register_or_refuse(judgement, tracking_uri, settings)
+
+    assert [(item.aliases, item.run_id) for item in list_versions(tracking_uri, name)] == [
+        (("champion",), judgement["baseline"]["run_id"])
+    ]
+
+
+def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(settings: Settings) -> None:
+    from include.orchestration.training import register_or_refuse
+
+    judgement = {"gates": [], "ranking_reason": "", "decision": "refuse", "reasons": ["r"], "baseline": {}}
+
+    with pytest.raises(RegistryError, match="is away"):
+        register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", settings)
