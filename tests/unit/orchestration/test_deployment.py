@@ -1,0 +1,267 @@
+"""The steps of a deployment, each on the state that a real warehouse and a real registry are in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from include.errors import ApprovalError, RolloutError
+from include.registry.registry import CHAMPION, get_alias, register_baseline, register_candidate
+from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
+from include.settings import Settings, load_settings
+from include.warehouse.session import Row, open_session
+from tests.unit.registry.conftest import (
+    MakeResult,
+    classifier,
+    make_result,
+    mlflow_server,
+    model_name,
+    onnx_bytes,
+    tracking_uri,
+)
+
+__all__ = ["classifier", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri"]
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+SEEN = {"version": 2, "trained_by": "grace", "summary": "| auc | 0.85 |"}
+
+
+@pytest.fixture
+def settings(model_name: str) -> Settings:
+    """A model of this test's own, two approvers, and a canary that needs few answers and little time."""
+    shipped = load_settings(environment="development")
+    criteria = {"min_samples": 5, "min_interval_s": 0.0, "max_wait_s": 3600.0, "poll_interval_s": 0.02}
+    canary = shipped.rollout.canary
+    canary = canary.model_copy(
+        update={"steps": (0.05, 0.5, 1.0), "criteria": canary.criteria.model_copy(update=criteria)}
+    )
+    return shipped.model_copy(
+        update={
+            "training": shipped.training.model_copy(update={"model_name": model_name}),
+            "governance": shipped.governance.model_copy(update={"approvers": ("ada", "grace")}),
+            "rollout": shipped.rollout.model_copy(update={"canary": canary}),
+        }
+    )
+
+
+@pytest.fixture
+def champion_uri(warehouse_uri: str, settings: Settings) -> str:
+    """A warehouse in which version 1 is the champion."""
+    with open_session(warehouse_uri) as session:
+        bootstrap_champion(session, settings.training.model_name, 1)
+    return warehouse_uri
+
+
+@pytest.fixture
+def versions(tracking_uri: str, make_result: MakeResult, model_name: str) -> tuple[int, int]:
+    """The champion and the candidate in the registry."""
+    baseline = make_result(family="baseline", baseline_feature="recency_days")
+    champion = register_baseline(tracking_uri, model_name, baseline)
+    return champion, register_candidate(tracking_uri, model_name, make_result(), "production")
+
+
+def make_context(seen: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+    """The part of Airflow's context that holds what the tasks before have returned."""
+    results = {"check_staging": seen, "approve": answer}
+    return {
+        "ti": SimpleNamespace(xcom_pull=lambda task_ids: results[task_ids]),
+        "dag_run": SimpleNamespace(dag_id="deploy_model", run_id="manual__1"),
+    }
+
+
+def make_answer(option: str, user: str | None) -> dict[str, Any]:
+    """What Airflow returns of a question; nobody's answer is the default after the time is up."""
+    return {"chosen_options": [option], "responded_by_user": user and {"id": user, "name": user}}
+
+
+def read_ledger(uri: str) -> list[Row]:
+    with open_session(uri) as session:
+        return session.fetch_all(
+            "select model_version, decision, answered_by, trained_by, dag_id, run_id, seen, reason "
+            "from governance.approvals order by id"
+        )
+
+
+def read_state(uri: str, settings: Settings) -> RolloutState:
+    with open_session(uri) as session:
+        return require_rollout(session, settings.training.model_name)
+
+
+def test_an_approval_reaches_the_ledger_with_what_was_seen(warehouse_uri: str, settings: Settings) -> None:
+    from include.orchestration.deployment import record_answer
+
+    said = record_answer(make_context(SEEN, make_answer("Approve", "ada")), warehouse_uri, settings)
+
+    assert said == {"answered_by": "ada", "trained_by": "grace", "decision": "Approve"}
+    [row] = read_ledger(warehouse_uri)
+    assert "ada approved" in row.pop("reason")
+    assert row == {
+        "model_version": 2, "decision": "approved", "answered_by": "ada", "trained_by": "grace",
+        "dag_id": "deploy_model", "run_id": "manual__1", "seen": {"summary": "| auc | 0.85 |"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "user", "reason"),
+    [
+        ("Reject", "ada", "ada answered 'Reject'"),
+        ("Approve", "grace", "grace trained"),
+        ("Approve", "eve", "eve may not approve"),
+        ("Reject", None, "Nobody answered"),
+        ("Approve", None, "Nobody answered"),
+    ],
+    ids=["refused", "by the trainer", "by a stranger", "time is up", "a default of yes"],
+)
+def test_whatever_is_no_approval_is_recorded_as_refused_and_stops_the_run(
+    warehouse_uri: str, settings: Settings, option: str, user: str | None, reason: str
+) -> None:
+    from include.orchestration.deployment import record_answer
+
+    with pytest.raises(ApprovalError, match=reason):
+        record_answer(make_context(SEEN, make_answer(option, user)), warehouse_uri, settings)
+
+    [row] = read_ledger(warehouse_uri)
+    assert (row["decision"], row["answered_by"], row["model_version"]) == ("refused", user or "", 2)
+    assert reason in row["reason"]
+
+
+@pytest.mark.parametrize(("seen", "answer"), [(None, None), (SEEN, None), (None, make_answer("Approve", "ada"))])
+def test_where_nobody_was_asked_nothing_is_recorded(
+    warehouse_uri: str, settings: Settings, seen: dict[str, Any] | None, answer: dict[str, Any] | None
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.orchestration.deployment import record_answer
+
+    with pytest.raises(AirflowSkipException, match="Nobody was asked"):
+        record_answer(make_context(seen, answer), warehouse_uri, settings)
+
+    assert read_ledger(warehouse_uri) == []
+
+
+def log_answers(uri: str, name: str, errors: int = 0) -> None:
+    """Ten answers each of champion 1 and challenger 2, within the hour to come; ``errors`` of 2's failed."""
+    with open_session(uri) as session:
+        for variant, version, failed in (("champion", 1, 0), ("challenger", 2, errors)):
+            session.execute(
+                "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
+                "probability, latency_ms, is_error, error) "
+                "select clock_timestamp() + interval '1 hour', 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, "
+                "1.0, n <= %s, case when n <= %s then 'broke' end from generate_series(1, 10) as n",
+                (name, version, variant, failed, failed, failed),
+            )
+
+
+def test_the_first_step_starts_the_canary_and_a_later_one_raises_its_share(
+    champion_uri: str, settings: Settings
+) -> None:
+    from include.orchestration.deployment import run_step
+
+    log_answers(champion_uri, settings.training.model_name)
+
+    assert run_step(champion_uri, 2, 0.05, settings)["weight"] == 0.05
+    state = read_state(champion_uri, settings)
+    assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.05)
+
+    assert run_step(champion_uri, 2, 0.5, settings)["checks"] > 0
+    state = read_state(champion_uri, settings)
+    assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.5)
+
+
+def test_a_later_step_never_starts_a_canary(champion_uri: str, settings: Settings) -> None:
+    from include.orchestration.deployment import run_step
+
+    before = read_state(champion_uri, settings)
+
+    with pytest.raises(RolloutError, match="no canary"):
+        run_step(champion_uri, 2, 0.5, settings)
+
+    assert read_state(champion_uri, settings) == before
+
+
+@pytest.mark.parametrize("weight", [0.05, 0.5])
+def test_the_canary_of_another_version_is_left_alone(champion_uri: str, settings: Settings, weight: float) -> None:
+    from include.orchestration.deployment import run_step
+
+    with open_session(champion_uri) as session:
+        before = start_canary(session, require_rollout(session, settings.training.model_name), 3, 0.05)
+
+    with pytest.raises(RolloutError, match="version 3"):
+        run_step(champion_uri, 2, weight, settings)
+
+    assert read_state(champion_uri, settings) == before
+
+
+def test_a_step_that_fails_is_rolled_back_and_a_later_step_does_not_begin_again(
+    champion_uri: str, settings: Settings
+) -> None:
+    from include.orchestration.deployment import run_step
+
+    log_answers(champion_uri, settings.training.model_name, errors=5)
+
+    with pytest.raises(RolloutError, match=r"rolled back at 5%.*error_rate"):
+        run_step(champion_uri, 2, 0.05, settings)
+    with pytest.raises(RolloutError, match=r"rolled back at 50%.*error_rate"):
+        run_step(champion_uri, 2, 0.5, settings)
+
+    state = read_state(champion_uri, settings)
+    assert (state.champion_version, state.challenger_version, state.stage) == (1, None, "idle")
+
+
+def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
+    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import promote_candidate
+
+    (champion, candidate), name = versions, settings.training.model_name
+    with open_session(warehouse_uri) as session:
+        state = start_canary(session, bootstrap_champion(session, name, champion), candidate, 0.05)
+        set_weight(session, state, 1.0)
+
+    first = promote_candidate(warehouse_uri, tracking_uri, candidate, settings)
+    promoted = read_state(warehouse_uri, settings)
+    assert (promoted.champion_version, promoted.stage) == (candidate, "idle")
+    assert get_alias(tracking_uri, name, CHAMPION) == candidate
+
+    assert promote_candidate(warehouse_uri, tracking_uri, candidate, settings) == first
+    assert read_state(warehouse_uri, settings) == promoted
+    assert get_alias(tracking_uri, name, CHAMPION) == candidate
+
+
+def test_what_has_no_canary_is_not_promoted(
+    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import promote_candidate
+
+    (champion, candidate), name = versions, settings.training.model_name
+    with open_session(warehouse_uri) as session:
+        before = bootstrap_champion(session, name, champion)
+
+    with pytest.raises(RolloutError, match="no challenger"):
+        promote_candidate(warehouse_uri, tracking_uri, candidate, settings)
+
+    assert read_state(warehouse_uri, settings) == before
+    assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+
+def test_an_earlier_version_is_put_back_and_one_that_never_was_is_not(
+    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import restore_version
+
+    (champion, candidate), name = versions, settings.training.model_name
+    with open_session(warehouse_uri) as session:
+        before = bootstrap_champion(session, name, champion)
+
+    with pytest.raises(RolloutError, match="has no version 99"):
+        restore_version(warehouse_uri, tracking_uri, 99, "a try", settings)
+    assert read_state(warehouse_uri, settings) == before
+    assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+    restored = restore_version(warehouse_uri, tracking_uri, candidate, "better", settings)
+    assert restored == {"model": name, "version": candidate}
+    assert read_state(warehouse_uri, settings).champion_version == candidate
+    assert get_alias(tracking_uri, name, CHAMPION) == candidate
