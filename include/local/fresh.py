@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from include.errors import StackError
 from include.ingestion.version import read_data_version
 from include.local.credentials import read_credentials
 from include.local.home import StackHome
-from include.local.stack import Stack, stop_stack
+from include.local.ports import find_free_port
+from include.local.postgres import PostgresServer
+from include.local.stack import stop_stack
 from include.local.state import load_state
 from include.warehouse.session import open_session
 
@@ -61,16 +64,33 @@ def mark_finished(home: StackHome) -> None:
 
 
 def find_data_version(home: StackHome) -> str | None:
-    """The data version of the folder's warehouse, or None if nothing was ever published; starts PostgreSQL."""
-    state = load_state(home)
-    if "postgres" not in state.ports:
+    """The data version of the folder's warehouse, or None if nothing was ever published.
+
+    PostgreSQL runs for as long as it takes to look; one that ran before goes on running.
+    """
+    if not (home.postgres / "PG_VERSION").exists():
         return None
-    stack = Stack(home, state.ports, read_credentials(home))
-    stack.server.start()
-    stack.server.create_database("warehouse")
-    with open_session(stack.uris.warehouse) as session:
-        if session.fetch_value("select to_regclass('raw.partitions')") is None:
-            return None
-        if not session.fetch_value("select exists (select from raw.partitions)"):
-            return None
-        return read_data_version(session)
+    server = find_server(home)
+    was_running = server.pid is not None
+    server.start()
+    try:
+        with open_session(server.create_database("warehouse")) as session:
+            if session.fetch_value("select to_regclass('raw.partitions')") is None:
+                return None
+            if not session.fetch_value("select exists (select from raw.partitions)"):
+                return None
+            return read_data_version(session)
+    finally:
+        if not was_running:
+            server.stop()
+
+
+def find_server(home: StackHome) -> PostgresServer:
+    """The folder's PostgreSQL where it runs; else on its last port, or on another one if that is taken.
+
+    Raises:
+        StackError: the folder's credentials are gone.
+    """
+    port = load_state(home).ports.get("postgres", 0)
+    server = PostgresServer(home.postgres, port, read_credentials(home).postgres_password)
+    return server if server.pid is not None else replace(server, port=find_free_port(port))
