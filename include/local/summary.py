@@ -104,5 +104,5 @@ def _print_addresses(console: Console, stack: Stack) -> None:
     uris = stack.uris
     for name, address in (("Airflow", uris.airflow), ("MLflow", uris.mlflow), ("model server", uris.model_server)):
         console.print(f"  {name:<14}{address}")
-    console.print(f"  Airflow users and passwords: {stack.home.passwords_file}")
+    console.print(f"  Airflow users and passwords: {stack.home.passwords_file}", markup=False, soft_wrap=True)
     console.print("  make status shows it, make down stops it")
