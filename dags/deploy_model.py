@@ -56,7 +56,6 @@ def deploy_model() -> None:
             assigned_users=[{"id": user, "name": user} for user in SETTINGS.governance.approvers],
             response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
             defaults=ApprovalOperator.REJECT,
-            retries=0,
         )
 
     @task(trigger_rule="all_done")

@@ -181,7 +181,10 @@ class Demo:
 
     def _answer_approval(self, run_id: str) -> None:
         """Answer the approval request: the trainer tries first and is refused, then somebody else says yes."""
-        if run_id in self._answered or not self.admin.find_waiting_approval("deploy_model", run_id, "approve"):
+        waiting = self.admin.find_waiting_approval("deploy_model", run_id, "approve")
+        # The question is there a moment before its task has paused, and an answer in between would be lost.
+        is_paused = waiting is not None and waiting["task_instance"]["state"] == "awaiting_input"
+        if run_id in self._answered or not is_paused:
             return
         try:
             self._login(self.settings.training.trainer).answer_approval("deploy_model", run_id, "approve")
