@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import StackError
+from include.local.components import PREFERRED_PORTS
 from include.local.credentials import ensure_credentials, read_credentials
 from include.local.fresh import clear_earlier_demo, find_data_version, mark_finished, marker_path, may_clear
 from include.local.home import StackHome, prepare_home
@@ -35,7 +36,7 @@ def place() -> Iterator[StackHome]:
         home = StackHome(Path(folder) / "stack")
         prepare_home(home)
         ensure_credentials(home)
-        StackState({"postgres": find_free_port()}).save(home)
+        StackState({name: find_free_port() for name in PREFERRED_PORTS}).save(home)
         start_server(home)
         for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.shop):
             (part / "file").write_text("x")
