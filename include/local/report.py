@@ -127,8 +127,7 @@ def read_retraining(session: Session, model_name: str) -> dict[str, Any]:
 def read_performance(session: Session, model_name: str) -> dict[str, Any]:
     """The champion's figures on outcomes that became known, newest first."""
     row = session.fetch_one(
-        "select * from monitoring.performance where model_name = %s "
-        "order by as_of_date desc, computed_at desc limit 1",
+        "select * from monitoring.performance where model_name = %s order by as_of_date desc, computed_at desc limit 1",
         (model_name,),
     )
     return {key: value for key, value in (row or {}).items() if isinstance(value, int | float | str)}
