@@ -59,8 +59,9 @@ def reserve_ports(preferred: Mapping[str, int]) -> Iterator[dict[str, int]]:
 
 
 def _hold_port(port: int, held: ExitStack) -> bool:
-    path = Path(tempfile.gettempdir()) / f"orrery-port-{port}-{os.getuid()}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    folder = Path(tempfile.gettempdir()) / f"orrery-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    descriptor = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
