@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -238,3 +240,22 @@ def test_without_mlflow_nobody_says_whether_training_is_due(
 def closed_address() -> str:
     """An address where nobody listens."""
     return f"http://127.0.0.1:{find_free_port()}"
+
+
+def test_a_crash_between_audit_and_publish_publishes_nothing(server: PostgresServer, pipeline: Pipeline) -> None:
+    before = pipeline.fetch("select * from raw.transactions order by basket_id, product_id")
+    items = pipeline.land_and_approve(DAY)
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: what was not logged is gone
+    while server.pid:
+        time.sleep(0.1)
+    server.start()
+    assert pipeline.fetch("select count(*) as n from landing.transactions") == [{"n": 0}]
+
+    with pytest.raises(WarehouseError, match="run the land task again"):
+        pipeline.publish(items)
+
+    assert pipeline.fetch("select * from raw.transactions order by basket_id, product_id") == before
+    pipeline.load(DAY)
+    assert pipeline.fetch("select * from raw.transactions order by basket_id, product_id") == before
