@@ -82,9 +82,9 @@ def assert_cleared(home: StackHome) -> None:
 
 def assert_refused(home: StackHome) -> None:
     """It is refused, and nothing has changed."""
+    was_running = server_of(home).pid is not None
     before = find_data_version(home)
     marked = marker_path(home).read_text() if marker_path(home).exists() else None
-    was_running = server_of(home).pid is not None
     with pytest.raises(StackError, match=r"holds data that is not the demo's.*--home .*-demo.*make down"):
         clear_earlier_demo(home)
     assert before is not None
