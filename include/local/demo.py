@@ -188,8 +188,8 @@ class Demo:
             return
         try:
             self._login(self.settings.training.trainer).answer_approval("deploy_model", run_id, "approve")
-        except StackError:
-            self._is_trainer_refused = True
+        except StackError as error:
+            self._is_trainer_refused = "status 403" in str(error)
         self._login(APPROVER).answer_approval("deploy_model", run_id, "approve")
         self._answered.add(run_id)
 

@@ -37,9 +37,7 @@ def test_every_task_has_an_owner_and_retries(dag_bag: dict[str, Any]) -> None:
     for dag_id, dag in dag_bag["dags"].items():
         for task_id, task in dag["tasks"].items():
             assert task["owner"] not in ("", "airflow"), f"{dag_id}.{task_id}: set an owner (dag_defaults)."
-            assert task["retries"] >= 1, (
-                f"{dag_id}.{task_id}: set retries (dag_defaults)."
-            )
+            assert task["retries"] >= 1, f"{dag_id}.{task_id}: set retries (dag_defaults)."
 
 
 def test_each_hop_ends_in_the_asset_that_starts_the_next(dag_bag: dict[str, Any]) -> None:
