@@ -92,7 +92,6 @@ class InferenceLog:
             try:
                 await self._database.execute(SQL, (encode_rows(chunk),))
                 self.written += len(chunk)
-                await self._tell_first_write()
             except (RowsRefusedError, ValueError, TypeError) as error:
                 self.dropped += len(chunk)
                 self.last_error = str(error)
@@ -101,12 +100,18 @@ class InferenceLog:
                 return
             for _ in chunk:
                 self._rows.popleft()
+            if self.written:
+                await self._tell_first_write()
 
     async def _tell_first_write(self) -> None:
-        """Tell once, on another thread, that there are rows now."""
+        """Tell once, on another thread, that there are rows now; who is told may fail, the log goes on."""
         tell, self._on_first_write = self._on_first_write, None
-        if tell is not None:
+        if tell is None:
+            return
+        try:
             await asyncio.to_thread(tell)
+        except Exception as error:
+            self.last_error = f"telling of the first rows failed: {error}"
 
 
 def encode_rows(rows: Sequence[InferenceRow]) -> str:

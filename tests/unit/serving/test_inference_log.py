@@ -177,3 +177,22 @@ def test_the_first_write_is_told_once() -> None:
 
     asyncio.run(tell_twice())
     assert told == [1]
+
+
+def test_who_is_told_of_the_first_rows_may_fail_and_the_log_goes_on(warehouse_uri: str) -> None:
+    def fail() -> None:
+        raise ValueError("no lineage today")
+
+    async def write() -> InferenceLog:
+        database = Database(warehouse_uri, 60, "test")
+        log = InferenceLog(database, 0.2, 1000, fail)
+        for number in range(2):
+            log.append(make_row(number))
+            await log.flush()
+        await database.close()
+        return log
+
+    log = asyncio.run(write())
+    assert (log.waiting, log.dropped, log.written) == (0, 0, 2)
+    assert "no lineage today" in log.last_error
+    assert len(read_log(warehouse_uri)) == 2
