@@ -31,7 +31,8 @@ def test_an_error_that_nobody_foresaw_is_retried() -> None:
 
 
 def test_every_error_says_whether_trying_again_helps() -> None:
-    undecided = all_errors(OrreryError) - all_errors(PermanentError) - all_errors(TransientError)
+    known = {kind for kind in all_errors(OrreryError) if kind.__module__.startswith("include.")}
+    undecided = known - all_errors(PermanentError) - all_errors(TransientError)
     assert undecided == {OrreryError, StackError}  # the stack's own commands are not run by Airflow
     assert errors.__doc__ is not None
 
