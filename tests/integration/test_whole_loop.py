@@ -30,11 +30,9 @@ def start_demo(home: Path) -> subprocess.Popen[str]:
         "--households", str(HOUSEHOLDS), "--days", "1", "--exit",
     ]  # fmt: skip
     output = (home.parent / "demo.log").open("a")
-    # Started from a background job, a process would inherit that Ctrl-C is ignored.
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    # Started from a background job, a process inherits that Ctrl-C is ignored; a handler is reset by exec.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True)
 
 
 def read_output(home: Path) -> str:
