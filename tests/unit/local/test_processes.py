@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -150,9 +151,21 @@ def test_another_stacks_token_is_not_ours(start_script: StartScript) -> None:
 
 
 def test_the_caller_is_never_among_the_members() -> None:
-    session = os.getsid(0)
-    itself = ProcessRecord("tests", session, psutil.Process(session).create_time(), TOKEN)
-    assert os.getpid() not in {process.pid for process in find_members([itself])}
+    # A session of its own, as that of this process may be led from outside of the container.
+    script = """
+        import os, psutil
+        from include.local.processes import ProcessRecord, find_members
+        itself = ProcessRecord("tests", os.getpid(), psutil.Process().create_time(), "")
+        if child := os.fork():
+            print(sorted(process.pid for process in find_members([itself])) == [child])
+            os.kill(child, 9)
+        else:
+            import time
+            time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    asked = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True)
+    assert asked.stdout.strip() == "True"
 
 
 def test_what_survives_even_that_is_reported(start_script: StartScript, monkeypatch: pytest.MonkeyPatch) -> None:
