@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from include.errors import WarehouseError
-from include.warehouse.arrow_types import match_columns, plain_types, restore_decimals
+from include.warehouse.arrow_types import match_columns, plain_types, restore_decimals, scaled_columns, unscale_decimals
 from include.warehouse.names import TableName, parse_table
 from include.warehouse.trace import record_read, record_statement, record_write
 
@@ -65,10 +65,33 @@ def read_arrow(uri: str, sql: str) -> pa.Table:
 
 
 def read_table(uri: str, table: str | TableName) -> pa.Table:
-    """Fetch a whole table (see :func:`read_arrow`)."""
+    """Fetch a whole table (see :func:`read_arrow`).
+
+    A ``numeric(p, s)`` of at most 18 digits travels as a bigint: its text would take as long as all other
+    columns of a usual table.
+    """
     name = parse_table(table)
     record_read(name)
+    with suppress(WarehouseError):
+        return _fetch_scaled(uri, name)
+    # NaN has no bigint; as text it is refused by the name of its column.
     return _fetch(uri, f"select * from {name.quoted}")
+
+
+def _fetch_scaled(uri: str, name: TableName) -> pa.Table:
+    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+        cursor.execute(f"select * from {name.quoted} limit 0")
+        schema = cursor.fetch_arrow_table().schema
+        kinds = scaled_columns(schema)
+        columns = ", ".join(_select_column(column, kinds.get(column)) for column in schema.names)
+        cursor.execute(f"select {columns} from {name.quoted}")
+        table = cursor.fetch_arrow_table()
+    return restore_decimals(unscale_decimals(table, kinds))
+
+
+def _select_column(column: str, kind: pa.DataType | None) -> str:
+    quoted = '"' + column.replace('"', '""') + '"'
+    return quoted if kind is None else f"({quoted} * {10**kind.scale})::bigint as {quoted}"
 
 
 def _fetch(uri: str, sql: str) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from include.errors import WarehouseError
@@ -9,8 +10,11 @@ from include.errors import WarehouseError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MAX_PRECISION: Final = 38
+MAX_PRECISION: Final = 38
 _FLOAT_SCALE: Final = 15
+# Digits that a bigint always holds, and those of its largest value.
+_BIGINT_DIGITS: Final = 18
+_INT64_DIGITS: Final = 19
 
 
 def plain_types(data: pa.Table) -> pa.Table:
@@ -65,9 +69,7 @@ def _match_column(column: pa.ChunkedArray, target: pa.Field) -> pa.ChunkedArray:
     if is_numeric_text(target):
         is_exact = pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)
         return (
-            column
-            if is_exact
-            else column.cast(_declared_decimal(target) or pa.decimal128(_MAX_PRECISION, _FLOAT_SCALE))
+            column if is_exact else column.cast(_declared_decimal(target) or pa.decimal128(MAX_PRECISION, _FLOAT_SCALE))
         )
     if column.type == target.type:
         return column
@@ -96,6 +98,23 @@ def restore_decimals(table: pa.Table) -> pa.Table:
     return table
 
 
+def scaled_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The ``numeric(p, s)`` columns whose values, times ``10^s``, fit a bigint; by name, their decimal types."""
+    kinds = {field.name: _declared_decimal(field) for field in schema if is_numeric_text(field)}
+    return {name: kind for name, kind in kinds.items() if kind is not None and kind.precision <= _BIGINT_DIGITS}
+
+
+def unscale_decimals(table: pa.Table, kinds: Mapping[str, pa.DataType]) -> pa.Table:
+    """Read the integers of the named columns as decimals: 1250 in a ``decimal128(12, 2)`` column is 12.50."""
+    import pyarrow as pa
+
+    for name, kind in kinds.items():
+        integers = table.column(name).combine_chunks()
+        decimals = integers.cast(pa.decimal128(_INT64_DIGITS, 0)).view(kind)
+        table = table.set_column(table.schema.get_field_index(name), name, decimals)
+    return table
+
+
 def is_numeric_text(field: pa.Field) -> bool:
     """Whether a field is a Postgres ``numeric`` that came as text."""
     typname = (field.metadata or {}).get(b"ADBC:postgresql:typname")
@@ -108,7 +127,7 @@ def _declared_decimal(field: pa.Field) -> pa.DataType | None:
 
     typmod = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1")) - 4
     precision, scale = (typmod >> 16) & 0xFFFF, typmod & 0x7FF
-    if typmod < 0 or not 0 < precision <= _MAX_PRECISION or scale > precision:
+    if typmod < 0 or not 0 < precision <= MAX_PRECISION or scale > precision:
         return None
     return pa.decimal128(precision, scale)
 
@@ -127,7 +146,7 @@ def parse_decimals(texts: pa.ChunkedArray, column: str, kind: pa.DataType | None
     scale = pc.max(pc.subtract(pc.binary_length(texts), pc.add(whole, 1))).as_py() or 0
     signed = pc.cast(pc.starts_with(texts, "-"), pa.int32())
     integer_digits = pc.max(pc.subtract(whole, signed)).as_py() or 0
-    kind = kind or pa.decimal128(_MAX_PRECISION, min(max(scale, 0), _MAX_PRECISION))
+    kind = kind or pa.decimal128(MAX_PRECISION, min(max(scale, 0), MAX_PRECISION))
     try:
         if integer_digits > max(kind.precision - kind.scale, 1):
             raise pa.ArrowInvalid(f"{integer_digits} digits before the point do not fit {kind}")
@@ -135,5 +154,5 @@ def parse_decimals(texts: pa.ChunkedArray, column: str, kind: pa.DataType | None
     except pa.ArrowInvalid as error:
         raise WarehouseError(
             f"Column {column!r} is numeric, but a value has no exact decimal form of at most "
-            f"{_MAX_PRECISION} digits ({error}). Cast it to double precision in the query."
+            f"{MAX_PRECISION} digits ({error}). Cast it to double precision in the query."
         ) from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import WarehouseError
-from include.warehouse.arrow_types import parse_decimals
+from include.warehouse.arrow_types import MAX_PRECISION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def _decode_objects(column: pa.ChunkedArray) -> Any:
     import numpy as np
 
     encoded = column.combine_chunks().dictionary_encode()
-    objects = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    objects = np.fromiter([*encoded.dictionary.to_pylist(), None], dtype=object)
     return objects[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
 
 
@@ -77,19 +78,21 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns, names=[str(name) for name in frame.columns])
 
 
-def _parse_objects(column: pd.Series[Any]) -> pa.ChunkedArray | None:
-    """A column of ``Decimal`` objects as Arrow decimals, several times faster than by inference; else None."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _parse_objects(column: pd.Series[Any]) -> pa.Array | None:
+    """A column of ``Decimal`` objects with at most the first one's decimals, in a tenth of inference's time.
 
-    if column.dtype != object or column.empty:
+    None for other columns: these are left to inference, which finds their types or refuses them.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    values = column.tolist() if column.dtype == object else []
+    first = next((value for value in values if not isinstance(value, float | None | type(pd.NA))), None)
+    if not isinstance(first, Decimal) or not first.is_finite():
         return None
-    missing = column.isna().to_numpy()
-    if missing.all() or not isinstance(column.iloc[int(missing.argmin())], Decimal):
-        return None
-    mask = missing if missing.any() else None
-    texts = pa.array(list(map(str, column.tolist())), pa.string(), mask=mask)
-    if pc.any(pc.match_substring(texts, "E")).as_py():
-        plain = [None if text is None else format(Decimal(text), "f") for text in texts.to_pylist()]
-        texts = pa.array(plain, pa.string())
-    return parse_decimals(pa.chunked_array([texts]), str(column.name))
+    kind = pa.decimal128(MAX_PRECISION, max(-int(first.as_tuple().exponent), 0))
+    # To look at each value for NaN takes as long again, and few columns have one.
+    for is_pandas in (False, True):
+        with suppress(pa.ArrowInvalid, pa.ArrowTypeError):
+            return pa.array(values, kind, from_pandas=is_pandas)
+    return None

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from include.errors import WarehouseError
-from include.warehouse.arrow import read_arrow
+from include.warehouse.arrow import read_arrow, read_table
 from include.warehouse.arrow_types import parse_decimals, plain_types
+from include.warehouse.session import open_session
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,31 @@ def test_the_largest_decimal_is_read_exactly(warehouse_uri: str) -> None:
     table = read_arrow(warehouse_uri, f"select {largest}::numeric as price union all select -{largest}")
 
     assert sorted(table["price"].to_pylist()) == [Decimal(f"-{largest}"), Decimal(largest)]
+
+
+def test_declared_decimals_of_a_table_are_read_exactly_at_their_bounds(warehouse_uri: str) -> None:
+    columns = {'"say ""n"""': (5, 0), "price": (12, 2), "most": (18, 18), "long": (19, 4), "longest": (38, 10)}
+    texts = [f"{'9' * (precision - scale) or '0'}.{'9' * scale}".rstrip(".") for precision, scale in columns.values()]
+    with open_session(warehouse_uri) as session:
+        declared = ", ".join(f"{name} numeric({precision}, {scale})" for name, (precision, scale) in columns.items())
+        session.execute(f"create table ml.t ({declared})")
+        for row in (texts, [f"-{text}" for text in texts], ["0"] * len(texts), ["null"] * len(texts)):
+            session.execute(f"insert into ml.t values ({', '.join(row)})")
+
+    table = read_table(warehouse_uri, "ml.t")
+
+    assert table.schema.types == [pa.decimal128(*shape) for shape in columns.values()]
+    assert table.column_names == ['say "n"', "price", "most", "long", "longest"]
+    for column, text in zip(table.columns, texts, strict=True):
+        assert column.to_pylist() == [Decimal(text), Decimal(f"-{text}"), Decimal(0), None]
+
+
+def test_nan_in_a_declared_column_is_refused_and_the_column_named(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute("create table ml.t as select 1.5::numeric(12, 2) as cost, 'NaN'::numeric(12, 2) as price")
+
+    with pytest.raises(WarehouseError, match="'price'"):
+        read_table(warehouse_uri, "ml.t")
 
 
 def test_plain_types_refuses_a_number_too_large_for_bigint() -> None:
