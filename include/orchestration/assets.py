@@ -8,7 +8,8 @@ from airflow.sdk import Asset
 
 from include import assets
 
-_ASSETS: Final = {name: Asset(name=name, uri=f"orrery://{name}") for name in assets.FLOW}
+# A scheme in x- is nobody's: for any other, Airflow looks through all providers, in each parse.
+_ASSETS: Final = {name: Asset(name=name, uri=f"x-orrery://{name}") for name in assets.FLOW}
 
 
 def asset(name: str) -> Asset:

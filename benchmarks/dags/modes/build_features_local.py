@@ -9,13 +9,10 @@ log.
 from __future__ import annotations
 
 from airflow.sdk import dag, task
-from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
-from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
-from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from include.orchestration.connections import WAREHOUSE, warehouse_uri
+from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_lineage import emit_dbt_lineage
-from include.orchestration.dbt_project import DBT_DIR, ensure_manifest
+from include.orchestration.dbt_project import dbt_models
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
 from include.settings import load_settings
@@ -35,35 +32,7 @@ def build_features_local() -> None:
 
         return describe_features(warehouse_uri(), SETTINGS.features)
 
-    models = DbtTaskGroup(
-        group_id="dbt",
-        project_config=ProjectConfig(
-            dbt_project_path=DBT_DIR, manifest_path=ensure_manifest(), install_dbt_deps=False, project_name="orrery"
-        ),
-        profile_config=ProfileConfig(
-            profile_name="orrery",
-            target_name="airflow",
-            profile_mapping=PostgresUserPasswordProfileMapping(
-                conn_id=WAREHOUSE, profile_args={"schema": "features", "threads": 2}
-            ),
-        ),
-        render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST,
-            test_behavior=TestBehavior.AFTER_EACH,
-            emit_datasets=False,
-            # A process per task would run a test of two models when only the first of them is there.
-            should_detach_multiple_parents_tests=True,
-        ),
-        execution_config=ExecutionConfig(execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER),
-        operator_args={
-            "vars": SETTINGS.features.dbt_vars,
-            "callback": emit_dbt_lineage,
-            "install_deps": False,
-            # A flag would reach `dbt run` too, which does not know it.
-            "env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"},
-            "append_env": True,
-        },
-    )
+    models = dbt_models("dbt", SETTINGS.features.dbt_vars, callback=emit_dbt_lineage, is_one_build=False)
     models >> describe()
 
 

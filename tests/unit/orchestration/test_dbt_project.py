@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from include.errors import SettingsError
 from include.orchestration import dbt_project
 from include.orchestration.dbt_project import is_stale
+from include.settings import PROJECT_ROOT
 
 
 @pytest.fixture
@@ -58,3 +62,35 @@ def test_a_model_that_dbt_cannot_parse_is_named(project: Path, monkeypatch: pyte
     monkeypatch.setattr(dbt_project, "DBT_DIR", project)
     with pytest.raises(SettingsError, match="nowhere"):
         dbt_project.parse_project(project / "target")
+
+
+def test_cosmos_is_imported_without_openlineages_client_and_still_hands_lineage_to_it() -> None:
+    script = """
+        import sys
+        from include.orchestration.dbt_project import import_cosmos
+        import_cosmos()
+        assert not [name for name in sys.modules if name.startswith("openlineage")]
+
+        from types import SimpleNamespace
+        from airflow.providers.openlineage.extractors.base import DefaultExtractor, OperatorLineage
+        from cosmos.operators.local import DbtBuildLocalOperator
+        from cosmos.config import ProfileConfig
+        from openlineage.client.event_v2 import Dataset
+
+        operator = DbtBuildLocalOperator(
+            task_id="build", project_dir="dbt",
+            profile_config=ProfileConfig("orrery", "airflow", profiles_yml_filepath="dbt/profiles.yml"),
+        )
+        parts = SimpleNamespace(facets={})
+        read, written = Dataset("postgres://h:1", "d.raw.a"), Dataset("postgres://h:1", "d.features.b")
+        event = SimpleNamespace(inputs=[read], outputs=[written], run=parts, job=parts)
+        operator.openlineage_events_completes = [event]
+        found = DefaultExtractor(operator).extract_on_complete(None)
+        assert isinstance(found, OperatorLineage), found
+        assert (found.inputs, found.outputs) == ([read], [written])
+        print("handed over")
+    """
+    asked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False, cwd=PROJECT_ROOT
+    )
+    assert asked.stdout.strip().endswith("handed over"), asked.stderr
