@@ -71,6 +71,8 @@ def run_demo(options: argparse.Namespace, home: StackHome) -> int:
 
 def up(home: StackHome) -> int:
     """Start the stack, or say that it runs."""
+    from include.local.fresh import settle_interrupted_demo
+
     running = find_stack(home)
     if running is not None:
         say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")
@@ -80,6 +82,7 @@ def up(home: StackHome) -> int:
     started_at = time.monotonic()
     with StartDisplay() as display:
         stack = start_stack(home, display)
+    settle_interrupted_demo(home)
     say(f"\nEverything is healthy after {time.monotonic() - started_at:.1f} s.\n\n{describe_access(stack)}")
     return 0
 

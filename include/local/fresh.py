@@ -60,7 +60,14 @@ def may_clear(found: str | None, marked: str | None) -> bool:
 
 def mark_finished(home: StackHome) -> None:
     """Note which data the demo has left."""
-    marker_path(home).write_text(find_data_version(home) or "", encoding="utf-8")
+    marker_path(home).write_text(find_data_version(home) or "no data", encoding="utf-8")
+
+
+def settle_interrupted_demo(home: StackHome) -> None:
+    """Note which data an interrupted demo has left, before anybody adds to it: what is added is not the demo's."""
+    marker = marker_path(home)
+    if marker.exists() and not marker.read_text(encoding="utf-8"):
+        mark_finished(home)
 
 
 def find_data_version(home: StackHome) -> str | None:

@@ -146,21 +146,15 @@ def stop_stack(home: StackHome | Path | str | None = None) -> bool:
 
 
 @contextmanager
-def running_stack(
-    home: StackHome | Path | str | None = None, on_progress: Tell = ignore, *, is_kept: bool = False
-) -> Iterator[Stack]:
-    """A running stack for the length of the block.
-
-    Args:
-        is_kept: leave it running afterwards; one that ran before goes on running anyway.
-    """
+def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell = ignore) -> Iterator[Stack]:
+    """A running stack for the length of the block; one that ran before goes on running."""
     place = home if isinstance(home, StackHome) else resolve_home(home)
     was_running = find_stack(place) is not None
     stack = start_stack(place, on_progress)
     try:
         yield stack
     finally:
-        if not was_running and not is_kept:
+        if not was_running:
             stop_stack(place)
 
 

@@ -89,7 +89,7 @@ class MlflowRest:
         kind = _NotFoundError if code == "RESOURCE_DOES_NOT_EXIST" or "not found" in message else RegistryError
         raise kind(
             f"MLflow at {self.tracking_uri} refused {method} {path} ({response.status_code}): {message}. "
-            "Its log says more; if the server is starting, the task will be retried."
+            "Its log says more; while the server starts, the task is tried again."
         )
 
 
@@ -112,8 +112,8 @@ def describe_outage(tracking_uri: str, error: Exception) -> str:
     """What is said when MLflow does not answer."""
     reason = str(error) or type(error).__name__
     return (
-        f"MLflow at {tracking_uri} is away ({reason}). The task will be retried; "
-        "check that the server is up (make status) and that the connection 'mlflow' is right."
+        f"MLflow at {tracking_uri} is away ({reason}). A task is tried again, with pauses; check that the server "
+        "is up (make status) and that the connection 'mlflow' is right, and clear a task that has given up."
     )
 
 

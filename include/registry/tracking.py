@@ -41,7 +41,7 @@ def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, s
         name: the run's name.
 
     Raises:
-        RegistryError: MLflow is away; the message says that the task will be retried.
+        RegistryError: MLflow is away; the message says what to check.
     """
     check_tracking(tracking_uri)
     with _client_environment():

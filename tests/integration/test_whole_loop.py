@@ -14,7 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+
+from include.local.home import StackHome
+from include.local.processes import stop_processes
+from include.local.stack import Stack, running_stack
+from include.local.state import load_state
+from include.warehouse.session import open_session
 
 ROOT = Path(__file__).resolve().parents[2]
 HOPS = {"ingest_sources", "build_features", "train_candidates", "deploy_model", "score_batch", "monitor_model"}
@@ -146,3 +153,67 @@ def test_each_stage_has_its_seconds_and_they_sum_up(report: dict[str, Any]) -> N
 def test_nothing_is_left_running(home: Path, report: dict[str, Any]) -> None:
     assert report
     assert find_processes(home) == []
+
+
+@pytest.fixture(scope="module")
+def stack(home: Path, report: dict[str, Any]) -> Iterator[Stack]:
+    """The demo's stack, started again in its folder."""
+    with running_stack(home) as stack:
+        yield stack
+
+
+def ask_version(stack: Stack) -> int:
+    """The version of the model that answers a client now."""
+    with open_session(stack.uris.warehouse) as session:
+        household = session.fetch_value("select min(household_id) from online.customer_features")
+    answer = httpx.post(f"{stack.uris.model_server}/predict", json={"household_id": household}, trust_env=False)
+    return int(answer.raise_for_status().json()["model_version"])
+
+
+def run_dag(stack: Stack, dag_id: str, **parameters: Any) -> tuple[str, dict[tuple[str, int], dict[str, Any]]]:
+    """Run a DAG to its end; its state, and its task instances by task and map index."""
+    airflow = stack.airflow()
+    run_id = airflow.trigger_run(dag_id, parameters)["dag_run_id"]
+    state = airflow.wait_for_run(dag_id, run_id)["state"]
+    instances = airflow.list_task_instances(dag_id, run_id)
+    return state, {(instance["task_id"], instance["map_index"]): instance for instance in instances}
+
+
+def test_a_rollback_puts_the_earlier_version_back(stack: Stack, report: dict[str, Any]) -> None:
+    assert ask_version(stack) == report["champion"]["version"]
+
+    state, _ = run_dag(stack, "rollback_model", version=1, reason="the test asks for it")
+
+    assert state == "success"
+    deadline = time.monotonic() + 60
+    while ask_version(stack) != 1:
+        assert time.monotonic() < deadline, "the server still answers with the version that was rolled back"
+        time.sleep(0.2)
+
+
+def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack) -> None:
+    airflow = stack.airflow()
+    before = ask_version(stack)
+
+    state, tasks = run_dag(stack, "rollback_model", version=99, reason="there is no such version")
+
+    assert state == "failed"
+    restore = tasks["restore", -1]
+    assert restore["try_number"] == 1
+    assert "has no version 99" in airflow.read_log("rollback_model", restore["dag_run_id"], "restore")
+    assert ask_version(stack) == before
+
+
+def test_without_mlflow_training_is_tried_again_and_then_says_what_is_away(home: Path, stack: Stack) -> None:
+    stop_processes([load_state(StackHome(home)).processes["mlflow"]])
+
+    state, tasks = run_dag(stack, "train_candidates", force=True)
+
+    assert state == "failed"
+    fits = [task for (task_id, _), task in tasks.items() if task_id == "fit"]
+    assert {task["state"] for task in fits} == {"failed"}
+    assert {task["try_number"] for task in fits} == {4}
+    assert tasks["register", -1]["state"] == "upstream_failed"
+    for number in (1, 4):
+        log = stack.airflow().read_log("train_candidates", fits[0]["dag_run_id"], "fit", number, map_index=0)
+        assert f"MLflow at {stack.uris.mlflow} is away" in log

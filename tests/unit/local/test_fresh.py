@@ -12,7 +12,14 @@ import pytest
 from include.errors import StackError
 from include.local.components import PREFERRED_PORTS
 from include.local.credentials import ensure_credentials, read_credentials
-from include.local.fresh import clear_earlier_demo, find_data_version, mark_finished, marker_path, may_clear
+from include.local.fresh import (
+    clear_earlier_demo,
+    find_data_version,
+    mark_finished,
+    marker_path,
+    may_clear,
+    settle_interrupted_demo,
+)
 from include.local.home import StackHome, prepare_home
 from include.local.ports import find_free_port, is_free_port
 from include.local.postgres import PostgresServer
@@ -168,6 +175,29 @@ def test_an_interrupted_demo_is_cleared(place: StackHome) -> None:
     server_of(place).stop()
     clear_earlier_demo(place)
     assert_cleared(place)
+
+
+@pytest.mark.parametrize("days", [[], ["2026-03-01"]])
+def test_what_is_added_after_an_interrupted_demo_is_not_the_demos(place: StackHome, days: list[str]) -> None:
+    mark(place, "")
+    for day in days:
+        publish(place, day)
+    settle_interrupted_demo(place)
+    publish(place, "2026-03-02")
+    assert_refused(place)
+
+
+def test_an_interrupted_demo_to_which_nothing_was_added_is_cleared(place: StackHome) -> None:
+    mark(place, "")
+    publish(place, "2026-03-01")
+    settle_interrupted_demo(place)
+    clear_earlier_demo(place)
+    assert_cleared(place)
+
+
+def test_a_folder_that_no_demo_has_used_is_not_marked(place: StackHome) -> None:
+    settle_interrupted_demo(place)
+    assert not marker_path(place).exists()
 
 
 def test_a_finished_demo_is_cleared_while_its_data_is_what_it_left(place: StackHome) -> None:

@@ -264,12 +264,6 @@ def test_a_stack_is_stopped_when_its_block_fails(place: StackHome) -> None:
     assert count_ours(place) == 0
 
 
-def test_a_kept_stack_goes_on_running(place: StackHome) -> None:
-    with running_stack(place, is_kept=True) as started:
-        pass
-    assert find_stack(place) == started
-
-
 def test_stopping_where_nothing_ever_ran_does_nothing(tmp_path: Path) -> None:
     assert stop_stack(tmp_path / "never") is False
     assert not (tmp_path / "never").exists()

@@ -133,5 +133,5 @@ def test_an_alias_for_a_version_that_does_not_exist_is_refused(
 
 def test_an_absent_server_is_a_registry_error_that_says_so(model_name: str) -> None:
     uri = f"http://127.0.0.1:{find_free_port()}"
-    with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away .*will be retried"):
+    with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away .*tried again"):
         read_version(uri, model_name, "champion")

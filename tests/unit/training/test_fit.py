@@ -146,7 +146,7 @@ def test_without_mlflow_no_work_is_spent(
     frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage
 ) -> None:
     uri = f"http://127.0.0.1:{find_free_port()}"
-    with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away .* will be retried"):
+    with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away .*tried again"):
         fit_family(frame, "no such family", settings, lineage, uri)
 
 
