@@ -26,7 +26,7 @@ from benchmarks.timing import Tell, interleave
 if TYPE_CHECKING:
     from include.local.airflow_api import AirflowApi
 
-REPETITIONS: Final = 3
+REPETITIONS: Final = 9
 OURS: Final = "traced_tasks"
 PEER: Final = "empty_tasks"
 DAGS: Final = Path(__file__).parent / "dags" / "overhead"
