@@ -73,6 +73,7 @@ def up(home: StackHome) -> int:
     """Start the stack, or say that it runs."""
     from include.local.fresh import settle_interrupted_demo
 
+    settle_interrupted_demo(home)
     running = find_stack(home)
     if running is not None:
         say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")
@@ -82,7 +83,6 @@ def up(home: StackHome) -> int:
     started_at = time.monotonic()
     with StartDisplay() as display:
         stack = start_stack(home, display)
-    settle_interrupted_demo(home)
     say(f"\nEverything is healthy after {time.monotonic() - started_at:.1f} s.\n\n{describe_access(stack)}")
     return 0
 

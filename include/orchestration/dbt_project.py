@@ -100,8 +100,8 @@ def dbt_models(group_id: str, dbt_vars: dict[str, Any], callback: Any, *, is_one
     if is_one_build:
         flags = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]}
         execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=flags)
-        # A task that defers starts twice. One that is resumed before its first worker is done counts as failed.
-        operator_args |= {"poke_interval": 1, "deferrable": False}
+        # The tasks defer: awake, they could hold every slot while the build waits for one to be tried again.
+        operator_args |= {"poke_interval": 2, "deferrable": True}
     else:
         # The flag would reach `dbt run` too, which does not know it.
         operator_args |= {"env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}, "append_env": True}

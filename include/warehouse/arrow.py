@@ -22,6 +22,8 @@ IfExists = Literal["replace", "append"]
 
 # Rows that the driver encodes while PostgreSQL takes in the ones before: with one chunk they take turns.
 _CHUNK_ROWS: Final = 1 << 16
+# "Cannot convert NaN to bigint" is PostgreSQL's feature_not_supported.
+_NO_BIGINT: Final = "0A000"
 
 
 @contextmanager
@@ -72,13 +74,17 @@ def read_table(uri: str, table: str | TableName) -> pa.Table:
     """
     name = parse_table(table)
     record_read(name)
-    with suppress(WarehouseError):
-        return _fetch_scaled(uri, name)
-    # NaN has no bigint; as text it is refused by the name of its column.
+    try:
+        return read_scaled(uri, name)
+    except WarehouseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != _NO_BIGINT:
+            raise
+    # As text, a NaN is refused by the name of its column.
     return _fetch(uri, f"select * from {name.quoted}")
 
 
-def _fetch_scaled(uri: str, name: TableName) -> pa.Table:
+def read_scaled(uri: str, name: TableName) -> pa.Table:
+    """Fetch a table whose declared decimals, none of them NaN, travel as integers (see :func:`read_table`)."""
     with _open_adbc(uri) as connection, connection.cursor() as cursor:
         cursor.execute(f"select * from {name.quoted} limit 0")
         schema = cursor.fetch_arrow_table().schema

@@ -10,7 +10,7 @@ from include.errors import WarehouseError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_PRECISION: Final = 38
+_MAX_PRECISION: Final = 38
 _FLOAT_SCALE: Final = 15
 # Digits that a bigint always holds, and those of its largest value.
 _BIGINT_DIGITS: Final = 18
@@ -69,7 +69,9 @@ def _match_column(column: pa.ChunkedArray, target: pa.Field) -> pa.ChunkedArray:
     if is_numeric_text(target):
         is_exact = pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)
         return (
-            column if is_exact else column.cast(_declared_decimal(target) or pa.decimal128(MAX_PRECISION, _FLOAT_SCALE))
+            column
+            if is_exact
+            else column.cast(_declared_decimal(target) or pa.decimal128(_MAX_PRECISION, _FLOAT_SCALE))
         )
     if column.type == target.type:
         return column
@@ -118,7 +120,7 @@ def unscale_decimals(table: pa.Table, kinds: Mapping[str, pa.DataType]) -> pa.Ta
 def is_numeric_text(field: pa.Field) -> bool:
     """Whether a field is a Postgres ``numeric`` that came as text."""
     typname = (field.metadata or {}).get(b"ADBC:postgresql:typname")
-    return bool(typname == b"numeric" or "type_name=numeric" in str(field.type))
+    return typname == b"numeric" or getattr(field.type, "type_name", "") == "numeric"
 
 
 def _declared_decimal(field: pa.Field) -> pa.DataType | None:
@@ -127,7 +129,7 @@ def _declared_decimal(field: pa.Field) -> pa.DataType | None:
 
     typmod = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1")) - 4
     precision, scale = (typmod >> 16) & 0xFFFF, typmod & 0x7FF
-    if typmod < 0 or not 0 < precision <= MAX_PRECISION or scale > precision:
+    if typmod < 0 or not 0 < precision <= _MAX_PRECISION or scale > precision:
         return None
     return pa.decimal128(precision, scale)
 
@@ -146,7 +148,7 @@ def parse_decimals(texts: pa.ChunkedArray, column: str, kind: pa.DataType | None
     scale = pc.max(pc.subtract(pc.binary_length(texts), pc.add(whole, 1))).as_py() or 0
     signed = pc.cast(pc.starts_with(texts, "-"), pa.int32())
     integer_digits = pc.max(pc.subtract(whole, signed)).as_py() or 0
-    kind = kind or pa.decimal128(MAX_PRECISION, min(max(scale, 0), MAX_PRECISION))
+    kind = kind or pa.decimal128(_MAX_PRECISION, min(max(scale, 0), _MAX_PRECISION))
     try:
         if integer_digits > max(kind.precision - kind.scale, 1):
             raise pa.ArrowInvalid(f"{integer_digits} digits before the point do not fit {kind}")
@@ -154,5 +156,5 @@ def parse_decimals(texts: pa.ChunkedArray, column: str, kind: pa.DataType | None
     except pa.ArrowInvalid as error:
         raise WarehouseError(
             f"Column {column!r} is numeric, but a value has no exact decimal form of at most "
-            f"{MAX_PRECISION} digits ({error}). Cast it to double precision in the query."
+            f"{_MAX_PRECISION} digits ({error}). Cast it to double precision in the query."
         ) from error

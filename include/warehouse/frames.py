@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import WarehouseError
-from include.warehouse.arrow_types import MAX_PRECISION
+from include.warehouse.arrow_types import parse_decimals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +62,13 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
     """A pandas frame as an Arrow table; its index is left out, NaN and NaT become nulls.
 
     Raises:
-        WarehouseError: a column mixes types; the message names it.
+        WarehouseError: a column mixes types, or two have one name; the message names it.
     """
     import pyarrow as pa
 
+    names = [str(label) for label in frame.columns]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise WarehouseError(f"The frame has two columns {', '.join(map(repr, doubled))}. Rename or drop one.")
     decimals = {name: parsed for name in frame.columns if (parsed := _parse_objects(frame[name])) is not None}
     try:
         rest = pa.Table.from_pandas(frame.drop(columns=list(decimals)), preserve_index=False)
@@ -75,24 +77,28 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
             f"The frame cannot become a table: {'; '.join(map(str, error.args))}. Give the column one type."
         ) from error
     columns = [decimals[name] if name in decimals else rest.column(str(name)) for name in frame.columns]
-    return pa.table(columns, names=[str(name) for name in frame.columns])
+    return pa.table(columns, names=names)
 
 
-def _parse_objects(column: pd.Series[Any]) -> pa.Array | None:
-    """A column of ``Decimal`` objects with at most the first one's decimals, in a tenth of inference's time.
+def _parse_objects(column: pd.Series[Any]) -> pa.ChunkedArray | None:
+    """A column of ``Decimal`` objects as Arrow decimals, several times faster than by inference; else None.
 
-    None for other columns: these are left to inference, which finds their types or refuses them.
+    By way of text, as Arrow itself reads beyond its tables, without a word, where a ``Decimal`` has more
+    than 38 decimals.
     """
-    import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    values = column.tolist() if column.dtype == object else []
-    first = next((value for value in values if not isinstance(value, float | None | type(pd.NA))), None)
-    if not isinstance(first, Decimal) or not first.is_finite():
+    if column.dtype != object:
         return None
-    kind = pa.decimal128(MAX_PRECISION, max(-int(first.as_tuple().exponent), 0))
-    # To look at each value for NaN takes as long again, and few columns have one.
-    for is_pandas in (False, True):
-        with suppress(pa.ArrowInvalid, pa.ArrowTypeError):
-            return pa.array(values, kind, from_pandas=is_pandas)
-    return None
+    known = column.head(_SAMPLE_ROWS).dropna()
+    known = column.dropna() if known.empty else known
+    if known.empty or not isinstance(known.iloc[0], Decimal):
+        return None
+    missing = column.isna().to_numpy()
+    mask = missing if missing.any() else None
+    texts = pa.array(list(map(str, column.tolist())), pa.string(), mask=mask)
+    if pc.any(pc.match_substring(texts, "E")).as_py():
+        plain = [None if text is None else format(Decimal(text), "f") for text in texts.to_pylist()]
+        texts = pa.array(plain, pa.string())
+    return parse_decimals(pa.chunked_array([texts]), str(column.name))

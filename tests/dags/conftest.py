@@ -48,6 +48,8 @@ print("DAGS=" + json.dumps({
                     "owner": t.owner, "retries": t.retries, "upstream": sorted(t.upstream_task_ids),
                     "outlets": sorted(getattr(o, "name", str(o)) for o in t.outlets),
                     "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
+                    "waits_in_a_slot": hasattr(t, "poke") and not getattr(t, "deferrable", False)
+                    and t.mode != "reschedule",
                 } for t in dag.tasks
             },
             "assets": list(name_assets(getattr(dag.timetable, "asset_condition", None))),

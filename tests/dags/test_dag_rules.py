@@ -40,6 +40,12 @@ def test_every_task_has_an_owner_and_retries(dag_bag: dict[str, Any]) -> None:
             assert task["retries"] >= 1, f"{dag_id}.{task_id}: set retries (dag_defaults)."
 
 
+def test_no_task_waits_in_a_slot(dag_bag: dict[str, Any]) -> None:
+    for dag_id, dag in dag_bag["dags"].items():
+        waiting = [task_id for task_id, task in dag["tasks"].items() if task["waits_in_a_slot"]]
+        assert waiting == [], f"{dag_id}: {waiting} would keep from work what they wait for: let them defer."
+
+
 def test_each_hop_ends_in_the_asset_that_starts_the_next(dag_bag: dict[str, Any]) -> None:
     dags = dag_bag["dags"]
     produced = {

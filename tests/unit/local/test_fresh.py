@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import StackError
+from include.local import cli
 from include.local.components import PREFERRED_PORTS
 from include.local.credentials import ensure_credentials, read_credentials
 from include.local.fresh import (
@@ -175,6 +176,27 @@ def test_an_interrupted_demo_is_cleared(place: StackHome) -> None:
     server_of(place).stop()
     clear_earlier_demo(place)
     assert_cleared(place)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_make_up_settles_what_an_interrupted_demo_has_left(
+    place: StackHome, is_running: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(place, "")
+    publish(place, "2026-03-01")
+    if not is_running:
+        server_of(place).stop()
+
+    def refuse(*_: object) -> None:
+        raise StackError("no port is free")
+
+    # The start itself is tested in test_stack.py; here it fails.
+    monkeypatch.setattr(cli, "start_stack", refuse)
+    assert cli.main(["up", "--home", str(place.path)]) == 1
+
+    start_server(place)
+    publish(place, "2026-03-02")
+    assert_refused(place)
 
 
 @pytest.mark.parametrize("days", [[], ["2026-03-01"]])

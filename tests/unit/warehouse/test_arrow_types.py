@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from include.errors import WarehouseError
-from include.warehouse.arrow import read_arrow, read_table
+from include.warehouse.arrow import read_arrow, read_scaled, read_table
 from include.warehouse.arrow_types import parse_decimals, plain_types
+from include.warehouse.names import parse_table
 from include.warehouse.session import open_session
 
 
@@ -55,8 +56,9 @@ def test_declared_decimals_of_a_table_are_read_exactly_at_their_bounds(warehouse
         for row in (texts, [f"-{text}" for text in texts], ["0"] * len(texts), ["null"] * len(texts)):
             session.execute(f"insert into ml.t values ({', '.join(row)})")
 
-    table = read_table(warehouse_uri, "ml.t")
+    table = read_scaled(warehouse_uri, parse_table("ml.t"))
 
+    assert read_table(warehouse_uri, "ml.t").equals(table)
     assert table.schema.types == [pa.decimal128(*shape) for shape in columns.values()]
     assert table.column_names == ['say "n"', "price", "most", "long", "longest"]
     for column, text in zip(table.columns, texts, strict=True):
@@ -69,6 +71,22 @@ def test_nan_in_a_declared_column_is_refused_and_the_column_named(warehouse_uri:
 
     with pytest.raises(WarehouseError, match="'price'"):
         read_table(warehouse_uri, "ml.t")
+
+
+def test_what_the_database_refuses_is_not_asked_for_again(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute("create sequence ml.asked")
+        session.execute(
+            "create function ml.count_and_fail() returns bigint language plpgsql as $$ begin "
+            "perform nextval('ml.asked'); return 1 / 0; end $$"
+        )
+        session.execute("create view ml.t as select 1.5::numeric(12, 2) as price, ml.count_and_fail() as n")
+
+    with pytest.raises(WarehouseError, match="division by zero"):
+        read_table(warehouse_uri, "ml.t")
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select last_value from ml.asked") == 1
 
 
 def test_plain_types_refuses_a_number_too_large_for_bigint() -> None:

@@ -92,6 +92,35 @@ def test_repeated_and_unique_values_are_decoded_alike() -> None:
     assert frame["group"].tolist() == ["a", None, "b"] * 2_000
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1E+40"],
+        ["9" * 39],
+        ["1E-39"],
+        ["1E+10", "1E-30"],
+        ["1.5", "1E-50"],
+        ["1", "Infinity"],
+        ["Infinity", "1"],
+    ],
+)
+def test_decimals_without_an_exact_form_are_refused_by_the_name_of_their_column(values: list[str]) -> None:
+    with pytest.raises(WarehouseError, match="'price'"):
+        from_frame(pd.DataFrame({"price": pd.Series([Decimal(value) for value in values], dtype=object)}))
+
+
+def test_decimals_after_a_long_gap_are_exact() -> None:
+    values = [None] * 5_000 + [Decimal("0.10")]
+    table = from_frame(pd.DataFrame({"price": pd.Series(values, dtype=object)}))
+    assert table["price"].to_pylist() == values
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "a"], [1, "b", "1"]])
+def test_two_columns_of_one_name_are_refused_by_it(labels: list[object]) -> None:
+    with pytest.raises(WarehouseError, match=r"two columns '[a1]'"):
+        from_frame(pd.DataFrame([[1, 2, 3]], columns=pd.Index(labels)))
+
+
 def test_a_column_of_mixed_types_is_refused_by_name() -> None:
     with pytest.raises(WarehouseError, match="mixed"):
         from_frame(pd.DataFrame({"mixed": [1, "x"]}))
