@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from include.local.panel import PanelSummary, write_shop_sources
 from include.local.progress import Progress, Stage
 from include.local.report import HOPS, build_report, find_shortcomings, write_report
 from include.local.stack import Stack, start_stack, stop_stack
+from include.local.status import check_stack
 from include.local.summary import print_summary
 from include.local.traffic import Traffic
 from include.settings import load_settings
@@ -101,7 +103,11 @@ def run_demo(options: DemoOptions) -> int:
         cleanup.callback(stop_stack, home)
         with Progress("Orrery: from raw files to a model in production, and back", stages) as progress:
             stack, panel = _prepare(options, home, progress)
-            report = Demo(options, stack, progress).run(panel)
+            try:
+                report = Demo(options, stack, progress).run(panel)
+            except StackError:
+                check_stack(stack)  # A component that has died explains more than who missed it.
+                raise
         write_report(home.path / "demo" / "report.json", report)
         mark_finished(home)
         if not options.is_exiting:
@@ -130,7 +136,7 @@ class Demo:
         self.stack = stack
         self.progress = progress
         self.admin = self._login("admin")
-        self.follower = Follower(self.admin)
+        self.follower = Follower(self.admin, partial(check_stack, stack))
         self.settings = load_settings()
         self.traffic = Traffic(stack.uris.model_server, stack.uris.warehouse)
         self._asked_at: float | None = None

@@ -22,9 +22,14 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Follower:
-    """Waits for runs in the order in which they happen; each run is waited for once."""
+    """Waits for runs in the order in which they happen; each run is waited for once.
+
+    Attributes:
+        check: called on every look; raises StackError when there is nothing to wait for any more.
+    """
 
     api: AirflowApi
+    check: Callable[[], None] = lambda: None
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
@@ -56,6 +61,7 @@ class Follower:
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
+            self.check()
             for run in self._new_runs(dag_id, after):
                 if on_poll is not None:
                     on_poll(run["dag_run_id"])

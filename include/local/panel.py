@@ -88,7 +88,7 @@ def write_shop_sources(folder: Path, last_day: date, replay_days: int, household
         "layout": _LAYOUT,
     }
     known = _read_marker(folder)
-    if known is not None and known["arguments"] == arguments and known["summary"] is not None:
+    if known is not None and known["arguments"] == arguments and known["files"] == _describe_files(folder):
         return PanelSummary.from_json(known["summary"])
     if known is None:
         _refuse_foreign_files(folder)
@@ -264,20 +264,30 @@ def _panel_version() -> str:
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
-    """What was written with which arguments; its summary is None while files are being written."""
+    """What was written with which arguments; its files are None while they are being written."""
     try:
         content = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return content if isinstance(content, dict) and {"arguments", "summary"} <= set(content) else None
+    return content if isinstance(content, dict) and {"arguments", "summary", "files"} <= set(content) else None
 
 
 def _write_marker(folder: Path, arguments: dict[str, Any], summary: PanelSummary | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"arguments": arguments, "summary": None if summary is None else summary.to_json()}
+    content = {
+        "arguments": arguments,
+        "summary": None if summary is None else summary.to_json(),
+        "files": None if summary is None else _describe_files(folder),
+    }
     partial = folder / f"{_MARKER}.part"
     partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
     partial.replace(folder / _MARKER)
+
+
+def _describe_files(folder: Path) -> str:
+    """A hash of the names and sizes of all files: one that is gone, cut short or added changes it."""
+    sizes = {f"{name}/{path.name}": path.stat().st_size for name in _FOLDERS for path in (folder / name).glob("*")}
+    return hashlib.sha256(json.dumps(sizes, sort_keys=True).encode()).hexdigest()
 
 
 def _refuse_foreign_files(folder: Path) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,10 +28,17 @@ class StackState:
     is_complete: bool = False
 
     def save(self, home: StackHome) -> None:
-        """Write the state, replacing the old one at once."""
+        """Write the state, replacing the old one at once.
+
+        Raises:
+            StackError: the disk is full, or the folder may not be written.
+        """
         draft = home.state_file.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        draft.replace(home.state_file)
+        try:
+            draft.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+            draft.replace(home.state_file)
+        except OSError as error:
+            raise StackError(f"{home.state_file} cannot be written: {error.strerror}. Free some space.") from error
 
 
 def load_state(home: StackHome) -> StackState:
@@ -71,15 +78,19 @@ def hold_lock(home: StackHome) -> Iterator[None]:
                 f"Another command (process {owner}) is starting or stopping the stack in {home.path}. "
                 "Wait until it has finished, then try again."
             ) from error
-        os.truncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with suppress(OSError):  # A full disk must not keep anybody from stopping the stack.
+            os.truncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
 
 
 @contextmanager
 def open_lock(path: Path) -> Iterator[int]:
     """The descriptor of a lock file, closed at the end of the block."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StackError(f"{path} cannot be opened: {error.strerror}. Free some space, or mend its rights.") from error
     try:
         yield descriptor
     finally:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from include.errors import StackError
 from include.local.credentials import find_credentials
 from include.local.home import StackHome
+from include.local.launcher import read_tail
 from include.local.stack import Stack
 from include.local.state import load_state
 
 Condition = Literal["running", "unhealthy", "dead", "stopped"]
 POSTGRES: Final = "postgres"
+_MIN_FREE_MB: Final = 100
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,25 @@ def read_status(home: StackHome) -> list[ComponentStatus]:
             condition = "running" if component.check(record) else "unhealthy"
             lines.append(ComponentStatus(component.name, condition, record.pid, component.address, log))
     return lines
+
+
+def check_stack(stack: Stack) -> None:
+    """Refuse to wait for a stack that cannot go on.
+
+    Raises:
+        StackError: a process is gone (the message ends with its log), or the disk is full.
+    """
+    home = stack.home
+    logs = {name: home.log(name) for name, record in load_state(home).processes.items() if not record.is_alive()}
+    if stack.server.pid is None:
+        logs = {POSTGRES: stack.server.log_path, **logs}
+    for name, log in logs.items():
+        raise StackError(f"{name} has died. The end of {log}:\n{read_tail(log)}\nStart again with: make down up")
+    free_mb = shutil.disk_usage(home.path).free / 1e6
+    if free_mb < _MIN_FREE_MB:
+        raise StackError(
+            f"The disk of {home.path} is full, {free_mb:.0f} MB are free. Free some space and start again."
+        )
 
 
 def _read_postgres(stack: Stack, *, was_started: bool) -> ComponentStatus:

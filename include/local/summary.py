@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from include.local.home import resolve_home
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -105,4 +107,10 @@ def _print_addresses(console: Console, stack: Stack) -> None:
     for name, address in (("Airflow", uris.airflow), ("MLflow", uris.mlflow), ("model server", uris.model_server)):
         console.print(f"  {name:<14}{address}")
     console.print(f"  Airflow users and passwords: {stack.home.passwords_file}", markup=False, soft_wrap=True)
-    console.print("  make status shows it, make down stops it")
+    arguments = "" if stack.home == resolve_home() else f' ARGS="--home {stack.home.path}"'
+    console.print(
+        f"  make status{arguments} shows it, make down{arguments} stops it",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

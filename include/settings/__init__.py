@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from include.errors import SettingsError
 from include.settings.features import FeatureSettings
@@ -17,11 +17,10 @@ from include.settings.gates import GateSettings
 from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
 from include.settings.rollout import RolloutSettings
-from include.settings.section import Section, load_section
+from include.settings.section import Environment, Section, load_section
 from include.settings.sources import SourceSettings
 from include.settings.training import TrainingSettings
 
-Environment = Literal["development", "staging", "production"]
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 CONFIG_DIR: Final = PROJECT_ROOT / "include" / "config"
 
@@ -68,7 +67,7 @@ def resolve_environment(environment: str | None = None) -> Environment:
 
 @lru_cache(maxsize=8)
 def _load(folder: Path, environment: Environment) -> Settings:
-    return Settings(
+    settings = Settings(
         environment=environment,
         sources=load_section(folder / "sources.yml", SourceSettings, environment),
         features=load_section(folder / "features.yml", FeatureSettings, environment),
@@ -78,3 +77,10 @@ def _load(folder: Path, environment: Environment) -> Settings:
         monitoring=load_section(folder / "monitoring.yml", MonitoringSettings, environment),
         governance=load_section(folder / "governance.yml", GovernanceSettings, environment),
     )
+    labels, cutoffs = settings.features.label_horizon_days, settings.training.label_horizon_days
+    if labels != cutoffs:
+        raise SettingsError(
+            f"label_horizon_days is {labels} in {folder / 'features.yml'} and {cutoffs} in {folder / 'training.yml'} "
+            f"(environment {environment!r}): labels would reach beyond the next cutoff. Give both one value."
+        )
+    return settings

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import SettingsError
+
+Environment = Literal["development", "staging", "production"]
 
 
 class Section(BaseModel):
@@ -19,8 +21,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-# The safe loader in C where PyYAML has it: every task reads the settings, and Python's takes ten times as long.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# In C where PyYAML has it: every task reads the settings, and Python's loader takes ten times as long.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """The safe loader, which also refuses a key that is given twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                mark = node.value[position][0].start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", mark)
+        return dict(super().construct_mapping(node, deep))
+
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -29,7 +44,8 @@ def load_section(path: Path, section_type: type[SectionT], environment: str) -> 
     """Read one YAML file into its section, with the overrides of one environment applied.
 
     A file may hold a top-level ``environments`` mapping; the entry named like the current
-    environment is merged over the rest, key by key.
+    environment is merged over the rest, key by key. The others are checked as well, so that a mistake
+    does not wait for production.
 
     Raises:
         SettingsError: names the file, the key, what was found and what was expected.
@@ -39,11 +55,30 @@ def load_section(path: Path, section_type: type[SectionT], environment: str) -> 
 
 def parse_section(content: dict[str, Any], section_type: type[SectionT], environment: str, source: str) -> SectionT:
     """Turn parsed YAML into a section (see :func:`load_section`)."""
+    overrides = read_overrides(content, source)
+    base = {key: value for key, value in content.items() if key != "environments"}
+    for other in get_args(Environment):
+        if other != environment:
+            check_section(merge_mappings(base, overrides.get(other, {})), section_type, other, source)
+    return check_section(merge_mappings(base, overrides.get(environment, {})), section_type, environment, source)
+
+
+def read_overrides(content: dict[str, Any], source: str) -> dict[str, dict[str, Any]]:
+    """The overrides by environment; an unknown environment or another shape is a SettingsError."""
     overrides = content.get("environments") or {}
     if not isinstance(overrides, dict):
         raise SettingsError(f"{source}: key 'environments' should be a mapping of environment names.")
-    base = {key: value for key, value in content.items() if key != "environments"}
-    merged = merge_mappings(base, overrides.get(environment) or {})
+    for name, values in overrides.items():
+        if name not in get_args(Environment):
+            known = ", ".join(get_args(Environment))
+            raise SettingsError(f"{source}: unknown environment 'environments.{name}'; known are {known}.")
+        if values is not None and not isinstance(values, dict):
+            raise SettingsError(f"{source}: key 'environments.{name}': expected a mapping of keys, found {values!r}.")
+    return {name: values or {} for name, values in overrides.items()}
+
+
+def check_section(merged: dict[str, Any], section_type: type[SectionT], environment: str, source: str) -> SectionT:
+    """Turn the values of one environment into a section, or name what does not fit."""
     try:
         return section_type.model_validate_json(json.dumps(merged, default=str), strict=True)
     except ValidationError as error:
@@ -56,10 +91,10 @@ def parse_section(content: dict[str, Any], section_type: type[SectionT], environ
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping; an absent file, a syntax error or another shape is a SettingsError."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe loader
     except FileNotFoundError as error:
         raise SettingsError(f"{path} does not exist. Restore it from version control.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if content is None:
         return {}

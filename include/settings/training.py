@@ -101,6 +101,8 @@ class TrainingSettings(Section):
     def _check_families(self) -> Self:
         if BASELINE not in self.families or len(set(self.families)) < 2:
             raise ValueError("families to hold 'baseline' and at least one other family")
+        if len(set(self.families)) < len(self.families):
+            raise ValueError("each of the families once")
         if self.min_training_cutoffs > self.training_cutoffs:
             raise ValueError("min_training_cutoffs to be at most training_cutoffs")
         return self

@@ -155,6 +155,21 @@ def test_nothing_is_left_running(home: Path, report: dict[str, Any]) -> None:
     assert find_processes(home) == []
 
 
+def test_sigterm_stops_a_demo_as_ctrl_c_does() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="orrery-term-"))
+    folder.chmod(0o755)
+    try:
+        demo = start_demo(folder / "home")
+        while "▶ ingest_sources" not in read_output(folder / "home"):
+            assert demo.poll() is None, f"the demo ended early:\n{read_output(folder / 'home')}"
+            time.sleep(0.5)
+        demo.terminate()
+        assert demo.wait() == 130
+        assert find_processes(folder / "home") == []
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def stack(home: Path, report: dict[str, Any]) -> Iterator[Stack]:
     """The demo's stack, started again in its folder."""

@@ -107,6 +107,15 @@ def ignore(_: str) -> None:
     """Tell nobody."""
 
 
+def test_nobody_waits_for_a_stack_that_has_died(follower: Follower) -> None:
+    def find_dead() -> None:
+        raise StackError("airflow-scheduler has died.")
+
+    follower.check = find_dead
+    with pytest.raises(StackError, match="airflow-scheduler has died"):
+        follower.wait("hop", ignore, after=BEGAN_AT)
+
+
 def test_a_run_is_triggered_by_hand(follower: Follower, airflow: Airflow) -> None:
     assert follower.trigger("hop", {"from_day": "2026-03-01"}) == "manual__1"
     assert airflow.conf == [{"from_day": "2026-03-01"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -137,6 +138,17 @@ def test_the_same_arguments_write_nothing_again(whole: tuple[Path, PanelSummary]
 
     assert again == summary
     assert file_times(folder) == before
+
+
+def test_files_that_are_gone_or_cut_short_are_written_again(tmp_path: Path) -> None:
+    write_shop_sources(tmp_path, LAST_DAY, 3, households=10)
+    whole = {path: path.stat().st_size for path in tmp_path.rglob("*.*")}
+    gone, *_, cut = sorted((tmp_path / "transactions").iterdir())
+
+    for damage in (gone.unlink, lambda: os.truncate(cut, 10)):
+        damage()
+        write_shop_sources(tmp_path, LAST_DAY, 3, households=10)
+        assert {path: path.stat().st_size for path in tmp_path.rglob("*.*")} == whole
 
 
 def test_other_arguments_write_everything_again(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from include.local.home import StackHome
 from include.local.processes import TOKEN_VARIABLE, find_members
 from include.local.stack import Stack, find_stack, running_stack, start_stack, stop_stack
 from include.local.state import hold_lock, load_state
-from include.local.status import read_status
+from include.local.status import check_stack, read_status
 from include.local.supervisor import StartStep
 
 pytestmark = pytest.mark.skipif(
@@ -191,6 +193,25 @@ def test_a_component_that_died_later_is_named_and_the_stack_can_be_started_again
     assert cli.main(["up", "--home", str(place.path)]) == 0
     assert "no longer whole" in capsys.readouterr().out
     assert cli.main(["status", "--home", str(place.path)]) == 0
+
+
+def test_a_stack_that_cannot_go_on_is_told_apart(place: StackHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = start_stack(place)
+    check_stack(stack)
+    with monkeypatch.context() as patched:
+        # A disk cannot be filled here without taking it from others; what it reports can.
+        patched.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=5e6))
+        with pytest.raises(StackError, match=r"is full, 5 MB are free"):
+            check_stack(stack)
+    kill = load_state(place).processes["airflow"]
+    os.kill(kill.pid, signal.SIGKILL)
+    while kill.is_alive():
+        pass
+    with pytest.raises(StackError, match=r"airflow has died\. The end of .*\n(.|\n)*Serving HTTP on"):
+        check_stack(stack)
+    stack.server.stop()
+    with pytest.raises(StackError, match=r"postgres has died"):
+        check_stack(stack)
 
 
 def test_what_a_killed_start_left_behind_is_cleared_away(place: StackHome, parts: Parts, modules: Path) -> None:

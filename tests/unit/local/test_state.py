@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,9 @@ from include.local.home import StackHome
 from include.local.processes import ProcessRecord
 from include.local.state import StackState, hold_lock, load_state
 from include.settings import PROJECT_ROOT
+
+
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
 
 
 def test_a_stack_that_never_ran_remembers_nothing(home: StackHome) -> None:
@@ -31,6 +35,22 @@ def test_a_damaged_state_is_named(home: StackHome, damage: str) -> None:
     home.state_file.write_text(damage)
     with pytest.raises(StackError, match=r"stack\.json is damaged"):
         load_state(home)
+
+
+@needs_full_device
+def test_a_full_disk_is_said_and_the_old_state_stays(home: StackHome) -> None:
+    StackState({"mlflow": 15000}).save(home)
+    home.state_file.with_suffix(".tmp").symlink_to("/dev/full")
+    with pytest.raises(StackError, match=r"stack\.json cannot be written: No space left on device"):
+        StackState({"mlflow": 15001}).save(home)
+    assert load_state(home).ports == {"mlflow": 15000}
+
+
+@needs_full_device
+def test_a_full_disk_keeps_nobody_from_stopping_the_stack(home: StackHome) -> None:
+    home.lock_file.symlink_to("/dev/full")
+    with hold_lock(home):
+        pass
 
 
 def test_a_second_command_is_told_who_is_at_work(home: StackHome) -> None:

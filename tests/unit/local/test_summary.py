@@ -109,7 +109,10 @@ def test_a_stack_that_stays_up_is_shown_with_its_addresses(
     ]
     assert shown[2].endswith("http://127.0.0.1:18000")
     assert shown[3] == f"Airflow users and passwords: {home.passwords_file}"
-    assert shown[4] == "make status shows it, make down stops it"
+    place = f'ARGS="--home {home.path}"'
+    assert shown[4] == f"make status {place} shows it, make down {place} stops it"
+    monkeypatch.setenv("ORRERY_HOME", str(home.path))
+    assert "make status shows it, make down stops it" in print_lines(capsys, Stack(home, ports, credentials))
     assert not any(word in line for line in lines for word in credentials.airflow_passwords.values())
 
 

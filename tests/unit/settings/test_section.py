@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ def test_an_environment_overrides_key_by_key(tmp_path: Path) -> None:
     assert load_section(path, Outer, "staging").inner == Inner(limit=0.9, names=("a",))
 
 
+GOOD = "count: 1\ninner: {limit: 1}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -58,6 +62,16 @@ def test_an_environment_overrides_key_by_key(tmp_path: Path) -> None:
         ("count: [\n", r"is not valid YAML"),
         ("- 1\n", r"should hold a mapping of keys, found list"),
         ("environments: 3\n", r"key 'environments' should be a mapping"),
+        (f"{GOOD}environments: {{development: 7}}\n", r"key 'environments\.development': .*found 7"),
+        (f"{GOOD}environments: {{prodution: {{count: 2}}}}\n", r"unknown environment 'environments\.prodution'"),
+        (f"{GOOD}environments: {{production: {{cuont: 2}}}}\n", r"'production'.*\n.*unknown key 'cuont'"),
+        (
+            f"{GOOD}environments: {{staging: {{count: many}}}}\n",
+            r"'staging'.*\n.*key 'count': expected a valid integer",
+        ),
+        ("count: x\ninner: {limit: 1}\nenvironments: {development: {count: 1}}\n", r"'staging'.*\n.*key 'count'"),
+        (f"{GOOD}count: 2\n", r"key 'count' is given twice(.|\n)*line 3"),
+        ("count: 1\ninner: {limit: 1, limit: 2}\n", r"key 'limit' is given twice"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -65,6 +79,22 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> 
     with pytest.raises(SettingsError, match=message) as caught:
         load_section(path, Outer, "development")
     assert str(path) in str(caught.value)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "section.yml"
+    path.write_bytes("count: 1 # für\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"section\.yml is not valid YAML: 'utf-8' codec"):
+        load_section(path, Outer, "development")
+
+
+def test_one_label_horizon_in_two_files_must_be_the_same(tmp_path: Path) -> None:
+    for path in CONFIG_DIR.glob("*.yml"):
+        shutil.copy(path, tmp_path)
+    training = tmp_path / "training.yml"
+    training.write_text(training.read_text().replace("label_horizon_days: 28", "label_horizon_days: 14"))
+    with pytest.raises(SettingsError, match=r"label_horizon_days is 28 in .*features\.yml and 14 in .*training\.yml"):
+        load_settings(tmp_path)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
