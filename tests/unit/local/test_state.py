@@ -15,7 +15,6 @@ from include.local.processes import ProcessRecord
 from include.local.state import StackState, hold_lock, load_state
 from include.settings import PROJECT_ROOT
 
-
 needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
 
 
