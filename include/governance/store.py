@@ -6,15 +6,16 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from include.governance.datasets import keep_flow
 from include.governance.events import LineageRecord
 from include.warehouse.names import TableName
 from include.warehouse.session import Session
 
 DATA_SCHEMAS: Final = (
-    "landing", "raw", "intermediate", "features", "online", "ml", "monitoring", "quality", "serving",
+    "landing", "raw", "intermediate", "features", "online", "ml", "monitoring", "quality", "serving", "governance",
 )  # fmt: skip
-"""Schemas whose tables hold what flows. ``governance`` only listens; ``staging`` holds views, which
-store nothing and which dbt reports with the models that it built."""
+"""Schemas whose tables the loop writes. ``staging`` holds views, which store nothing and which dbt
+reports with the models that it built."""
 
 
 def insert_events(session: Session, records: Sequence[LineageRecord]) -> int:
@@ -94,7 +95,7 @@ def find_unproduced(session: Session, tables: Collection[TableName]) -> list[Tab
 
 
 def list_written_tables(session: Session) -> list[TableName]:
-    """Tables of :data:`DATA_SCHEMAS` into which rows were written since the statistics began.
+    """Tables of :data:`DATA_SCHEMAS`, without the listener's, into which rows were written since the statistics began.
 
     PostgreSQL counts rows of committed and of rolled-back work alike, and reports them a moment after
     the session that wrote them ends.
@@ -104,4 +105,4 @@ def list_written_tables(session: Session) -> list[TableName]:
         "where schemaname = any(%s) and n_tup_ins + n_tup_upd > 0 order by schemaname, relname",
         (list(DATA_SCHEMAS),),
     )
-    return [TableName(row["schemaname"], row["relname"]) for row in rows]
+    return keep_flow(TableName(row["schemaname"], row["relname"]) for row in rows)

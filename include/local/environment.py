@@ -1,7 +1,8 @@
 """The environment variables of the stack's processes, as a pure function of the stack.
 
 What ties the parts together (addresses, keys, folders) is set here whatever the caller's environment
-says; what tunes them is only a default, so that ``AIRFLOW__CORE__PARALLELISM=8 make up`` works.
+says; what tunes them, and where lineage goes, is only a default, so that
+``AIRFLOW__CORE__PARALLELISM=8 make up`` works.
 """
 
 from __future__ import annotations
@@ -103,13 +104,12 @@ def airflow_environment(stack: Stack, inherited: Mapping[str, str], *, cores: in
         **core_settings(stack),
         **api_settings(stack),
         **connection_variables(stack),
-        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "include.governance.transport.SpoolTransport"}),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "orrery",
     }
 
 
 def tuning_defaults(cores: int) -> dict[str, str]:
-    """What suits a small machine; the caller's environment may say otherwise."""
+    """What suits a small machine, and lineage to the spool; the caller's environment may say otherwise."""
     return {
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
@@ -129,6 +129,8 @@ def tuning_defaults(cores: int) -> dict[str, str]:
         # At its import it says two hundred times which functions it does not document.
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        # Another receiver is put beside the spool, see docs/guides/engineer.md.
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "include.governance.transport.SpoolTransport"}),
         "NO_COLOR": "1",
         # Python 3.12 miscounts the threads of a process whose title has a blank, as Airflow's have, and
         # would warn in the log of every task.

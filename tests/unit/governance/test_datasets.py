@@ -72,5 +72,8 @@ def test_datasets_carry_their_schema_where_it_is_known() -> None:
         assert [(field.name, field.type) for field in dataset.facets["schema"].fields] == [("a", "bigint")]
 
 
-def test_governance_is_no_part_of_the_flow() -> None:
-    assert keep_flow([TableName("governance", "fences"), TableName("ml", "t")]) == [TableName("ml", "t")]
+def test_what_listens_is_no_part_of_the_flow_and_the_ledger_is() -> None:
+    flow = [TableName("governance", "approvals"), TableName("governance", "fences"), TableName("ml", "t")]
+    listeners = [TableName("governance", "lineage_events"), TableName("governance", "migrations")]
+
+    assert keep_flow([*flow, *listeners]) == flow

@@ -9,10 +9,14 @@ from uuid import uuid4
 
 import pytest
 
+from include.governance.approvals import Approval, record_approval
 from include.governance.events import LineageRecord, parse_event
 from include.governance.store import find_unproduced, insert_events, list_producers, list_written_tables
+from include.warehouse.fence import take_fence
 from include.warehouse.names import TableName
 from include.warehouse.session import open_session
+
+APPROVALS, FENCES = TableName("governance", "approvals"), TableName("governance", "fences")
 
 
 def make_record(
@@ -83,10 +87,26 @@ def test_written_tables_are_those_of_the_flow_that_hold_rows(warehouse_uri: str)
         session.execute("alter table features.built__dbt_tmp rename to built")
         session.execute("create table ml.empty (a int)")
         session.execute("create view staging.seen as select * from raw.written")
-        session.execute("insert into governance.fences values ('a', 1)")
+        session.execute("insert into governance.migrations (name) values ('9999_test')")
         session.execute("create table public.elsewhere as select 1 as a")
 
     assert wait_for_tables(warehouse_uri, 2) == [TableName("features", "built"), TableName("raw", "written")]
+
+
+def test_the_ledger_and_the_fences_need_a_producer_too(warehouse_uri: str, database: str) -> None:
+    with open_session(warehouse_uri) as session:
+        take_fence(session, "ingest")
+        record_approval(session, Approval("churn", 2, "Approve", "ada", "grace", "deploy_model", "manual__1"))
+        insert_events(session, [make_record(database, "raw.t")])
+    written = [APPROVALS, FENCES]
+
+    assert wait_for_tables(warehouse_uri, 2) == written
+    with open_session(warehouse_uri) as session:
+        assert find_unproduced(session, written) == written
+        insert_events(session, [make_record(database, "governance.fences", event_type="RUNNING")])
+        assert find_unproduced(session, written) == [APPROVALS]
+        insert_events(session, [make_record(database, "governance.approvals", event_type="RUNNING")])
+        assert find_unproduced(session, written) == []
 
 
 def wait_for_tables(uri: str, count: int) -> list[TableName]:

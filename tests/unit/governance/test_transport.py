@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ import pytest
 from include.governance.carrier import carry_batch
 from include.governance.spool import Spool
 from include.governance.transport import SpoolTransport
+from include.settings import PROJECT_ROOT
 from tests.unit.governance.conftest import count_events
 
 PATH = "include.governance.transport.SpoolTransport"
@@ -22,6 +27,39 @@ def make_transport(config: dict[str, Any]) -> Any:
     from openlineage.client.transport import get_default_factory
 
     return get_default_factory().create(config)
+
+
+def read_recipe(url: str) -> dict[str, Any]:
+    """The transport that the engineer's guide shows, with another receiver's address."""
+    guide = (PROJECT_ROOT / "docs/guides/engineer.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^export AIRFLOW__OPENLINEAGE__TRANSPORT='(.+?)'$", guide, re.MULTILINE | re.DOTALL)
+    recipe: dict[str, Any] = json.loads(shown)
+    recipe["transports"][1]["url"] = url
+    return recipe
+
+
+@pytest.fixture
+def received() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """The address of a receiver on loopback, and what it was sent: paths and events."""
+    requests: list[tuple[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            requests.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", requests
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -116,20 +154,35 @@ def test_broken_settings_keep_the_event_and_only_warn(
     assert len(Spool(tmp_path / "spool").list_waiting()) == 1
 
 
-def test_beside_a_dead_http_receiver_nothing_is_lost(
-    tmp_path: Path, make_event: Callable[[], Any], dead_uri: str
+def test_another_receiver_gets_each_event_and_so_does_the_warehouse(
+    tmp_path: Path,
+    make_event: Callable[[], Any],
+    received: tuple[str, list[tuple[str, Any]]],
+    warehouse_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("ORRERY_LINEAGE_SPOOL", str(tmp_path))
+    url, requests = received
+    transport, events = make_transport(read_recipe(url)), [make_event(), make_event()]
+
+    for event in events:
+        transport.emit(event)
+
+    runs = [event.run.runId for event in events]
+    assert [path for path, _ in requests] == ["/api/v1/lineage"] * 2
+    assert [event["run"]["runId"] for _, event in requests] == runs
+    assert [event["outputs"][0]["name"] for _, event in requests] == ["db.raw.t"] * 2
+    assert len(Spool(tmp_path).list_waiting()) == 2
+    assert carry_batch(Spool(tmp_path), warehouse_uri, 100) == 2
+    assert count_events(warehouse_uri) == 2
+
+
+def test_beside_a_dead_http_receiver_nothing_is_lost(
+    tmp_path: Path, make_event: Callable[[], Any], dead_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORRERY_LINEAGE_SPOOL", str(tmp_path))
     port = dead_uri.rsplit(":", 1)[1].split("/", maxsplit=1)[0]
-    transport = make_transport(
-        {
-            "type": "composite",
-            "continue_on_failure": True,
-            "transports": [
-                {"type": PATH, "spool": str(tmp_path)},
-                {"type": "http", "url": f"http://127.0.0.1:{port}", "timeout": 0.2, "retry": {"total": 0}},
-            ],
-        }
-    )
+    transport = make_transport(read_recipe(f"http://127.0.0.1:{port}"))
 
     for _ in range(3):
         transport.emit(make_event())

@@ -53,6 +53,15 @@ def test_lineage_goes_to_the_spool(stack: Stack) -> None:
     assert environment["ORRERY_LINEAGE_SPOOL"] == str(stack.home.lineage_spool)
 
 
+def test_lineage_goes_where_the_caller_says(stack: Stack) -> None:
+    receivers = json.dumps({"type": "composite", "transports": [{"type": "http", "url": "http://127.0.0.1:5999"}]})
+    given = {"AIRFLOW__OPENLINEAGE__TRANSPORT": receivers, "AIRFLOW__OPENLINEAGE__NAMESPACE": "elsewhere"}
+    environment = airflow_environment(stack, given, cores=2)
+    assert environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] == receivers
+    assert environment["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "orrery"
+    assert environment["ORRERY_LINEAGE_SPOOL"] == str(stack.home.lineage_spool)
+
+
 def test_connections_are_json_that_airflow_reads(stack: Stack) -> None:
     environment = airflow_environment(stack, {}, cores=2)
     warehouse = json.loads(environment["AIRFLOW_CONN_WAREHOUSE"])

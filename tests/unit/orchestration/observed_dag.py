@@ -27,11 +27,11 @@ def observed() -> None:
     @task
     @traced
     def publish() -> int:
-        """Read the source, write a copy, and touch the listener's own schema."""
+        """Read the source, write a copy, and touch a table of the listener's own."""
         from include.warehouse.session import open_session
 
         with open_session(warehouse_uri()) as session:
-            session.execute("insert into governance.fences values ('publish', 1)")
+            session.execute("insert into governance.migrations (name) values ('publish')")
             session.execute("create table ml.copy (household_id bigint)")
             return session.execute("insert into ml.copy select household_id from raw.sales")
 

@@ -209,7 +209,7 @@ def test_lineage_names_what_was_read_and_written_with_columns(
     def join(frame: pd.DataFrame) -> pd.DataFrame:
         with open_session(warehouse_uri) as session:
             session.execute("select 1 from raw.partitions")
-            session.execute("insert into governance.fences values ('x', 1)")
+            session.execute("insert into governance.migrations (name) values ('x')")
         return frame
 
     task = join(sales)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,6 +127,29 @@ def test_whatever_is_no_approval_is_recorded_as_refused_and_stops_the_run(
     [row] = read_ledger(warehouse_uri)
     assert (row["decision"], row["answered_by"], row["model_version"]) == ("refused", user or "", 2)
     assert reason in row["reason"]
+
+
+@pytest.mark.parametrize(("option", "is_refused"), [("Approve", False), ("Reject", True)])
+def test_the_task_that_records_the_answer_names_the_ledger_as_its_output(
+    warehouse_uri: str, settings: Settings, option: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import airflow.providers.openlineage.api as openlineage
+
+    from include.orchestration.deployment import record_answer
+    from include.orchestration.lineage import report_tables
+
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(openlineage, "is_openlineage_active", lambda: True)
+    monkeypatch.setattr(openlineage, "emit_dataset_lineage", lambda **report: reports.append(report))
+
+    with pytest.raises(ApprovalError) if is_refused else nullcontext(), report_tables(lambda: warehouse_uri):
+        record_answer(make_context(SEEN, make_answer(option, "ada")), warehouse_uri, settings)
+
+    [report] = reports
+    assert report["inputs"] == []
+    [output] = report["outputs"]
+    assert output.name == f"{warehouse_uri.rsplit('/', 1)[1]}.governance.approvals"
+    assert "answered_by" in {field.name for field in output.facets["schema"].fields}
 
 
 @pytest.mark.parametrize(("seen", "answer"), [(None, None), (SEEN, None), (None, make_answer("Approve", "ada"))])

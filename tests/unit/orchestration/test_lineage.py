@@ -27,7 +27,7 @@ def test_every_task_ends_as_it_would_without_lineage(observed_run: ObservedRun) 
     }, observed_run.log[-5000:]
 
 
-def test_a_traced_task_reports_what_it_touched_without_the_listener_schema(observed_run: ObservedRun) -> None:
+def test_a_traced_task_reports_what_it_touched_without_the_listeners_tables(observed_run: ObservedRun) -> None:
     assert observed_run.list_datasets("observed.publish", "RUNNING", "inputs") == [["raw.sales"]]
     assert observed_run.list_datasets("observed.publish", "RUNNING", "outputs") == [["ml.copy"]]
 

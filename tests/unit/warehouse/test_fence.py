@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from include.errors import StaleWriterError
 from include.warehouse.fence import check_fence, take_fence
+from include.warehouse.names import TableName
 from include.warehouse.session import open_session
+from include.warehouse.trace import trace_tables
 
 
 def test_the_newest_worker_publishes_and_the_older_one_loses(warehouse_uri: str) -> None:
@@ -27,3 +30,25 @@ def test_fences_of_different_work_do_not_meet(warehouse_uri: str) -> None:
         take_fence(session, "b")
 
         check_fence(session, "a", token)
+
+
+def test_taking_a_fence_is_a_write_and_checking_it_is_no_input(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session, trace_tables() as taken:
+        token = take_fence(session, "publish")
+    with open_session(warehouse_uri) as session, trace_tables() as checked:
+        check_fence(session, "publish", token)
+        session.fetch_all("select source from raw.partitions")
+
+    assert (list(taken.reads), list(taken.writes)) == ([], [TableName("governance", "fences")])
+    assert (list(checked.reads), list(checked.writes)) == ([TableName("raw", "partitions")], [])
+
+
+def test_a_fence_that_is_checked_stays_held_to_the_end_of_the_transaction(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        token = take_fence(session, "publish")
+
+    with open_session(warehouse_uri) as session:
+        check_fence(session, "publish", token)
+        with pytest.raises(psycopg.errors.LockNotAvailable), open_session(warehouse_uri) as other:
+            other.execute("set local lock_timeout = '100ms'")
+            take_fence(other, "publish")
