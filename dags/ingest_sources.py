@@ -9,7 +9,8 @@ the old data or the new, never a mix.
 A rerun of a day changes nothing; a backfill is a run with a longer window.
 
 **When it fails**
-- `land`: the message names the file, the column and the remedy. Correct the file, clear the task.
+- `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
+  file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
 - `publish`: nothing was published; it retries. A stale fence means that a newer run has the work.

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import QualityError, WarehouseError
-from include.ingestion.audit_records import read_usual_means, write_audit, write_profiles, write_quarantine
+from include.ingestion.audit_records import (
+    list_files,
+    read_usual_means,
+    write_audit,
+    write_profiles,
+    write_quarantine,
+)
 from include.ingestion.facts import measure_facts
-from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.quality.profile import profile_frame
-from include.quality.score import Verdict, judge_source
+from include.quality.score import RuleResult, Verdict, judge_source
 from include.quality.suites import LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
 from include.settings.sources import FileSource, SourceSettings
+from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
@@ -44,16 +51,36 @@ class Batch:
         """The source's name."""
         return self.item["source"]
 
+    @property
+    def bad_files(self) -> tuple[RuleResult, ...]:
+        """A broken critical rule for every file that landing left out."""
+        return tuple(
+            RuleResult(
+                self.name, "schema", "file_is_readable", None, is_critical=True, weight=1.0, has_passed=False,
+                observed=bad["reason"].rstrip("."), expected="a readable file with the declared columns",
+            )
+            for bad in self.item.get("bad_files", [])
+        )  # fmt: skip
+
+    def judge(self, results: Sequence[RuleResult], minimum_score: float) -> Verdict:
+        """The verdict on the rows that landed; where only bad files came, on those."""
+        return judge_source(self.name, self.bad_files if has_only_bad_files(self.item) else results, minimum_score)
+
+    def find_failures(self, verdict: Verdict) -> tuple[RuleResult, ...]:
+        """Every rule that the batch broke, that of its bad files first."""
+        return verdict.failures if has_only_bad_files(self.item) else (*self.bad_files, *verdict.failures)
+
 
 def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> dict[str, Any]:
     """Check every landed batch and record scores, profiles and refusals; nothing published is touched.
 
     A source passes when its score reaches ``quality.minimum_score`` and no critical rule is broken. A
-    refused source that is not critical is left out of publishing; a critical one stops the run.
+    refused source that is not critical is left out of publishing; a critical one stops the run. Files
+    that landing left out are refused in the same way, and the other days of their source judged as usual.
 
     Returns:
-        ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules of sources
-        that passed, and of refused ones that are not critical, in words).
+        ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules and bad files of
+        sources that passed, and of refused ones that are not critical, in words).
 
     Raises:
         QualityError: a critical source was refused; names source, rule, observed, expected, remedy.
@@ -62,7 +89,7 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     prepare_great_expectations()
     batches = [read_batch(uri, sources, item) for item in items]
     results = validate_frames([suite for batch in batches for suite in build_suites(sources, batch)])
-    verdicts = [judge_source(batch.name, results, sources.quality.minimum_score) for batch in batches]
+    verdicts = [batch.judge(results, sources.quality.minimum_score) for batch in batches]
     with open_session(uri) as session:
         for batch, verdict in zip(batches, verdicts, strict=True):
             record_verdict(session, sources, batch, verdict, audit_id)
@@ -70,7 +97,11 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     fatal = [verdict for verdict in refused if sources.find_source(verdict.source).critical]
     if fatal:
         raise explain_refusal(fatal, audit_id)
-    warnings = [failure.describe() for verdict in verdicts for failure in verdict.failures]
+    warnings = [
+        failure.describe()
+        for batch, verdict in zip(batches, verdicts, strict=True)
+        for failure in batch.find_failures(verdict)
+    ]
     for warning in warnings:
         log.warning("%s", warning)
     return {
@@ -82,12 +113,14 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
 
 
 def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:
-    """Read one batch from landing as a frame, and measure its facts.
+    """Read one batch from landing as a frame, and measure its facts; a frame of nothing if only bad files came.
 
     Raises:
         WarehouseError: landing does not hold exactly what was delivered.
     """
     name, source = item["source"], sources.find_source(item["source"])
+    if has_only_bad_files(item):
+        return Batch(item, source, to_pandas_frame(declare_schema(source).empty_table()), {}, {})
     with open_session(uri) as session:
         check_landed(session, item)
         columns = session.fetch_all(
@@ -156,9 +189,11 @@ def check_landed(session: Session, item: LoadItem) -> None:
 
 
 def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
-    """The suites of one batch: on its rows, and on its facts as a frame of one row."""
+    """The suites of one batch: on its rows, and on its facts as a frame of one row; none if nothing landed."""
     import pandas as pd
 
+    if has_only_bad_files(batch.item):
+        return []
     quality = sources.quality
     facts = pd.DataFrame([{name: fact.value for name, fact in batch.facts.items()}])
     notes = {name: fact.note for name, fact in batch.facts.items()}
@@ -170,14 +205,19 @@ def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
 
 
 def record_verdict(session: Session, sources: SourceSettings, batch: Batch, verdict: Verdict, audit_id: str) -> None:
-    """Write the audit; profile a batch that passed, quarantine one that did not."""
+    """Write the audit; profile a batch that passed, quarantine one that did not, and every bad file."""
     write_audit(session, audit_id, batch.item, len(batch.frame), verdict)
     if verdict.has_passed:
         columns = [name for name in batch.source.columns if name in batch.frame]
         write_profiles(session, audit_id, batch.item, profile_frame(batch.frame, columns))
+        if batch.bad_files:
+            write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], batch.frame.head(0))
     else:
+        files = [] if has_only_bad_files(batch.item) else list_files(session, batch.item)
         sample = batch.frame.head(sources.quality.sample_rows)
-        write_quarantine(session, audit_id, batch.item, len(batch.frame), verdict, sample)
+        write_quarantine(session, audit_id, batch.item, len(batch.frame), batch.find_failures(verdict), files, sample)
+    if has_only_bad_files(batch.item):
+        return
     session.execute(
         "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
         ("audited" if verdict.has_passed else "refused", batch.name, *item_window(batch.item)),

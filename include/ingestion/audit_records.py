@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.ingestion.plan import LoadItem, item_window
 from include.quality.profile import ColumnProfile
-from include.quality.score import Verdict
+from include.quality.score import RuleResult, Verdict
 from include.settings.sources import QualitySettings
-from include.warehouse.session import Session
+from include.warehouse.session import Row, Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,25 +65,42 @@ def write_profiles(session: Session, audit_id: str, item: LoadItem, profiles: Se
     )  # fmt: skip
 
 
-def write_quarantine(
-    session: Session, audit_id: str, item: LoadItem, row_count: int, verdict: Verdict, sample: pd.DataFrame
-) -> None:
-    """Describe a refused batch: its reasons, its item, its files, and a sample of its rows."""
-    window = item_window(item)
-    files = session.fetch_all(
+def list_files(session: Session, item: LoadItem) -> list[Row]:
+    """The files of a batch that landed, with their rows."""
+    return session.fetch_all(
         "select path, row_count from landing.deliveries where source = %s and batch_day between %s and %s "
         "order by batch_day",
-        (item["source"], *window),
+        (item["source"], *item_window(item)),
     )
+
+
+def write_quarantine(
+    session: Session,
+    audit_id: str,
+    item: LoadItem,
+    row_count: int,
+    reasons: Sequence[RuleResult],
+    landed_files: Sequence[Row],
+    sample: pd.DataFrame,
+) -> None:
+    """Describe what was refused of a batch: reasons, item, files (bad ones have no count), a sample of rows.
+
+    The days are those of the bad files when nothing else was refused.
+    """
+    bad_files = item.get("bad_files", [])
+    days = sorted(date.fromisoformat(bad["day"]) for bad in bad_files)
+    window = (days[0], days[-1]) if days and not landed_files else item_window(item)
+    files = [*landed_files, *({"path": bad["path"], "row_count": None} for bad in bad_files)]
     rows = json.loads(sample.to_json(orient="records", date_format="iso"))
     session.execute(
         "insert into quality.quarantine (audit_id, source, from_day, to_day, row_count, reasons, item, files, "
         "sample_rows) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
-        "on conflict (audit_id, source) do update set row_count = excluded.row_count, reasons = excluded.reasons, "
+        "on conflict (audit_id, source) do update set from_day = excluded.from_day, "
+        "to_day = excluded.to_day, row_count = excluded.row_count, reasons = excluded.reasons, "
         "item = excluded.item, files = excluded.files, sample_rows = excluded.sample_rows, quarantined_at = now()",
         (
             audit_id, item["source"], *window, row_count,
-            _to_jsonb([failure.to_json() for failure in verdict.failures]),
+            _to_jsonb([reason.to_json() for reason in reasons]),
             _to_jsonb(item), _to_jsonb(files), _to_jsonb(rows),
         ),
     )  # fmt: skip

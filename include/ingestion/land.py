@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.plan import BadFile, LoadItem, item_window
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import SourceRead, read_source
 from include.warehouse.arrow import write_arrow
@@ -20,32 +21,50 @@ _SQL_TYPES: Final = {
     "timestamp": "timestamptz",
     "date": "date",
 }
+_REASON_LENGTH: Final = 1000
+
+log = logging.getLogger(__name__)
 
 
 def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -> LoadItem:
     """Read the item's files and put their rows into ``landing.<source>``, in place of this batch's rows.
 
     Landing keeps what is under way: rows of batches that were published, refused, or given up a day
-    ago go. A rerun leaves the same rows.
+    ago go. A rerun leaves the same rows. A bad file of a source that is not critical does not land; it is
+    noted in the item, for the audit to refuse.
 
     Returns:
-        the item with the number of ``rows`` and ``files``.
+        the item with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
 
     Raises:
-        SourceError: a file is missing, not readable, or not as declared.
+        SourceError: a file of a critical source is missing, not readable, or not as declared.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
     name = item["source"]
     source = sources.find_source(name)
-    read = read_source(sources, name, root, *item_window(item))
+    read = read_source(sources, name, root, *item_window(item), leave_out_bad=not source.critical)
+    bad_files = note_bad_files(name, read)
     table = TableName("landing", name)
     with open_session(uri) as session:
-        clear_landing(session, table, source, [delivery.day for delivery in read.deliveries])
+        clear_landing(session, table, source, read.days)
     write_arrow(uri, table, read.table)
     with open_session(uri) as session:
         record_deliveries(session, name, read)
         session.execute(f"analyze {table.quoted}")
-    return {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
+    landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
+    return {**landed, "bad_files": bad_files} if bad_files else landed
+
+
+def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
+    """Warn of every file that was left out; the same in JSON types, for the audit."""
+    for bad in read.bad:
+        log.warning(
+            "The delivery of %s for %s is left out; it is not critical: the run goes on without. File %s: %s",
+            name, bad.day, bad.path, bad.reason[:_REASON_LENGTH],
+        )  # fmt: skip
+    return [
+        {"day": bad.day.isoformat(), "path": str(bad.path), "reason": bad.reason[:_REASON_LENGTH]} for bad in read.bad
+    ]
 
 
 def clear_landing(session: Session, table: TableName, source: FileSource, days: list[date]) -> None:

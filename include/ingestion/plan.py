@@ -16,6 +16,14 @@ from include.warehouse.session import Session, open_session
 log = logging.getLogger(__name__)
 
 
+class BadFile(TypedDict):
+    """A file of a source that is not critical, left out by landing; its day as ISO text."""
+
+    day: str
+    path: str
+    reason: str
+
+
 class LoadItem(TypedDict):
     """One source to load, in JSON types: days as ISO text, both included."""
 
@@ -27,6 +35,7 @@ class LoadItem(TypedDict):
     token: int
     rows: NotRequired[int]
     files: NotRequired[int]
+    bad_files: NotRequired[list[BadFile]]
 
 
 def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date) -> list[LoadItem]:
@@ -56,6 +65,11 @@ def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_
 def item_window(item: LoadItem) -> tuple[date, date]:
     """The first and the last day of an item."""
     return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
+
+
+def has_only_bad_files(item: LoadItem) -> bool:
+    """Whether landing left out every file of an item, so that it brought nothing."""
+    return bool(item.get("bad_files")) and not item.get("files")
 
 
 def _plan_item(session: Session, name: str, source: FileSource, work: str, from_day: date, to_day: date) -> LoadItem:

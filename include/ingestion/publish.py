@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from include.errors import QualityError, WarehouseError
 from include.ingestion.audit import check_landed
-from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.ingestion.version import hash_content, read_data_version
 from include.settings.sources import FileSource, SourceSettings
 from include.warehouse.fence import check_fence
@@ -69,7 +69,7 @@ def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> l
         "order by batch_day",
         (name, *item_window(item)),
     )
-    states = {row["state"] for row in deliveries}
+    states = {"refused"} if has_only_bad_files(item) else {row["state"] for row in deliveries}
     if states and states <= {"audited", "published"}:
         return [row["batch_day"] for row in deliveries]
     if states == {"refused"} and not source.critical:

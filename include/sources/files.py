@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
 
 EMPTY_BECAUSE: Final = "empty_because"
 """Key in a Parquet file's metadata under which its writer says why it has no rows."""
+_NOT_ITS_FAULT: Final = frozenset(
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ENOTCONN,
+        errno.EHOSTDOWN,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +42,17 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class BadDelivery:
+    """One file that was left out, and why."""
+
+    day: date
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
 class SourceRead:
-    """The rows of a window in file order, and the files that they came from.
+    """The rows of a window in file order, the files that they came from, and the files left out.
 
     The table holds the declared columns, ``batch_day`` (date32: the file's day) and, for a source
     with an event column, ``day`` (date32: the event's day in the shop's time zone).
@@ -38,12 +60,24 @@ class SourceRead:
 
     table: pa.Table
     deliveries: tuple[Delivery, ...]
+    bad: tuple[BadDelivery, ...] = ()
+
+    @property
+    def days(self) -> list[date]:
+        """The days of all files, also of those left out."""
+        return sorted([*(one.day for one in self.deliveries), *(one.day for one in self.bad)])
 
 
-def read_source(settings: SourceSettings, name: str, root: Path, from_day: date, to_day: date) -> SourceRead:
+def read_source(
+    settings: SourceSettings, name: str, root: Path, from_day: date, to_day: date, *, leave_out_bad: bool = False
+) -> SourceRead:
     """Read all files of a source for a window, both ends included.
 
     A daily source that is not critical may lack files; those that exist are read.
+
+    Args:
+        leave_out_bad: a file that is gone or not as declared raises nothing: it is listed in ``bad`` and
+            none of its rows is in the table.
 
     Raises:
         SourceError: names the source, the file, what is wrong with it and what to do: missing, not
@@ -52,19 +86,40 @@ def read_source(settings: SourceSettings, name: str, root: Path, from_day: date,
     import pyarrow as pa
 
     source = settings.find_source(name)
-    days = find_readable_days(name, source, root, from_day, to_day)
-    tables = []
+    days = find_readable_days(name, source, root, from_day, to_day, may_lack_all=leave_out_bad)
+    tables = [add_days(declare_schema(source).empty_table(), source, settings.time_zone, from_day)]
     deliveries = []
+    bad = []
     for day in days:
         path = delivery_path(source, root, day)
-        table = read_file(name, source, path)
+        try:
+            table = read_file(name, source, path)
+        except SourceError as error:
+            if not (leave_out_bad and is_fault_of_file(error)):
+                raise
+            bad.append(BadDelivery(day, path, str(error)))
+            continue
         deliveries.append(Delivery(day, path, table.num_rows))
         tables.append(add_days(table, source, settings.time_zone, day))
-    return SourceRead(pa.concat_tables(tables), tuple(deliveries))
+    return SourceRead(pa.concat_tables(tables), tuple(deliveries), tuple(bad))
 
 
-def find_readable_days(name: str, source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
-    """The days of the window whose files will be read.
+def is_fault_of_file(error: SourceError) -> bool:
+    """Whether a file is bad, not the disk, share or machine that it was read with."""
+    return getattr(error.__cause__, "errno", None) not in _NOT_ITS_FAULT
+
+
+def declare_schema(source: FileSource) -> pa.Schema:
+    """The declared columns and their types."""
+    import pyarrow as pa
+
+    return pa.schema([(column, arrow_type(item.type)) for column, item in source.columns.items()])
+
+
+def find_readable_days(
+    name: str, source: FileSource, root: Path, from_day: date, to_day: date, *, may_lack_all: bool = False
+) -> list[date]:
+    """The days of the window whose files will be read; all of them if none is there and that may be.
 
     Raises:
         SourceError: a critical source lacks a file, or there is none at all.
@@ -72,9 +127,9 @@ def find_readable_days(name: str, source: FileSource, root: Path, from_day: date
     delivered = set(find_delivered_days(source, root))
     days = list_days(from_day, to_day)
     missing = [day for day in days if day not in delivered]
-    if missing and (source.critical or len(missing) == len(days)):
+    if missing and (source.critical or (len(missing) == len(days) and not may_lack_all)):
         raise explain_missing(name, source, root, missing)
-    return [day for day in days if day in delivered]
+    return [day for day in days if day in delivered] or days
 
 
 def read_file(name: str, source: FileSource, path: Path) -> pa.Table:
@@ -105,8 +160,7 @@ def read_file(name: str, source: FileSource, path: Path) -> pa.Table:
             + (f", or declare in the file's metadata why it is empty (key {EMPTY_BECAUSE})." if
                source.allow_empty == "if_declared" else ", or allow empty files there.")
         )  # fmt: skip
-    schema = pa.schema([(column, arrow_type(item.type)) for column, item in source.columns.items()])
-    return pa.table(columns, schema=schema)
+    return pa.table(columns, schema=declare_schema(source))
 
 
 def add_days(table: pa.Table, source: FileSource, time_zone: str, batch_day: date) -> pa.Table:
