@@ -31,21 +31,14 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8600)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="orrery-models-") as temporary:
-        model_name = os.environ.get("ORRERY_MODEL_NAME", "churn")
-        folder = Path(os.environ.get("ORRERY_MODEL_FOLDER", temporary))
-        load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
-        uri, settings = _require("ORRERY_WAREHOUSE_URI"), load_settings()
-        spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
-        report = partial(report_serving, spool, uri, model_name, settings.governance.lineage)
-        server = ModelServer(uri, model_name, load, settings.rollout.server, on_first_log=report)
-        uvicorn.run(
-            create_app(server),
-            host=arguments.host,
-            port=arguments.port,
-            access_log=False,
-            proxy_headers=False,
-        )
+    model_name = os.environ.get("ORRERY_MODEL_NAME", "churn")
+    folder = Path(os.environ.get("ORRERY_MODEL_FOLDER") or tempfile.mkdtemp(prefix="orrery-models-"))
+    load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
+    uri, settings = _require("ORRERY_WAREHOUSE_URI"), load_settings()
+    spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
+    report = partial(report_serving, spool, uri, model_name, settings.governance.lineage)
+    server = ModelServer(uri, model_name, load, settings.rollout.server, on_first_log=report)
+    uvicorn.run(create_app(server), host=arguments.host, port=arguments.port, access_log=False, proxy_headers=False)
 
 
 def _require(name: str) -> str:
