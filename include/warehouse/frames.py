@@ -83,8 +83,8 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
 def _parse_objects(column: pd.Series[Any]) -> pa.ChunkedArray | None:
     """A column of ``Decimal`` objects as Arrow decimals, several times faster than by inference; else None.
 
-    By way of text, as Arrow itself reads beyond its tables, without a word, where a ``Decimal`` has more
-    than 38 decimals.
+    By way of text: of a ``Decimal`` with more than 38 decimals Arrow's own conversion may make another type
+    than it declares, or end the process.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
