@@ -35,7 +35,7 @@ logs: setup ## show the end of the logs (ARGS="airflow-scheduler -f")
 	@$(PY) -m include.local logs $(ARGS)
 
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
-	@$(PY) -m include.local demo $(ARGS)
+	@$(PY) -m include.demo $(ARGS)
 
 test: setup ## run the tests (ARGS="tests/unit/gates -k fairness")
 	@$(PY) -m pytest $(ARGS)

@@ -31,7 +31,7 @@ from benchmarks.figure import Figure, compare
 from benchmarks.scheduler import own_stack, read_seconds, run_dag, wait_until_quiet
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
-from include.local.panel import write_shop_sources
+from include.example.panel import write_shop_sources
 from include.settings import PROJECT_ROOT, load_settings
 from include.warehouse.session import open_session
 

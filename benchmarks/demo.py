@@ -19,7 +19,7 @@ from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell
-from include.local.demo import DemoOptions, run_demo
+from include.demo.run import DemoOptions, run_demo
 
 REPORT: Final = Path("demo") / "report.json"
 

@@ -1,5 +1,4 @@
 """The embedded stack: everything that runs on a machine with Python and nothing else.
 
-``python -m include.local up`` starts it, ``status`` shows it, ``down`` stops it, ``demo`` runs the whole
-lifecycle on it.
+``python -m include.local up`` starts it, ``status`` shows it, ``down`` stops it.
 """

@@ -1,44 +1,30 @@
-"""``python -m include.local``: start the embedded stack, look at it, stop it, run the demo."""
+"""``python -m include.local``: start the embedded stack, look at it, stop it."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
-from include.errors import OrreryError
 from include.local.console import StartDisplay, format_table, say
 from include.local.credentials import USERS
-from include.local.home import StackHome, resolve_home
+from include.local.home import StackHome, claim_interrupted_demo, resolve_home
 from include.local.launcher import read_tail
 from include.local.stack import Stack, find_stack, start_stack, stop_stack
 from include.local.state import load_state
 from include.local.status import read_status
 
-INTERRUPTED: Final = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = build_parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
-    home = resolve_home(options.home)
-    try:
-        return int(options.run(options, home))
-    except OrreryError as error:
-        say(f"✘ {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("Interrupted.")
-        return INTERRUPTED
+    options = build_parser().parse_args(arguments)
+    return int(options.run(options, resolve_home(options.home)))
 
 
-def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The command line; the demo's own options are read only when the demo is asked for."""
-    place = argparse.ArgumentParser(add_help=False)
-    place.add_argument("--home", help="folder of the stack (default: ORRERY_HOME, else .local)")
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    place = home_option()
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
@@ -54,26 +40,19 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     logs.add_argument("component", nargs="?", help="one component only")
     logs.add_argument("-n", "--lines", type=int, default=20)
     logs.add_argument("-f", "--follow", action="store_true", help="go on showing what is added")
-    demo = add("demo", run_demo, "run the whole lifecycle on the example data")
-    if "demo" in arguments:
-        from include.local.demo import add_arguments
-
-        add_arguments(demo)
     return parser
 
 
-def run_demo(options: argparse.Namespace, home: StackHome) -> int:
-    """Run the demo (see :mod:`include.local.demo`)."""
-    from include.local import demo
-
-    return demo.run_from_arguments(options, home.path)
+def home_option() -> argparse.ArgumentParser:
+    """The option that every command of the stack takes, as a parent parser."""
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--home", help="folder of the stack (default: ORRERY_HOME, else .local)")
+    return place
 
 
 def up(home: StackHome) -> int:
     """Start the stack, or say that it runs."""
-    from include.local.fresh import settle_interrupted_demo
-
-    settle_interrupted_demo(home)
+    claim_interrupted_demo(home)
     running = find_stack(home)
     if running is not None:
         say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import IO, Any, Final
 
+from include.errors import OrreryError
 from include.local.supervisor import StartStep
+
+INTERRUPTED: Final = 130
 
 _MARKS = {"starting": "·", "healthy": "✔", "done": "✔", "failed": "✘"}
 _STYLES = {"starting": "cyan", "healthy": "green", "done": "green", "failed": "bold red"}
@@ -68,3 +74,28 @@ def format_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
     return "\n".join(lines)
+
+
+def run_command(main: Callable[[], int]) -> int:
+    """Run a command line; Ctrl-C, SIGTERM, a reader that goes away (``| head``) and our own errors end it quietly.
+
+    Returns:
+        the exit code: 130 when it was interrupted, 1 for an error, whose message is printed.
+    """
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        return main()
+    except OrreryError as error:
+        say(f"✘ {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def interrupt(_: int, __: FrameType | None) -> None:
+    """Do on SIGTERM, as from ``timeout`` or a cancelled CI job, what Ctrl-C does."""
+    raise KeyboardInterrupt

@@ -63,6 +63,11 @@ class StackHome:
         return self.path / "models"
 
     @property
+    def demo_marker(self) -> Path:
+        """The demo's mark: there while one is under way (empty) or was (the data version at its end)."""
+        return self.path / "demo" / "data-version"
+
+    @property
     def shop(self) -> Path:
         """The example's deliveries."""
         return self.path / "shop"
@@ -121,3 +126,9 @@ def check_disk(path: Path, needed_gb: float, free_gb: float) -> None:
             f"The stack needs {needed_gb:.1f} GB in {path}, and only {free_gb:.1f} GB are free. "
             "Free some space, or choose another disk with --home or ORRERY_HOME."
         )
+
+
+def claim_interrupted_demo(home: StackHome) -> None:
+    """Mark what an interrupted demo has left as no longer the demo's, before anybody adds to it."""
+    if home.demo_marker.exists() and not home.demo_marker.read_text(encoding="utf-8"):
+        home.demo_marker.write_text("taken over", encoding="utf-8")

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.integration
 def start_demo(home: Path) -> subprocess.Popen[str]:
     """The demo as `make demo ARGS=--exit` runs it, on a sample and one replayed day."""
     command = [
-        sys.executable, "-m", "include.local", "demo", "--home", str(home),
+        sys.executable, "-m", "include.demo", "--home", str(home),
         "--households", str(HOUSEHOLDS), "--days", "1", "--exit",
     ]  # fmt: skip
     output = (home.parent / "demo.log").open("a")

@@ -83,11 +83,11 @@ def test_access_names_every_address_and_user_and_no_password(home: StackHome) ->
 
 def test_the_demo_gets_its_own_options_and_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    demo = types.ModuleType("include.local.demo")
+    demo = types.ModuleType("include.demo.run")
     demo.add_arguments = lambda parser: parser.add_argument("--days", type=int)  # type: ignore[attr-defined]
     demo.run_from_arguments = lambda options, home: seen.append((options.days, home)) or 7  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "include.local.demo", demo)
-    monkeypatch.setattr("include.local.demo", demo, raising=False)
+    monkeypatch.setitem(sys.modules, "include.demo.run", demo)
+    monkeypatch.setattr("include.demo.run", demo, raising=False)
     assert cli.main(["demo", "--days", "3", "--home", str(tmp_path)]) == 7
     assert seen == [(3, tmp_path)]
 

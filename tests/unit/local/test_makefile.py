@@ -118,7 +118,7 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -
 @pytest.mark.parametrize(
     ("verb", "command"),
     [
-        ("demo", '.venv/bin/python -m include.local demo --days "3"'),
+        ("demo", '.venv/bin/python -m include.demo --days "3"'),
         ("test", '.venv/bin/python -m pytest --days "3"'),
         ("up", '.venv/bin/python -m include.local up --days "3"'),
     ],

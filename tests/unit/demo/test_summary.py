@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.local.credentials import Credentials
-from include.local.home import StackHome
-from include.local.stack import Stack
-from include.local.summary import (
+from include.demo.summary import (
     describe_approval,
     describe_canary,
     describe_performance,
@@ -18,6 +15,9 @@ from include.local.summary import (
     describe_retraining,
     print_summary,
 )
+from include.local.credentials import Credentials
+from include.local.home import StackHome
+from include.local.stack import Stack
 
 REPORT: dict[str, Any] = {
     "data": {"rows": 1234567, "days": 730, "first_day": "2024-03-01", "last_day": "2026-03-01"},

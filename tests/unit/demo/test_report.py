@@ -9,12 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import StackError
-from include.governance.events import parse_event
-from include.governance.store import insert_events
-from include.local.ports import find_free_port
-from include.local.progress import Stage
-from include.local.report import (
+from include.demo.progress import Stage
+from include.demo.report import (
     build_report,
     find_shortcomings,
     read_approval,
@@ -25,6 +21,10 @@ from include.local.report import (
     read_retraining,
     write_report,
 )
+from include.errors import StackError
+from include.governance.events import parse_event
+from include.governance.store import insert_events
+from include.local.ports import find_free_port
 from include.registry.rest import MlflowRest
 from include.warehouse.session import open_session
 from tests.unit.registry.mlflow_server import start_shared_server

@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import StackError
-from include.local import cli
-from include.local.components import PREFERRED_PORTS
-from include.local.credentials import ensure_credentials, read_credentials
-from include.local.fresh import (
+from include.demo.fresh import (
     clear_earlier_demo,
     find_data_version,
     mark_finished,
@@ -21,6 +17,10 @@ from include.local.fresh import (
     may_clear,
     settle_interrupted_demo,
 )
+from include.errors import StackError
+from include.local import cli
+from include.local.components import PREFERRED_PORTS
+from include.local.credentials import ensure_credentials, read_credentials
 from include.local.home import StackHome, prepare_home
 from include.local.ports import find_free_port, is_free_port
 from include.local.postgres import PostgresServer

@@ -12,7 +12,7 @@ from include.registry.registry import read_version
 from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
-    from include.local.progress import Stage
+    from include.demo.progress import Stage
 
 HOPS: Final = (
     "ingest_sources", "build_features", "train_candidates", "deploy_model", "score_batch", "monitor_model",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from include.demo.follow import Follower, now
+from include.demo.fresh import clear_earlier_demo, mark_finished
+from include.demo.progress import Progress, Stage
+from include.demo.report import HOPS, build_report, find_shortcomings, write_report
+from include.demo.summary import print_summary
 from include.errors import StackError
+from include.example.panel import PanelSummary, write_shop_sources
+from include.example.traffic import Traffic
 from include.governance.spool import Spool
 from include.local.airflow_api import AirflowApi
-from include.local.follow import Follower, now
-from include.local.fresh import clear_earlier_demo, mark_finished
+from include.local.cli import home_option
 from include.local.home import StackHome, prepare_home, resolve_home
-from include.local.panel import PanelSummary, write_shop_sources
-from include.local.progress import Progress, Stage
-from include.local.report import HOPS, build_report, find_shortcomings, write_report
 from include.local.stack import Stack, start_stack, stop_stack
 from include.local.status import check_stack
-from include.local.summary import print_summary
-from include.local.traffic import Traffic
 from include.settings import load_settings
 
 APPROVER: Final = "approver"
@@ -57,16 +58,15 @@ class DemoOptions:
     is_exiting: bool = False
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The demo's own options."""
+def run_from_command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo as the command line asks for it; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m include.demo", description=__doc__, parents=[home_option()])
     parser.add_argument("--days", type=int, default=2, help="days to replay as the live stream (default 2)")
     parser.add_argument("--households", type=int, default=None, help="a sample of N households (default: all)")
     parser.add_argument("--exit", action="store_true", help="stop everything at the end; exit 0 only on success")
-
-
-def run_from_arguments(arguments: argparse.Namespace, home: Path) -> int:
-    """Run the demo as the command line asks for it; the exit code."""
-    return run_demo(DemoOptions(home, arguments.days, arguments.households, arguments.exit))
+    options = parser.parse_args(arguments)
+    home = resolve_home(options.home).path
+    return run_demo(DemoOptions(home, options.days, options.households, options.exit))
 
 
 def check_options(options: DemoOptions) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from include.demo.run import MIN_HOUSEHOLDS, DemoOptions, add_arguments, check_options, run_from_arguments
 from include.errors import StackError
-from include.local.demo import MIN_HOUSEHOLDS, DemoOptions, add_arguments, check_options, run_from_arguments
 
 
 def parse(*words: str) -> argparse.Namespace:

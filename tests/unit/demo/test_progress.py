@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from include.local.progress import Progress, Stage
+from include.demo.progress import Progress, Stage
 
 
 def make_progress(*, is_live: bool) -> Progress:

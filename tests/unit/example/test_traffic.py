@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from include.example.traffic import Traffic
 from include.local.ports import find_free_port
-from include.local.traffic import Traffic
 from include.warehouse.session import open_session
 
 HOUSEHOLDS = (3, 5, 8)

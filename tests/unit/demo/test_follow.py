@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from include.demo.follow import Follower, describe_tasks, has_run, name_task, now
 from include.errors import StackError
 from include.local.airflow_api import AirflowApi
-from include.local.follow import Follower, describe_tasks, has_run, name_task, now
 
 BEGAN_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from include.errors import StackError
 from include.ingestion.version import read_data_version
@@ -17,11 +16,6 @@ from include.local.state import load_state
 from include.warehouse.session import open_session
 
 
-def marker_path(home: StackHome) -> Path:
-    """The demo's mark on a folder: there while one is under way or was; holds the data version at its end."""
-    return home.path / "demo" / "data-version"
-
-
 def clear_earlier_demo(home: StackHome) -> None:
     """Stop and remove what an earlier demo left in this folder, finished or interrupted, and mark it anew.
 
@@ -30,7 +24,7 @@ def clear_earlier_demo(home: StackHome) -> None:
     Raises:
         StackError: the folder's warehouse holds data that is not a demo's; nothing was touched.
     """
-    marker = marker_path(home)
+    marker = home.demo_marker
     if home.postgres.exists():
         found = find_data_version(home)
         expected = marker.read_text(encoding="utf-8") if marker.exists() else None
@@ -60,14 +54,7 @@ def may_clear(found: str | None, marked: str | None) -> bool:
 
 def mark_finished(home: StackHome) -> None:
     """Note which data the demo has left."""
-    marker_path(home).write_text(find_data_version(home) or "no data", encoding="utf-8")
-
-
-def settle_interrupted_demo(home: StackHome) -> None:
-    """Note which data an interrupted demo has left, before anybody adds to it: what is added is not the demo's."""
-    marker = marker_path(home)
-    if marker.exists() and not marker.read_text(encoding="utf-8"):
-        mark_finished(home)
+    home.demo_marker.write_text(find_data_version(home) or "no data", encoding="utf-8")
 
 
 def find_data_version(home: StackHome) -> str | None:
