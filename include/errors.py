@@ -24,6 +24,10 @@ class SettingsError(PermanentError):
     """A configuration file is missing, unreadable, or holds an unknown key or a wrong type."""
 
 
+class ManifestMissingError(SettingsError):
+    """dbt's manifest is not there yet; it is being made."""
+
+
 class SourceError(PermanentError):
     """A source could not be read: missing, truncated, renamed column, wrong type, empty."""
 

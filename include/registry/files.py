@@ -6,7 +6,6 @@ import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from include.errors import RegistryError
@@ -17,20 +16,14 @@ from include.registry.version import parse_version
 
 @dataclass(frozen=True)
 class LoadedModelFiles:
-    """A version on disk, verified.
+    """A version on disk, verified; what it takes and means is in its contract (``include.registry.contract``).
 
     Attributes:
-        feature_names: in the order of the model's input.
-        threshold: the probability from which churn is predicted.
-        test_as_of_date: the cutoff that the version was tested on.
         sha256: of the file, equal to the version's tag.
     """
 
     onnx_path: Path
     version: int
-    feature_names: tuple[str, ...]
-    threshold: float
-    test_as_of_date: date
     sha256: str
 
 
@@ -51,14 +44,7 @@ def fetch_onnx(tracking_uri: str, model_name: str, version: int, folder: Path) -
         if not path.exists() or hash_file(path) != expected:
             artifact_uri = mlflow.get("model-versions/get-download-uri", key)["artifact_uri"]
             _write_verified(path, mlflow.download(artifact_uri, ONNX_FILE), expected, f"{model_name} {version}")
-    return LoadedModelFiles(
-        onnx_path=path,
-        version=found.version,
-        feature_names=tuple(found.feature_names),
-        threshold=found.threshold,
-        test_as_of_date=found.test_as_of_date,
-        sha256=expected,
-    )
+    return LoadedModelFiles(onnx_path=path, version=found.version, sha256=expected)
 
 
 def hash_file(path: Path) -> str:

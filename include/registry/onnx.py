@@ -1,7 +1,8 @@
 """Models as ONNX: export, convention, parity, inference.
 
-The one convention: input ``features`` float32 [n, n_features], output ``probabilities`` float32
-[n, 2], whose second column is the probability of churn. A missing value is NaN.
+The one convention: inputs ``numeric`` float32 [n, k] (NaN where missing) and ``categorical`` string [n, m] (empty
+where missing), either of them absent when it has no column; one output, ``probabilities`` float32 [n, classes]
+or ``prediction`` float32 [n, 1]; the model's contract in the metadata.
 """
 
 from __future__ import annotations
@@ -9,45 +10,53 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import ParityError, ServingError
+from include.errors import ServingError
+from include.features.matrix import split_names
+from include.registry.contract import METADATA_KEY, ModelContract
+from include.tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    FloatRows = npt.NDArray[np.floating[Any]]
-    Probabilities = npt.NDArray[np.float32]
+    from include.features.matrix import FeatureMatrix
+    from include.tasks.task import Floats
 
-INPUT: Final = "features"
-OUTPUT: Final = "probabilities"
+NUMERIC: Final = "numeric"
+CATEGORICAL: Final = "categorical"
 OPSET: Final = 21
 ONNX_FILE: Final = "model.onnx"
 
 
-def export_onnx(model: Any, n_features: int) -> bytes:
-    """Convert a fitted scikit-learn classifier pipeline to ONNX that follows the convention.
+def export_onnx(model: Any, contract: ModelContract) -> bytes:
+    """Convert a fitted scikit-learn pipeline to ONNX that follows the convention.
 
     Args:
-        model: a fitted Pipeline whose last step has ``predict_proba`` for two classes.
-        n_features: width of the input.
+        model: a fitted Pipeline over the contract's features; its last step is the estimator.
 
     Returns:
-        the serialised model, one file without external data.
+        the serialised model, one file without external data; the same model gives the same bytes.
 
     Raises:
         ServingError: the model has no ONNX form; it is named.
     """
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
+    numeric, categorical = split_names(contract.features)
+    inputs: list[tuple[str, Any]] = []
+    if numeric:
+        inputs.append((NUMERIC, FloatTensorType([None, len(numeric)])))
+    if categorical:
+        inputs.append((CATEGORICAL, StringTensorType([None, len(categorical)])))
+    is_classifier = hasattr(model[-1], "predict_proba")
     try:
         converted = convert_sklearn(
             model,
-            name="classifier",  # a fixed name, or the same model would not give the same file twice
-            initial_types=[(INPUT, FloatTensorType([None, n_features]))],
-            options={id(model[-1]): {"zipmap": False}},
+            name="model",  # a fixed name, or the same model would not give the same file twice
+            initial_types=inputs,
+            options={id(model[-1]): {"zipmap": False}} if is_classifier else None,
             target_opset=OPSET,
         )
     except (MissingConverter, MissingShapeCalculator) as error:
@@ -55,56 +64,65 @@ def export_onnx(model: Any, n_features: int) -> bytes:
             f"{type(model[-1]).__name__} has no ONNX form, and the model server loads nothing else. "
             "Choose an estimator that skl2onnx converts."
         ) from error
-    proto = select_model_inputs_outputs(converted, outputs=[OUTPUT])
-    _declare_output(proto.graph.output[0])
-    return bytes(proto.SerializeToString())
+    return _finish(converted, contract)
 
 
-def _declare_output(value: Any) -> None:
-    """Write float32 [n, 2] where the converters leave type and shape open."""
+def _finish(converted: Any, contract: ModelContract) -> bytes:
+    """Keep the one output, under its name and with its type, and write the contract."""
     from onnx import TensorProto
+    from onnx.helper import make_node
+    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-    tensor = value.type.tensor_type
+    task = TASKS[contract.task]
+    last = converted.graph.output[-1].name
+    proto = select_model_inputs_outputs(converted, outputs=[last])
+    output = proto.graph.output[0]
+    if last != task.output_name:
+        proto.graph.node.append(make_node("Identity", [last], [task.output_name], name="name_output"))
+        output.name = task.output_name
+    tensor = output.type.tensor_type
     tensor.elem_type = TensorProto.FLOAT
     del tensor.shape.dim[:]
     tensor.shape.dim.add().dim_param = "n"
-    tensor.shape.dim.add().dim_value = 2
+    tensor.shape.dim.add().dim_value = _count_outputs(contract)
+    entry = proto.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, contract.to_json()
+    return bytes(proto.SerializeToString())
+
+
+def _count_outputs(contract: ModelContract) -> int:
+    return {"binary": 2, "regression": 1}.get(contract.task) or len(contract.decision["classes"])
 
 
 class OnnxModel:
-    """An ONNX model in memory, on one thread, checked against the convention."""
+    """An ONNX model in memory, on one thread, checked against the convention and its own contract."""
 
     def __init__(self, source: Path | bytes) -> None:
         """Load from a file or from bytes.
 
         Raises:
-            ServingError: not ONNX, or an input or output that the convention does not know.
+            ServingError: not ONNX, no contract, or an input or output that does not fit the contract.
         """
         self._session = _open_session(source)
-        self.n_features = _check_convention(self._session, _name_source(source))
+        self.contract = _read_contract(self._session, _name_source(source))
+        _check_convention(self._session, self.contract, _name_source(source))
+        self.task = TASKS[self.contract.task]
+        self._names = self.contract.feature_names
+        self._inputs = {item.name for item in self._session.get_inputs()}
 
-    def predict(self, rows: FloatRows) -> Probabilities:
-        """The probability of churn of each row.
+    def predict(self, matrix: FeatureMatrix) -> Floats:
+        """What the model says of each row (see ``include.tasks.task.Task`` for the form).
 
         Args:
-            rows: floats [n, n_features]; computed in float32, NaN where missing.
-
-        Returns:
-            float32 [n].
+            matrix: holds the contract's features, and perhaps others.
 
         Raises:
-            ServingError: rows of another shape or type.
+            SourceError: a feature is not there.
         """
-        import numpy as np
-
-        if not np.issubdtype(rows.dtype, np.floating) or rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ServingError(
-                f"The model takes floats of shape [n, {self.n_features}], found {rows.dtype} {list(rows.shape)}. "
-                "Pass the features that the version lists, in its order."
-            )
-        outputs = self._session.run([OUTPUT], {INPUT: rows.astype(np.float32, copy=False)})
-        probabilities: Probabilities = outputs[0][:, 1]
-        return probabilities
+        rows = matrix.select(self._names)
+        inputs = {NUMERIC: rows.numeric, CATEGORICAL: rows.categorical}
+        taken = {name: values for name, values in inputs.items() if name in self._inputs}
+        return self.task.read_output(self._session.run([self.task.output_name], taken)[0])
 
 
 def _open_session(source: Path | bytes) -> Any:
@@ -127,54 +145,48 @@ def _name_source(source: Path | bytes) -> str:
     return str(source) if isinstance(source, Path) else f"A model of {len(source)} bytes"
 
 
-def _check_convention(session: Any, name: str) -> int:
-    """The width of the input of a session that follows the convention; ServingError names what does not."""
-    inputs = {item.name: item for item in session.get_inputs()}
-    outputs = {item.name: item for item in session.get_outputs()}
-    problems = []
-    if list(inputs) != [INPUT]:
-        problems.append(f"inputs are {list(inputs)}, expected ['{INPUT}']")
-    elif inputs[INPUT].type != "tensor(float)" or not _has_width(inputs[INPUT].shape):
-        problems.append(
-            f"input '{INPUT}' is {inputs[INPUT].type} {inputs[INPUT].shape}, expected float32 [n, features]"
+def _read_contract(session: Any, name: str) -> ModelContract:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ServingError(
+            f"{name} holds no contract: it was not exported by this project. Train and register it again."
         )
-    if list(outputs) != [OUTPUT]:
-        problems.append(f"outputs are {list(outputs)}, expected ['{OUTPUT}']")
-    elif outputs[OUTPUT].type != "tensor(float)" or outputs[OUTPUT].shape[1:] != [2]:
-        problems.append(f"output '{OUTPUT}' is {outputs[OUTPUT].type} {outputs[OUTPUT].shape}, expected float32 [n, 2]")
+    return ModelContract.from_json(text)
+
+
+def _check_convention(session: Any, contract: ModelContract, name: str) -> None:
+    """ServingError unless inputs and output are those of the contract; names what is not."""
+    numeric, categorical = split_names(contract.features)
+    expected = {
+        **({NUMERIC: ("tensor(float)", len(numeric))} if numeric else {}),
+        **({CATEGORICAL: ("tensor(string)", len(categorical))} if categorical else {}),
+    }
+    found = {item.name: (item.type, item.shape[-1]) for item in session.get_inputs()}
+    outputs = {item.name: (item.type, item.shape[-1]) for item in session.get_outputs()}
+    wanted = {TASKS[contract.task].output_name: ("tensor(float)", _count_outputs(contract))}
+    problems = [
+        f"{kind} are {actual}, expected {right}"
+        for kind, actual, right in (("inputs", found, expected), ("outputs", outputs, wanted))
+        if actual != right
+    ]
     if problems:
         raise ServingError(
-            f"{name} does not follow the convention of this project: {'; '.join(problems)}. "
+            f"{name} does not fit its own contract: {'; '.join(problems)}. "
             "Export it with include.registry.onnx.export_onnx."
         )
-    return int(inputs[INPUT].shape[1])
 
 
-def _has_width(shape: list[Any]) -> bool:
-    return len(shape) == 2 and isinstance(shape[1], int)
-
-
-def measure_parity(name: str, expected: FloatRows, onnx: OnnxModel, rows: FloatRows, limit: float) -> float:
-    """The largest absolute difference in probability between a model and its ONNX form.
+def measure_parity(expected: Floats, onnx: OnnxModel, matrix: FeatureMatrix, labels: npt.NDArray[Any]) -> float:
+    """The largest distance between what a model says and what its ONNX form says; infinite for what is no number.
 
     Args:
-        name: names the model in the error.
-        expected: what the model itself says, [n].
-        rows: what it says it of, floats [n, n_features].
+        expected: what the model itself says of the rows.
+        labels: of the rows; they scale the distance for regression.
 
-    Raises:
-        ParityError: the difference is above ``limit``, or is not a number; names the worst row.
+    Returns:
+        in probability, or in standard deviations of the label.
     """
     import numpy as np
 
-    answered = onnx.predict(rows)
-    differences = np.abs(expected.astype(np.float64) - answered)
-    worst = int(np.argmax(np.where(np.isnan(differences), np.inf, differences)))
-    largest = float(differences[worst])
-    if not largest <= limit:
-        raise ParityError(
-            f"{name}: the ONNX form says {answered[worst]:.6f} where the model says {expected[worst]:.6f} "
-            f"(row {worst} of {len(rows)}: {np.array2string(rows[worst], precision=4)}); the limit is {limit:g}. "
-            "Do not serve it: simplify the pipeline, or report the row to skl2onnx."
-        )
-    return largest
+    differences: npt.NDArray[np.float64] = onnx.task.measure_difference(expected, onnx.predict(matrix), labels)
+    return float(np.where(np.isnan(differences), np.inf, differences).max())

@@ -41,7 +41,7 @@ def register_candidate(
         result: what ``include.training.fit.fit_family`` returned.
         decision: 'staging' or 'production'.
         gates: what each gate said, as mappings.
-        baseline: the result of the baseline family, for the tags baseline_auc and baseline_feature.
+        baseline: the result of the baseline family, for the tags baseline_score and baseline_feature.
 
     Returns:
         the version number.
@@ -58,7 +58,7 @@ def register_candidate(
 
 
 def register_baseline(tracking_uri: str, model_name: str, baseline: Mapping[str, Any]) -> int:
-    """Register the rule the shop would use without machine learning, unless there is a champion already.
+    """Register the rule that one would use without machine learning, unless there is a champion already.
 
     The first canary needs an incumbent: this is it. With a champion, nothing is registered.
 
@@ -85,7 +85,7 @@ def _register(
 ) -> int:
     tags = describe_result(result, decision, gates)
     if baseline is not None:
-        tags |= {"baseline_auc": f"{baseline['auc']:.6g}", "baseline_feature": str(baseline["baseline_feature"])}
+        tags |= {"baseline_score": f"{baseline['score']:.6g}", "baseline_feature": str(baseline["baseline_feature"])}
     with MlflowRest(tracking_uri) as mlflow:
         _ensure_model(mlflow, model_name)
         known = _search(mlflow, f"name='{model_name}' and run_id='{result['run_id']}'")

@@ -113,7 +113,7 @@ def describe_outage(tracking_uri: str, error: Exception) -> str:
     reason = str(error) or type(error).__name__
     return (
         f"MLflow at {tracking_uri} is away ({reason}). A task is tried again, with pauses; check that the server "
-        "is up (make status) and that the connection 'mlflow' is right, and clear a task that has given up."
+        "is up (make status) and that the connection 'mlflow' is right, and clear the failed task."
     )
 
 

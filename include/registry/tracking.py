@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from include.errors import RegistryError
-from include.registry.onnx import INPUT, OUTPUT
+from include.features.matrix import split_names
+from include.registry.contract import ModelContract
+from include.registry.onnx import CATEGORICAL, NUMERIC
 from include.registry.rest import MlflowRest, describe_outage
+from include.tasks import TASKS
 
 _CLIENT_ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -73,7 +76,7 @@ def _client_environment() -> Iterator[None]:
                 os.environ[key] = value
 
 
-def log_onnx(onnx: bytes, n_features: int) -> str:
+def log_onnx(onnx: bytes, contract: ModelContract) -> str:
     """Log an ONNX model with its signature to the active run; returns its URI, ``models:/m-…``.
 
     The file is stored byte by byte as given, so that its SHA-256 stays what it is.
@@ -85,15 +88,15 @@ def log_onnx(onnx: bytes, n_features: int) -> str:
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    single = np.dtype(np.float32)
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(single, (-1, n_features), INPUT)]),
-        outputs=Schema([TensorSpec(single, (-1, 2), OUTPUT)]),
-    )
+    numeric, categorical = split_names(contract.features)
+    single, text = np.dtype(np.float32), np.dtype(np.str_)
+    inputs = [TensorSpec(single, (-1, len(numeric)), NUMERIC)] if numeric else []
+    inputs += [TensorSpec(text, (-1, len(categorical)), CATEGORICAL)] if categorical else []
+    outputs = Schema([TensorSpec(single, (-1, -1), TASKS[contract.task].output_name)])
     info = mlflow.onnx.log_model(
         onnx_library.load_model_from_string(onnx),
         name="model",
-        signature=signature,
+        signature=ModelSignature(inputs=Schema(inputs), outputs=outputs),
         # Named, because MLflow would otherwise start a process to find out.
         pip_requirements=[f"onnxruntime=={onnxruntime.__version__}", f"numpy=={np.__version__}"],
         save_as_external_data=False,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from include.errors import RegistryError
 
-METRIC_TAGS: Final = ("auc", "auc_low", "auc_high", "accuracy", "f1", "precision", "recall", "log_loss", "brier")
+SCORE_TAGS: Final = ("score", "score_low", "score_high")
 LINEAGE_TAGS: Final = (
+    "task",
     "family",
     "data_version",
     "feature_version",
@@ -39,22 +40,6 @@ class ModelVersion:
     created_at: datetime
     aliases: tuple[str, ...]
     tags: Mapping[str, str]
-
-    @property
-    def feature_names(self) -> list[str]:
-        """The model's features, in the order of its input."""
-        names: list[str] = json.loads(self.require_tag("feature_names"))
-        return names
-
-    @property
-    def threshold(self) -> float:
-        """The probability from which churn is predicted."""
-        return float(self.require_tag("threshold"))
-
-    @property
-    def test_as_of_date(self) -> date:
-        """The cutoff that it was tested on."""
-        return date.fromisoformat(self.require_tag("test_as_of_date"))
 
     def require_tag(self, key: str) -> str:
         """The value of a tag.
@@ -84,17 +69,19 @@ def parse_version(content: Mapping[str, Any], aliases: Sequence[str]) -> ModelVe
 
 
 def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The tags of a version: what was measured, from what it was made, and what the gates said.
+    """The tags of a version, for people and for searching: what was measured, from what it was made, what the gates said.
+
+    Nothing that a version is run by stands here: that is its contract.
 
     Args:
         result: what ``include.training.fit.fit_family`` returns.
         gates: one mapping for each gate (name, is_passed, observed, threshold, reason, severity).
     """
-    tags = {key: f"{float(result[key]):.6g}" for key in METRIC_TAGS}
+    tags = {key: f"{float(result[key]):.6g}" for key in SCORE_TAGS}
     tags |= {key: str(result[key]) for key in LINEAGE_TAGS}
     tags |= {
-        "feature_names": json.dumps(result["feature_names"]),
-        "threshold": repr(float(result["threshold"])),
+        "score_name": result["score_name"],
+        "metrics": json.dumps(result["metrics"]),
         "onnx_sha256": result["onnx_sha256"],
         "decision": decision,
         "gates": json.dumps(list(gates)),

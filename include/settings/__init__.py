@@ -1,45 +1,62 @@
 """Environment + YAML → one frozen :class:`Settings`.
 
-Numbers that people tune stand in ``include/config/*.yml``; secrets never do (they come from
-Airflow connections). ``ORRERY_ENVIRONMENT`` picks development (default), staging or production.
+Numbers that people tune stand in ``include/config/*.yml`` and, for one model, in
+``include/config/models/NAME.yml``; secrets never do (they come from Airflow connections).
+``ORRERY_ENVIRONMENT`` picks development (default), staging or production.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from include.errors import SettingsError
-from include.settings.features import FeatureSettings
-from include.settings.gates import GateSettings
-from include.settings.governance import GovernanceSettings
-from include.settings.monitoring import MonitoringSettings
-from include.settings.rollout import RolloutSettings
-from include.settings.section import Environment, Section, load_section
+from include.settings.governance import LineageSettings
+from include.settings.models import ModelSettings, load_models
+from include.settings.rollout import ServerSettings
+from include.settings.section import (
+    Environment,
+    Section,
+    SectionT,
+    check_section,
+    load_section,
+    merge_mappings,
+    read_overrides,
+    read_yaml,
+)
 from include.settings.sources import SourceSettings
-from include.settings.training import TrainingSettings
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
 CONFIG_DIR: Final = PROJECT_ROOT / "include" / "config"
 
 
 class Settings(Section):
-    """Everything that people tune, by room of the house."""
+    """Everything that people tune: what holds for the whole house, and each model's own."""
 
     environment: Environment
     sources: SourceSettings
-    features: FeatureSettings
-    training: TrainingSettings
-    gates: GateSettings
-    rollout: RolloutSettings
-    monitoring: MonitoringSettings
-    governance: GovernanceSettings
+    server: ServerSettings
+    lineage: LineageSettings
+    models: dict[str, ModelSettings]
+
+    def find_model(self, name: str) -> ModelSettings:
+        """The settings of one model.
+
+        Raises:
+            SettingsError: no file declares it; near names are given.
+        """
+        if name in self.models:
+            return self.models[name]
+        near = difflib.get_close_matches(name, self.models, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Declared are: {', '.join(self.models) or 'none'}."
+        raise SettingsError(f"No file of include/config/models declares a model {name!r}. {hint}")
 
 
 def load_settings(config_dir: Path | None = None, environment: str | None = None) -> Settings:
-    """Load all sections; defaults run with nothing set.
+    """Load all sections and models; defaults run with nothing set.
 
     Args:
         config_dir: folder of the YAML files; ``ORRERY_CONFIG_DIR`` or ``include/config`` when absent.
@@ -65,22 +82,25 @@ def resolve_environment(environment: str | None = None) -> Environment:
     raise SettingsError(f"ORRERY_ENVIRONMENT is {name!r}; expected one of {', '.join(get_args(Environment))}.")
 
 
+def load_house_section(path: Path, key: str, section_type: type[SectionT], environment: Environment) -> SectionT:
+    """One top-level key of a shared file that holds for the whole house; every environment is checked."""
+    content = read_yaml(path)
+    overrides = read_overrides(content, str(path))
+
+    def build(name: str) -> SectionT:
+        values: dict[str, Any] = merge_mappings(content.get(key) or {}, overrides.get(name, {}).get(key) or {})
+        return check_section(values, section_type, name, f"{path}, key '{key}'")
+
+    return {name: build(name) for name in get_args(Environment)}[environment]
+
+
 @lru_cache(maxsize=8)
 def _load(folder: Path, environment: Environment) -> Settings:
-    settings = Settings(
+    # Not validated again as a whole: each part is frozen and checked already.
+    return Settings.model_construct(
         environment=environment,
         sources=load_section(folder / "sources.yml", SourceSettings, environment),
-        features=load_section(folder / "features.yml", FeatureSettings, environment),
-        training=load_section(folder / "training.yml", TrainingSettings, environment),
-        gates=load_section(folder / "gates.yml", GateSettings, environment),
-        rollout=load_section(folder / "rollout.yml", RolloutSettings, environment),
-        monitoring=load_section(folder / "monitoring.yml", MonitoringSettings, environment),
-        governance=load_section(folder / "governance.yml", GovernanceSettings, environment),
+        server=load_house_section(folder / "rollout.yml", "server", ServerSettings, environment),
+        lineage=load_house_section(folder / "governance.yml", "lineage", LineageSettings, environment),
+        models=load_models(folder, environment),
     )
-    labels, cutoffs = settings.features.label_horizon_days, settings.training.label_horizon_days
-    if labels != cutoffs:
-        raise SettingsError(
-            f"label_horizon_days is {labels} in {folder / 'features.yml'} and {cutoffs} in {folder / 'training.yml'} "
-            f"(environment {environment!r}): labels would reach beyond the next cutoff. Give both one value."
-        )
-    return settings

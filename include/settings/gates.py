@@ -1,4 +1,4 @@
-"""Settings of gates (``include/config/gates.yml``)."""
+"""Settings of gates (``include/config/gates.yml``); scores are those of the model's task."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from pydantic import Field
 from include.settings.section import Section
 
 Severity = Literal["blocking", "advisory"]
-_Auc = Annotated[float, Field(ge=0.5, le=1)]
-_Gain = Annotated[float, Field(ge=-0.5, le=0.5)]
+_Score = Annotated[float, Field(ge=-1, le=1)]
+_Gain = Annotated[float, Field(ge=-1, le=1)]
 
 
-class GainGate(Section):
-    """Asks for a gain in AUC over another model on the same test households."""
+class BaselineGate(Section):
+    """Asks for a gain in score over the one-feature rule, and for the low end of its interval."""
 
-    min_auc_gain: _Gain
+    min_gain: _Gain
+    min_gain_low: _Gain | None = None
+    severity: Severity
+
+
+class ProductionGate(Section):
+    """Asks for a gain in score over the champion."""
+
+    min_gain: _Gain
     severity: Severity
 
 
@@ -28,31 +36,32 @@ class ParityGate(Section):
 
 
 class EvidenceGate(Section):
-    """Asks for enough churners among the test households."""
+    """Asks for enough test rows: of the smallest class, or of all for regression."""
 
-    min_test_positives: Annotated[int, Field(ge=1)]
+    min_test_count: Annotated[int, Field(ge=1)]
     severity: Severity
 
 
 class IntervalGate(Section):
-    """Asks that even the low end of the AUC's 95 % interval is good enough."""
+    """Asks that even the low end of the score's 95 % interval is good enough."""
 
-    min_auc_low: _Auc
+    min_score_low: _Score
     severity: Severity
 
 
 class LeakageGate(Section):
-    """Asks that no feature alone knows too much."""
+    """Asks that neither the model nor a feature alone knows too much."""
 
-    max_single_feature_auc: _Auc
+    max_score: _Score
+    max_single_feature: _Score
     severity: Severity
 
 
 class GateSettings(Section):
-    """Settings of gates."""
+    """Settings of the gates of one model."""
 
-    baseline: GainGate
-    production: GainGate
+    baseline: BaselineGate
+    production: ProductionGate
     parity: ParityGate
     evidence: EvidenceGate
     interval: IntervalGate

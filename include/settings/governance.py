@@ -25,9 +25,14 @@ class LineageSettings(Section):
 
 
 class GovernanceSettings(Section):
-    """Settings of lineage and approvals."""
+    """Who lets a model into production; ``extra_approvers`` are added to the approvers of every model."""
 
     is_approval_required: bool
     approvers: Annotated[tuple[str, ...], Field(min_length=1)]
+    extra_approvers: tuple[str, ...] = ()
     approval_timeout_hours: Annotated[float, Field(gt=0)]
-    lineage: LineageSettings
+
+    @property
+    def all_approvers(self) -> tuple[str, ...]:
+        """Everybody who may answer, each once."""
+        return tuple(dict.fromkeys((*self.approvers, *self.extra_approvers)))

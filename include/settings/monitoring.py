@@ -16,7 +16,7 @@ class PerformanceSettings(Section):
 
     window_days: Annotated[int, Field(ge=1)]
     min_labels: Annotated[int, Field(ge=1)]
-    max_auc_drop: Share
+    max_score_drop: Share
     confidence: Share
 
 

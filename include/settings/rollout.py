@@ -27,7 +27,7 @@ class CanaryCriteria(Section):
     latency_p95_max_ms: Positive
     latency_ratio_max: Annotated[float, Field(ge=1)]
     latency_floor_ms: Positive
-    prediction_mean_shift_max: Share
+    prediction_shift_max: Positive
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:
@@ -54,7 +54,7 @@ class CanarySettings(Section):
 
 
 class StagingCriteria(Section):
-    """What a version must show on real requests before any customer's request reaches it."""
+    """What a version must show on real requests before any client's request reaches it."""
 
     ready_timeout_s: Positive
     request_timeout_s: Positive
@@ -72,12 +72,14 @@ class ServerSettings(Section):
     log_capacity: Count
     challenger_deadline_ms: Positive
     batch_max_rows: Count
+    inline_max_ms: Positive
+    connections_max: Count
+    loads_at_once: Count
     database_timeout_s: Positive
 
 
 class RolloutSettings(Section):
-    """Settings of staging, canary, promotion and the model server."""
+    """How one model goes from candidate to champion."""
 
     staging: StagingCriteria
     canary: CanarySettings
-    server: ServerSettings

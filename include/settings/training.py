@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from include.settings.section import Section
 
-FamilyName = Literal["baseline", "logistic_regression", "random_forest", "gradient_boosting"]
+FamilyName = Literal["baseline", "logistic_regression", "ridge", "random_forest", "gradient_boosting"]
 BASELINE: Final = "baseline"
 
 _Positive = Annotated[float, Field(gt=0)]
@@ -24,8 +24,14 @@ class LogisticRegressionSettings(Section):
     max_iter: _Count
 
 
+class RidgeSettings(Section):
+    """Parameters of ``sklearn.linear_model.Ridge``, under its own names."""
+
+    alpha: _Positive
+
+
 class RandomForestSettings(Section):
-    """Parameters of ``sklearn.ensemble.RandomForestClassifier``, under its own names."""
+    """Parameters of scikit-learn's random forests, under their own names."""
 
     n_estimators: _Count
     min_samples_leaf: _Count
@@ -33,7 +39,7 @@ class RandomForestSettings(Section):
 
 
 class GradientBoostingSettings(Section):
-    """Parameters of ``sklearn.ensemble.HistGradientBoostingClassifier``, under its own names."""
+    """Parameters of scikit-learn's histogram gradient boosting, under their own names."""
 
     learning_rate: _Positive
     max_iter: _Count
@@ -46,22 +52,24 @@ class FamilyParameters(Section):
     """Parameters of each model family; the baseline has none to tune."""
 
     logistic_regression: LogisticRegressionSettings
+    ridge: RidgeSettings
     random_forest: RandomForestSettings
     gradient_boosting: GradientBoostingSettings
 
 
 class SelectionWeights(Section):
-    """What a good candidate is made of; the weights sum to 1."""
+    """What a good candidate is made of; the weights sum to 1. ``score`` is the task's own score."""
 
-    f1: _Share
-    precision: _Share
-    recall: _Share
-    training_seconds: _Share
-    size: _Share
+    score: _Share = 0.0
+    f1: _Share = 0.0
+    precision: _Share = 0.0
+    recall: _Share = 0.0
+    training_seconds: _Share = 0.0
+    size: _Share = 0.0
 
     @model_validator(mode="after")
     def _check_sum(self) -> Self:
-        total = self.f1 + self.precision + self.recall + self.training_seconds + self.size
+        total = sum(self.model_dump().values())
         if not math.isclose(total, 1.0, abs_tol=1e-9):
             raise ValueError(f"weights that sum to 1, they sum to {total:g}")
         return self
@@ -75,17 +83,13 @@ class CostCeilings(Section):
 
 
 class TrainingSettings(Section):
-    """Settings of training, evaluation and selection."""
+    """Settings of training, evaluation and selection of one model."""
 
-    model_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-    experiment: Annotated[str, Field(min_length=1)]
-    trainer: Annotated[str, Field(min_length=1)]
-    label_horizon_days: _Count
     training_cutoffs: _Count
     training_cutoff_spacing_days: _Count
     min_training_cutoffs: _Count
     min_training_rows: _Count
-    min_positives_per_split: _Count
+    min_split_count: _Count
     families: tuple[FamilyName, ...]
     parameters: FamilyParameters
     selection_weights: SelectionWeights
@@ -93,9 +97,7 @@ class TrainingSettings(Section):
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count
-    max_credible_auc: Annotated[float, Field(gt=0.5, le=1)]
-    auc_bootstrap_repetitions: Annotated[int, Field(ge=100)]
-    max_parity_difference: _Positive
+    bootstrap_repetitions: Annotated[int, Field(ge=100)]
 
     @model_validator(mode="after")
     def _check_families(self) -> Self:

@@ -1,0 +1,282 @@
+"""What the dbt project declares of feature groups and labels, read out of its manifest.
+
+The analyst's YAML is the single source: an entity with its keys, the event time, owner and sets of a group,
+kind and horizon of a label stand in ``config.meta`` of the dbt models (``docs/guides/analyst.md``).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from include.errors import SettingsError
+from include.features.manifest import find_manifest, read_manifest
+from include.settings.models import TaskName
+from include.settings.section import Section, describe_problem
+from include.warehouse.names import TableName
+
+KeyType = Literal["integer", "text", "uuid", "date"]
+FeatureKind = Literal["numeric", "boolean", "categorical"]
+
+_KEY_TYPES: Final[Mapping[str, KeyType]] = {
+    "bigint": "integer", "integer": "integer", "int": "integer", "int4": "integer", "int8": "integer",
+    "smallint": "integer", "text": "text", "varchar": "text", "character varying": "text", "uuid": "uuid",
+    "date": "date",
+}  # fmt: skip
+_FEATURE_KINDS: Final[Mapping[str, FeatureKind]] = {
+    **dict.fromkeys(
+        ("bigint", "integer", "int", "int4", "int8", "smallint", "real", "float4", "float8", "double precision",
+         "numeric", "decimal"),
+        "numeric",
+    ),
+    **dict.fromkeys(("boolean", "bool"), "boolean"),
+    **dict.fromkeys(("text", "varchar", "character varying"), "categorical"),
+}  # fmt: skip
+SQL_TYPES: Final[Mapping[KeyType, str]] = {"integer": "bigint", "text": "text", "uuid": "uuid", "date": "date"}
+"""The type of a key's column in the tables that are made from a declaration."""
+
+_Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+
+
+class GroupMeta(Section):
+    """``config.meta.feature_group`` of a dbt model."""
+
+    entity: _Name
+    keys: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    event_time: _Name
+    owner: Annotated[str, Field(min_length=1)]
+    online: _Name | None = None
+    cadence_days: Annotated[int, Field(ge=1)] = 1
+    version: Annotated[int, Field(ge=1)] = 1
+
+
+class LabelMeta(Section):
+    """``config.meta.label`` of a dbt model."""
+
+    entity: _Name
+    keys: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    event_time: _Name
+    owner: Annotated[str, Field(min_length=1)]
+    columns: Annotated[dict[_Name, TaskName], Field(min_length=1)]
+    horizon_days: Annotated[int, Field(ge=0)]
+
+
+class ColumnMeta(Section):
+    """``config.meta`` of a column of a feature group."""
+
+    feature: bool = True
+    sets: tuple[_Name, ...] = ()
+    tags: tuple[_Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key column of an entity."""
+
+    name: str
+    type: KeyType
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a model speaks of: a name, and one or several typed key columns, in order."""
+
+    name: str
+    keys: tuple[Key, ...]
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of the key columns."""
+        return tuple(key.name for key in self.keys)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature: its column, how a model takes it, and the group that it is of."""
+
+    name: str
+    kind: FeatureKind
+    group: str
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    """A dbt model of features by entity and event time; ``sets`` are the feature sets of each feature."""
+
+    name: str
+    description: str
+    owner: str
+    version: int
+    entity: Entity
+    event_time: str
+    table: TableName
+    online: TableName | None
+    cadence_days: int
+    features: tuple[Feature, ...]
+    sets: Mapping[str, tuple[str, ...]]
+
+    def select(self, sets: tuple[str, ...]) -> tuple[Feature, ...]:
+        """The features of any of the sets; all of them when none is named."""
+        return tuple(item for item in self.features if not sets or set(sets) & set(self.sets[item.name]))
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A dbt model of labels by entity and event time; a label is known ``horizon_days`` after its event time."""
+
+    name: str
+    description: str
+    owner: str
+    entity: Entity
+    event_time: str
+    table: TableName
+    horizon_days: int
+    columns: Mapping[str, TaskName]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All feature groups and label tables of the dbt project, by the name of their dbt model."""
+
+    groups: Mapping[str, FeatureGroup]
+    labels: Mapping[str, LabelTable]
+
+
+def load_catalog() -> Catalog:
+    """The catalog of the manifest that there is, read once for each content.
+
+    Raises:
+        ManifestMissingError: there is no manifest yet.
+        SettingsError: a declaration is wrong; names the dbt model, the key and the nearest known key.
+    """
+    path = find_manifest()
+    stat = path.stat()
+    return _load(str(path), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=2)
+def _load(_path: str, _mtime_ns: int, _size: int) -> Catalog:
+    return read_catalog(read_manifest())
+
+
+def read_catalog(manifest: Mapping[str, Any]) -> Catalog:
+    """Read the declarations out of a manifest (see :func:`load_catalog`)."""
+    nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    groups: dict[str, FeatureGroup] = {}
+    labels: dict[str, LabelTable] = {}
+    for name, node in sorted(nodes.items()):
+        meta = dict(node["config"].get("meta") or {})
+        _check_names(meta, name)
+        if "feature_group" in meta:
+            groups[name] = _read_group(node, _check(GroupMeta, meta["feature_group"], name, "feature_group"), nodes)
+        if "label" in meta:
+            labels[name] = _read_label(node, _check(LabelMeta, meta["label"], name, "label"))
+    return Catalog(groups, labels)
+
+
+def _check_names(meta: Mapping[str, Any], name: str) -> None:
+    """Name a misspelt ``feature_group`` or ``label``; other keys of meta are the analyst's own."""
+    for key in meta:
+        near = difflib.get_close_matches(key, ("feature_group", "label"), n=1, cutoff=0.75)
+        if near and key != near[0]:
+            raise SettingsError(f"dbt model {name!r}: unknown key 'meta.{key}'; did you mean 'meta.{near[0]}'?")
+
+
+def _check(meta_type: type[Any], content: Any, name: str, key: str) -> Any:
+    try:
+        return meta_type.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(f"  - {describe_problem(item, meta_type)}" for item in error.errors())
+        raise SettingsError(
+            f"dbt model {name!r}, meta.{key} does not fit:\n{problems}\nCorrect it in the model's yml."
+        ) from error
+
+
+def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, Any]) -> FeatureGroup:
+    name = node["name"]
+    entity = _read_entity(node, meta.entity, meta.keys, meta.event_time)
+    features, sets = [], {}
+    for column, description in node["columns"].items():
+        column_meta = _read_column_meta(name, column, description)
+        if column in (*meta.keys, meta.event_time) or not column_meta.feature:
+            continue
+        features.append(Feature(column, _find_kind(name, column, description), name))
+        sets[column] = column_meta.sets
+    if not features:
+        raise SettingsError(f"dbt model {name!r} is a feature group without features: list its columns in its yml.")
+    return FeatureGroup(
+        name, node["description"], meta.owner, meta.version, entity, meta.event_time, _name_table(node),
+        _find_online(meta.online, name, nodes), meta.cadence_days, tuple(features), sets,
+    )  # fmt: skip
+
+
+def _read_label(node: Mapping[str, Any], meta: LabelMeta) -> LabelTable:
+    for column in meta.columns:
+        _require_column(node, column, "label.columns")
+    entity = _read_entity(node, meta.entity, meta.keys, meta.event_time)
+    return LabelTable(
+        node["name"], node["description"], meta.owner, entity, meta.event_time, _name_table(node),
+        meta.horizon_days, dict(meta.columns),
+    )  # fmt: skip
+
+
+def _read_entity(node: Mapping[str, Any], entity: str, keys: tuple[str, ...], event_time: str) -> Entity:
+    _require_column(node, event_time, "event_time")
+    found = []
+    for key in keys:
+        data_type = _plain_type(_require_column(node, key, "keys"))
+        if data_type not in _KEY_TYPES:
+            raise SettingsError(
+                f"dbt model {node['name']!r}: key {key!r} is of type {data_type or 'unknown'!r}; a key is an integer, "
+                "text, uuid or date. Give its data_type in the model's yml."
+            )
+        found.append(Key(key, _KEY_TYPES[data_type]))
+    return Entity(entity, tuple(found))
+
+
+def _require_column(node: Mapping[str, Any], column: str, key: str) -> Mapping[str, Any]:
+    columns: Mapping[str, Mapping[str, Any]] = node["columns"]
+    if column in columns:
+        return columns[column]
+    near = difflib.get_close_matches(column, columns, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise SettingsError(f"dbt model {node['name']!r}: {key} names {column!r}, which its yml does not list.{hint}")
+
+
+def _read_column_meta(name: str, column: str, description: Mapping[str, Any]) -> ColumnMeta:
+    meta = (description.get("config") or {}).get("meta") or description.get("meta") or {}
+    checked: ColumnMeta = _check(ColumnMeta, meta, f"{name}.{column}", "…")
+    return checked
+
+
+def _find_kind(name: str, column: str, description: Mapping[str, Any]) -> FeatureKind:
+    data_type = _plain_type(description)
+    if data_type not in _FEATURE_KINDS:
+        raise SettingsError(
+            f"dbt model {name!r}: feature {column!r} is of type {data_type or 'unknown'!r}; a feature is a number, a "
+            "boolean or text. Cast it, or say `meta: {feature: false}` in the model's yml."
+        )
+    return _FEATURE_KINDS[data_type]
+
+
+def _plain_type(description: Mapping[str, Any]) -> str:
+    return str(description.get("data_type") or "").lower().partition("(")[0].strip()
+
+
+def _name_table(node: Mapping[str, Any]) -> TableName:
+    return TableName(node["schema"], node["alias"])
+
+
+def _find_online(online: str | None, name: str, nodes: Mapping[str, Any]) -> TableName | None:
+    if online is None:
+        return None
+    if online not in nodes:
+        near = difflib.get_close_matches(online, nodes, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"dbt model {name!r}: online names {online!r}, which is no dbt model.{hint}")
+    return _name_table(nodes[online])

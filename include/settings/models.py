@@ -1,0 +1,211 @@
+"""One file of ``include/config/models`` becomes one model, over the shared settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from include.errors import SettingsError
+from include.settings.gates import GateSettings
+from include.settings.governance import GovernanceSettings
+from include.settings.monitoring import MonitoringSettings
+from include.settings.rollout import RolloutSettings
+from include.settings.section import Environment, Section, check_section, merge_mappings, read_overrides, read_yaml
+from include.settings.training import TrainingSettings
+
+TaskName = Literal["binary", "multiclass", "regression"]
+SECTIONS: Final[Mapping[str, type[Section]]] = {
+    "training": TrainingSettings,
+    "gates": GateSettings,
+    "rollout": RolloutSettings,
+    "monitoring": MonitoringSettings,
+    "governance": GovernanceSettings,
+}
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class FeatureSelection(Section):
+    """Feature groups that a model uses, and the sets of features of each; no sets are all of them."""
+
+    groups: Annotated[tuple[str, ...], Field(min_length=1)]
+    sets: tuple[str, ...] = ()
+
+
+class ModelDeclaration(Section):
+    """What a model's file holds; the sections hold whatever the model changes of the shared files."""
+
+    description: _Text
+    owner: _Text
+    task: TaskName
+    label: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
+    features: FeatureSelection
+    trainer: _Text
+    training: dict[str, Any] = Field(default_factory=dict)
+    gates: dict[str, Any] = Field(default_factory=dict)
+    rollout: dict[str, Any] = Field(default_factory=dict)
+    monitoring: dict[str, Any] = Field(default_factory=dict)
+    governance: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelSettings(Section):
+    """One model: what it predicts, from what, whose it is, and its settings of every section."""
+
+    name: str
+    description: str
+    owner: str
+    task: TaskName
+    label: str
+    features: FeatureSelection
+    trainer: str
+    training: TrainingSettings
+    gates: GateSettings
+    rollout: RolloutSettings
+    monitoring: MonitoringSettings
+    governance: GovernanceSettings
+
+    @property
+    def label_table(self) -> str:
+        """The dbt model that holds the label."""
+        return self.label.partition(".")[0]
+
+    @property
+    def label_column(self) -> str:
+        """The label's column."""
+        return self.label.partition(".")[2]
+
+    @model_validator(mode="after")
+    def _check_fits_task(self) -> Self:
+        other = "ridge" if self.task != "regression" else "logistic_regression"
+        if other in self.training.families:
+            raise ValueError(f"families that fit the task; {other} does not fit {self.task}")
+        if self.task == "regression" and any(
+            weight for name, weight in self.training.selection_weights if name in ("f1", "precision", "recall")
+        ):
+            raise ValueError("selection_weights of score, training_seconds and size only: regression has no f1")
+        return self
+
+
+@dataclass(frozen=True)
+class SharedFile:
+    """A shared file: its values, and what tasks and environments change of them."""
+
+    path: Path
+    base: dict[str, Any]
+    tasks: dict[str, dict[str, Any]]
+    environments: dict[str, dict[str, Any]]
+
+    def find_values(self, task: str, environment: str) -> dict[str, Any]:
+        """The values for one task in one environment."""
+        return merge_mappings(
+            merge_mappings(self.base, self.tasks.get(task, {})), self.environments.get(environment, {})
+        )
+
+
+def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedFile:
+    """Read one shared file.
+
+    Args:
+        house_keys: keys that hold for the whole house and are left out here (see :func:`read_house_values`).
+
+    Raises:
+        SettingsError: the file is absent, no YAML, or names an unknown task or environment.
+    """
+    content = read_yaml(path)
+    overrides = read_overrides(content, str(path))
+    tasks = content.get("tasks") or {}
+    if not isinstance(tasks, dict) or not all(isinstance(values, dict) for values in tasks.values()):
+        raise SettingsError(f"{path}: key 'tasks' should be a mapping of task names to keys.")
+    for name in tasks:
+        if name not in get_args(TaskName):
+            raise SettingsError(f"{path}: unknown task 'tasks.{name}'; known are {', '.join(get_args(TaskName))}.")
+
+    def keep(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key not in {"tasks", "environments", *house_keys}}
+
+    return SharedFile(
+        path,
+        keep(content),
+        {name: keep(values) for name, values in tasks.items()},
+        {name: keep(values) for name, values in overrides.items()},
+    )
+
+
+def load_models(folder: Path, environment: Environment) -> dict[str, ModelSettings]:
+    """Every model declared in ``folder/models``, by name.
+
+    Raises:
+        SettingsError: a file or a key is wrong, or two files name one model; each environment is checked.
+    """
+    shared = {
+        name: read_shared(
+            folder / f"{name}.yml", frozenset({"rollout": ["server"], "governance": ["lineage"]}.get(name, []))
+        )
+        for name in SECTIONS
+    }
+    check_shared(shared)
+    return {path.stem: load_model(path, shared, environment) for path in find_model_files(folder / "models")}
+
+
+def find_model_files(folder: Path) -> list[Path]:
+    """The models' files, by name.
+
+    Raises:
+        SettingsError: a file's name is no model name, or two files name one model.
+    """
+    seen: dict[str, Path] = {}
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if path.suffix not in (".yml", ".yaml") or path.name.startswith("."):
+            continue
+        earlier = seen.setdefault(path.stem.casefold(), path)
+        if earlier is not path:
+            raise SettingsError(f"{earlier} and {path.name} declare one model, {path.stem!r}. Rename or remove one.")
+        if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
+            raise SettingsError(
+                f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
+                "underscores, begins with a letter and has at most 31 characters. Rename it."
+            )
+    return list(seen.values())
+
+
+def load_model(path: Path, shared: Mapping[str, SharedFile], environment: Environment) -> ModelSettings:
+    """One model's settings in one environment; the other environments are checked as well."""
+    content = read_yaml(path)
+    overrides = read_overrides(content, str(path))
+    head = {key: value for key, value in content.items() if key != "environments"}
+    models = {
+        name: build_model(path, merge_mappings(head, overrides.get(name, {})), shared, name)
+        for name in sorted(get_args(Environment), key=lambda name: name == environment)
+    }
+    return models[environment]
+
+
+def build_model(path: Path, head: dict[str, Any], shared: Mapping[str, SharedFile], environment: str) -> ModelSettings:
+    """Check a model's declaration and merge each of its sections over the shared file."""
+    declaration = check_section(head, ModelDeclaration, environment, str(path))
+    sections = {
+        name: check_section(
+            merge_mappings(shared[name].find_values(declaration.task, environment), getattr(declaration, name)),
+            section_type,
+            environment,
+            f"{path}, section '{name}' (over {shared[name].path.name})",
+        )
+        for name, section_type in SECTIONS.items()
+    }
+    values = declaration.model_dump(mode="json", exclude=set(SECTIONS))
+    merged = {**values, **{name: section.model_dump(mode="json") for name, section in sections.items()}}
+    return check_section({"name": path.stem, **merged}, ModelSettings, environment, str(path))
+
+
+def check_shared(shared: Mapping[str, SharedFile]) -> None:
+    """Check every shared file for every task and environment, so that its mistakes are not put down to a model."""
+    for name, file in shared.items():
+        for task in get_args(TaskName):
+            for environment in get_args(Environment):
+                source = f"{file.path} (task {task!r})"
+                check_section(file.find_values(task, environment), SECTIONS[name], environment, source)

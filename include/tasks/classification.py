@@ -1,0 +1,83 @@
+"""What binary and multiclass labels have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from include.errors import TrainingError
+from include.tasks.task import EstimatorBuilder, FittedBaseline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from include.features.matrix import FeatureMatrix
+    from include.settings.training import TrainingSettings
+    from include.tasks.task import Floats, Labels
+
+ROUNDING: Final = 1e-5
+"""float32 sums of a tree ensemble may leave [0, 1] by this much."""
+
+
+def _logistic_regression(settings: TrainingSettings) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(random_state=settings.random_seed, **settings.parameters.logistic_regression.model_dump())
+
+
+def _random_forest(settings: TrainingSettings) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(
+        random_state=settings.random_seed, n_jobs=settings.threads_per_fit,
+        **settings.parameters.random_forest.model_dump(),
+    )  # fmt: skip
+
+
+def _gradient_boosting(settings: TrainingSettings) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        random_state=settings.random_seed, early_stopping=False, **settings.parameters.gradient_boosting.model_dump()
+    )
+
+
+CLASSIFIERS: Final[Mapping[str, EstimatorBuilder]] = {
+    "logistic_regression": _logistic_regression,
+    "random_forest": _random_forest,
+    "gradient_boosting": _gradient_boosting,
+}
+
+
+def fit_single_feature(
+    matrix: FeatureMatrix, labels: Labels, scores: npt.NDArray[np.float64], seed: int
+) -> FittedBaseline:
+    """A logistic curve on the numeric feature with the best score of its own; of equals, the first.
+
+    Raises:
+        TrainingError: there is no numeric feature.
+    """
+    import numpy as np
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if not matrix.numeric_names:
+        raise TrainingError("The baseline needs a numeric feature, and the model has none. Add one to its groups.")
+    best = int(np.argmax(scores))
+    model = Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("scale", StandardScaler()),
+            ("estimate", LogisticRegression(random_state=seed)),
+        ]
+    )
+    return FittedBaseline(matrix.numeric_names[best], model.fit(matrix.numeric[:, [best]], labels))
+
+
+def find_non_probabilities(predictions: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows hold a value outside of [0, 1] by more than rounding, or none at all, [n]."""
+    is_wrong = ~((predictions >= -ROUNDING) & (predictions <= 1 + ROUNDING))
+    return is_wrong if is_wrong.ndim == 1 else is_wrong.any(axis=1)

@@ -1,0 +1,209 @@
+"""A number: label and prediction are values in the label's own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from include.errors import TrainingError
+from include.tasks.ranking import fill_with_median
+from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from include.features.matrix import FeatureMatrix
+    from include.settings.models import TaskName
+    from include.settings.training import TrainingSettings
+    from include.tasks.task import Floats, Labels
+
+
+def _ridge(settings: TrainingSettings) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge(random_state=settings.random_seed, **settings.parameters.ridge.model_dump())
+
+
+def _random_forest(settings: TrainingSettings) -> Any:
+    from sklearn.ensemble import RandomForestRegressor
+
+    return RandomForestRegressor(
+        random_state=settings.random_seed, n_jobs=settings.threads_per_fit,
+        **settings.parameters.random_forest.model_dump(),
+    )  # fmt: skip
+
+
+def _gradient_boosting(settings: TrainingSettings) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        loss="absolute_error", random_state=settings.random_seed, early_stopping=False,
+        **settings.parameters.gradient_boosting.model_dump(),
+    )  # fmt: skip
+
+
+_REGRESSORS: Final[Mapping[str, EstimatorBuilder]] = {
+    "ridge": _ridge,
+    "random_forest": _random_forest,
+    "gradient_boosting": _gradient_boosting,
+}
+
+
+class RegressionTask:
+    """See :class:`include.tasks.task.Task`; the score is D² absolute error (Hastie, Tibshirani & Wainwright, 2015).
+
+    D² is ``1 - MAE / MAE of the best constant``, the median: 0 for a model that is as good as the median, 1 for
+    a perfect one, negative for a worse one.
+    """
+
+    name: TaskName = "regression"
+    score_name = "d2_absolute_error"
+    sql_type = "double precision"
+    output_name = "prediction"
+    estimators: Mapping[str, EstimatorBuilder] = _REGRESSORS
+
+    def find_classes(self, values: Sequence[Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def encode_labels(self, values: Sequence[Any], classes: Sequence[str] = ()) -> Labels:  # noqa: ARG002
+        """Numbers as float64."""
+        import numpy as np
+
+        try:
+            labels = np.array([float(value) for value in values], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"A label to forecast is a number and never null: {error}.") from error
+        if not np.isfinite(labels).all():
+            raise TrainingError("A label to forecast is not finite. Make it a number in dbt/models.")
+        return labels
+
+    def count_evidence(self, labels: Labels, classes: Sequence[str] = ()) -> int:  # noqa: ARG002
+        """All rows."""
+        return len(labels)
+
+    def describe_counts(self, labels: Labels, classes: Sequence[str] = ()) -> str:  # noqa: ARG002
+        """The number of rows."""
+        return f"{len(labels)} rows"
+
+    def predict(self, model: Any, inputs: Any) -> Floats:
+        """The value."""
+        values: Floats = model.predict(inputs)
+        return values.reshape(-1)
+
+    def read_output(self, output: Floats) -> Floats:
+        """The only column."""
+        return output[:, 0]
+
+    def tune(self, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Decision:  # noqa: ARG002
+        """Nothing: the value is the answer."""
+        return {}
+
+    def measure(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, float]:  # noqa: ARG002
+        """D², mean absolute and root mean squared error, R², bias (mean error) and WAPE (error by label)."""
+        import numpy as np
+
+        errors = predictions.astype(np.float64) - labels
+        score = float(self.weighted_scores(labels, predictions, np.ones((1, len(labels)), dtype=np.int64))[0])
+        spread = float(((labels - labels.mean()) ** 2).sum())
+        total = float(np.abs(labels).sum())
+        return {
+            "score": score,
+            "d2_absolute_error": score,
+            "mae": float(np.abs(errors).mean()),
+            "rmse": float(np.sqrt((errors**2).mean())),
+            "r2": 1 - float((errors**2).sum()) / spread if spread else float("nan"),
+            "bias": float(errors.mean()),
+            "wape": float(np.abs(errors).sum()) / total if total else float("nan"),
+            "label_mean": float(labels.mean()),
+        }
+
+    def weighted_scores(self, labels: Labels, predictions: Floats, weights: Labels) -> npt.NDArray[np.float64]:
+        """D² of each weighting; NaN where all labels are equal."""
+        import numpy as np
+
+        order = np.argsort(labels, kind="stable")
+        ordered, ranked = weights[:, order], labels[order]
+        cumulated = np.cumsum(ordered, axis=1)
+        medians = ranked[(cumulated * 2 >= cumulated[:, -1:]).argmax(axis=1)]
+        errors = (ordered * np.abs(predictions.astype(np.float64) - labels)[order]).sum(axis=1)
+        constant = (ordered * np.abs(ranked[None, :] - medians[:, None])).sum(axis=1)
+        scores: npt.NDArray[np.float64] = np.divide(
+            constant - errors, constant, out=np.full(len(weights), np.nan), where=constant > 0
+        )
+        return scores
+
+    def score_features(self, numeric: Floats, labels: Labels) -> npt.NDArray[np.float64]:
+        """The absolute rank correlation of each feature with the label (Spearman, 1904); 0 for a constant."""
+        import numpy as np
+        from scipy.stats import rankdata
+
+        ranks = rankdata(fill_with_median(numeric), axis=0)
+        target = rankdata(labels)
+        ranks, target = ranks - ranks.mean(axis=0), target - target.mean()
+        scale = np.sqrt((ranks**2).sum(axis=0) * (target**2).sum())
+        correlation: npt.NDArray[np.float64] = np.divide(
+            target @ ranks, scale, out=np.zeros(ranks.shape[1]), where=scale > 0
+        )
+        strength: npt.NDArray[np.float64] = np.abs(correlation)
+        return strength
+
+    def fit_baseline(self, matrix: FeatureMatrix, labels: Labels, seed: int) -> FittedBaseline:  # noqa: ARG002
+        """The feature that, taken as the forecast itself, has the smallest mean absolute error on the training rows."""
+        import numpy as np
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import LinearRegression
+        from sklearn.pipeline import Pipeline
+
+        if not matrix.numeric_names:
+            raise TrainingError("The baseline needs a numeric feature, and the model has none. Add one to its groups.")
+        errors = np.abs(fill_with_median(matrix.numeric) - labels[:, None]).mean(axis=0)
+        best = int(np.argmin(errors))
+        forecast = LinearRegression()
+        forecast.coef_, forecast.intercept_, forecast.n_features_in_ = np.ones(1), 0.0, 1
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(matrix.numeric[:, [best]])
+        return FittedBaseline(matrix.numeric_names[best], Pipeline([("impute", imputer), ("estimate", forecast)]))
+
+    def measure_difference(self, expected: Floats, answered: Floats, labels: Labels) -> Floats:
+        """The absolute difference in standard deviations of the label."""
+        import numpy as np
+
+        scale = float(labels.std()) or 1.0
+        difference: Floats = np.abs(expected.astype(np.float64) - answered) / scale
+        return difference
+
+    def find_invalid(self, predictions: Floats) -> npt.NDArray[np.bool_]:
+        """What is not finite."""
+        import numpy as np
+
+        return ~np.isfinite(predictions)
+
+    def summarise(self, predictions: Floats) -> npt.NDArray[np.float64]:
+        """The value."""
+        import numpy as np
+
+        return predictions.astype(np.float64)
+
+    def decide(self, predictions: Floats, decision: Decision) -> list[str | None]:  # noqa: ARG002
+        """None: a value needs no decision."""
+        return [None] * len(predictions)
+
+    def describe(self, prediction: Any, decision: Decision) -> dict[str, Any]:  # noqa: ARG002
+        """The value."""
+        return {"prediction": float(prediction)}
+
+    def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:  # noqa: ARG002
+        """Numbers."""
+        import numpy as np
+
+        return np.array([float(text) for text in texts], dtype=np.float64)
+
+    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
+        """Forecast against outcome, and the errors."""
+        from include.tasks.plots import draw_errors, draw_forecast
+
+        return {
+            "forecast.png": draw_forecast(labels, predictions, f"{title}: forecast"),
+            "errors.png": draw_errors(labels, predictions, f"{title}: errors"),
+        }
