@@ -105,6 +105,17 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class GroupTable:
+    """Where the rows of a feature group are: all of them by event time, and the newest of each entity."""
+
+    name: str
+    table: TableName
+    online: TableName | None
+    event_time: str
+    cadence_days: int
+
+
+@dataclass(frozen=True)
 class FeatureGroup:
     """A dbt model of features by entity and event time; ``sets`` are the feature sets of each feature."""
 
@@ -119,6 +130,11 @@ class FeatureGroup:
     cadence_days: int
     features: tuple[Feature, ...]
     sets: Mapping[str, tuple[str, ...]]
+
+    @property
+    def location(self) -> GroupTable:
+        """Where its rows are."""
+        return GroupTable(self.name, self.table, self.online, self.event_time, self.cadence_days)
 
     def select(self, sets: tuple[str, ...]) -> tuple[Feature, ...]:
         """The features of any of the sets; all of them when none is named."""

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
-from include.errors import ServingError
-from include.features.catalog import Entity, Feature, Key
+from include.errors import ServingError, WarehouseError
+from include.features.catalog import Entity, Feature, GroupTable, Key
 from include.features.matrix import split_names
 from include.settings.models import TaskName
+from include.warehouse.names import parse_table
 
 METADATA_KEY: Final = "orrery"
 
@@ -26,6 +27,7 @@ class ModelContract:
 
     Attributes:
         label: the label's column, for people.
+        groups: where the features are, the first group deciding which rows there are.
         features: what the version takes; numeric and boolean ones go into the input ``numeric``,
             categorical ones into ``categorical``, each in this order.
         decision: what turns predictions into answers (see ``include.tasks.task.Decision``).
@@ -37,6 +39,7 @@ class ModelContract:
     task: TaskName
     entity: Entity
     label: str
+    groups: tuple[GroupTable, ...]
     features: tuple[Feature, ...]
     decision: Mapping[str, Any]
     test_as_of_date: date
@@ -48,14 +51,14 @@ class ModelContract:
         numeric, categorical = split_names(self.features)
         return (*numeric, *categorical)
 
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The feature groups that the features are of, each once."""
-        return tuple(dict.fromkeys(feature.group for feature in self.features))
-
     def to_json(self) -> str:
         """The contract as JSON text; equal contracts give equal text."""
-        return json.dumps({**asdict(self), "test_as_of_date": self.test_as_of_date.isoformat()}, sort_keys=True)
+        groups = [
+            {**asdict(group), "table": str(group.table), "online": str(group.online) if group.online else None}
+            for group in self.groups
+        ]
+        content = {**asdict(self), "groups": groups, "test_as_of_date": self.test_as_of_date.isoformat()}
+        return json.dumps(content, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ModelContract:
@@ -72,12 +75,24 @@ class ModelContract:
                 task=content["task"],
                 entity=Entity(entity["name"], tuple(Key(**key) for key in entity["keys"])),
                 label=content["label"],
+                groups=tuple(_read_group(group) for group in content["groups"]),
                 features=tuple(Feature(**feature) for feature in content["features"]),
                 decision=content["decision"],
                 test_as_of_date=date.fromisoformat(content["test_as_of_date"]),
                 horizon_days=content["horizon_days"],
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, WarehouseError) as error:
             raise ServingError(
                 f"The version's contract cannot be read ({error!r}). Train and register it again."
             ) from error
+
+
+def _read_group(content: Mapping[str, Any]) -> GroupTable:
+    online = content["online"]
+    return GroupTable(
+        content["name"],
+        parse_table(content["table"]),
+        None if online is None else parse_table(online),
+        content["event_time"],
+        content["cadence_days"],
+    )

@@ -69,7 +69,7 @@ def parse_version(content: Mapping[str, Any], aliases: Sequence[str]) -> ModelVe
 
 
 def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The tags of a version, for people and for searching: what was measured, from what it was made, what the gates said.
+    """The tags of a version, for people: what was measured, from what it was made, what the gates said.
 
     Nothing that a version is run by stands here: that is its contract.
 

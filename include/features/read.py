@@ -1,0 +1,162 @@
+"""Reads features of several groups together: at as-of dates out of the offline tables, newest out of the online ones.
+
+The first group decides which rows there are. The others add what was known then: their row of the same
+as-of date where they have the same cadence, else their newest row at or before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from include.errors import SourceError, WarehouseError
+from include.features.catalog import Entity, Feature, GroupTable
+from include.warehouse.arrow import read_arrow
+from include.warehouse.session import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AS_OF: Final = "as_of_date"
+"""What the event time is called in everything that is made from feature groups."""
+
+
+@dataclass(frozen=True)
+class EntityRow:
+    """One entity's newest features, as a client of the model server would send them."""
+
+    keys: dict[str, Any]
+    features: dict[str, Any]
+    as_of_date: date
+
+
+def read_features(
+    uri: str, entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature], as_of_dates: Sequence[date]
+) -> pa.Table:
+    """Every entity at each of the as-of dates (at least one): ``as_of_date``, the keys, the features.
+
+    Rows are ordered by date and keys.
+
+    Raises:
+        SourceError: a table or a feature is gone.
+        WarehouseError: the warehouse is away.
+    """
+    # Dates hold no quotes, and the Arrow driver takes no parameters here.
+    wanted = ", ".join(f"date '{day.isoformat()}'" for day in as_of_dates)
+    first = groups[0]
+    return read_checked(
+        uri,
+        f"{select_features(entity, groups, features)} where g0.{_quote(first.event_time)} in ({wanted}) "
+        f"order by {', '.join(map(str, range(1, len(entity.keys) + 2)))}",
+        groups,
+    )
+
+
+def select_features(entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature]) -> str:
+    """The query of :func:`read_features` without its where clause; the first group is called ``g0``.
+
+    Its columns are ``as_of_date``, the keys and the features, in this order.
+    """
+    columns = [f"g0.{_quote(groups[0].event_time)} as {AS_OF}", *(f"g0.{_quote(key)}" for key in entity.key_names)]
+    aliases = {group.name: f"g{index}" for index, group in enumerate(groups)}
+    columns += [f"{aliases[feature.group]}.{_quote(feature.name)}" for feature in features]
+    joins = [_join_group(entity, groups[0], group, aliases[group.name]) for group in groups[1:]]
+    return f"select {', '.join(columns)} from {groups[0].table.quoted} as g0 {' '.join(joins)}"
+
+
+def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str) -> str:
+    keys = " and ".join(f"other.{_quote(key)} = g0.{_quote(key)}" for key in entity.key_names)
+    time, first_time = f"other.{_quote(group.event_time)}", f"g0.{_quote(first.event_time)}"
+    if group.cadence_days == first.cadence_days:
+        return f"left join {group.table.quoted} as {alias} on {keys} and {time} = {first_time}".replace(
+            "other.", f"{alias}."
+        )
+    return (
+        f"left join lateral (select other.* from {group.table.quoted} as other where {keys} and {time} <= {first_time} "
+        f"order by {time} desc limit 1) as {alias} on true"
+    )
+
+
+def read_checked(uri: str, sql: str, groups: Sequence[GroupTable]) -> pa.Table:
+    """Run a query over feature tables; a table or column that is gone is a SourceError that names the groups."""
+    try:
+        return read_arrow(uri, sql)
+    except WarehouseError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in ("42P01", "42703"):
+            raise
+        names = ", ".join(group.name for group in groups)
+        raise SourceError(
+            f"A table or column of the feature groups {names} is gone: {error.__cause__}. Run the DAG build_features, "
+            "restore it in dbt/models, or train and promote a model without it."
+        ) from error
+
+
+def read_as_of_dates(session: Session, group: GroupTable) -> list[date]:
+    """The as-of dates of a group, ascending."""
+    rows = session.fetch_all(
+        f"select distinct {_quote(group.event_time)} as {AS_OF} from {group.table.quoted} order by 1"
+    )
+    return [row[AS_OF] for row in rows]
+
+
+def read_newest_as_of(session: Session, group: GroupTable) -> date | None:
+    """The newest as-of date of a group; None while it is empty."""
+    newest: date | None = session.fetch_value(f"select max({_quote(group.event_time)}) from {group.table.quoted}")
+    return newest
+
+
+def read_online_rows(
+    session: Session, entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature], limit: int
+) -> list[EntityRow]:
+    """The newest features of some entities, in the order of their keys.
+
+    Raises:
+        SourceError: a group has no online table.
+    """
+    sql = f"{select_online(entity, groups, features)} order by {', '.join(map(str, range(1, len(entity.keys) + 1)))}"
+    rows = session.fetch_all(f"{sql} limit %s", (limit,))
+    return [split_online_row(row, entity) for row in rows]
+
+
+def select_online(entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature]) -> str:
+    """The newest row of each entity: the keys, ``as_of_date`` of the first group (``g0``), the features.
+
+    Raises:
+        SourceError: a group has no online table.
+    """
+    offline = [group.name for group in groups if group.online is None]
+    if offline:
+        raise SourceError(
+            f"The feature group {', '.join(offline)} has no online table, so that its model cannot be served by key. "
+            "Name one in the group's meta (`online`)."
+        )
+    aliases = {group.name: f"g{index}" for index, group in enumerate(groups)}
+    columns = [*(f"g0.{_quote(key)}" for key in entity.key_names), f"g0.{_quote(groups[0].event_time)} as {AS_OF}"]
+    columns += [f"{aliases[feature.group]}.{_quote(feature.name)}" for feature in features]
+    tables = [f"{group.online.quoted} as {aliases[group.name]}" for group in groups if group.online]
+    joins = [
+        f"left join {table} on "
+        + " and ".join(f"{aliases[group.name]}.{_quote(key)} = g0.{_quote(key)}" for key in entity.key_names)
+        for table, group in zip(tables[1:], groups[1:], strict=True)
+    ]
+    return f"select {', '.join(columns)} from {tables[0]} {' '.join(joins)}"
+
+
+def split_online_row(row: Mapping[str, Any], entity: Entity) -> EntityRow:
+    """A row of :func:`select_online` as keys, features and date; NaN becomes None, decimals become floats."""
+    known = {*entity.key_names, AS_OF}
+    features = {name: _to_json_value(value) for name, value in row.items() if name not in known}
+    return EntityRow({name: row[name] for name in entity.key_names}, features, row[AS_OF])
+
+
+def _to_json_value(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    number = float(value)
+    return None if number != number else number
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'
