@@ -1,47 +1,86 @@
 """
 ### Build features
 
-Turns published data into customer features and churn labels: the dbt models of `dbt/models`, each
-followed by its tests. A failing test stops what depends on its model and nothing else.
+Turns published data into feature groups and labels: the dbt models of `dbt/models`, each followed by its
+tests. A failing test stops what depends on its model and nothing else; each group and each label table is
+announced by itself, to the models that use it.
 
 Which days to compute is read from the data: every published day that has no features yet. A rerun
-computes nothing twice; a late delivery recomputes the days that it touched.
+computes nothing twice; a late delivery recomputes the days that it touched. Once an hour the DAG looks whether
+data or the dbt project has changed since the last build, so that an event that was missed is caught up.
 
 **When it fails**: open the red model's log. A failed test names the rows (`dbt test --select MODEL`
 shows them); correct the model in `dbt/models` or ask for corrected data, then clear the task. The
 models that were built stay, also the one whose own test failed; nothing that depends on it is built, and
-neither training, scoring nor the online store go on with it.
+neither training, scoring nor the online tables go on with it.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import dag, task
+from typing import Any
 
-from include.assets import FEATURES, RAW
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
+
+from include.assets import RAW, features_of, labels_of
+from include.features.catalog import load_catalog
 from include.orchestration.assets import asset
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_lineage import emit_dbt_lineage
-from include.orchestration.dbt_project import dbt_models
+from include.orchestration.dbt_project import dbt_models, find_task
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
-from include.settings import load_settings
 
-SETTINGS = load_settings()
+CATCH_UP = CronTriggerTimetable("17 * * * *", timezone="UTC")
 
 
-@dag(dag_id="build_features", schedule=asset(RAW), **dag_defaults(__doc__, "features", "dbt"))
+@dag(
+    dag_id="build_features",
+    schedule=AssetOrTimeSchedule(timetable=CATCH_UP, assets=asset(RAW)),
+    **dag_defaults(__doc__, "features", "dbt"),
+)
 def build_features() -> None:
     """Wire the hop."""
 
-    @task(outlets=[asset(FEATURES)])
+    @task.short_circuit
+    def is_build_due() -> str | bool:
+        """Go on when an event or a person asks, or when something has changed; returns the data's version."""
+        from include.features.builds import find_changes, read_published_version
+
+        if get_current_context()["dag_run"].run_type == "scheduled" and not find_changes(warehouse_uri()):
+            return False
+        return read_published_version(warehouse_uri())
+
+    def publish(name: str, asset_name: str, group: Any = None, label: Any = None) -> Any:
+        @task(task_id=f"publish_{name}", outlets=[asset(asset_name)])
+        @traced
+        def announce() -> dict[str, Any]:
+            """Announce a group or a label table and say what is there."""
+            from include.features.store import describe_group, describe_labels
+
+            return describe_group(warehouse_uri(), group) if group else describe_labels(warehouse_uri(), label)
+
+        return announce()
+
+    @task(trigger_rule="all_done")
     @traced
-    def publish_features() -> dict[str, object]:
-        """Announce the features and say what is there."""
-        from include.features.store import describe_features
+    def record(data_version: str) -> str:
+        """Note which data and which dbt project were built, also when a test failed: the same again would not help."""
+        from include.features.builds import record_build
 
-        return describe_features(warehouse_uri(), SETTINGS.features)
+        record_build(warehouse_uri(), data_version)
+        return data_version
 
-    dbt_models("dbt", SETTINGS.features.dbt_vars, callback=emit_dbt_lineage) >> publish_features()
+    due = is_build_due()
+    models = dbt_models("dbt", callback=emit_dbt_lineage)
+    due >> models
+    models >> record(due)
+    catalog = load_catalog()
+    for group in catalog.groups.values():
+        published = publish(group.name, features_of(group.name), group=group)
+        for node in (group.name, *([group.online_model] if group.online_model else [])):
+            find_task(models, node) >> published
+    for label in catalog.labels.values():
+        find_task(models, label.name) >> publish(label.name, labels_of(label.name), label=label)
 
 
 build_features()

@@ -6,7 +6,7 @@ did not train it → **canary** in steps, each judged on its own traffic → **c
 was cleared for staging only stops after the check.
 
 **To approve**: open this run, tab *Required Actions*; what was measured stands in the request. Who may
-approve, and whether it is needed at all, stands in `include/config/governance.yml`.
+approve, and whether it is needed at all, stands in `include/config/governance.yml` and in the model's file.
 
 **When it fails**
 - `check_staging`: the log lists every check with its number and threshold; production is untouched.
@@ -24,75 +24,82 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import chain, dag, get_current_context, task
 
-from include.assets import CANDIDATE, CHAMPION
+from include.assets import candidate_of, champion_of
 from include.orchestration.assets import asset
 from include.orchestration.connections import mlflow_uri, model_server_url, warehouse_uri
-from include.orchestration.defaults import dag_defaults
+from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
+from include.orchestration.models import declared_models, name_dag
 from include.rollout.canary import plan_steps
-from include.settings import load_settings
-
-SETTINGS = load_settings()
+from include.settings.models import ModelSettings
 
 
-@dag(dag_id="deploy_model", schedule=asset(CANDIDATE), **dag_defaults(__doc__, "deployment"))
-def deploy_model() -> None:
-    """Wire the hop."""
+def deploy_model(model: ModelSettings) -> None:
+    """Make the DAG of one model."""
 
-    @task
-    @traced
-    def check_staging() -> dict[str, Any]:
-        """Send real requests to the candidate, beside production."""
-        from include.orchestration.deployment import check_candidate
-
-        return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), SETTINGS)
-
-    def ask() -> ApprovalOperator:
-        """Ask a person; an answer that does not come in time is a no."""
-        return ApprovalOperator(
-            task_id="approve",
-            subject="{{ ti.xcom_pull(task_ids='check_staging')['subject'] }}",
-            body="{{ ti.xcom_pull(task_ids='check_staging')['summary'] }}",
-            assigned_users=[{"id": user, "name": user} for user in SETTINGS.governance.approvers],
-            response_timeout=timedelta(hours=SETTINGS.governance.approval_timeout_hours),
-            defaults=ApprovalOperator.REJECT,
-        )
-
-    @task(trigger_rule="all_done")
-    @traced
-    def record_approval() -> dict[str, Any]:
-        """Copy the answer, yes or no, to our own ledger; refuse it from whoever trained the model."""
-        from include.orchestration.deployment import record_answer
-
-        return record_answer(get_current_context(), warehouse_uri(), SETTINGS)
-
-    def canary(candidate: dict[str, Any], weight: float) -> Any:
-        @task(task_id=f"canary_{weight:.0%}".replace("%", "_percent"))
+    @dag(
+        dag_id=name_dag(model.name, "deploy_model"),
+        schedule=asset(candidate_of(model.name)),
+        **model_defaults(__doc__, model, "deployment"),
+    )
+    def wire() -> None:
+        @task
         @traced
-        def watch(candidate: dict[str, Any]) -> dict[str, Any]:
-            """Give the candidate this share of the traffic and judge what happens."""
-            from include.orchestration.deployment import run_step
+        def check_staging() -> dict[str, Any]:
+            """Send real requests to the candidate, beside production."""
+            from include.orchestration.deployment import check_candidate
 
-            return run_step(warehouse_uri(), candidate["version"], weight, SETTINGS)
+            return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), model)
 
-        return watch(candidate)
+        def ask() -> ApprovalOperator:
+            """Ask a person; an answer that does not come in time is a no."""
+            return ApprovalOperator(
+                task_id="approve",
+                subject="{{ ti.xcom_pull(task_ids='check_staging')['subject'] }}",
+                body="{{ ti.xcom_pull(task_ids='check_staging')['summary'] }}",
+                assigned_users=[{"id": user, "name": user} for user in model.governance.all_approvers],
+                response_timeout=timedelta(hours=model.governance.approval_timeout_hours),
+                defaults=ApprovalOperator.REJECT,
+            )
 
-    @task(outlets=[asset(CHAMPION)])
-    @traced
-    def promote(candidate: dict[str, Any]) -> dict[str, Any]:
-        """Make the candidate the champion: the rollout table first, the registry's alias after it."""
-        from include.orchestration.deployment import promote_candidate
+        @task(trigger_rule="all_done")
+        @traced
+        def record_approval() -> dict[str, Any]:
+            """Copy the answer, yes or no, to our own ledger; refuse it from whoever trained the model."""
+            from include.orchestration.deployment import record_answer
 
-        return promote_candidate(warehouse_uri(), mlflow_uri(), candidate["version"], SETTINGS)
+            return record_answer(get_current_context(), warehouse_uri(), model)
 
-    candidate = check_staging()
-    steps = [canary(candidate, weight) for weight in plan_steps(SETTINGS.rollout)]
-    chain(candidate, *steps, promote(candidate))
-    if SETTINGS.governance.is_approval_required:
-        # A refusal skips what stands right behind the question, and must reach the ledger all the same.
-        approved = EmptyOperator(task_id="approved")
-        chain(candidate, ask(), approved, record_approval(), steps[0])
-        approved >> steps[0]
+        def canary(candidate: dict[str, Any], weight: float) -> Any:
+            @task(task_id=f"canary_{weight:.0%}".replace("%", "_percent"))
+            @traced
+            def watch(candidate: dict[str, Any]) -> dict[str, Any]:
+                """Give the candidate this share of the traffic and judge what happens."""
+                from include.orchestration.deployment import run_step
+
+                return run_step(warehouse_uri(), candidate["version"], weight, model)
+
+            return watch(candidate)
+
+        @task(outlets=[asset(champion_of(model.name))])
+        @traced
+        def promote(candidate: dict[str, Any]) -> dict[str, Any]:
+            """Make the candidate the champion: the rollout table first, the registry's alias after it."""
+            from include.orchestration.deployment import promote_candidate
+
+            return promote_candidate(warehouse_uri(), mlflow_uri(), candidate["version"], model.name)
+
+        candidate = check_staging()
+        steps = [canary(candidate, weight) for weight in plan_steps(model.rollout)]
+        chain(candidate, *steps, promote(candidate))
+        if model.governance.is_approval_required:
+            # A refusal skips what stands right behind the question, and must reach the ledger all the same.
+            approved = EmptyOperator(task_id="approved")
+            chain(candidate, ask(), approved, record_approval(), steps[0])
+            approved >> steps[0]
+
+    wire()
 
 
-deploy_model()
+for declared in declared_models("deploy_model"):
+    deploy_model(declared)

@@ -1,12 +1,13 @@
 """
 ### Monitor the model
 
-Joins the outcomes that have become known, measures the champion on them, compares today's features
-and scores with those of training (PSI and KS per feature), and decides whether to retrain. A
-request to retrain starts `train_candidates`; a cool-down keeps it from storming.
+Joins the outcomes that have become known, measures the champion on them, compares the newest features
+and scores with those of training, and decides whether to retrain. A request to retrain starts
+`<model>.train_candidates`; a cool-down keeps it from storming.
 
 **When it fails**: the warehouse or MLflow is away; it retries. Thresholds and the cool-down stand in
-`include/config/monitoring.yml`; each decision with its numbers is in `monitoring.decisions`.
+`include/config/monitoring.yml` and in the model's file; each decision with its numbers is in
+`monitoring.decisions`.
 """
 
 from __future__ import annotations
@@ -16,37 +17,45 @@ from typing import Any
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.assets import PREDICTIONS, RETRAIN_REQUESTED
+from include.assets import predictions_of, retrain_requested_of
 from include.orchestration.assets import asset
 from include.orchestration.connections import mlflow_uri, warehouse_uri
-from include.orchestration.defaults import dag_defaults
+from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
-from include.settings import load_settings
-
-SETTINGS = load_settings()
-
-
-@dag(dag_id="monitor_model", schedule=asset(PREDICTIONS), **dag_defaults(__doc__, "monitoring"))
-def monitor_model() -> None:
-    """Wire the hop."""
-
-    @task
-    @traced
-    def measure() -> dict[str, Any]:
-        """Join outcomes, measure performance and drift, decide."""
-        from include.monitoring.monitor import monitor_champion
-
-        name, run_id = SETTINGS.training.model_name, get_current_context()["run_id"]
-        return monitor_champion(warehouse_uri(), mlflow_uri(), name, SETTINGS.monitoring, run_key=run_id)
-
-    @task(outlets=[asset(RETRAIN_REQUESTED)])
-    def request_retraining(measured: dict[str, Any]) -> list[str]:
-        """Pass the request on with its reasons; skip when the model may stay."""
-        if measured["action"] != "retrain":
-            raise AirflowSkipException(f"The champion stays: {'; '.join(measured['reasons'])}")
-        return list(measured["reasons"])
-
-    request_retraining(measure())
+from include.orchestration.models import declared_models, name_dag
+from include.settings.models import ModelSettings
 
 
-monitor_model()
+def monitor_model(model: ModelSettings) -> None:
+    """Make the DAG of one model."""
+
+    @dag(
+        dag_id=name_dag(model.name, "monitor_model"),
+        schedule=asset(predictions_of(model.name)),
+        **model_defaults(__doc__, model, "monitoring"),
+    )
+    def wire() -> None:
+        @task
+        @traced
+        def measure() -> dict[str, Any]:
+            """Join outcomes, measure performance and drift, decide."""
+            from include.monitoring.monitor import monitor_champion
+            from include.orchestration.models import find_spec
+
+            run_id = get_current_context()["run_id"]
+            return monitor_champion(warehouse_uri(), mlflow_uri(), model, find_spec(model), run_key=run_id)
+
+        @task(outlets=[asset(retrain_requested_of(model.name))])
+        def request_retraining(measured: dict[str, Any]) -> list[str]:
+            """Pass the request on with its reasons; skip when the model may stay."""
+            if measured["action"] != "retrain":
+                raise AirflowSkipException(f"The champion stays: {'; '.join(measured['reasons'])}")
+            return list(measured["reasons"])
+
+        request_retraining(measure())
+
+    wire()
+
+
+for declared in declared_models("monitor_model"):
+    monitor_model(declared)

@@ -1,7 +1,7 @@
 """
 ### Score batch
 
-Scores every customer with the champion, one partition of `ml.predictions` per as-of date. The
+Scores every entity with the champion, one partition of `ml.<model>_predictions` per as-of date. The
 as-of dates since the champion's test cutoff are filled in too, so that outcomes become known day by
 day. A rerun replaces the same partitions with the same scores.
 
@@ -16,32 +16,39 @@ from typing import Any
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.assets import CHAMPION, FEATURES, PREDICTIONS
-from include.orchestration.assets import asset
+from include.assets import champion_of, features_of, predictions_of
+from include.orchestration.assets import all_assets, asset
 from include.orchestration.connections import mlflow_uri, warehouse_uri
-from include.orchestration.defaults import dag_defaults
+from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
-from include.settings import load_settings
-
-SETTINGS = load_settings()
-
-
-@dag(dag_id="score_batch", schedule=asset(FEATURES) | asset(CHAMPION), **dag_defaults(__doc__, "scoring"))
-def score_batch() -> None:
-    """Wire the hop."""
-
-    @task(outlets=[asset(PREDICTIONS)])
-    @traced
-    def score() -> dict[str, Any]:
-        """Score the customers of every as-of date that has no scores of this champion."""
-        from include.scoring.batch import score_customers
-
-        result = score_customers(warehouse_uri(), mlflow_uri(), SETTINGS.training.model_name)
-        if not result["scored"]:
-            raise AirflowSkipException(result["reason"])
-        return result
-
-    score()
+from include.orchestration.models import declared_models, name_dag
+from include.settings.models import ModelSettings
 
 
-score_batch()
+def score_batch(model: ModelSettings) -> None:
+    """Make the DAG of one model."""
+
+    @dag(
+        dag_id=name_dag(model.name, "score_batch"),
+        schedule=all_assets(map(features_of, model.features.groups)) | asset(champion_of(model.name)),
+        **model_defaults(__doc__, model, "scoring"),
+    )
+    def wire() -> None:
+        @task(outlets=[asset(predictions_of(model.name))])
+        @traced
+        def score() -> dict[str, Any]:
+            """Score the entities of every as-of date that has no scores of this champion."""
+            from include.scoring.entities import score_entities
+
+            result = score_entities(warehouse_uri(), mlflow_uri(), model.name)
+            if not result["scored"]:
+                raise AirflowSkipException(result["reason"])
+            return result
+
+        score()
+
+    wire()
+
+
+for declared in declared_models("score_batch"):
+    score_batch(declared)

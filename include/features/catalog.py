@@ -117,7 +117,12 @@ class GroupTable:
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """A dbt model of features by entity and event time; ``sets`` are the feature sets of each feature."""
+    """A dbt model of features by entity and event time.
+
+    Attributes:
+        online: the table of the newest row of each entity, made by the dbt model ``online_model``.
+        sets: the feature sets of each feature.
+    """
 
     name: str
     description: str
@@ -127,6 +132,7 @@ class FeatureGroup:
     event_time: str
     table: TableName
     online: TableName | None
+    online_model: str | None
     cadence_days: int
     features: tuple[Feature, ...]
     sets: Mapping[str, tuple[str, ...]]
@@ -226,9 +232,19 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
     if not features:
         raise SettingsError(f"dbt model {name!r} is a feature group without features: list its columns in its yml.")
     return FeatureGroup(
-        name, node["description"], meta.owner, meta.version, entity, meta.event_time, _name_table(node),
-        _find_online(meta.online, name, nodes), meta.cadence_days, tuple(features), sets,
-    )  # fmt: skip
+        name=name,
+        description=node["description"],
+        owner=meta.owner,
+        version=meta.version,
+        entity=entity,
+        event_time=meta.event_time,
+        table=_name_table(node),
+        online=_find_online(meta.online, name, nodes),
+        online_model=meta.online,
+        cadence_days=meta.cadence_days,
+        features=tuple(features),
+        sets=sets,
+    )
 
 
 def _read_label(node: Mapping[str, Any], meta: LabelMeta) -> LabelTable:

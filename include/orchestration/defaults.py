@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from include.settings.models import ModelSettings
+
 START_DATE: Final = datetime(2026, 1, 1)
-OWNER: Final = "ml-platform"
+HOUSE_OWNER: Final = "ml-platform"
+"""Owner of the DAGs that all models share."""
 
 RETRY_POLICY: Final = ExceptionRetryPolicy(
     rules=[
@@ -21,12 +24,19 @@ RETRY_POLICY: Final = ExceptionRetryPolicy(
 )
 
 
-def dag_defaults(doc: str | None, *tags: str, retry_delay_s: float = 10.0) -> dict[str, Any]:
+def model_defaults(doc: str | None, model: ModelSettings, *tags: str) -> dict[str, Any]:
+    """Keyword arguments for ``@dag`` of one model's DAG: what it predicts above the file's page, its owner, its tag."""
+    page = f"**{model.name}** ({model.task}): {model.description}\n{doc or ''}"
+    return {"description": model.description, **dag_defaults(page, *tags, model.name, owner=model.owner)}
+
+
+def dag_defaults(doc: str | None, *tags: str, owner: str = HOUSE_OWNER, retry_delay_s: float = 10.0) -> dict[str, Any]:
     """Keyword arguments for ``@dag``.
 
     Args:
         doc: the DAG file's docstring, which becomes its page in the UI.
         tags: the hop's own tags besides ``orrery``.
+        owner: of every task.
         retry_delay_s: seconds before the first retry; later ones wait longer.
     """
     return {
@@ -36,7 +46,7 @@ def dag_defaults(doc: str | None, *tags: str, retry_delay_s: float = 10.0) -> di
         "catchup": False,
         "max_active_runs": 1,
         "default_args": {
-            "owner": OWNER,
+            "owner": owner,
             "retries": 3,
             "retry_delay": timedelta(seconds=retry_delay_s),
             "retry_exponential_backoff": True,

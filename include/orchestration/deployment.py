@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.errors import RegistryError, RolloutError
+from include.features.read import read_online_rows
 from include.governance.approvals import Approval, record_approval
-from include.registry.registry import ModelVersion, read_version, set_alias
+from include.registry.onnx import OnnxModel
+from include.registry.registry import ModelVersion, fetch_onnx, read_version, set_alias
 from include.rollout.canary import StepProgress, plan_steps, run_canary_step
 from include.rollout.check import Check
 from include.rollout.staging import check_staging
@@ -21,16 +26,17 @@ from include.rollout.state import (
     restore_champion,
     start_canary,
 )
-from include.warehouse.session import Session, open_session
+from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
-    from include.settings import Settings
+    from include.registry.contract import ModelContract
+    from include.settings.models import ModelSettings
 
 log = logging.getLogger(__name__)
-SAMPLE_HOUSEHOLDS = 5
+SAMPLE_ROWS = 5
 
 
-def check_candidate(uri: str, tracking_uri: str, server_url: str, settings: Settings) -> dict[str, Any]:
+def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSettings) -> dict[str, Any]:
     """Send real requests to the candidate beside production.
 
     Returns:
@@ -40,13 +46,14 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, settings: Sett
         RolloutError: a check failed; its number and threshold are in the message.
         AirflowSkipException: the candidate was cleared for staging only.
     """
-    name = settings.training.model_name
+    name = model.name
     candidate = require_version(tracking_uri, name, "candidate")
+    contract = read_contract(tracking_uri, name, candidate.version)
     with open_session(uri) as session:
         if read_rollout(session, name) is None:
             bootstrap_champion(session, name, require_version(tracking_uri, name, "champion").version)
-        households, payloads = sample_requests(session, candidate.feature_names)
-    report = check_staging(server_url, candidate.version, households, payloads, settings.rollout.staging)
+        rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
+    report = check_staging(server_url, contract, candidate.version, rows, model.rollout.staging)
     for check in report.checks:
         log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
     if not report.is_passed:
@@ -73,26 +80,33 @@ def require_version(tracking_uri: str, name: str, alias: str) -> ModelVersion:
     return found
 
 
-def sample_requests(session: Session, feature_names: list[str]) -> tuple[list[int], list[dict[str, float | None]]]:
-    """Some customers of the online store: their ids, and their features as a client would send them."""
-    rows = session.fetch_all(
-        "select * from online.customer_features order by household_id limit %s", (SAMPLE_HOUSEHOLDS,)
-    )
-    return [row["household_id"] for row in rows], [{name: row[name] for name in feature_names} for row in rows]
+def read_contract(tracking_uri: str, name: str, version: int) -> ModelContract:
+    """What a version says of itself, out of its verified file.
+
+    Raises:
+        RegistryError: MLflow is away, or the file is not the one that was registered.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return OnnxModel(fetch_onnx(tracking_uri, name, version, Path(folder)).onnx_path).contract
 
 
 def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> str:
     """What an approver needs to see, in Markdown."""
     tags = candidate.tags
-    facts = ("family", "auc", "auc_low", "auc_high", "baseline_auc", "accuracy", "data_version", "trained_by")
+    facts = (
+        "task", "family", "score_name", "score", "score_low", "score_high", "baseline_score", "baseline_feature",
+        "data_version", "feature_version", "trained_by",
+    )  # fmt: skip
     lines = ["| fact | value |", "|---|---|"]
     lines += [f"| {fact} | {tags[fact]} |" for fact in facts if fact in tags]
+    metrics = json.loads(tags.get("metrics", "{}"))
+    lines += [f"| {name} | {value:.4g} |" for name, value in metrics.items() if name != "score"]
     lines += ["", "| staging check | passed | observed | threshold |", "|---|---|---|---|"]
     lines += [f"| {c.name} | {'yes' if c.is_passed else 'NO'} | {c.observed} | {c.threshold} |" for c in checks]
     return "\n".join(lines)
 
 
-def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
+def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any]:
     """Copy the approval's answer into the ledger, whatever it is.
 
     Raises:
@@ -105,7 +119,7 @@ def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
     if not seen or not answer:
         raise AirflowSkipException("Nobody was asked to approve; see check_staging and approve.")
     approval = Approval(
-        model_name=settings.training.model_name,
+        model_name=model.name,
         model_version=seen["version"],
         decision=answer["chosen_options"][0],
         answered_by=(answer["responded_by_user"] or {}).get("name", ""),
@@ -115,18 +129,18 @@ def record_answer(context: Any, uri: str, settings: Settings) -> dict[str, Any]:
         seen={"summary": seen["summary"]},
     )
     with open_session(uri) as session:
-        record_approval(session, approval, settings.governance.approvers)
+        record_approval(session, approval, model.governance.all_approvers)
     return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
 
 
-def run_step(uri: str, version: int, weight: float, settings: Settings) -> dict[str, Any]:
+def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dict[str, Any]:
     """Give the candidate a share of the traffic and judge it; the first step starts the canary.
 
     Raises:
         RolloutError: it was rolled back (the message says for what), or its canary does not run, and a
             later step may not start one with a share that the candidate has not earned.
     """
-    name, steps = settings.training.model_name, plan_steps(settings.rollout)
+    name, steps = model.name, plan_steps(model.rollout)
     with open_session(uri) as session:
         state = require_rollout(session, name)
         if weight == steps[0]:
@@ -136,7 +150,7 @@ def run_step(uri: str, version: int, weight: float, settings: Settings) -> dict[
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
                 "Clear the first canary task of the run that it belongs to."
             )
-    verdict = run_canary_step(uri, name, weight, settings.rollout.canary.criteria, on_progress=log_progress)
+    verdict = run_canary_step(uri, name, weight, model.rollout.canary.criteria, on_progress=log_progress)
     if verdict.action != "proceed":
         raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {verdict.reason}")
     return {"weight": weight, "checks": len(verdict.checks)}
@@ -155,9 +169,8 @@ def log_progress(progress: StepProgress) -> None:
     )
 
 
-def promote_candidate(uri: str, tracking_uri: str, version: int, settings: Settings) -> dict[str, Any]:
+def promote_candidate(uri: str, tracking_uri: str, version: int, name: str) -> dict[str, Any]:
     """Make the candidate the champion: the rollout row first, the registry's alias after it."""
-    name = settings.training.model_name
     with open_session(uri) as session:
         state = require_rollout(session, name)
         if state.champion_version != version:
@@ -168,13 +181,12 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, settings: Setti
     return {"model": name, "version": version}
 
 
-def restore_version(uri: str, tracking_uri: str, version: int, reason: str, settings: Settings) -> dict[str, Any]:
+def restore_version(uri: str, tracking_uri: str, version: int, reason: str, name: str) -> dict[str, Any]:
     """Put an earlier version back as champion: the rollout row first, the registry's alias after it.
 
     Raises:
-        RolloutError: no such version is registered.
+        RolloutError: no such version is registered, or it was never champion.
     """
-    name = settings.training.model_name
     if read_version(tracking_uri, name, version) is None:
         raise RolloutError(f"{name!r} has no version {version}. Look in MLflow for the versions that there are.")
     with open_session(uri) as session:

@@ -15,18 +15,19 @@ from include.settings import PROJECT_ROOT
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
-    from include.settings import Settings
+    from include.features.spec import ModelSpec
+    from include.settings.models import ModelSettings
     from include.training.fit import TrainingLineage
 
 log = logging.getLogger(__name__)
 
 
-def training_lineage(triggered_by: str | None, uri: str, settings: Settings) -> TrainingLineage:
+def training_lineage(triggered_by: str | None, uri: str, model: ModelSettings, spec: ModelSpec) -> TrainingLineage:
     """What a model is made from, and who answers for it.
 
     Args:
         triggered_by: the user who started the run by hand; None when an asset started it, and then
-            the trainer named in ``training.yml`` is accountable.
+            the trainer named in the model's file is accountable.
     """
     from include.training.fit import TrainingLineage
 
@@ -34,9 +35,9 @@ def training_lineage(triggered_by: str | None, uri: str, settings: Settings) -> 
         data_version = read_data_version(session)
     return TrainingLineage(
         data_version=data_version,
-        feature_version=str(settings.features.feature_version),
+        feature_version=spec.feature_version,
         code_revision=read_code_revision(),
-        trained_by=triggered_by or settings.training.trainer,
+        trained_by=triggered_by or model.trainer,
     )
 
 
@@ -55,13 +56,12 @@ def read_code_revision() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, settings: Settings) -> dict[str, Any]:
+def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) -> dict[str, Any]:
     """Register the judged candidate; before the first one, the baseline as the incumbent that it has to beat.
 
     Raises:
         AirflowSkipException: the gates refused it; every reason is in the message.
     """
-    name = settings.training.model_name
     for gate in judgement["gates"]:
         log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
     log.info("%s", judgement["ranking_reason"])

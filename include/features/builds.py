@@ -1,0 +1,47 @@
+"""Which data and which dbt project the features were last built from."""
+
+from __future__ import annotations
+
+from include.features.manifest import hash_project
+from include.ingestion.version import read_data_version
+from include.warehouse.session import open_session
+
+
+def find_changes(uri: str) -> str | None:
+    """What has changed since the last build, in words; None when a build would find nothing new.
+
+    The event that starts a build can be missed: the DAG was absent, broken or paused when it came.
+    """
+    with open_session(uri) as session:
+        if session.fetch_value("select to_regclass('raw.partitions')") is None:
+            return None
+        if not session.fetch_value("select exists (select from raw.partitions)"):
+            return None
+        data_version = read_data_version(session)
+        last = session.fetch_one(
+            "select data_version, project_hash from governance.feature_builds order by id desc limit 1"
+        )
+    if last is None:
+        return "data is published and no features were built yet"
+    if last["data_version"] != data_version:
+        return "data was published since the last build"
+    return "the dbt project has changed since the last build" if last["project_hash"] != hash_project() else None
+
+
+def record_build(uri: str, data_version: str) -> None:
+    """Note that the features were built from this data by the dbt project as it is now.
+
+    Args:
+        data_version: read before the build began, so that data that arrived during it counts as new.
+    """
+    with open_session(uri) as session:
+        session.execute(
+            "insert into governance.feature_builds (data_version, project_hash) values (%s, %s)",
+            (data_version, hash_project()),
+        )
+
+
+def read_published_version(uri: str) -> str:
+    """The version of the published data (see ``include.ingestion.version``)."""
+    with open_session(uri) as session:
+        return read_data_version(session)
