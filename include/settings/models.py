@@ -36,6 +36,12 @@ class FeatureSelection(Section):
     groups: Annotated[tuple[str, ...], Field(min_length=1)]
     sets: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _check_once(self) -> Self:
+        if len(set(self.groups)) < len(self.groups) or len(set(self.sets)) < len(self.sets):
+            raise ValueError("each group and each set once")
+        return self
+
 
 class ModelDeclaration(Section):
     """What a model's file holds; the sections hold whatever the model changes of the shared files."""
@@ -158,19 +164,20 @@ def find_model_files(folder: Path) -> list[Path]:
     Raises:
         SettingsError: a file's name is no model name, or two files name one model.
     """
+    found = sorted(folder.glob("*")) if folder.is_dir() else []
+    paths = [path for path in found if path.suffix in (".yml", ".yaml") and not path.name.startswith(".")]
     seen: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-        if path.suffix not in (".yml", ".yaml") or path.name.startswith("."):
-            continue
+    for path in paths:
         earlier = seen.setdefault(path.stem.casefold(), path)
         if earlier is not path:
             raise SettingsError(f"{earlier} and {path.name} declare one model, {path.stem!r}. Rename or remove one.")
+    for path in paths:
         if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
             raise SettingsError(
                 f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
                 "underscores, begins with a letter and has at most 31 characters. Rename it."
             )
-    return list(seen.values())
+    return paths
 
 
 def load_model(path: Path, shared: Mapping[str, SharedFile], environment: Environment) -> ModelSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -86,15 +85,6 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     path.write_bytes("count: 1 # für\n".encode("latin-1"))
     with pytest.raises(SettingsError, match=r"section\.yml is not valid YAML: 'utf-8' codec"):
         load_section(path, Outer, "development")
-
-
-def test_one_label_horizon_in_two_files_must_be_the_same(tmp_path: Path) -> None:
-    for path in CONFIG_DIR.glob("*.yml"):
-        shutil.copy(path, tmp_path)
-    training = tmp_path / "training.yml"
-    training.write_text(training.read_text().replace("label_horizon_days: 28", "label_horizon_days: 14"))
-    with pytest.raises(SettingsError, match=r"label_horizon_days is 28 in .*features\.yml and 14 in .*training\.yml"):
-        load_settings(tmp_path)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""When the manifest is made, and that nobody waits for it at an import."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from include.errors import ManifestMissingError, SettingsError
+from include.features import manifest as manifest_module
+from include.features.manifest import build_manifest, find_manifest, hash_project, read_manifest
+
+MODEL = Path("models") / "one.sql"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dbt project of one model, and a target folder beside it."""
+    folder = tmp_path / "dbt"
+    (folder / "models").mkdir(parents=True)
+    (folder / MODEL).write_text("select 1 as a")
+    (folder / "dbt_project.yml").write_text("name: tiny\nprofile: tiny\nmodel-paths: [models]\n")
+    (folder / "profiles.yml").write_text(
+        "tiny: {target: t, outputs: {t: {type: postgres, host: localhost, port: 1, user: u, password: p, "
+        "dbname: d, schema: s}}}"
+    )
+    monkeypatch.setattr(manifest_module, "DBT_DIR", folder)
+    monkeypatch.setattr(hash_project, "__defaults__", (folder,))
+    monkeypatch.setenv("ORRERY_DBT_TARGET", str(tmp_path / "target"))
+    return folder
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Counts the requests to make the manifest in the background, and makes none."""
+    found: list[bool] = []
+    monkeypatch.setattr(manifest_module, "refresh_in_background", lambda: found.append(True))
+    return found
+
+
+def names(path: Path) -> set[str]:
+    return {node["name"] for node in json.loads(path.read_text())["nodes"].values()}
+
+
+def test_it_is_made_once_and_again_when_the_content_of_a_file_changes(project: Path) -> None:
+    path = build_manifest()
+    assert names(path) == {"one"}
+    made_at = path.stat().st_mtime_ns
+
+    os.utime(project / MODEL)  # a checkout gives other times and the same content
+    assert build_manifest().stat().st_mtime_ns == made_at
+
+    (project / "models" / "two.sql").write_text("select 2 as b")
+    assert names(build_manifest()) == {"one", "two"}
+
+
+def test_without_one_the_import_says_so_in_one_line_and_asks_for_it(project: Path, asked: list[bool]) -> None:
+    with pytest.raises(ManifestMissingError) as error:
+        find_manifest()
+    assert "\n" not in str(error.value)
+    assert "does not exist yet" in str(error.value)
+    assert asked == [True]
+
+
+def test_an_edit_is_answered_with_the_last_manifest_at_once(project: Path, asked: list[bool]) -> None:
+    path = build_manifest()
+    assert find_manifest() == path
+    assert asked == []
+
+    (project / MODEL).write_text("select 2 as a")
+
+    assert find_manifest() == path
+    assert asked == [True]
+
+
+def test_what_dbt_cannot_parse_is_said_until_it_is_corrected_and_the_last_good_manifest_stays(
+    project: Path, asked: list[bool]
+) -> None:
+    path = build_manifest()
+    (project / MODEL).write_text("select {{ ref('nowhere') }}")
+
+    with pytest.raises(SettingsError, match="nowhere"):
+        build_manifest()
+    with pytest.raises(SettingsError, match="nowhere"):
+        find_manifest()
+    assert names(path) == {"one"}
+
+    (project / MODEL).write_text("select 3 as a")
+    assert find_manifest() == path
+    assert asked == [True]
+
+
+def test_in_the_background_it_is_made_by_another_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The other process works on the project itself, in a target folder of this test's own.
+    monkeypatch.undo()
+    target = project.parent / "real-target"
+    monkeypatch.setenv("ORRERY_DBT_TARGET", str(target))
+    with pytest.raises(ManifestMissingError):
+        find_manifest()
+
+    while not (target / "manifest.sha256").exists():
+        time.sleep(0.2)
+        assert not (target / "manifest.failure.json").exists(), (target / "manifest.failure.json").read_text()
+
+    assert read_manifest()["nodes"]
+    shutil.rmtree(target)

@@ -1,0 +1,87 @@
+"""A model's file against the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import SettingsError
+from include.features.catalog import Catalog, Entity, Key
+from include.features.spec import ModelSpec, resolve_model
+from include.settings import load_settings
+from tests.unit.settings.conftest import WriteModel, config_dir, write_model
+
+__all__ = ["config_dir", "write_model"]
+
+
+@pytest.fixture
+def resolve(config_dir: Path, write_model: WriteModel, catalog: Catalog) -> Any:
+    """Resolves a model of both groups with changes to its file."""
+
+    def run(**changes: Any) -> ModelSpec:
+        usual = {"label": "outage_labels.failed", "features": {"groups": ["readings", "repairs"]}}
+        write_model("outages", **{**usual, **changes})
+        return resolve_model(load_settings(config_dir, "development").models["outages"], catalog)
+
+    return run
+
+
+def test_a_model_has_the_features_of_its_groups_in_their_order(resolve: Any) -> None:
+    spec = resolve()
+
+    assert [feature.name for feature in spec.features] == ["heat", "is_new", "maker", "repairs_28d"]
+    assert spec.entity.key_names == ("site_id", "part")
+    assert spec.horizon_days == 7
+    assert str(spec.predictions_table) == "ml.outages_predictions"
+    assert spec.feature_version == "readings=1,repairs=1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"label": "outage_label.failed"},
+            r"models/outages\.yml: label names.*'outage_label'.*did you mean 'outage_labels'\?",
+        ),
+        ({"label": "outage_labels.fail"}, r"has no label 'fail'; did you mean 'failed'\?"),
+        ({"label": "outage_labels.hours"}, r"task is binary, but the label outage_labels\.hours is regression"),
+        (
+            {"features": {"groups": ["reading"]}},
+            r"names 'reading', which is no feature group; did you mean 'readings'\?",
+        ),
+        ({"features": {"groups": ["readings"], "sets": ["basics"]}}, r"'basics', which is no feature set"),
+    ],
+)
+def test_what_the_catalog_does_not_have_is_named(resolve: Any, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        resolve(**changes)
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        Entity("machine", (Key("site_id", "integer"), Key("part", "text"))),
+        Entity("site_part", (Key("site_id", "integer"),)),
+        Entity("site_part", (Key("site_id", "text"), Key("part", "text"))),
+    ],
+)
+def test_a_group_of_another_entity_is_refused(
+    config_dir: Path, write_model: WriteModel, catalog: Catalog, entity: Entity
+) -> None:
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings"]})
+    other = Catalog({"readings": replace(catalog.groups["readings"], entity=entity)}, catalog.labels)
+    with pytest.raises(
+        SettingsError, match=r"the group 'readings' is of the entity .*, the label 'outage_labels' of site_part"
+    ):
+        resolve_model(load_settings(config_dir, "development").models["outages"], other)
+
+
+def test_two_groups_with_one_feature_are_refused(config_dir: Path, write_model: WriteModel, catalog: Catalog) -> None:
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings", "repairs"]})
+    doubled = replace(catalog.groups["readings"], name="repairs")
+    other = Catalog({**catalog.groups, "repairs": doubled}, catalog.labels)
+    with pytest.raises(SettingsError, match=r"both have a feature 'heat'"):
+        resolve_model(load_settings(config_dir, "development").models["outages"], other)

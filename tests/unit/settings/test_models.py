@@ -1,0 +1,141 @@
+"""A file in the models' folder is a model: what it changes, what is refused, and what its absence means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import SettingsError
+from include.settings import load_settings
+from tests.unit.settings.conftest import WriteModel
+
+
+def test_without_a_file_there_is_no_model(config_dir: Path) -> None:
+    assert load_settings(config_dir, "production").models == {}
+
+
+def test_a_model_takes_what_it_does_not_change_from_the_shared_files(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(gates={"baseline": {"min_gain": 0.2}})
+
+    model = load_settings(config_dir, "production").models["failures"]
+
+    assert model.gates.baseline.min_gain == 0.2
+    assert model.gates.baseline.severity == "blocking"
+    assert model.gates.production.min_gain == -0.005
+    assert (model.label_table, model.label_column) == ("failure_labels", "failed")
+
+
+def test_the_task_decides_which_defaults_hold(config_dir: Path, write_model: WriteModel) -> None:
+    write_model("failures")
+    write_model("hours", task="regression", label="hour_labels.hours")
+
+    models = load_settings(config_dir, "production").models
+
+    assert "logistic_regression" in models["failures"].training.families
+    assert "ridge" in models["hours"].training.families
+    assert models["hours"].training.selection_weights.f1 == 0
+
+
+def test_the_environment_and_then_the_model_and_then_its_environment_win(
+    config_dir: Path, write_model: WriteModel
+) -> None:
+    shared = config_dir / "monitoring.yml"
+    shared.write_text(
+        shared.read_text() + "environments: {staging: {drift: {min_rows: 11}, retraining: {cooldown_days: 1}}}\n"
+    )
+    write_model(
+        monitoring={"drift": {"min_rows": 22}},
+        environments={"production": {"monitoring": {"drift": {"min_rows": 33}}}},
+    )
+
+    found = {
+        environment: load_settings(config_dir, environment).models["failures"].monitoring
+        for environment in ("development", "staging", "production")
+    }
+
+    assert {name: found[name].drift.min_rows for name in found} == {
+        "development": 22, "staging": 22, "production": 33,
+    }  # fmt: skip
+    assert found["staging"].retraining.cooldown_days == 1
+
+
+def test_extra_approvers_are_added_to_those_of_every_model(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(governance={"approvers": ["grace"]})
+
+    governance = load_settings(config_dir, "development").models["failures"].governance
+
+    assert governance.all_approvers == ("grace", "Anonymous")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taks": "binary"}, r"failures\.yml.*unknown key 'taks'; did you mean 'task'\?"),
+        ({"task": "ranking"}, r"key 'task': expected 'binary', 'multiclass' or 'regression', found 'ranking'"),
+        ({"label": "failed"}, r"key 'label'"),
+        ({"features": {"groups": []}}, r"key 'features\.groups'"),
+        ({"features": {"groups": ["a", "a"]}}, r"each group and each set once"),
+        ({"features": {"group": ["a"]}}, r"unknown key 'features\.group'; did you mean 'groups'\?"),
+        ({"owner": None}, r"key 'owner' is missing"),
+        (
+            {"gates": {"base_line": {}}},
+            r"failures\.yml, section 'gates'.*unknown key 'base_line'; did you mean 'baseline'\?",
+        ),
+        ({"training": {"families": ["baseline", "ridge"]}}, r"ridge does not fit binary"),
+        ({"training": {"families": ["baseline", "forest"]}}, r"section 'training'.*'families\.1'"),
+        ({"rollout": {"server": {"log_capacity": 1}}}, r"section 'rollout'.*unknown key 'server'"),
+        ({"environments": {"live": {}}}, r"unknown environment 'environments\.live'"),
+        (
+            {"environments": {"production": {"gates": {"parity": {"max_difference": 0}}}}},
+            r"'production'.*max_difference",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_the_nearest_key(
+    config_dir: Path, write_model: WriteModel, change: dict[str, Any], message: str
+) -> None:
+    write_model(**change)
+    with pytest.raises(SettingsError, match=f"(?s){message}"):
+        load_settings(config_dir, "development")
+
+
+def test_a_mistake_in_a_shared_file_is_not_put_down_to_a_model(config_dir: Path, write_model: WriteModel) -> None:
+    write_model()
+    gates = config_dir / "gates.yml"
+    gates.write_text(gates.read_text().replace("min_test_count", "min_tests_count"))
+
+    with pytest.raises(SettingsError, match=r"gates\.yml \(task 'binary'\)") as error:
+        load_settings(config_dir, "development")
+    assert "failures.yml" not in str(error.value)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_mistake_for_one_task_is_found_though_no_model_has_it(config_dir: Path, task: str) -> None:
+    path = config_dir / "monitoring.yml"
+    path.write_text(path.read_text() + f"tasks: {{{task}: {{drift: {{min_rows: 0}}}}}}\n")
+    with pytest.raises(SettingsError, match=rf"(?s)monitoring\.yml \(task '{task}'\).*drift\.min_rows"):
+        load_settings(config_dir, "development")
+
+
+def test_two_files_of_one_name_are_refused(config_dir: Path, write_model: WriteModel) -> None:
+    path = write_model()
+    path.with_suffix(".yaml").write_text(path.read_text())
+    with pytest.raises(SettingsError, match=r"declare one model, 'failures'"):
+        load_settings(config_dir, "development")
+
+
+@pytest.mark.parametrize("name", ["Failures", "2nd", "fail-ures", "a" * 32])
+def test_a_name_that_cannot_name_tables_and_dags_is_refused(
+    config_dir: Path, write_model: WriteModel, name: str
+) -> None:
+    write_model(name)
+    with pytest.raises(SettingsError, match=r"the file of a model is called NAME\.yml"):
+        load_settings(config_dir, "development")
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_name(config_dir: Path, write_model: WriteModel) -> None:
+    write_model()
+    with pytest.raises(SettingsError, match=r"a model 'failure'\. Did you mean 'failures'\?"):
+        load_settings(config_dir, "development").find_model("failure")
