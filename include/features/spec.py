@@ -122,10 +122,11 @@ def _select_features(file: str, groups: Sequence[FeatureGroup], sets: tuple[str,
     features = tuple(feature for group in groups for feature in group.select(sets))
     seen: dict[str, Feature] = {}
     for feature in features:
-        earlier = seen.setdefault(feature.name, feature)
-        if earlier is not feature:
+        earlier = seen.get(feature.name)
+        if earlier is not None:
             raise SettingsError(
                 f"{file}: the groups {earlier.group!r} and {feature.group!r} both have a feature {feature.name!r}. "
                 "Rename one, or leave it out by `meta: {feature: false}`."
             )
+        seen[feature.name] = feature
     return features
