@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from include.features.manifest import TARGET_VARIABLE, build_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +38,10 @@ from airflow.dag_processing.dagbag import DagBag
 
 def name_assets(condition):
     for part in getattr(condition, "objects", [condition] if condition else []):
-        yield from (name_assets(part) if hasattr(part, "objects") else [part.name])
+        if hasattr(part, "objects"):
+            yield from name_assets(part)
+        elif hasattr(part, "name"):
+            yield part.name
 
 bag = DagBag()
 print("DAGS=" + json.dumps({
@@ -47,28 +54,51 @@ print("DAGS=" + json.dumps({
                 t.task_id: {
                     "owner": t.owner, "retries": t.retries, "upstream": sorted(t.upstream_task_ids),
                     "outlets": sorted(getattr(o, "name", str(o)) for o in t.outlets),
+                    "downstream": sorted(t.downstream_task_ids),
                     "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
                     "waits_in_a_slot": hasattr(t, "poke") and not getattr(t, "deferrable", False)
                     and t.mode != "reschedule",
                 } for t in dag.tasks
             },
             "assets": list(name_assets(getattr(dag.timetable, "asset_condition", None))),
+            "timetable": type(dag.timetable).__name__,
         } for dag_id, dag in bag.dags.items()
     },
 }))
 """
 
 
-@pytest.fixture(scope="session")
-def dag_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All DAGs of the project, parsed in a process of their own: ``{"errors": …, "dags": …}``."""
-    import json
+DagBagReader = Callable[..., dict[str, Any]]
 
-    home = tmp_path_factory.mktemp("airflow")
-    environment = {**os.environ, **airflow_test_environment(home)}
-    done = subprocess.run(
-        [sys.executable, "-c", DUMP_DAGS], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    line = next((line for line in done.stdout.splitlines() if line.startswith("DAGS=")), None)
-    assert line, f"the DAGs could not be read:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return dict(json.loads(line.removeprefix("DAGS=")))
+
+@pytest.fixture(scope="session")
+def manifest_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with dbt's manifest, which build_features is rendered from."""
+    folder = tmp_path_factory.mktemp("dbt-target")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TARGET_VARIABLE, str(folder))
+        build_manifest()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def read_dags(tmp_path_factory: pytest.TempPathFactory, manifest_dir: Path) -> DagBagReader:
+    """Parses all DAG files in a process of their own: ``{"errors": …, "dags": …}``; takes more variables."""
+
+    def read(**variables: str) -> dict[str, Any]:
+        home = tmp_path_factory.mktemp("airflow")
+        environment = {**os.environ, **airflow_test_environment(home), TARGET_VARIABLE: str(manifest_dir), **variables}
+        done = subprocess.run(
+            [sys.executable, "-c", DUMP_DAGS], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        line = next((line for line in done.stdout.splitlines() if line.startswith("DAGS=")), None)
+        assert line, f"the DAGs could not be read:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        return dict(json.loads(line.removeprefix("DAGS=")))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def dag_bag(read_dags: DagBagReader) -> dict[str, Any]:
+    """All DAGs of the project as it is shipped."""
+    return read_dags()
