@@ -41,7 +41,7 @@ def test_a_warehouse_of_another_release_is_refused_and_left_as_it_is(
         patched.setattr(migrate, "MIGRATIONS_DIR", tmp_path)
         migrate_warehouse(uri)
 
-    with pytest.raises(WarehouseSchemaError, match="another release: .* 0001_first, 0002_other"):
+    with pytest.raises(WarehouseSchemaError, match=r"another release: .* 0001_first, 0002_other"):
         migrate_warehouse(uri)
 
     with open_session(uri) as session:

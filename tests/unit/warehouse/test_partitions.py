@@ -220,7 +220,7 @@ def test_something_else_under_a_partitions_name_is_refused(warehouse_uri: str) -
     with open_session(warehouse_uri) as session:
         session.execute("create table ml.failure_predictions_20260228 (a int)")
 
-    with pytest.raises(WarehouseSchemaError, match="is no partition of ml.failure_predictions"):
+    with pytest.raises(WarehouseSchemaError, match=r"is no partition of ml\.failure_predictions"):
         make_days(warehouse_uri, DAY)
 
 
