@@ -204,7 +204,7 @@ class SourceSettings(SourceSection):
 
     root: str = ".local/sources"
     schedule: Annotated[str, AfterValidator(check_cron)] | None = None
-    time_zone: str
+    time_zone: str = "UTC"
     quality: QualitySettings = Field(default_factory=QualitySettings)
     sources: dict[Annotated[str, AfterValidator(check_source_name)], FileSource] = Field(min_length=1)
 
