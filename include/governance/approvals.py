@@ -25,7 +25,7 @@ class Approval:
         decision: the option that was chosen, e.g. ``"Approve"``.
         answered_by, trained_by: user ids.
         reason: what the approver wrote.
-        seen: what stood before the approver's eyes; kept as evidence.
+        seen: what the approver was shown; kept as evidence.
     """
 
     model_name: str
@@ -40,14 +40,14 @@ class Approval:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether an answer lets the model in, and why."""
+class ApprovalCheck:
+    """Whether an answer is a valid approval, and why."""
 
     is_approved: bool
     reason: str
 
 
-def check_approval(approval: Approval, approvers: Collection[str] = ()) -> Verdict:
+def check_approval(approval: Approval, approvers: Collection[str] = ()) -> ApprovalCheck:
     """Decide whether an answer is a valid approval: a yes, by a known person other than the trainer.
 
     Args:
@@ -56,17 +56,19 @@ def check_approval(approval: Approval, approvers: Collection[str] = ()) -> Verdi
     answered_by, trained_by = _fold(approval.answered_by), _fold(approval.trained_by)
     subject = f"{approval.model_name} version {approval.model_version}"
     if not answered_by:
-        return Verdict(False, f"Nobody answered the request to approve {subject}.")
+        return ApprovalCheck(False, f"Nobody answered the request to approve {subject}.")
     if _fold(approval.decision) not in _YES:
-        return Verdict(False, f"{approval.answered_by} answered {approval.decision!r} for {subject}.")
+        return ApprovalCheck(False, f"{approval.answered_by} answered {approval.decision!r} for {subject}.")
     if answered_by == trained_by:
-        return Verdict(False, f"{approval.answered_by} trained {subject} and may not approve it.")
+        return ApprovalCheck(False, f"{approval.answered_by} trained {subject} and may not approve it.")
     if approvers and answered_by not in map(_fold, approvers):
-        return Verdict(False, f"{approval.answered_by} may not approve {subject}.")
-    return Verdict(True, f"{approval.answered_by} approved {subject}, trained by {approval.trained_by or 'unknown'}.")
+        return ApprovalCheck(False, f"{approval.answered_by} may not approve {subject}.")
+    return ApprovalCheck(
+        True, f"{approval.answered_by} approved {subject}, trained by {approval.trained_by or 'unknown'}."
+    )
 
 
-def record_approval(session: Session, approval: Approval, approvers: Collection[str] = ()) -> Verdict:
+def record_approval(session: Session, approval: Approval, approvers: Collection[str] = ()) -> ApprovalCheck:
     """Copy an answer into ``governance.approvals``, then insist that it is a valid approval.
 
     The row is committed before anything is raised, so that a refusal is on record too. A rerun with
@@ -75,19 +77,19 @@ def record_approval(session: Session, approval: Approval, approvers: Collection[
     Raises:
         ApprovalError: the answer is no approval, or comes from the person who trained the model.
     """
-    verdict = check_approval(approval, approvers)
-    write_approval(session, approval, verdict)
-    if not verdict.is_approved:
-        session.execute("commit")
+    check = check_approval(approval, approvers)
+    write_approval(session, approval, check)
+    if not check.is_approved:
+        session.commit()
         raise ApprovalError(
-            f"{verdict.reason} The model stays out of production; clear the approval task to ask "
-            "somebody else, or train again."
+            f"{check.reason} The model stays out of production; clear the approval task to ask "
+            "another approver, or train again."
         )
-    return verdict
+    return check
 
 
-def write_approval(session: Session, approval: Approval, verdict: Verdict) -> None:
-    """Write one answer; ``decision`` is ``approved`` or ``refused`` as the verdict says."""
+def write_approval(session: Session, approval: Approval, check: ApprovalCheck) -> None:
+    """Write one answer; ``decision`` is ``approved`` or ``refused`` as the check says."""
     session.execute(
         "insert into governance.approvals as old (model_name, model_version, decision, answered_by, trained_by, "
         "dag_id, run_id, reason, seen) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) "
@@ -98,12 +100,12 @@ def write_approval(session: Session, approval: Approval, verdict: Verdict) -> No
         (
             approval.model_name,
             approval.model_version,
-            "approved" if verdict.is_approved else "refused",
+            "approved" if check.is_approved else "refused",
             approval.answered_by,
             approval.trained_by,
             approval.dag_id,
             approval.run_id,
-            approval.reason or verdict.reason,
+            approval.reason or check.reason,
             json.dumps(dict(approval.seen), default=str),
         ),
     )

@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long to wait for the warehouse: to connect (libpq waits two seconds at least), and for a statement."""
 
     connect_s: int
     statement_s: int
 
 
-_PATIENT: Final = Patience(connect_s=10, statement_s=30)
-_HURRIED: Final = Patience(connect_s=2, statement_s=2)
+_LONG: Final = Timeouts(connect_s=10, statement_s=30)
+_SHORT: Final = Timeouts(connect_s=2, statement_s=2)
 
 
-def carry_batch(spool: Spool, uri: str, limit: int, patience: Patience = _PATIENT) -> int:
+def carry_batch(spool: Spool, uri: str, limit: int, timeouts: Timeouts = _LONG) -> int:
     """Move the oldest events into ``governance.lineage_events``; hold the spool's lock while you call it.
 
     An event leaves the spool only after its row is committed; events that are none, or that the
@@ -49,7 +49,7 @@ def carry_batch(spool: Spool, uri: str, limit: int, patience: Patience = _PATIEN
     paths = spool.list_waiting(limit)
     found = _read_records(spool, paths)
     try:
-        _store_all(spool, uri, found, patience)
+        _store_all(spool, uri, found, timeouts)
     except psycopg.Error as error:
         raise WarehouseError(
             f"{len(found)} lineage events wait in {spool.folder}, not taken: {str(error).strip()}"
@@ -69,29 +69,29 @@ def _read_records(spool: Spool, paths: Sequence[Path]) -> dict[Path, LineageReco
     return records
 
 
-def _store(uri: str, records: list[LineageRecord], patience: Patience) -> None:
+def _store(uri: str, records: list[LineageRecord], timeouts: Timeouts) -> None:
     if records:
-        with open_session(uri, connect_timeout_s=patience.connect_s) as session:
-            session.execute(f"set local statement_timeout = '{patience.statement_s}s'")
+        with open_session(uri, connect_timeout_s=timeouts.connect_s) as session:
+            session.execute(f"set local statement_timeout = '{timeouts.statement_s}s'")
             insert_events(session, records)
 
 
-def _store_all(spool: Spool, uri: str, found: dict[Path, LineageRecord], patience: Patience) -> None:
+def _store_all(spool: Spool, uri: str, found: dict[Path, LineageRecord], timeouts: Timeouts) -> None:
     """Store the records; where one is more than the warehouse can hold, reject it and keep the others."""
     import psycopg
 
     try:
-        _store(uri, list(found.values()), patience)
+        _store(uri, list(found.values()), timeouts)
     except psycopg.DataError:
-        _store_one_by_one(spool, uri, found, patience)
+        _store_one_by_one(spool, uri, found, timeouts)
 
 
-def _store_one_by_one(spool: Spool, uri: str, found: dict[Path, LineageRecord], patience: Patience) -> None:
+def _store_one_by_one(spool: Spool, uri: str, found: dict[Path, LineageRecord], timeouts: Timeouts) -> None:
     import psycopg
 
     for path, record in list(found.items()):
         try:
-            _store(uri, [record], patience)
+            _store(uri, [record], timeouts)
         except psycopg.DataError as error:
             log.warning("Rejected lineage event %s: %s", path.name, error)
             spool.reject(path, f"the warehouse refused it: {error}")
@@ -99,7 +99,7 @@ def _store_one_by_one(spool: Spool, uri: str, found: dict[Path, LineageRecord], 
 
 
 def carry_inline(spool: Spool, uri: str, settings: LineageSettings) -> None:
-    """Carry a bounded batch unless somebody else does or the warehouse was away a moment ago.
+    """Carry a bounded batch unless another process does or the warehouse was away a moment ago.
 
     Finds out within ``inline_connect_timeout_s`` that nothing listens, gives up on a warehouse that does
     not answer after a few seconds, and never raises for its absence.
@@ -111,7 +111,7 @@ def carry_inline(spool: Spool, uri: str, settings: LineageSettings) -> None:
             return
         try:
             _require_listener(uri, settings.inline_connect_timeout_s)
-            carry_batch(spool, uri, settings.inline_batch_size, _HURRIED)
+            carry_batch(spool, uri, settings.inline_batch_size, _SHORT)
         except WarehouseError as error:
             spool.pause()
             log.warning("Lineage waits in %s: %s", spool.folder, error)

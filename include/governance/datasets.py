@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A run names every table that it touches but these: an event for each event that is carried into the first
-# would never end, and the second is set-up, the names of the files that made the schemas.
+# Ignore the ledger's own table, or every event would produce another; and the list of migrations, which is set-up.
 LISTENER_TABLES: Final = frozenset({TableName("governance", "lineage_events"), TableName("governance", "migrations")})
 _DEFAULT_PORT: Final = 5432
 
@@ -65,7 +64,7 @@ class DatasetNames:
 
 
 def keep_flow(tables: Iterable[TableName]) -> list[TableName]:
-    """Leave out :data:`LISTENER_TABLES`: they listen to the flow and are no part of it."""
+    """Leave out :data:`LISTENER_TABLES`, which are no part of the flow."""
     return [table for table in tables if table not in LISTENER_TABLES]
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from include.governance.commit_facet import COMMIT_FACET
 from include.governance.datasets import keep_flow
 from include.governance.events import LineageRecord
 from include.warehouse.names import TableName
@@ -16,6 +17,7 @@ DATA_SCHEMAS: Final = (
 )  # fmt: skip
 """Schemas whose tables the loop writes. ``staging`` holds views, which store nothing and which dbt
 reports with the models that it built."""
+_PART: Final = "^[a-z_][a-z0-9_]{0,62}$"
 
 
 def insert_events(session: Session, records: Sequence[LineageRecord]) -> int:
@@ -62,24 +64,37 @@ def insert_events(session: Session, records: Sequence[LineageRecord]) -> int:
 def list_producers(session: Session) -> dict[TableName, str]:
     """The job that newly produced each table of this database, as the newest event names it.
 
-    An event produces what it names as output when it says RUNNING or COMPLETE: a run that only
-    started, failed or was aborted has produced nothing.
+    Only committed outputs count: those that carry the facet ``orrery_commit``, however their run ended,
+    and those of a run that is COMPLETE, as a foreign run's and dbt's are. A run that only started, runs,
+    failed or was aborted has produced nothing else.
     """
     rows = session.fetch_all(
-        """
+        f"""
         select distinct on (dataset)
             split_part(dataset, '.', 2) as schema_name,
             split_part(dataset, '.', 3) as table_name,
             job_name
         from (
             select
-                split_part(output, '/', 4) as dataset,
-                job_name,
-                event_time
-            from governance.lineage_events, unnest(outputs) as output
-            where event_type in ('RUNNING', 'COMPLETE')
-                and output like 'postgres://%%'
-                and split_part(output, '/', 4) like current_database() || '.%%.%%'
+                output ->> 'name' as dataset,
+                events.job_name,
+                events.event_time
+            from governance.lineage_events as events
+            cross join lateral jsonb_array_elements(
+                case when cardinality(events.outputs) > 0 then events.event -> 'outputs' else '[]' end
+            ) as output
+            where output ->> 'namespace' like 'postgres://%%'
+                and split_part(output ->> 'name', '.', 1) = current_database()
+                and split_part(output ->> 'name', '.', 2) ~ '{_PART}'
+                and split_part(output ->> 'name', '.', 3) ~ '{_PART}'
+                and (
+                    output #>> '{{facets,{COMMIT_FACET},committedAt}}' is not null
+                    or events.event_type = 'COMPLETE'
+                    or exists (
+                        select 1 from governance.lineage_events as ended
+                        where ended.run_id = events.run_id and ended.event_type = 'COMPLETE'
+                    )
+                )
         ) as produced
         order by dataset, event_time desc
         """,
@@ -97,12 +112,14 @@ def find_unproduced(session: Session, tables: Collection[TableName]) -> list[Tab
 def list_written_tables(session: Session) -> list[TableName]:
     """Tables of :data:`DATA_SCHEMAS`, without the listener's, into which rows were written since the statistics began.
 
-    PostgreSQL counts rows of committed and of rolled-back work alike, and reports them a moment after
-    the session that wrote them ends.
+    A partition counts as its table. PostgreSQL counts rows of committed and of rolled-back work alike, and
+    reports them a moment after the session that wrote them ends.
     """
     rows = session.fetch_all(
-        "select schemaname, relname from pg_stat_user_tables "
-        "where schemaname = any(%s) and n_tup_ins + n_tup_upd > 0 order by schemaname, relname",
+        "select distinct n.nspname, c.relname from pg_catalog.pg_stat_user_tables as s "
+        "join pg_catalog.pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid) "
+        "join pg_catalog.pg_namespace as n on n.oid = c.relnamespace "
+        "where s.schemaname = any(%s) and s.n_tup_ins + s.n_tup_upd > 0 order by n.nspname, c.relname",
         (list(DATA_SCHEMAS),),
     )
-    return keep_flow(TableName(row["schemaname"], row["relname"]) for row in rows)
+    return keep_flow(TableName(row["nspname"], row["relname"]) for row in rows)

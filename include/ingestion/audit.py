@@ -18,7 +18,7 @@ from include.ingestion.audit_records import (
 from include.ingestion.facts import measure_facts
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.quality.profile import profile_frame
-from include.quality.score import RuleResult, Verdict, judge_source
+from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
 from include.settings.sources import FileSource, SourceSettings
@@ -62,13 +62,13 @@ class Batch:
             for bad in self.item.get("bad_files", [])
         )  # fmt: skip
 
-    def judge(self, results: Sequence[RuleResult], minimum_score: float) -> Verdict:
-        """The verdict on the rows that landed; where only bad files came, on those."""
-        return judge_source(self.name, self.bad_files if has_only_bad_files(self.item) else results, minimum_score)
+    def decide(self, results: Sequence[RuleResult], minimum_score: float) -> AuditResult:
+        """Whether the rows that landed may be published; where only bad files came, whether those may."""
+        return decide_source(self.name, self.bad_files if has_only_bad_files(self.item) else results, minimum_score)
 
-    def find_failures(self, verdict: Verdict) -> tuple[RuleResult, ...]:
+    def find_failures(self, audit: AuditResult) -> tuple[RuleResult, ...]:
         """Every rule that the batch broke, that of its bad files first."""
-        return verdict.failures if has_only_bad_files(self.item) else (*self.bad_files, *verdict.failures)
+        return audit.failures if has_only_bad_files(self.item) else (*self.bad_files, *audit.failures)
 
 
 def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
 
     A source passes when its score reaches ``quality.minimum_score`` and no critical rule is broken. A
     refused source that is not critical is left out of publishing; a critical one stops the run. Files
-    that landing left out are refused in the same way, and the other days of their source judged as usual.
+    that landing left out are refused in the same way; the other days of their source are checked as usual.
 
     Returns:
         ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules and bad files of
@@ -89,25 +89,25 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     prepare_great_expectations()
     batches = [read_batch(uri, sources, item) for item in items]
     results = validate_frames([suite for batch in batches for suite in build_suites(sources, batch)])
-    verdicts = [batch.judge(results, sources.quality.minimum_score) for batch in batches]
+    audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
     with open_session(uri) as session:
-        for batch, verdict in zip(batches, verdicts, strict=True):
-            record_verdict(session, sources, batch, verdict, audit_id)
-    refused = [verdict for verdict in verdicts if not verdict.has_passed]
-    fatal = [verdict for verdict in refused if sources.find_source(verdict.source).critical]
+        for batch, audit in zip(batches, audits, strict=True):
+            record_audit(session, sources, batch, audit, audit_id)
+    refused = [audit for audit in audits if not audit.has_passed]
+    fatal = [audit for audit in refused if sources.find_source(audit.source).critical]
     if fatal:
         raise explain_refusal(fatal, audit_id)
     warnings = [
         failure.describe()
-        for batch, verdict in zip(batches, verdicts, strict=True)
-        for failure in batch.find_failures(verdict)
+        for batch, audit in zip(batches, audits, strict=True)
+        for failure in batch.find_failures(audit)
     ]
     for warning in warnings:
         log.warning("%s", warning)
     return {
         "audit_id": audit_id,
-        "scores": {verdict.source: verdict.score for verdict in verdicts},
-        "refused": [verdict.source for verdict in refused],
+        "scores": {audit.source: audit.score for audit in audits},
+        "refused": [audit.source for audit in refused],
         "warnings": warnings,
     }
 
@@ -204,10 +204,10 @@ def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
     ]
 
 
-def record_verdict(session: Session, sources: SourceSettings, batch: Batch, verdict: Verdict, audit_id: str) -> None:
+def record_audit(session: Session, sources: SourceSettings, batch: Batch, audit: AuditResult, audit_id: str) -> None:
     """Write the audit; profile a batch that passed, quarantine one that did not, and every bad file."""
-    write_audit(session, audit_id, batch.item, len(batch.frame), verdict)
-    if verdict.has_passed:
+    write_audit(session, audit_id, batch.item, len(batch.frame), audit)
+    if audit.has_passed:
         columns = [name for name in batch.source.columns if name in batch.frame]
         write_profiles(session, audit_id, batch.item, profile_frame(batch.frame, columns))
         if batch.bad_files:
@@ -215,22 +215,22 @@ def record_verdict(session: Session, sources: SourceSettings, batch: Batch, verd
     else:
         files = [] if has_only_bad_files(batch.item) else list_files(session, batch.item)
         sample = batch.frame.head(sources.quality.sample_rows)
-        write_quarantine(session, audit_id, batch.item, len(batch.frame), batch.find_failures(verdict), files, sample)
+        write_quarantine(session, audit_id, batch.item, len(batch.frame), batch.find_failures(audit), files, sample)
     if has_only_bad_files(batch.item):
         return
     session.execute(
         "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
-        ("audited" if verdict.has_passed else "refused", batch.name, *item_window(batch.item)),
+        ("audited" if audit.has_passed else "refused", batch.name, *item_window(batch.item)),
     )
 
 
-def explain_refusal(refused: Sequence[Verdict], audit_id: str) -> QualityError:
+def explain_refusal(refused: Sequence[AuditResult], audit_id: str) -> QualityError:
     """The error that names every broken rule of the refused sources."""
     lines = []
-    for verdict in refused:
-        lines.append(f"{verdict.source} was refused: {verdict.reason} (score {verdict.score:.3f}).")
-        lines += [f"  - {failure.describe()}" for failure in verdict.failures]
+    for audit in refused:
+        lines.append(f"{audit.source} was refused: {audit.reason} (score {audit.score:.3f}).")
+        lines += [f"  - {failure.describe()}" for failure in audit.failures]
     return QualityError(
-        f"Audit {audit_id!r} refused {', '.join(verdict.source for verdict in refused)}; nothing was published, "
+        f"Audit {audit_id!r} refused {', '.join(audit.source for audit in refused)}; nothing was published, "
         "what was published before stays served. The batch is described in quality.quarantine.\n" + "\n".join(lines)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.ingestion.plan import LoadItem, item_window
 from include.quality.profile import ColumnProfile
-from include.quality.score import RuleResult, Verdict
+from include.quality.score import AuditResult, RuleResult
 from include.settings.sources import QualitySettings
 from include.warehouse.session import Row, Session
 
@@ -30,8 +30,8 @@ def read_usual_means(session: Session, name: str, quality: QualitySettings, item
     return {row["column_name"]: float(row["mean"]) for row in rows}
 
 
-def write_audit(session: Session, audit_id: str, item: LoadItem, row_count: int, verdict: Verdict) -> None:
-    """Record one verdict; an audit that is run again replaces its own record."""
+def write_audit(session: Session, audit_id: str, item: LoadItem, row_count: int, audit: AuditResult) -> None:
+    """Record the result of one audit; an audit that is run again replaces its own record."""
     session.execute(
         "insert into quality.audits (audit_id, source, from_day, to_day, row_count, rule_count, score, passed, "
         "failures) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) "
@@ -40,8 +40,8 @@ def write_audit(session: Session, audit_id: str, item: LoadItem, row_count: int,
         "rule_count = excluded.rule_count, score = excluded.score, passed = excluded.passed, "
         "failures = excluded.failures, audited_at = now()",
         (
-            audit_id, item["source"], *item_window(item), row_count, verdict.rule_count, verdict.score,
-            verdict.has_passed, _to_jsonb([failure.to_json() for failure in verdict.failures]),
+            audit_id, item["source"], *item_window(item), row_count, audit.rule_count, audit.score,
+            audit.has_passed, _to_jsonb([failure.to_json() for failure in audit.failures]),
         ),
     )  # fmt: skip
 

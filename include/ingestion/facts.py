@@ -32,6 +32,7 @@ def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> 
         facts |= measure_volume(counts, history, min_history)
     if source.event_column is not None:
         facts |= measure_age(session, name, source, sources.time_zone, item, max(counts))
+    if source.grain == "daily":
         facts |= measure_repeats(session, name, source, item)
     for relation in source.relations:
         facts |= measure_relation(session, sources, item, relation)
@@ -70,7 +71,7 @@ def measure_volume(counts: dict[date, int], history: Sequence[int], min_history:
 def measure_age(
     session: Session, name: str, source: FileSource, time_zone: str, item: LoadItem, last_day: date
 ) -> dict[str, Fact]:
-    """Hours from the newest event to the end of the last delivery's day (shop time)."""
+    """Hours from the newest event to the end of the last delivery's day in the sources' time zone."""
     newest = session.fetch_value(
         f'select max("{source.event_column}") from {TableName("landing", name).quoted} '
         "where batch_day between %s and %s",

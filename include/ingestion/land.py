@@ -8,19 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from include.ingestion.plan import BadFile, LoadItem, item_window
+from include.settings.source_names import SQL_TYPES
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import SourceRead, read_source
 from include.warehouse.arrow import write_arrow
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
 
-_SQL_TYPES: Final = {
-    "int64": "bigint",
-    "float64": "double precision",
-    "string": "text",
-    "timestamp": "timestamptz",
-    "date": "date",
-}
 _REASON_LENGTH: Final = 1000
 
 log = logging.getLogger(__name__)
@@ -87,7 +81,7 @@ def clear_landing(session: Session, table: TableName, source: FileSource, days: 
 
 def define_columns(source: FileSource) -> str:
     """The columns of a landing table: as delivered, then ``day`` and ``batch_day``."""
-    columns = [f'"{name}" {_SQL_TYPES[column.type]}' for name, column in source.columns.items()]
+    columns = [f'"{name}" {SQL_TYPES[column.type]}' for name, column in source.columns.items()]
     if source.event_column is not None:
         columns.append("day date")
     return ", ".join([*columns, "batch_day date"])

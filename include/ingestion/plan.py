@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
 from include.errors import SourceError
+from include.ingestion.tables import ensure_raw_tables
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot
 from include.warehouse.fence import take_fence
@@ -43,14 +44,17 @@ def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_
 
     A daily source is always loaded; a snapshot source only when a copy dated in or before the window
     is newer than the published one. A source that is not critical and has no file is left out, with
-    a warning. Taking the fences makes every earlier run of the same work stale.
+    a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
+    are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
 
     Raises:
         SourceError: the window is empty, or a critical source has not delivered for all of it.
+        WarehouseSchemaError: a published table is not as sources.yml declares it.
         WarehouseError: the warehouse cannot be reached.
     """
     if to_day < from_day:
         raise SourceError(f"The window {from_day} to {to_day} is empty. Give a to_day that is not before from_day.")
+    ensure_raw_tables(uri, sources)
     with open_session(uri) as session:
         windows = [
             (name, source, window)

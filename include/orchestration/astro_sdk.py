@@ -3,7 +3,7 @@
     from include.orchestration.astro_sdk import Metadata, Table, dataframe
 
     @dataframe(output_table=Table("training_set", conn_id="warehouse", metadata=Metadata(schema="ml")))
-    def assemble(customers: pd.DataFrame, family: str = "logistic") -> pd.DataFrame: ...
+    def assemble(rows: pd.DataFrame, family: str = "logistic") -> pd.DataFrame: ...
 
 astro-sdk-python 1.9.0 was released before both and needs, before its first import, two names that have
 moved or gone, and one option that has no default any more. Its database class for Postgres is
@@ -28,7 +28,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from include.governance.datasets import DatasetNames, build_inputs, build_outputs, find_columns, keep_flow
+from include.governance.observed import describe_trace
 from include.orchestration.connections import WAREHOUSE
 from include.warehouse.trace import TableTrace, record_read, trace_tables
 
@@ -102,14 +102,9 @@ class WarehouseDataframeOperator(DataframeOperator):  # type: ignore[misc]
 
         from include.orchestration.postgres import PostgresDatabase
 
-        reads, writes = keep_flow(self.trace.reads), keep_flow(self.trace.writes)
         uri = PostgresDatabase(self.conn_id or WAREHOUSE, table=self.output_table).uri
-        names, columns = DatasetNames.from_uri(uri), find_columns(uri, {*reads, *writes})
-        return OperatorLineage(
-            inputs=build_inputs(names, reads, columns),
-            outputs=build_outputs(names, writes, columns),
-            job_facets=self._describe_source(),
-        )
+        inputs, outputs = describe_trace(self.trace, uri)
+        return OperatorLineage(inputs=inputs, outputs=outputs, job_facets=self._describe_source())
 
     def _describe_source(self) -> dict[str, Any]:
         from openlineage.client.facet_v2 import source_code_job

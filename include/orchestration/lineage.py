@@ -5,7 +5,8 @@
     def publish() -> dict[str, object]: ...
 
 Every statement and every bulk write goes through ``include.warehouse``, which reports the tables that it
-touches; ``traced`` collects them and reports them to OpenLineage as datasets of this very task run.
+reads, and those that it writes once they are committed; ``traced`` collects them and reports them to
+OpenLineage as datasets of this very task run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,11 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from include.governance.datasets import DatasetNames, build_inputs, build_outputs, find_columns, keep_flow
+from include.governance.observed import describe_trace, is_flow_touched
 from include.orchestration.connections import warehouse_uri
 from include.warehouse.trace import TableTrace, trace_tables
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +58,13 @@ def report_tables(find_uri: Callable[[], str] = warehouse_uri) -> Iterator[Table
 
 
 def report_trace(trace: TableTrace, find_uri: Callable[[], str]) -> None:
-    """Send one OpenLineage event with what was observed; nothing when no table of the flow was touched."""
+    """Send one OpenLineage event with what was observed; nothing when no table of the flow was touched.
+
+    What the task wrote and rolled back is not in it; what it committed is, also when the task fails.
+    """
     from airflow.providers.openlineage.api import emit_dataset_lineage, is_openlineage_active
 
-    reads, writes = keep_flow(trace.reads), keep_flow(trace.writes)
-    if not (reads or writes) or not is_openlineage_active():
+    if not is_flow_touched(trace) or not is_openlineage_active():
         return
-    uri = find_uri()
-    names, columns = DatasetNames.from_uri(uri), find_columns(uri, {*reads, *writes})
-    inputs: list[Any] = build_inputs(names, reads, columns)
-    outputs: list[Any] = build_outputs(names, writes, columns)
+    inputs, outputs = describe_trace(trace, find_uri())
     emit_dataset_lineage(inputs=inputs, outputs=outputs)

@@ -1,24 +1,47 @@
-"""Which days a run is about."""
+"""When ingestion runs, and which days a run is about."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from include.errors import SettingsError
 
+if TYPE_CHECKING:
+    from airflow.sdk import CronTriggerTimetable
 
-def resolve_window(from_day: str | None, to_day: str | None, run_after: datetime, time_zone: str) -> tuple[date, date]:
+
+def resolve_window(from_day: str | None, to_day: str | None, today: date) -> tuple[date, date]:
     """The first and the last day to load, both included.
 
-    Given days win. With none given it is the shop's last whole day before ``run_after``.
+    Given days win. With none given it is the day before ``today``, the last whole one.
+
+    Args:
+        today: of the run, in the sources' time zone (:func:`include.settings.clock.read_today`).
 
     Raises:
-        SettingsError: the last day is before the first.
+        SettingsError: a given day is none, or the last day is before the first.
     """
-    yesterday = run_after.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
-    last = date.fromisoformat(to_day) if to_day else (date.fromisoformat(from_day) if from_day else yesterday)
-    first = date.fromisoformat(from_day) if from_day else last
+    last = _parse_day("to_day", to_day) or _parse_day("from_day", from_day) or today - timedelta(days=1)
+    first = _parse_day("from_day", from_day) or last
     if last < first:
         raise SettingsError(f"to_day {last} is before from_day {first}. Trigger the run again.")
     return first, last
+
+
+def make_timetable(cron: str | None, time_zone: str) -> CronTriggerTimetable | None:
+    """A schedule that follows the clocks of a time zone; a plain cron expression would run in UTC.
+
+    Args:
+        cron: checked when the settings load; None for a DAG without a schedule.
+    """
+    from airflow.sdk import CronTriggerTimetable
+
+    return None if cron is None else CronTriggerTimetable(cron, timezone=time_zone)
+
+
+def _parse_day(name: str, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{name} is {text!r}; expected a day such as 2026-03-09. Trigger the run again.") from error

@@ -1,4 +1,4 @@
-"""From results of rules to a verdict: pure arithmetic."""
+"""Scores the results of rules and decides whether a batch may be published: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REMEDIES: Final = {
     "uniqueness": "ask the source's owner for a delivery without doubled rows",
     "range": "check unit and sign with the source's owner, or correct min and max in sources.yml",
     "allowed_values": "correct the values at the source, or add the new ones to allowed in sources.yml",
-    "volume": "ask whether the delivery is complete; if the shop really changed, widen volume in sources.yml",
+    "volume": "ask whether the delivery is complete; if the source really changed, widen volume in sources.yml",
     "timeliness": "ask for the right day's delivery, or change allowed_lateness_days or freshness_hours",
     "relationship": "load the other source first, or ask the owners which of the two is wrong",
     "distribution": "look at the profile of the column; if the shift is real, widen mean_band in sources.yml",
@@ -53,7 +53,7 @@ class RuleResult:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AuditResult:
     """Whether one source's batch may be published."""
 
     source: str
@@ -74,7 +74,7 @@ def score_rules(results: Iterable[RuleResult]) -> float:
     return passed / total if total else 1.0
 
 
-def judge_source(source: str, results: Iterable[RuleResult], minimum_score: float) -> Verdict:
+def decide_source(source: str, results: Iterable[RuleResult], minimum_score: float) -> AuditResult:
     """Refuse a source whose score is below ``minimum_score``, or that breaks any critical rule."""
     own = [result for result in results if result.source == source]
     failures = tuple(result for result in own if not result.has_passed)
@@ -87,4 +87,4 @@ def judge_source(source: str, results: Iterable[RuleResult], minimum_score: floa
     else:
         reason = f"score {score:.3f} reaches {minimum_score:g} and no critical rule is broken"
     has_passed = not critical and score >= minimum_score
-    return Verdict(source, score, minimum_score, has_passed, len(own), failures, reason)
+    return AuditResult(source, score, minimum_score, has_passed, len(own), failures, reason)

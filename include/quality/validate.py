@@ -89,7 +89,7 @@ def describe_observed(item: Mapping[str, Any]) -> str:
     if "observed_value" in result:
         return describe_value(result)
     count, total = result.get("unexpected_count", 0), result.get("element_count", 0)
-    text = f"{count} of {total} rows that are not so"
+    text = f"{count} of {total} rows that break the rule"
     examples = [value for value in result.get("partial_unexpected_list") or [] if value is not None]
     if count and examples:
         text += f", such as {', '.join(str(value) for value in examples[:3])}"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from include.governance.carrier import carry_inline
+from include.governance.commit_facet import COMMIT_FACET, describe_commit
 from include.governance.datasets import DatasetNames
 from include.governance.spool import Spool
 from include.settings.governance import LineageSettings
@@ -44,7 +45,7 @@ def build_serving_event(uri: str, model_name: str, run_id: str, at: datetime) ->
         "run": {"runId": run_id},
         "job": {"namespace": "orrery", "name": f"model_server.{model_name}"},
         "inputs": describe(READS),
-        "outputs": describe(WRITES),
+        "outputs": [{**one, "facets": {COMMIT_FACET: describe_commit(at)}} for one in describe(WRITES)],
         "producer": _PRODUCER,
         "schemaURL": _SCHEMA_URL,
     }

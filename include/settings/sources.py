@@ -4,54 +4,90 @@ from __future__ import annotations
 
 import difflib
 import os
+from itertools import combinations
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from include.errors import SourceError
+from include.settings.cron import check_cron
 from include.settings.section import Section
+from include.settings.source_names import (
+    SQL_TYPES,
+    ColumnType,
+    check_column_name,
+    check_publish_type,
+    check_published_name,
+    check_published_names,
+    check_source_name,
+    find_repeated,
+)
 
-ColumnType = Literal["int64", "float64", "string", "timestamp", "date"]
 Dimension = Literal[
     "schema", "completeness", "uniqueness", "range", "allowed_values", "volume", "timeliness",
     "relationship", "distribution",
 ]  # fmt: skip
 PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
-_IDENTIFIER = r"^[a-z_][a-z0-9_]{0,62}$"
+_NUMBERS: Final = ("int64", "float64")
 
 
-class ColumnSettings(Section):
-    """One column of a delivered file, and what its values may be."""
+class SourceSection(Section):
+    """A section whose numbers are all finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class ColumnSettings(SourceSection):
+    """One column of a delivered file, what its values may be, and how it is published."""
 
     type: ColumnType
+    description: str | None = None
     nullable: bool = False
     critical: bool = False
     min: float | None = None
     max: float | None = None
     allowed: tuple[str, ...] = ()
-    mean_band: tuple[float, float] | None = None
-    publish_as: str | None = Field(default=None, pattern=_IDENTIFIER)
+    mean_band: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    publish_as: Annotated[str, AfterValidator(check_published_name)] | None = None
+    publish_type: str | None = None
 
     @model_validator(mode="after")
     def _check_rules_fit_type(self) -> Self:
-        is_number = self.type in ("int64", "float64")
-        if not is_number and (self.min is not None or self.max is not None or self.mean_band is not None):
+        is_limited = self.min is not None or self.max is not None or self.mean_band is not None
+        if self.type not in _NUMBERS and is_limited:
             raise ValueError(f"min, max and mean_band on int64 or float64 only, not on {self.type}")
         if self.allowed and self.type != "string":
             raise ValueError(f"allowed on string only, not on {self.type}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"a min that is not above max; {self.min:g} is above {self.max:g}")
+        if self.mean_band is not None and self.mean_band[0] > self.mean_band[1]:
+            raise ValueError(f"mean_band as [lowest, highest]; {self.mean_band[0]:g} is above {self.mean_band[1]:g}")
+        if self.publish_type is not None:
+            check_publish_type(self.type, self.publish_type)
         return self
 
+    @property
+    def sql_type(self) -> str:
+        """The type of the column in ``raw.<source>``."""
+        return self.publish_type or SQL_TYPES[self.type]
 
-class VolumeBand(Section):
+
+class VolumeBand(SourceSection):
     """Rows of a delivery, as multiples of what earlier deliveries brought."""
 
     min_ratio: float = Field(default=0.2, ge=0)
     max_ratio: float = Field(default=5.0, gt=0)
 
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min_ratio > self.max_ratio:
+            raise ValueError(f"a min_ratio that is not above max_ratio; {self.min_ratio:g} is above {self.max_ratio:g}")
+        return self
 
-class Relation(Section):
+
+class Relation(SourceSection):
     """Values of ``columns`` must be known in ``source`` under its published names ``to``."""
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -66,10 +102,11 @@ class Relation(Section):
         return self.to or self.columns
 
 
-class FileSource(Section):
+class FileSource(SourceSection):
     """Files in a folder: one a day (``daily``), or whole copies now and then (``snapshot``)."""
 
     kind: Literal["files"]
+    description: str | None = None
     path: str
     format: Literal["parquet", "csv"]
     grain: Literal["daily", "snapshot"]
@@ -80,7 +117,7 @@ class FileSource(Section):
     allowed_lateness_days: int = Field(default=0, ge=0)
     freshness_hours: float = Field(default=24.0, gt=0)
     volume: VolumeBand | None = None
-    columns: dict[str, ColumnSettings] = Field(min_length=1)
+    columns: dict[Annotated[str, AfterValidator(check_column_name)], ColumnSettings] = Field(min_length=1)
     relations: tuple[Relation, ...] = ()
 
     @model_validator(mode="after")
@@ -99,6 +136,23 @@ class FileSource(Section):
             raise ValueError("allow_empty: true or false for CSV; only Parquet can declare that it is empty")
         return self
 
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        repeated = find_repeated(self.key)
+        if repeated:
+            raise ValueError(f"a key that names every column once, not {repeated[0]} twice")
+        for column in self.key:
+            if self.columns[column].type == "float64" and self.columns[column].publish_type not in (
+                None,
+                SQL_TYPES["float64"],
+            ):
+                raise ValueError(
+                    f"the key's column {column} published as it is delivered; rounding would change the key"
+                )
+        day_column = self.event_column if self.event_column and self.columns[self.event_column].type == "date" else None
+        check_published_names({name: self.publish_name(name) for name in self.columns}, day_column)
+        return self
+
     @property
     def published_columns(self) -> dict[str, str]:
         """Columns of ``raw.<source>`` by name, with the landing column that each is filled from."""
@@ -107,12 +161,21 @@ class FileSource(Section):
             columns = {**columns, "day": "day", "batch_day": "batch_day"}
         return columns
 
+    @property
+    def published_types(self) -> dict[str, str]:
+        """Columns of ``raw.<source>`` by name, with their SQL types."""
+        own = {"day": "date", "batch_day": "date"}
+        return {
+            name: self.columns[origin].sql_type if origin in self.columns else own[origin]
+            for name, origin in self.published_columns.items()
+        }
+
     def publish_name(self, column: str) -> str:
         """The name of a delivered column in ``raw.<source>``."""
         return self.columns[column].publish_as or column
 
 
-class QualitySettings(Section):
+class QualitySettings(SourceSection):
     """When a batch is good enough to be published."""
 
     minimum_score: float = Field(default=0.8, ge=0, le=1)
@@ -120,21 +183,30 @@ class QualitySettings(Section):
     history_deliveries: int = Field(default=56, ge=1)
     min_history_deliveries: int = Field(default=7, ge=1)
     sample_rows: int = Field(default=20, ge=0)
-    weights: dict[Dimension, float] = Field(default_factory=dict)
+    weights: dict[Dimension, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_history(self) -> Self:
+        if self.min_history_deliveries > self.history_deliveries:
+            raise ValueError(
+                f"a history_deliveries of at least min_history_deliveries ({self.min_history_deliveries}); with "
+                f"{self.history_deliveries} the history would never be long enough"
+            )
+        return self
 
     def find_weight(self, dimension: Dimension) -> float:
         """The weight of one rule of a dimension in the score; 1 unless it is set."""
         return self.weights.get(dimension, 1.0)
 
 
-class SourceSettings(Section):
+class SourceSettings(SourceSection):
     """Settings of the sources."""
 
-    root: str = ".local/shop"
-    schedule: str | None = None
-    time_zone: str = "America/New_York"
+    root: str = ".local/sources"
+    schedule: Annotated[str, AfterValidator(check_cron)] | None = None
+    time_zone: str = "UTC"
     quality: QualitySettings = Field(default_factory=QualitySettings)
-    sources: dict[str, FileSource] = Field(min_length=1)
+    sources: dict[Annotated[str, AfterValidator(check_source_name)], FileSource] = Field(min_length=1)
 
     @field_validator("time_zone")
     @classmethod
@@ -150,19 +222,35 @@ class SourceSettings(Section):
         for name, source in self.sources.items():
             for relation in source.relations:
                 self._check_relation(name, relation)
+            for one, other in combinations(source.relations, 2):
+                if (one.columns, one.source) == (other.columns, other.source):
+                    raise ValueError(f"one relation of {name} to {one.source} by {', '.join(one.columns)}, not two")
         return self
 
     def _check_relation(self, name: str, relation: Relation) -> None:
         if relation.source not in self.sources:
             raise ValueError(f"relations of {name} to a known source, not {relation.source!r}")
-        here = {*self.sources[name].columns, "day"}
-        there = set(self.sources[relation.source].published_columns)
-        unknown = sorted({*relation.columns} - here) + sorted({*relation.targets} - there)
+        here, there = self._list_kinds(name, "delivered"), self._list_kinds(relation.source, "published")
+        unknown = sorted({*relation.columns} - set(here)) + sorted({*relation.targets} - set(there))
         if unknown or len(relation.columns) != len(relation.targets):
             raise ValueError(
                 f"a relation of {name} to {relation.source} between as many existing columns"
                 + (f"; {', '.join(unknown)} does not exist" if unknown else "")
             )
+        for column, target in zip(relation.columns, relation.targets, strict=True):
+            if here[column] != there[target]:
+                raise ValueError(
+                    f"a relation of {name} to {relation.source} between columns that can be compared; "
+                    f"{column} is a {here[column]}, {target} a {there[target]}"
+                )
+
+    def _list_kinds(self, name: str, side: Literal["delivered", "published"]) -> dict[str, str]:
+        """The columns of a source with what their values are compared as."""
+        source = self.sources[name]
+        kinds = {column: "number" if one.type in _NUMBERS else one.type for column, one in source.columns.items()}
+        if side == "published":
+            return {target: kinds.get(origin, "date") for target, origin in source.published_columns.items()}
+        return {**kinds, "day": "date"} if source.event_column else dict(kinds)
 
     def find_source(self, name: str) -> FileSource:
         """The settings of one source.

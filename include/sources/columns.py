@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from include.settings.sources import ColumnSettings, ColumnType
+from include.settings.source_names import ColumnType
+from include.settings.sources import ColumnSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from csv import Error as CsvError
+from csv import reader as csv_rows
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 EMPTY_BECAUSE: Final = "empty_because"
 """Key in a Parquet file's metadata under which its writer says why it has no rows."""
-_NOT_ITS_FAULT: Final = frozenset(
+# Errors of the disk, the share or the machine: another try may succeed.
+_MACHINE_ERRORS: Final = frozenset(
     {
         errno.EIO,
         errno.ESTALE,
@@ -55,7 +58,7 @@ class SourceRead:
     """The rows of a window in file order, the files that they came from, and the files left out.
 
     The table holds the declared columns, ``batch_day`` (date32: the file's day) and, for a source
-    with an event column, ``day`` (date32: the event's day in the shop's time zone).
+    with an event column, ``day`` (date32: the event's day in the sources' time zone).
     """
 
     table: pa.Table
@@ -95,7 +98,7 @@ def read_source(
         try:
             table = read_file(name, source, path)
         except SourceError as error:
-            if not (leave_out_bad and is_fault_of_file(error)):
+            if not (leave_out_bad and is_bad_file(error)):
                 raise
             bad.append(BadDelivery(day, path, str(error)))
             continue
@@ -104,9 +107,9 @@ def read_source(
     return SourceRead(pa.concat_tables(tables), tuple(deliveries), tuple(bad))
 
 
-def is_fault_of_file(error: SourceError) -> bool:
+def is_bad_file(error: SourceError) -> bool:
     """Whether a file is bad, not the disk, share or machine that it was read with."""
-    return getattr(error.__cause__, "errno", None) not in _NOT_ITS_FAULT
+    return getattr(error.__cause__, "errno", None) not in _MACHINE_ERRORS
 
 
 def declare_schema(source: FileSource) -> pa.Schema:
@@ -203,12 +206,12 @@ def _read_csv(name: str, path: Path) -> pa.Table:
 
     _check_bytes(name, path)
     try:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline().rstrip("\r\n").split(",")
-        texts = {column.strip('"'): pa.string() for column in header}
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv_rows(file), [])
+        texts = {column: pa.string() for column in header}
         options = csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
         return csv.read_csv(path, convert_options=options, read_options=csv.ReadOptions(use_threads=False))
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, CsvError, OSError) as error:
         raise _explain_unreadable(name, path, "CSV", error) from error
 
 

@@ -29,8 +29,9 @@ from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
+from tests.integration.shop import DAY, PUBLISHED, ROWS, Shop
 from tests.model.churn_frame import make_churn_frame
-from tests.unit.ingestion.conftest import DAY, PUBLISHED, ROWS, Pipeline, Shop
+from tests.unit.ingestion.conftest import Pipeline
 from tests.unit.orchestration.conftest import airflow_home
 
 __all__ = ["airflow_home"]

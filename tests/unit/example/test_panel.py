@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from include.errors import SourceError
-from include.example.panel import PanelSummary, plan_shift, sample_households, shift_timestamps, write_shop_sources
-from include.local import panel
+from include.example import panel
+from include.example.panel import PanelSummary, sample_households, write_shop_sources
 from include.settings import load_settings
 from include.sources.files import read_source
 
@@ -39,17 +38,6 @@ def file_times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("offset", range(7))
-def test_the_shift_is_whole_weeks_and_ends_on_the_last_day(offset: int) -> None:
-    last_day = LAST_DAY - timedelta(days=offset)
-
-    panel_end, shift_days = plan_shift(last_day)
-
-    assert shift_days % 7 == 0
-    assert panel_end + timedelta(days=shift_days) == last_day
-    assert timedelta() <= date(2017, 12, 31) - panel_end < timedelta(days=7)
-
-
 def test_every_row_of_the_panel_is_written_and_readable_as_declared(whole: tuple[Path, PanelSummary]) -> None:
     folder, summary = whole
     settings = load_settings(environment="development").sources
@@ -61,7 +49,7 @@ def test_every_row_of_the_panel_is_written_and_readable_as_declared(whole: tuple
         found = read_source(settings, name, folder, summary.first_day, last)
         assert found.table.num_rows == rows
         if settings.sources[name].grain == "daily":
-            assert len(found.deliveries) == 365
+            assert len(found.deliveries) == summary.days == 365
             assert found.table.column("day").equals(found.table.column("batch_day"))
 
 
@@ -70,16 +58,25 @@ def test_the_days_of_the_replay_end_on_the_last_day(whole: tuple[Path, PanelSumm
 
     assert summary.replay_days == tuple(LAST_DAY - timedelta(days=13 - number) for number in range(14))
     assert summary.history_to == summary.replay_days[0] - timedelta(days=1)
-    assert summary.first_day == LAST_DAY - timedelta(days=364)
+    assert summary.first_day == LAST_DAY - timedelta(days=summary.days - 1)
+    assert summary.open_days == summary.days - 1  # the shop was closed on Christmas day
 
 
-def test_a_last_day_in_the_week_drops_the_panels_last_days(tmp_path: Path) -> None:
-    summary = write_shop_sources(tmp_path, date(2026, 11, 18), 3, households=20)
+@pytest.mark.parametrize(
+    "last_day",
+    [*(LAST_DAY - timedelta(days=offset) for offset in range(1, 7)), date(2028, 2, 29), date(2026, 10, 31)],
+    ids=str,
+)
+def test_a_last_day_in_the_week_drops_the_panels_last_days(tmp_path: Path, last_day: date) -> None:
+    summary = write_shop_sources(tmp_path, last_day, 3, households=20)
 
-    assert summary.last_day == date(2026, 11, 18)
-    newest = max((tmp_path / "transactions").iterdir())
-    assert newest.name == "2026-11-18.parquet"
-    assert len(list((tmp_path / "transactions").iterdir())) == 365 - 4
+    assert summary.last_day == last_day
+    assert summary.days == 358 + last_day.isoweekday()
+    for name in ("transactions", "coupon_redemptions"):
+        days = sorted(date.fromisoformat(path.stem) for path in (tmp_path / name).iterdir())
+        assert days == [last_day - timedelta(days=summary.days - 1 - number) for number in range(summary.days)]
+    filled = [path for path in (tmp_path / "transactions").iterdir() if pq.read_metadata(path).num_rows]
+    assert len(filled) == summary.open_days
 
 
 def test_wall_clocks_are_kept(whole: tuple[Path, PanelSummary]) -> None:
@@ -105,29 +102,6 @@ def test_a_closed_day_says_why_it_is_empty_and_a_day_without_redemptions_has_its
     assert closed.schema.metadata[b"empty_because"] == b"the shop was closed"
     header = (folder / "coupon_redemptions" / f"{christmas}.csv").read_text()
     assert header.split() == ['"household_id","coupon_upc","campaign_id","redemption_date"']
-
-
-@pytest.mark.parametrize(
-    ("utc", "shift_days", "expected_local", "expected_utc"),
-    [
-        # 5 March 2017, 02:30, moves to 12 March 2017, where the clocks jump from 02:00 to 03:00.
-        (datetime(2017, 3, 5, 7, 30), 7, datetime(2017, 3, 12, 3, 0), datetime(2017, 3, 12, 7, 0)),
-        # 5 November 2017, 01:30 in winter time (the second time), moves to a day with one 01:30.
-        (datetime(2017, 11, 5, 6, 30), 7, datetime(2017, 11, 12, 1, 30), datetime(2017, 11, 12, 6, 30)),
-        # 29 October 2017, 01:30, moves to 5 November 2017, which has 01:30 twice: the first one.
-        (datetime(2017, 10, 29, 5, 30), 7, datetime(2017, 11, 5, 1, 30), datetime(2017, 11, 5, 5, 30)),
-        # A purchase at 18:00 in summer time stays one at 18:00 in winter time.
-        (datetime(2017, 10, 31, 22, 0), 7, datetime(2017, 11, 7, 18, 0), datetime(2017, 11, 7, 23, 0)),
-        # A purchase just before midnight stays on its day.
-        (datetime(2017, 10, 30, 3, 59), 7, datetime(2017, 11, 5, 23, 59), datetime(2017, 11, 6, 4, 59)),
-    ],
-)
-def test_the_change_of_clocks(utc: datetime, shift_days: int, expected_local: datetime, expected_utc: datetime) -> None:
-    moved, days = shift_timestamps(pa.chunked_array([pa.array([utc], pa.timestamp("ns"))]), shift_days)
-
-    assert moved[0].as_py() == expected_utc.replace(tzinfo=UTC)
-    assert moved[0].as_py().astimezone(ZoneInfo("America/New_York")).replace(tzinfo=None) == expected_local
-    assert days[0].as_py() == expected_local.date()
 
 
 def test_the_same_arguments_write_nothing_again(whole: tuple[Path, PanelSummary]) -> None:

@@ -45,17 +45,17 @@ def test_a_yes_by_somebody_else_is_an_approval(decision: str) -> None:
     ],
 )
 def test_an_answer_that_is_no_approval_says_why(change: dict[str, str], reason: str) -> None:
-    verdict = check_approval(replace(APPROVAL, **change), approvers=["ada", "grace"])  # type: ignore[arg-type]
+    check = check_approval(replace(APPROVAL, **change), approvers=["ada", "grace"])  # type: ignore[arg-type]
 
-    assert not verdict.is_approved
-    assert reason in verdict.reason
+    assert not check.is_approved
+    assert reason in check.reason
 
 
 def test_an_approval_is_recorded_with_what_was_seen(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        verdict = record_approval(session, APPROVAL)
+        check = record_approval(session, APPROVAL)
 
-    assert verdict.is_approved
+    assert check.is_approved
     with open_session(warehouse_uri) as session:
         row = session.fetch_one("select * from governance.approvals")
     assert row is not None

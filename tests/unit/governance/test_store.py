@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from include.governance.approvals import Approval, record_approval
+from include.governance.commit_facet import COMMIT_FACET, describe_commit
 from include.governance.events import LineageRecord, parse_event
 from include.governance.store import find_unproduced, insert_events, list_producers, list_written_tables
 from include.warehouse.fence import take_fence
 from include.warehouse.names import TableName
+from include.warehouse.partitions import ensure_day_partitions, ensure_partitioned_table
 from include.warehouse.session import open_session
 
 APPROVALS, FENCES = TableName("governance", "approvals"), TableName("governance", "fences")
 
 
 def make_record(
-    database: str, table: str, *, job: str = "dag.task", event_type: str = "COMPLETE", minute: int = 0
+    database: str,
+    table: str | None,
+    *,
+    job: str = "dag.task",
+    event_type: str = "COMPLETE",
+    minute: int = 0,
+    run_id: str | None = None,
+    is_committed: bool = False,
 ) -> LineageRecord:
+    """An event with one output (none without a table); ours where it says that the output is committed."""
+    output: dict[str, Any] = {"namespace": "postgres://127.0.0.1:5432", "name": f"{database}.{table}"}
+    if is_committed:
+        output["facets"] = {COMMIT_FACET: describe_commit(datetime.now(UTC))}
     event: dict[str, Any] = {
         "eventType": event_type,
         "eventTime": f"2026-11-22T12:{minute:02}:00Z",
-        "run": {"runId": str(uuid4())},
+        "run": {"runId": run_id or str(uuid4())},
         "job": {"namespace": "default", "name": job},
         "inputs": [],
-        "outputs": [{"namespace": "postgres://127.0.0.1:5432", "name": f"{database}.{table}"}],
+        "outputs": [output] if table else [],
     }
     return parse_event(json.dumps(event).encode())
 
@@ -61,14 +75,59 @@ def test_the_newest_event_names_the_producer(warehouse_uri: str, database: str) 
             [
                 make_record(database, "raw.t", job="newer", minute=5),
                 make_record(database, "raw.t", job="older", minute=1),
-                make_record(database, "ml.t", job="running", event_type="RUNNING"),
-                make_record(database, "ml.u", job="started", event_type="START"),
-                make_record(database, "ml.v", job="failed", event_type="FAIL"),
                 make_record("another_database", "ml.w", job="elsewhere"),
+                make_record(database, "ml.Mixed Case", job="foreign"),
+                make_record(database, "ml", job="no table"),
             ],
         )
 
-        assert list_producers(session) == {TableName("raw", "t"): "newer", TableName("ml", "t"): "running"}
+        assert list_producers(session) == {TableName("raw", "t"): "newer"}
+
+
+@pytest.mark.parametrize("event_type", ["START", "RUNNING", "FAIL", "ABORT", "OTHER"])
+def test_a_run_that_did_not_complete_has_produced_what_it_committed_and_nothing_else(
+    warehouse_uri: str, database: str, event_type: str
+) -> None:
+    with open_session(warehouse_uri) as session:
+        insert_events(
+            session,
+            [
+                make_record(database, "ml.t", event_type=event_type),
+                make_record(database, "ml.u", event_type=event_type, job="ours", is_committed=True),
+            ],
+        )
+
+        assert list_producers(session) == {TableName("ml", "u"): "ours"}
+
+
+@pytest.mark.parametrize(("end", "expected"), [("COMPLETE", {TableName("ml", "t"): "foreign"}), ("FAIL", {})])
+def test_what_a_foreign_run_names_while_it_runs_counts_once_it_is_complete(
+    warehouse_uri: str, database: str, end: str, expected: dict[TableName, str]
+) -> None:
+    run_id = str(uuid4())
+
+    with open_session(warehouse_uri) as session:
+        insert_events(
+            session,
+            [
+                make_record(database, "ml.t", job="foreign", event_type="RUNNING", run_id=run_id),
+                make_record(database, None, job="foreign", event_type=end, run_id=run_id, minute=1),
+            ],
+        )
+
+        assert list_producers(session) == expected
+
+
+def test_a_commit_facet_without_a_time_says_nothing(warehouse_uri: str, database: str) -> None:
+    record = make_record(database, "ml.t", event_type="RUNNING")
+    for facets in ({COMMIT_FACET: {}}, {COMMIT_FACET: None}, None, "facets"):
+        record.event["outputs"][0]["facets"] = facets
+        with open_session(warehouse_uri) as session:
+            insert_events(session, [parse_event(json.dumps(record.event).encode())])
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select count(*) from governance.lineage_events") == 4
+        assert list_producers(session) == {}
 
 
 def test_a_table_that_no_event_names_is_found(warehouse_uri: str, database: str) -> None:
@@ -93,6 +152,17 @@ def test_written_tables_are_those_of_the_flow_that_hold_rows(warehouse_uri: str)
     assert wait_for_tables(warehouse_uri, 2) == [TableName("features", "built"), TableName("raw", "written")]
 
 
+def test_a_partition_that_was_written_counts_as_its_table(warehouse_uri: str) -> None:
+    table = TableName("ml", "scores")
+    with open_session(warehouse_uri) as session:
+        ensure_partitioned_table(session, table, {"day": "date", "machine_id": "bigint"}, ["day", "machine_id"], "day")
+        ensure_day_partitions(session, table, [date(2026, 3, 9), date(2026, 3, 10)])
+        session.execute("insert into ml.scores values ('2026-03-09', 1), ('2026-03-10', 1)")
+        session.execute("create table raw.written as select 1 as a")
+
+    assert wait_for_tables(warehouse_uri, 2) == [table, TableName("raw", "written")]
+
+
 def test_the_ledger_and_the_fences_need_a_producer_too(warehouse_uri: str, database: str) -> None:
     with open_session(warehouse_uri) as session:
         take_fence(session, "ingest")
@@ -103,9 +173,9 @@ def test_the_ledger_and_the_fences_need_a_producer_too(warehouse_uri: str, datab
     assert wait_for_tables(warehouse_uri, 2) == written
     with open_session(warehouse_uri) as session:
         assert find_unproduced(session, written) == written
-        insert_events(session, [make_record(database, "governance.fences", event_type="RUNNING")])
+        insert_events(session, [make_record(database, "governance.fences", event_type="RUNNING", is_committed=True)])
         assert find_unproduced(session, written) == [APPROVALS]
-        insert_events(session, [make_record(database, "governance.approvals", event_type="RUNNING")])
+        insert_events(session, [make_record(database, "governance.approvals", event_type="RUNNING", is_committed=True)])
         assert find_unproduced(session, written) == []
 
 

@@ -1,4 +1,4 @@
-"""A small shop that delivers files, and the steps that load them."""
+"""A small plant that delivers files, and the steps that load them."""
 
 from __future__ import annotations
 
@@ -18,30 +18,27 @@ from include.ingestion.audit import audit_batch
 from include.ingestion.land import land_source
 from include.ingestion.plan import LoadItem, plan_load
 from include.ingestion.publish import publish_batch
-from include.settings import load_settings
+from include.settings.section import load_section
 from include.settings.sources import SourceSettings
 from include.warehouse.session import open_session
 
 DAY = date(2026, 3, 9)
 ROWS = 12
-PUBLISHED = (
-    "raw.transactions", "raw.coupon_redemptions", "raw.products", "raw.households", "raw.campaigns", "raw.partitions",
-)  # fmt: skip
 _ZONE = ZoneInfo("America/New_York")
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
 @dataclass
-class Shop:
-    """Writes what a shop delivers: 12 lines of receipts a day, one coupon, and snapshots of the rest."""
+class Plant:
+    """Writes what a plant delivers: 12 readings a day, one repair, and snapshots of the rest."""
 
     root: Path
 
     def write_day(self, day: date, change: Change = lambda rows: rows, reason: str | None = None) -> None:
-        """One day of transactions (``change`` gets its rows, to spoil them) and of redemptions."""
-        self.write_transactions(day, change(self.list_lines(day)), reason)
-        coupon = {"household_id": 1, "coupon_upc": 77, "campaign_id": 1, "redemption_date": day}
-        self.write_csv("coupon_redemptions", day, list(coupon), [coupon])
+        """One day of readings (``change`` gets its rows, to spoil them) and of repairs."""
+        self.write_readings(day, change(self.list_lines(day)), reason)
+        repair = {"machine_id": 1, "order_id": 77, "contract_id": 1, "repaired_on": day}
+        self.write_csv("repairs", day, list(repair), [repair])
 
     def write_days(self, first: date, count: int) -> None:
         """Good deliveries of several days."""
@@ -49,58 +46,58 @@ class Shop:
             self.write_day(first + timedelta(days=offset))
 
     def list_lines(self, day: date) -> list[dict[str, Any]]:
-        """The rows of a good day, the last one sold just before the shop's midnight."""
+        """The rows of a good day, the last one measured just before midnight."""
         opening = datetime.combine(day, time(9), _ZONE)
         closing = datetime.combine(day, time(23, 55), _ZONE)
         return [
             {
-                "household_id": number % 4 + 1, "store_id": 3, "basket_id": day.toordinal() * 10 + number // 3,
-                "product_id": number % 3 + 1, "quantity": 1, "sales_value": 1.25 + number, "retail_disc": 0.1,
-                "coupon_disc": 0.0, "coupon_match_disc": 0.0,
-                "transaction_timestamp": (closing if number == ROWS - 1 else opening + timedelta(minutes=number))
+                "machine_id": number % 4 + 1, "site_id": 3, "series_id": day.toordinal() * 10 + number // 3,
+                "part_id": number % 3 + 1, "samples": 1, "heat": 1.25 + number, "noise": 0.1,
+                "pressure": 0.0, "humidity": 0.0,
+                "measured_at": (closing if number == ROWS - 1 else opening + timedelta(minutes=number))
                 .astimezone(UTC).replace(tzinfo=None),
             }
             for number in range(ROWS)
         ]  # fmt: skip
 
-    def write_transactions(self, day: date, rows: list[dict[str, Any]], reason: str | None = None) -> None:
-        """A Parquet file of transactions, also one without rows."""
-        kinds = {"transaction_timestamp": pa.timestamp("us")}
-        floats = ("sales_value", "retail_disc", "coupon_disc", "coupon_match_disc")
+    def write_readings(self, day: date, rows: list[dict[str, Any]], reason: str | None = None) -> None:
+        """A Parquet file of readings, also one without rows."""
+        kinds = {"measured_at": pa.timestamp("us")}
+        floats = ("heat", "noise", "pressure", "humidity")
         kinds |= dict.fromkeys(floats, pa.float64())
         schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in self.list_lines(day)[0]])
-        path = self.root / "transactions" / f"{day}.parquet"
+        path = self.root / "readings" / f"{day}.parquet"
         path.parent.mkdir(exist_ok=True)
         table = pa.Table.from_pylist(rows, schema)
         pq.write_table(table.replace_schema_metadata({"empty_because": reason} if reason else None), path)
 
-    def write_snapshots(self, day: date, products: int = 3, brand: str = "National") -> None:
-        """Products, households and campaigns as of a day."""
-        catalogue = pa.table(
+    def write_snapshots(self, day: date, parts: int = 3, grade: str = "Fine") -> None:
+        """Parts, machines and contracts as of a day."""
+        listed = pa.table(
             {
-                "product_id": list(range(1, products + 1)), "manufacturer_id": [9] * products,
-                "department": ["GROCERY"] * products, "brand": [brand] * products,
-                "product_category": ["BREAD"] * products, "product_type": ["RYE"] * products,
-                "package_size": pa.array([None] * products, pa.string()),
+                "part_id": list(range(1, parts + 1)), "maker_id": [9] * parts,
+                "hall": ["NORTH"] * parts, "grade": [grade] * parts,
+                "category": ["PUMP"] * parts, "model": ["P1"] * parts,
+                "size": pa.array([None] * parts, pa.string()),
             }
         )  # fmt: skip
-        (self.root / "products").mkdir(exist_ok=True)
-        pq.write_table(catalogue, self.root / "products" / f"{day}.parquet")
-        self.write_households(day)
-        campaigns = [
-            {"campaign_id": 1, "household_id": number, "campaign_type": "Type A", "start_date": day, "end_date": day}
+        (self.root / "parts").mkdir(exist_ok=True)
+        pq.write_table(listed, self.root / "parts" / f"{day}.parquet")
+        self.write_machines(day)
+        contracts = [
+            {"contract_id": 1, "machine_id": number, "contract_type": "Type A", "start_date": day, "end_date": day}
             for number in (1, 2)
         ]
-        self.write_csv("campaigns", day, list(campaigns[0]), campaigns)
+        self.write_csv("contracts", day, list(contracts[0]), contracts)
 
-    def write_households(self, day: date, **changed: str) -> None:
-        """Two households' demographics."""
+    def write_machines(self, day: date, **changed: str) -> None:
+        """Two machines' data."""
         good = {
-            "age": "65+", "income": "250K+", "home_ownership": "", "marital_status": "Married", "household_size": "2",
-            "household_comp": "2 Adults No Kids", "kids_count": "0",
+            "age": "10+", "power": "5kW", "owner_kind": "", "mount": "Wall", "size_class": "2",
+            "layout": "Open", "spare_count": "0",
         }  # fmt: skip
-        rows = [{"household_id": number, **good, **changed} for number in (1, 2)]
-        self.write_csv("households", day, list(rows[0]), rows)
+        rows = [{"machine_id": number, **good, **changed} for number in (1, 2)]
+        self.write_csv("machines", day, list(rows[0]), rows)
 
     def write_csv(self, name: str, day: date, columns: list[str], rows: list[dict[str, Any]]) -> None:
         """A CSV file, also one with only its header."""
@@ -119,6 +116,11 @@ class Pipeline:
     uri: str
     settings: SourceSettings
     root: Path
+
+    @property
+    def published(self) -> list[str]:
+        """The tables of ``raw``."""
+        return [*(f"raw.{name}" for name in self.settings.sources), "raw.partitions"]
 
     def plan(self, first: date, last: date | None = None) -> list[LoadItem]:
         """Plan a window."""
@@ -165,36 +167,36 @@ class Pipeline:
     def hash_tables(self, *tables: str) -> dict[str, str]:
         """A hash over the full content of each published table (all of them by default)."""
         query = "select coalesce(md5(string_agg(t::text, '|' order by t::text)), 'empty') as digest from {} as t"
-        return {table: self.fetch(query.format(table))[0]["digest"] for table in tables or PUBLISHED}
+        return {table: self.fetch(query.format(table))[0]["digest"] for table in tables or self.published}
 
 
 @pytest.fixture
 def day() -> date:
-    """The first day that the shop delivers in most tests: New York has changed its clocks the day before."""
+    """The first day that the plant delivers in most tests: New York has changed its clocks the day before."""
     return DAY
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    """A shop that has delivered nothing yet."""
-    return Shop(tmp_path)
+def plant(tmp_path: Path) -> Plant:
+    """A plant that has delivered nothing yet."""
+    return Plant(tmp_path)
 
 
 @pytest.fixture
 def settings() -> SourceSettings:
-    """The shipped sources.yml."""
-    return load_settings(environment="development").sources
+    """What the plant delivers, as ``sources.yml`` beside this file declares it."""
+    return load_section(Path(__file__).with_name("sources.yml"), SourceSettings, "development")
 
 
 @pytest.fixture
-def pipeline(warehouse_uri: str, settings: SourceSettings, shop: Shop) -> Pipeline:
+def pipeline(warehouse_uri: str, settings: SourceSettings, plant: Plant) -> Pipeline:
     """The steps on an empty warehouse."""
-    return Pipeline(warehouse_uri, settings, shop.root)
+    return Pipeline(warehouse_uri, settings, plant.root)
 
 
 @pytest.fixture
 def another_pipeline(pipeline: Pipeline, request: pytest.FixtureRequest) -> Pipeline:
-    """The same shop loaded into another empty warehouse."""
+    """The same plant loaded into another empty warehouse."""
     server = request.getfixturevalue("postgres")
     name = pipeline.uri.rsplit("/", 1)[-1]
     uri = server.create_database(f"{name}_other", template="warehouse_template")

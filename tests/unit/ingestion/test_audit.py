@@ -24,19 +24,19 @@ def put(column: str, value: Any, count: int = 1) -> Callable[[Rows], Rows]:
 
 
 @pytest.fixture
-def next_day(pipeline, shop, day):
+def next_day(pipeline, plant, day):
     """The day after a published history of eight days."""
-    shop.write_snapshots(day)
-    shop.write_days(day, HISTORY)
+    plant.write_snapshots(day)
+    plant.write_days(day, HISTORY)
     pipeline.load(day, day + timedelta(days=HISTORY - 1))
     return day + timedelta(days=HISTORY)
 
 
 @pytest.fixture
-def audited_history(pipeline, shop, day):
+def audited_history(pipeline, plant, day):
     """A published history of eight days that was audited; its last day."""
-    shop.write_snapshots(day)
-    shop.write_days(day, HISTORY)
+    plant.write_snapshots(day)
+    plant.write_days(day, HISTORY)
     pipeline.run(day, day + timedelta(days=HISTORY - 1), audit_id="history")
     return day + timedelta(days=HISTORY - 1)
 
@@ -52,34 +52,33 @@ class TestGoodBatches:
         audits = pipeline.fetch("select * from quality.audits order by source")
 
         assert [(one["source"], one["score"], one["passed"], one["failures"]) for one in audits] == [
-            (name, 1.0, True, [])
-            for name in ("campaigns", "coupon_redemptions", "households", "products", "transactions")
+            (name, 1.0, True, []) for name in ("contracts", "repairs", "machines", "parts", "readings")
         ]
-        assert {one["row_count"] for one in audits if one["source"] == "transactions"} == {12 * HISTORY}
+        assert {one["row_count"] for one in audits if one["source"] == "readings"} == {12 * HISTORY}
         assert min(one["rule_count"] for one in audits) > 5
 
     def test_every_column_is_profiled(self, pipeline, audited_history) -> None:
-        rows = pipeline.fetch("select * from quality.profiles where source = 'transactions' order by column_name")
+        rows = pipeline.fetch("select * from quality.profiles where source = 'readings' order by column_name")
 
-        assert [row["column_name"] for row in rows] == sorted(pipeline.settings.sources["transactions"].columns)
-        sales = next(row for row in rows if row["column_name"] == "sales_value")
+        assert [row["column_name"] for row in rows] == sorted(pipeline.settings.sources["readings"].columns)
+        sales = next(row for row in rows if row["column_name"] == "heat")
         assert (sales["row_count"], sales["null_count"], sales["mean"]) == (12 * HISTORY, 0, 6.75)
         assert sales["quantiles"]["0.5"] == 6.75
 
-    def test_the_report_names_scores_and_nothing_refused(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
+    def test_the_report_names_scores_and_nothing_refused(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
         items = pipeline.land(pipeline.plan(next_day))
 
         report = pipeline.audit(items, "good")
 
         assert report == {
-            "audit_id": "good", "scores": {"transactions": 1.0, "coupon_redemptions": 1.0}, "refused": [],
+            "audit_id": "good", "scores": {"readings": 1.0, "repairs": 1.0}, "refused": [],
             "warnings": [],
         }  # fmt: skip
         assert json.loads(json.dumps(report)) == report
 
-    def test_an_audit_run_again_replaces_its_record(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
+    def test_an_audit_run_again_replaces_its_record(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
         items = pipeline.land(pipeline.plan(next_day))
 
         pipeline.audit(items, "good")
@@ -87,20 +86,18 @@ class TestGoodBatches:
 
         assert len(pipeline.fetch("select * from quality.audits where audit_id = 'good'")) == 2
 
-    def test_a_closed_day_passes(self, pipeline, shop, next_day) -> None:
-        shop.write_transactions(next_day, [], "the shop was closed")
-        shop.write_csv(
-            "coupon_redemptions", next_day, ["household_id", "coupon_upc", "campaign_id", "redemption_date"], []
-        )
+    def test_a_closed_day_passes(self, pipeline, plant, next_day) -> None:
+        plant.write_readings(next_day, [], "the plant was closed")
+        plant.write_csv("repairs", next_day, ["machine_id", "order_id", "contract_id", "repaired_on"], [])
 
-        assert pipeline.run(next_day)["rows"] == {"transactions": 0, "coupon_redemptions": 0}
+        assert pipeline.run(next_day)["rows"] == {"readings": 0, "repairs": 0}
 
-    def test_a_few_nulls_in_a_critical_column_pass(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day, lambda rows: put("sales_value", None)(rows) + [
-            {**row, "basket_id": row["basket_id"] + 500} for row in rows[1:]
+    def test_a_few_nulls_in_a_critical_column_pass(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day, lambda rows: put("heat", None)(rows) + [
+            {**row, "series_id": row["series_id"] + 500} for row in rows[1:]
         ])  # fmt: skip
 
-        assert pipeline.run(next_day)["rows"]["transactions"] == 23
+        assert pipeline.run(next_day)["rows"]["readings"] == 23
 
     def test_a_day_delivered_and_audited_twice_changes_nothing(self, pipeline, audited_history) -> None:
         before = pipeline.hash_tables()
@@ -114,167 +111,165 @@ class TestBadBatches:
     @pytest.mark.parametrize(
         ("change", "dimension", "column", "observed"),
         [
-            pytest.param(put("household_id", None, 3), "completeness", "household_id", "3 of 12 rows", id="nulls"),
-            pytest.param(
-                put("sales_value", None, 2), "completeness", "sales_value", "2 of 12 rows", id="above 5 % nulls"
-            ),
+            pytest.param(put("machine_id", None, 3), "completeness", "machine_id", "3 of 12 rows", id="nulls"),
+            pytest.param(put("heat", None, 2), "completeness", "heat", "2 of 12 rows", id="above 5 % nulls"),
             pytest.param(lambda rows: rows + rows[:1], "uniqueness", None, "2 of 13 rows", id="a row twice"),
-            pytest.param(put("sales_value", -3.5), "range", "sales_value", "-3.5", id="a negative price"),
-            pytest.param(put("quantity", 1_000_001), "range", "quantity", "1000001", id="an absurd quantity"),
+            pytest.param(put("heat", -3.5), "range", "heat", "-3.5", id="a negative price"),
+            pytest.param(put("samples", 1_000_001), "range", "samples", "1000001", id="an absurd samples"),
             pytest.param(lambda rows: rows[:2], "volume", None, "2 rows", id="a fraction of the rows"),
-            pytest.param(put("product_id", 99), "relationship", None, "1 of 12 rows", id="an unknown product"),
+            pytest.param(put("part_id", 99), "relationship", None, "1 of 12 rows", id="an unknown part"),
         ],
     )
     def test_each_is_refused_by_name_and_nothing_published_changes(
-        self, pipeline, shop, next_day, change, dimension: str, column: str | None, observed: str
+        self, pipeline, plant, next_day, change, dimension: str, column: str | None, observed: str
     ) -> None:
-        shop.write_day(next_day, change)
+        plant.write_day(next_day, change)
         before = pipeline.hash_tables()
 
         message = refuse(pipeline, next_day)
 
         assert pipeline.hash_tables() == before
-        assert f"transactions: critical rule {dimension}" in message
+        assert f"readings: critical rule {dimension}" in message
         assert observed in message
         assert "To do:" in message
         (record,) = pipeline.fetch("select * from quality.quarantine")
-        assert record["source"] == "transactions"
+        assert record["source"] == "readings"
         reasons = [(one["dimension"], one["column"]) for one in record["reasons"]]
         assert reasons == [(dimension, column)] or (dimension in ("volume", "relationship") and len(reasons) >= 1)
-        (audit,) = pipeline.fetch("select * from quality.audits where audit_id = 'bad' and source = 'transactions'")
+        (audit,) = pipeline.fetch("select * from quality.audits where audit_id = 'bad' and source = 'readings'")
         assert (audit["passed"], audit["failures"]) == (False, record["reasons"])
 
-    def test_a_flood_of_rows(self, pipeline, shop, next_day) -> None:
-        shop.write_day(
+    def test_a_flood_of_rows(self, pipeline, plant, next_day) -> None:
+        plant.write_day(
             next_day,
-            lambda rows: [{**row, "basket_id": row["basket_id"] * 100 + copy} for copy in range(6) for row in rows],
+            lambda rows: [{**row, "series_id": row["series_id"] * 100 + copy} for copy in range(6) for row in rows],
         )
 
         assert "72 rows on 2026-03-17, 6.00 times the usual 12" in refuse(pipeline, next_day)
 
-    def test_rows_from_the_future_and_rows_that_are_too_late(self, pipeline, shop, next_day) -> None:
+    def test_rows_from_the_future_and_rows_that_are_too_late(self, pipeline, plant, next_day) -> None:
         moved = {
-            "from the future": shop.list_lines(next_day + timedelta(days=1))[0],
-            "too late": {**shop.list_lines(next_day - timedelta(days=8))[0], "basket_id": 1},
+            "from the future": plant.list_lines(next_day + timedelta(days=1))[0],
+            "too late": {**plant.list_lines(next_day - timedelta(days=8))[0], "series_id": 1},
         }
         for row in moved.values():
-            shop.write_day(next_day, lambda rows, row=row: [row, *rows])
+            plant.write_day(next_day, lambda rows, row=row: [row, *rows])
             assert "critical rule timeliness of lateness_days" in refuse(pipeline, next_day)
 
-    def test_rows_that_an_earlier_delivery_brought(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day, lambda rows: rows + shop.list_lines(next_day - timedelta(days=1))[:1])
+    def test_rows_that_an_earlier_delivery_brought(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day, lambda rows: rows + plant.list_lines(next_day - timedelta(days=1))[:1])
 
         assert "1 rows that another delivery has already brought" in refuse(pipeline, next_day)
 
-    def test_a_landing_table_that_was_tampered_with(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
+    def test_a_landing_table_that_was_tampered_with(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
         items = pipeline.land(pipeline.plan(next_day))
         with open_session(pipeline.uri) as session:
-            session.execute("alter table landing.transactions alter column quantity type text")
-            session.execute("alter table landing.transactions rename column retail_disc to discount")
+            session.execute("alter table landing.readings alter column samples type text")
+            session.execute("alter table landing.readings rename column noise to discount")
 
         with pytest.raises(QualityError) as caught:
             pipeline.audit(items)
 
-        assert "missing retail_disc" in str(caught.value)
-        assert "critical rule schema of quantity" in str(caught.value)
+        assert "missing noise" in str(caught.value)
+        assert "critical rule schema of samples" in str(caught.value)
 
-    def test_a_quarantined_batch_is_described(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day, put("sales_value", -3.5))
+    def test_a_quarantined_batch_is_described(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day, put("heat", -3.5))
         refuse(pipeline, next_day)
 
         (record,) = pipeline.fetch("select * from quality.quarantine")
 
         assert (record["audit_id"], record["row_count"]) == ("bad", 12)
-        assert record["item"]["fence"] == "ingest.transactions.2026-03-17.2026-03-17"
-        assert [one["path"] for one in record["files"]] == [str(shop.root / "transactions" / "2026-03-17.parquet")]
-        assert record["sample_rows"][0]["sales_value"] == -3.5
-        assert record["sample_rows"][0]["transaction_timestamp"].startswith("2026-03-17T13:00")
+        assert record["item"]["fence"] == "ingest.readings.2026-03-17.2026-03-17"
+        assert [one["path"] for one in record["files"]] == [str(plant.root / "readings" / "2026-03-17.parquet")]
+        assert record["sample_rows"][0]["heat"] == -3.5
+        assert record["sample_rows"][0]["measured_at"].startswith("2026-03-17T13:00")
         reason = record["reasons"][0]
         assert {"rule", "observed", "expected", "remedy"} <= set(reason)
 
-    def test_a_corrected_delivery_goes_through(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day, put("sales_value", -3.5))
+    def test_a_corrected_delivery_goes_through(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day, put("heat", -3.5))
         refuse(pipeline, next_day)
-        shop.write_day(next_day)
+        plant.write_day(next_day)
 
-        assert pipeline.run(next_day, audit_id="corrected")["rows"]["transactions"] == 12
+        assert pipeline.run(next_day, audit_id="corrected")["rows"]["readings"] == 12
         assert len(pipeline.fetch("select * from quality.quarantine")) == 1
 
-    def test_a_refused_batch_has_no_profile(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day, put("sales_value", -3.5))
+    def test_a_refused_batch_has_no_profile(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day, put("heat", -3.5))
         refuse(pipeline, next_day)
 
-        assert pipeline.fetch("select * from quality.profiles where source = 'transactions' and audit_id = 'bad'") == []
+        assert pipeline.fetch("select * from quality.profiles where source = 'readings' and audit_id = 'bad'") == []
 
 
 class TestOptionalSources:
-    def test_a_low_score_alone_refuses(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
-        shop.write_households(next_day, age="old", income="some", kids_count="many", household_size="big")
-        before = pipeline.hash_tables("raw.households")
+    def test_a_low_score_alone_refuses(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
+        plant.write_machines(next_day, age="old", power="some", spare_count="many", size_class="big")
+        before = pipeline.hash_tables("raw.machines")
 
         result = pipeline.run(next_day, audit_id="bad")
 
-        assert result["refused"] == ["households"]
-        assert result["rows"] == {"transactions": 12, "coupon_redemptions": 1}
-        assert pipeline.hash_tables("raw.households") == before
+        assert result["refused"] == ["machines"]
+        assert result["rows"] == {"readings": 12, "repairs": 1}
+        assert pipeline.hash_tables("raw.machines") == before
         (audit,) = pipeline.fetch("select * from quality.audits where audit_id = 'bad' and not passed")
         assert audit["score"] < 0.8
         assert [one["is_critical"] for one in audit["failures"]] == [False] * 4
-        assert [row["source"] for row in pipeline.fetch("select source from quality.quarantine")] == ["households"]
+        assert [row["source"] for row in pipeline.fetch("select source from quality.quarantine")] == ["machines"]
 
-    def test_a_single_odd_value_is_a_warning(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
-        shop.write_households(next_day, age="old")
+    def test_a_single_odd_value_is_a_warning(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
+        plant.write_machines(next_day, age="old")
         items = pipeline.land(pipeline.plan(next_day))
 
         report = pipeline.audit(items)
 
         assert report["refused"] == []
-        assert 0.8 <= report["scores"]["households"] < 1.0
+        assert 0.8 <= report["scores"]["machines"] < 1.0
         (warning,) = report["warnings"]
-        assert "households: rule allowed_values of age" in warning
+        assert "machines: rule allowed_values of age" in warning
         assert "old" in warning
-        assert pipeline.publish(items)["rows"]["households"] == 2
+        assert pipeline.publish(items)["rows"]["machines"] == 2
 
-    def test_redemptions_of_strangers_are_refused_and_the_rest_goes_on(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
-        stranger = {"household_id": 4000, "coupon_upc": 1, "campaign_id": 1, "redemption_date": next_day}
-        shop.write_csv("coupon_redemptions", next_day, list(stranger), [stranger])
+    def test_repairs_of_unknown_machines_are_refused_and_the_rest_goes_on(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
+        unknown = {"machine_id": 4000, "order_id": 1, "contract_id": 1, "repaired_on": next_day}
+        plant.write_csv("repairs", next_day, list(unknown), [unknown])
         items = pipeline.land(pipeline.plan(next_day))
 
         report = pipeline.audit(items)
 
-        assert report["refused"] == ["coupon_redemptions"]
+        assert report["refused"] == ["repairs"]
         assert len([one for one in report["warnings"] if "relationship" in one]) == 2
-        assert pipeline.publish(items)["rows"] == {"transactions": 12}
+        assert pipeline.publish(items)["rows"] == {"readings": 12}
 
 
 class TestDistribution:
-    def test_a_mean_that_left_its_band_is_noticed(self, pipeline, shop, audited_history) -> None:
+    def test_a_mean_that_left_its_band_is_noticed(self, pipeline, plant, audited_history) -> None:
         next_day = audited_history + timedelta(days=1)
-        shop.write_day(next_day, put("sales_value", 2000.0, 12))
+        plant.write_day(next_day, put("heat", 2000.0, 12))
         items = pipeline.land(pipeline.plan(next_day))
 
         (warning,) = pipeline.audit(items)["warnings"]
 
-        assert "distribution of sales_value" in warning
+        assert "distribution of heat" in warning
         assert "it usually is 6.75" in warning
 
 
 class TestIncompleteLandings:
-    def test_a_batch_that_did_not_land_cannot_be_audited(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
+    def test_a_batch_that_did_not_land_cannot_be_audited(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
 
-        with pytest.raises(WarehouseError, match=r"landing\.transactions holds no files"):
+        with pytest.raises(WarehouseError, match=r"landing\.readings holds no files"):
             pipeline.audit(pipeline.plan(next_day))
 
-    def test_a_batch_that_landed_twice_at_once_cannot_be_audited(self, pipeline, shop, next_day) -> None:
-        shop.write_day(next_day)
+    def test_a_batch_that_landed_twice_at_once_cannot_be_audited(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
         items = pipeline.land(pipeline.plan(next_day))
         with open_session(pipeline.uri) as session:
-            session.execute("insert into landing.transactions select * from landing.transactions")
+            session.execute("insert into landing.readings select * from landing.readings")
 
         with pytest.raises(WarehouseError, match="run the land task again"):
             pipeline.audit(items)

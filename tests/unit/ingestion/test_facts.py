@@ -37,34 +37,34 @@ class TestVolume:
 
 
 @pytest.fixture(autouse=True)
-def deliveries(shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 9)
+def deliveries(plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 9)
 
 
 def test_facts_of_a_good_day(pipeline, day) -> None:
     pipeline.load(day, day + timedelta(days=7))
     items = pipeline.land(pipeline.plan(day + timedelta(days=8)))
 
-    facts = measure(pipeline, items, "transactions")
+    facts = measure(pipeline, items, "readings")
 
     assert {name: round(fact.value, 3) for name, fact in facts.items()} == {
         "smallest_volume": 1.0, "largest_volume": 1.0, "hours_behind": 0.083, "repeated_rows": 0,
-        "known_product_id_in_products": 1.0,
+        "known_part_id_in_parts": 1.0,
     }  # fmt: skip
 
 
-def test_a_closed_day_has_no_facts(pipeline, shop, day) -> None:
-    shop.write_transactions(day, [], "the shop was closed")
+def test_a_closed_day_has_no_facts(pipeline, plant, day) -> None:
+    plant.write_readings(day, [], "the plant was closed")
 
-    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions") == {}
+    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "readings") == {}
 
 
-def test_a_snapshot_is_compared_with_the_one_before(pipeline, shop, day) -> None:
+def test_a_snapshot_is_compared_with_the_one_before(pipeline, plant, day) -> None:
     pipeline.load(day)
-    shop.write_snapshots(day + timedelta(days=1), products=12)
+    plant.write_snapshots(day + timedelta(days=1), parts=12)
 
-    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "products")
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "parts")
 
     assert facts["largest_volume"].value == 4.0
 
@@ -72,44 +72,44 @@ def test_a_snapshot_is_compared_with_the_one_before(pipeline, shop, day) -> None
 def test_references_in_the_same_batch_count(pipeline, day) -> None:
     items = pipeline.land(pipeline.plan(day))
 
-    facts = measure(pipeline, items, "coupon_redemptions")
+    facts = measure(pipeline, items, "repairs")
 
-    assert facts["known_household_id_day_in_transactions"].value == 1.0
-    assert facts["known_campaign_id_household_id_in_campaigns"].value == 1.0
+    assert facts["known_machine_id_day_in_readings"].value == 1.0
+    assert facts["known_contract_id_machine_id_in_contracts"].value == 1.0
 
 
-def test_unknown_references_are_counted(pipeline, shop, day) -> None:
-    shop.write_snapshots(day, products=2)
+def test_unknown_references_are_counted(pipeline, plant, day) -> None:
+    plant.write_snapshots(day, parts=2)
 
-    facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions")
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "readings")
 
-    fact = facts["known_product_id_in_products"]
+    fact = facts["known_part_id_in_parts"]
     assert fact.value == pytest.approx(8 / 12)
-    assert "4 of 12 rows with product_id unknown in products" in fact.note
+    assert "4 of 12 rows with part_id unknown in parts" in fact.note
 
 
 def test_references_to_nothing_are_all_unknown(pipeline, day) -> None:
-    items = [item for item in pipeline.plan(day) if item["source"] == "transactions"]
+    items = [item for item in pipeline.plan(day) if item["source"] == "readings"]
 
-    facts = measure(pipeline, pipeline.land(items), "transactions")
+    facts = measure(pipeline, pipeline.land(items), "readings")
 
-    assert facts["known_product_id_in_products"].value == 0.0
+    assert facts["known_part_id_in_parts"].value == 0.0
 
 
-def test_a_row_of_an_earlier_delivery_is_a_repeat_and_a_redelivery_is_not(pipeline, shop, day) -> None:
+def test_a_row_of_an_earlier_delivery_is_a_repeat_and_a_redelivery_is_not(pipeline, plant, day) -> None:
     pipeline.load(day, day + timedelta(days=1))
-    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "transactions")["repeated_rows"].value == 0
+    assert measure(pipeline, pipeline.land(pipeline.plan(day)), "readings")["repeated_rows"].value == 0
 
     tomorrow = day + timedelta(days=2)
-    shop.write_day(tomorrow, lambda rows: rows + shop.list_lines(day + timedelta(days=1))[:2])
-    facts = measure(pipeline, pipeline.land(pipeline.plan(tomorrow)), "transactions")
+    plant.write_day(tomorrow, lambda rows: rows + plant.list_lines(day + timedelta(days=1))[:2])
+    facts = measure(pipeline, pipeline.land(pipeline.plan(tomorrow)), "readings")
 
     assert facts["repeated_rows"].value == 2
 
 
-def test_only_old_events_show_in_the_age(pipeline, shop, day) -> None:
-    shop.write_transactions(day + timedelta(days=1), shop.list_lines(day))
+def test_only_old_events_show_in_the_age(pipeline, plant, day) -> None:
+    plant.write_readings(day + timedelta(days=1), plant.list_lines(day))
 
-    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "transactions")
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "readings")
 
     assert facts["hours_behind"].value == pytest.approx(24 + 5 / 60)

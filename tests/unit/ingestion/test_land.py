@@ -10,36 +10,36 @@ from include.errors import SourceError
 from include.warehouse.session import open_session
 
 
-def landed_days(pipeline, source: str = "transactions") -> dict[str, int]:
+def landed_days(pipeline, source: str = "readings") -> dict[str, int]:
     rows = pipeline.fetch(f"select batch_day, count(*) as n from landing.{source} group by 1 order by 1")
     return {str(row["batch_day"]): row["n"] for row in rows}
 
 
 @pytest.fixture(autouse=True)
-def deliveries(shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 3)
+def deliveries(plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
 
 
 def test_rows_land_with_their_days(pipeline, day) -> None:
     items = pipeline.land(pipeline.plan(day, day + timedelta(days=1)))
 
     assert [(item["source"], item["rows"], item["files"]) for item in items] == [
-        ("transactions", 24, 2), ("coupon_redemptions", 2, 2), ("products", 3, 1), ("households", 2, 1),
-        ("campaigns", 2, 1),
+        ("readings", 24, 2), ("repairs", 2, 2), ("parts", 3, 1), ("machines", 2, 1),
+        ("contracts", 2, 1),
     ]  # fmt: skip
     assert landed_days(pipeline) == {"2026-03-09": 12, "2026-03-10": 12}
-    assert pipeline.fetch("select * from landing.transactions where day <> batch_day") == []
+    assert pipeline.fetch("select * from landing.readings where day <> batch_day") == []
 
 
 def test_landing_again_leaves_the_same_rows(pipeline, day) -> None:
     items = pipeline.plan(day)
     pipeline.land(items)
-    before = pipeline.hash_tables("landing.transactions", "landing.products")
+    before = pipeline.hash_tables("landing.readings", "landing.parts")
 
     pipeline.land(items)
 
-    assert pipeline.hash_tables("landing.transactions", "landing.products") == before
+    assert pipeline.hash_tables("landing.readings", "landing.parts") == before
 
 
 def test_a_published_batch_makes_room_for_the_next(pipeline, day) -> None:
@@ -72,26 +72,26 @@ def test_a_batch_that_was_given_up_goes(pipeline, day) -> None:
 def test_changed_columns_change_the_table(pipeline, day) -> None:
     pipeline.load(day)
     with open_session(pipeline.uri) as session:
-        session.execute("alter table landing.transactions add column relic text")
+        session.execute("alter table landing.readings add column relic text")
 
     pipeline.land(pipeline.plan(day + timedelta(days=1)))
 
-    assert "relic" not in pipeline.fetch("select * from landing.transactions limit 1")[0]
+    assert "relic" not in pipeline.fetch("select * from landing.readings limit 1")[0]
 
 
-def test_a_bad_file_leaves_landing_as_it_was(pipeline, shop, day) -> None:
+def test_a_bad_file_leaves_landing_as_it_was(pipeline, plant, day) -> None:
     pipeline.land(pipeline.plan(day))
-    (shop.root / "transactions" / "2026-03-10.parquet").write_bytes(b"PAR1")
-    before = pipeline.hash_tables("landing.transactions", "landing.deliveries")
+    (plant.root / "readings" / "2026-03-10.parquet").write_bytes(b"PAR1")
+    before = pipeline.hash_tables("landing.readings", "landing.deliveries")
 
     with pytest.raises(SourceError, match="2026-03-10"):
         pipeline.land(pipeline.plan(day + timedelta(days=1)))
 
-    assert pipeline.hash_tables("landing.transactions", "landing.deliveries") == before
+    assert pipeline.hash_tables("landing.readings", "landing.deliveries") == before
 
 
-def test_a_day_without_rows_is_a_delivery(pipeline, shop, day) -> None:
-    shop.write_transactions(day, [], "the shop was closed")
+def test_a_day_without_rows_is_a_delivery(pipeline, plant, day) -> None:
+    plant.write_readings(day, [], "the plant was closed")
 
     items = pipeline.land(pipeline.plan(day))
 

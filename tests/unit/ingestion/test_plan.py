@@ -15,23 +15,23 @@ def names(items) -> list[str]:
     return [item["source"] for item in items]
 
 
-def test_a_first_load_takes_every_source(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 2)
+def test_a_first_load_takes_every_source(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
 
     items = pipeline.plan(day, day + timedelta(days=1))
 
-    assert names(items) == ["transactions", "coupon_redemptions", "products", "households", "campaigns"]
+    assert names(items) == ["readings", "repairs", "parts", "machines", "contracts"]
     assert items[0] == {
-        "source": "transactions", "grain": "daily", "from_day": "2026-03-09", "to_day": "2026-03-10",
-        "fence": "ingest.transactions.2026-03-09.2026-03-10", "token": 1,
+        "source": "readings", "grain": "daily", "from_day": "2026-03-09", "to_day": "2026-03-10",
+        "fence": "ingest.readings.2026-03-09.2026-03-10", "token": 1,
     }  # fmt: skip
     assert (items[2]["from_day"], items[2]["to_day"]) == ("2026-03-09", "2026-03-09")
 
 
-def test_items_are_small_json(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 1)
+def test_items_are_small_json(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 1)
 
     items = pipeline.plan(day)
 
@@ -39,32 +39,32 @@ def test_items_are_small_json(pipeline, shop, day) -> None:
     assert len(json.dumps(items)) < 1500
 
 
-def test_a_snapshot_is_loaded_once_and_again_when_a_newer_one_arrives(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 3)
+def test_a_snapshot_is_loaded_once_and_again_when_a_newer_one_arrives(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
     pipeline.load(day)
 
-    assert names(pipeline.plan(day + timedelta(days=1))) == ["transactions", "coupon_redemptions"]
+    assert names(pipeline.plan(day + timedelta(days=1))) == ["readings", "repairs"]
 
-    shop.write_snapshots(day + timedelta(days=2))
-    assert "products" not in names(pipeline.plan(day + timedelta(days=1)))
-    assert "products" in names(pipeline.plan(day + timedelta(days=2)))
+    plant.write_snapshots(day + timedelta(days=2))
+    assert "parts" not in names(pipeline.plan(day + timedelta(days=1)))
+    assert "parts" in names(pipeline.plan(day + timedelta(days=2)))
 
 
-def test_an_older_snapshot_does_not_come_back_by_a_backfill(pipeline, shop, day) -> None:
-    shop.write_snapshots(day + timedelta(days=1))
-    shop.write_days(day, 2)
+def test_an_older_snapshot_does_not_come_back_by_a_backfill(pipeline, plant, day) -> None:
+    plant.write_snapshots(day + timedelta(days=1))
+    plant.write_days(day, 2)
     pipeline.load(day + timedelta(days=1))
-    shop.write_snapshots(day)
+    plant.write_snapshots(day)
 
-    assert names(pipeline.plan(day)) == ["transactions", "coupon_redemptions"]
+    assert names(pipeline.plan(day)) == ["readings", "repairs"]
 
 
-@pytest.mark.parametrize("missing", ["transactions", "products"])
-def test_a_critical_source_without_a_file_stops_the_run(pipeline, shop, day, missing: str) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 1)
-    (shop.root / missing / f"{day}.parquet").unlink()
+@pytest.mark.parametrize("missing", ["readings", "parts"])
+def test_a_critical_source_without_a_file_stops_the_run(pipeline, plant, day, missing: str) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 1)
+    (plant.root / missing / f"{day}.parquet").unlink()
 
     with pytest.raises(SourceError) as caught:
         pipeline.plan(day)
@@ -73,22 +73,22 @@ def test_a_critical_source_without_a_file_stops_the_run(pipeline, shop, day, mis
     assert f"{missing}/2026-03-09.parquet" in str(caught.value)
 
 
-def test_a_hole_in_a_critical_source_stops_the_run(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 3)
-    (shop.root / "transactions" / "2026-03-10.parquet").unlink()
+def test_a_hole_in_a_critical_source_stops_the_run(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
+    (plant.root / "readings" / "2026-03-10.parquet").unlink()
 
     with pytest.raises(SourceError, match="missing, for 2026-03-10"):
         pipeline.plan(day, day + timedelta(days=2))
 
 
-@pytest.mark.parametrize("missing", ["coupon_redemptions", "households"])
+@pytest.mark.parametrize("missing", ["repairs", "machines"])
 def test_an_optional_source_without_a_file_is_left_out_with_a_warning(
-    pipeline, shop, day, caplog: pytest.LogCaptureFixture, missing: str
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture, missing: str
 ) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 1)
-    (shop.root / missing / f"{day}.csv").unlink()
+    plant.write_snapshots(day)
+    plant.write_days(day, 1)
+    (plant.root / missing / f"{day}.csv").unlink()
 
     assert missing not in names(pipeline.plan(day))
     assert missing in caplog.text
@@ -99,9 +99,9 @@ def test_a_window_that_ends_before_it_begins_is_refused(pipeline, day) -> None:
         pipeline.plan(day, day - timedelta(days=1))
 
 
-def test_planning_again_takes_the_fence_over(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 2)
+def test_planning_again_takes_the_fence_over(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
 
     first, second = pipeline.plan(day), pipeline.plan(day)
     other = pipeline.plan(day + timedelta(days=1))
@@ -109,8 +109,8 @@ def test_planning_again_takes_the_fence_over(pipeline, shop, day) -> None:
     assert (first[0]["token"], second[0]["token"], other[0]["token"]) == (1, 2, 1)
 
 
-def test_a_plan_that_fails_takes_no_fence(pipeline, shop, day) -> None:
-    shop.write_snapshots(day)
+def test_a_plan_that_fails_takes_no_fence(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
 
     with pytest.raises(SourceError):
         pipeline.plan(day)

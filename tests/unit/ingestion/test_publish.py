@@ -14,9 +14,9 @@ from include.warehouse.session import open_session
 
 
 @pytest.fixture(autouse=True)
-def deliveries(shop, day) -> None:
-    shop.write_snapshots(day)
-    shop.write_days(day, 4)
+def deliveries(plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 4)
 
 
 class TestContent:
@@ -24,46 +24,46 @@ class TestContent:
         result = pipeline.load(day)
 
         assert result["rows"] == {
-            "transactions": 12, "coupon_redemptions": 1, "products": 3, "households": 2, "campaigns": 2,
+            "readings": 12, "repairs": 1, "parts": 3, "machines": 2, "contracts": 2,
         }  # fmt: skip
-        row = pipeline.fetch("select * from raw.transactions order by sold_at limit 1")[0]
-        assert (row["sales_value"], row["day"], row["batch_day"]) == (Decimal("1.25"), day, day)
-        assert row["sold_at"].isoformat() == "2026-03-09T13:00:00+00:00"
-        coupon = pipeline.fetch("select * from raw.coupon_redemptions")
-        assert coupon == [{"household_id": 1, "coupon_upc": 77, "campaign_id": 1, "day": day, "batch_day": day}]
+        row = pipeline.fetch("select * from raw.readings order by read_at limit 1")[0]
+        assert (row["heat"], row["day"], row["batch_day"]) == (Decimal("1.25"), day, day)
+        assert row["read_at"].isoformat() == "2026-03-09T13:00:00+00:00"
+        repair = pipeline.fetch("select * from raw.repairs")
+        assert repair == [{"machine_id": 1, "order_id": 77, "contract_id": 1, "day": day, "batch_day": day}]
 
-    def test_a_sale_late_in_the_evening_belongs_to_the_shops_day(self, pipeline, day) -> None:
+    def test_a_reading_late_in_the_evening_belongs_to_the_day_of_the_zone(self, pipeline, day) -> None:
         pipeline.load(day)
 
-        rows = pipeline.fetch("select day, (sold_at at time zone 'UTC')::date as utc_day from raw.transactions")
+        rows = pipeline.fetch("select day, (read_at at time zone 'UTC')::date as utc_day from raw.readings")
 
         assert {row["day"] for row in rows} == {day}
         assert {row["utc_day"] for row in rows} == {day, day + timedelta(days=1)}
 
-    def test_each_delivered_day_has_a_partition_and_a_snapshot_has_one(self, pipeline, shop, day) -> None:
-        shop.write_transactions(day + timedelta(days=1), [], "the shop was closed")
+    def test_each_delivered_day_has_a_partition_and_a_snapshot_has_one(self, pipeline, plant, day) -> None:
+        plant.write_readings(day + timedelta(days=1), [], "the plant was closed")
         pipeline.load(day, day + timedelta(days=1))
-        shop.write_snapshots(day + timedelta(days=2), products=4)
+        plant.write_snapshots(day + timedelta(days=2), parts=4)
         pipeline.load(day + timedelta(days=2))
 
         rows = pipeline.fetch("select source, batch_day, row_count from raw.partitions order by source, batch_day")
 
-        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "transactions"] == [
+        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "readings"] == [
             (9, 12), (10, 0), (11, 12),
         ]  # fmt: skip
-        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "products"] == [(11, 4)]
-        assert len(pipeline.fetch("select * from raw.products")) == 4
+        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "parts"] == [(11, 4)]
+        assert len(pipeline.fetch("select * from raw.parts")) == 4
 
-    def test_a_late_row_lands_in_its_own_day(self, pipeline, shop, day) -> None:
-        late = {**shop.list_lines(day)[0], "basket_id": 4711}
-        shop.write_day(day + timedelta(days=1), lambda rows: [*rows, late])
+    def test_a_late_row_lands_in_its_own_day(self, pipeline, plant, day) -> None:
+        late = {**plant.list_lines(day)[0], "series_id": 4711}
+        plant.write_day(day + timedelta(days=1), lambda rows: [*rows, late])
 
         pipeline.load(day, day + timedelta(days=1))
 
-        rows = pipeline.fetch("select day, batch_day from raw.transactions where basket_id = 4711")
+        rows = pipeline.fetch("select day, batch_day from raw.readings where series_id = 4711")
         assert rows == [{"day": day, "batch_day": day + timedelta(days=1)}]
         pipeline.load(day)
-        assert len(pipeline.fetch("select 1 from raw.transactions where basket_id = 4711")) == 1
+        assert len(pipeline.fetch("select 1 from raw.readings where series_id = 4711")) == 1
 
 
 class TestRepetition:
@@ -95,27 +95,25 @@ class TestRepetition:
         assert another_pipeline.hash_tables(*tables) == pipeline.hash_tables(*tables)
         assert pieces["data_version"] == whole["data_version"]
 
-    def test_a_corrected_day_replaces_its_own_rows_only(self, pipeline, shop, day) -> None:
+    def test_a_corrected_day_replaces_its_own_rows_only(self, pipeline, plant, day) -> None:
         pipeline.load(day, day + timedelta(days=1))
-        others = pipeline.fetch(
-            "select * from raw.transactions where batch_day <> %s order by basket_id, product_id", day
-        )
-        shop.write_day(day, lambda rows: rows[1:])
+        others = pipeline.fetch("select * from raw.readings where batch_day <> %s order by series_id, part_id", day)
+        plant.write_day(day, lambda rows: rows[1:])
 
         pipeline.load(day)
 
-        assert len(pipeline.fetch("select 1 from raw.transactions where batch_day = %s", day)) == 11
+        assert len(pipeline.fetch("select 1 from raw.readings where batch_day = %s", day)) == 11
         assert others == pipeline.fetch(
-            "select * from raw.transactions where batch_day <> %s order by basket_id, product_id", day
+            "select * from raw.readings where batch_day <> %s order by series_id, part_id", day
         )
 
-    def test_an_optional_day_that_was_not_delivered_stays_as_it_was(self, pipeline, shop, day) -> None:
+    def test_an_optional_day_that_was_not_delivered_stays_as_it_was(self, pipeline, plant, day) -> None:
         pipeline.load(day, day + timedelta(days=1))
-        (shop.root / "coupon_redemptions" / f"{day}.csv").unlink()
+        (plant.root / "repairs" / f"{day}.csv").unlink()
 
         pipeline.load(day, day + timedelta(days=1))
 
-        assert len(pipeline.fetch("select 1 from raw.coupon_redemptions")) == 2
+        assert len(pipeline.fetch("select 1 from raw.repairs")) == 2
 
 
 class TestRefusals:
@@ -131,8 +129,8 @@ class TestRefusals:
         with pytest.raises(QualityError, match="not landed"):
             pipeline.publish(pipeline.plan(day))
 
-    def test_what_was_refused_is_not_published(self, pipeline, shop, day) -> None:
-        shop.write_day(day, lambda rows: [{**row, "sales_value": -1.0} for row in rows])
+    def test_what_was_refused_is_not_published(self, pipeline, plant, day) -> None:
+        plant.write_day(day, lambda rows: [{**row, "heat": -1.0} for row in rows])
         items = pipeline.land(pipeline.plan(day))
         with pytest.raises(QualityError):
             pipeline.audit(items)
@@ -140,7 +138,7 @@ class TestRefusals:
         with pytest.raises(QualityError, match="its deliveries are refused"):
             pipeline.publish(items)
 
-        assert pipeline.fetch("select * from raw.products") == []
+        assert pipeline.fetch("select * from raw.parts") == []
 
     def test_a_stale_worker_loses_cleanly(self, pipeline, day) -> None:
         pipeline.load(day)
@@ -154,34 +152,34 @@ class TestRefusals:
 
         newer = pipeline.land(newer)
         pipeline.approve()
-        assert pipeline.publish(newer)["rows"]["transactions"] == 12
+        assert pipeline.publish(newer)["rows"]["readings"] == 12
 
-    def test_a_run_that_was_corrected_after_a_newer_one_still_goes_through(self, pipeline, shop, day) -> None:
+    def test_a_run_that_was_corrected_after_a_newer_one_still_goes_through(self, pipeline, plant, day) -> None:
         corrected = pipeline.plan(day)
         pipeline.load(day + timedelta(days=1))
 
         corrected = pipeline.land(corrected)
         pipeline.approve()
 
-        assert pipeline.publish(corrected)["rows"]["transactions"] == 12
+        assert pipeline.publish(corrected)["rows"]["readings"] == 12
 
-    def test_an_older_snapshot_does_not_replace_a_newer_one(self, pipeline, shop, day) -> None:
+    def test_an_older_snapshot_does_not_replace_a_newer_one(self, pipeline, plant, day) -> None:
         older = pipeline.land_and_approve(day)
-        shop.write_snapshots(day + timedelta(days=1), products=5)
-        newer = [item for item in pipeline.plan(day + timedelta(days=1)) if item["source"] == "products"]
+        plant.write_snapshots(day + timedelta(days=1), parts=5)
+        newer = [item for item in pipeline.plan(day + timedelta(days=1)) if item["source"] == "parts"]
         newer = pipeline.land(newer)
         pipeline.audit(newer)
         pipeline.publish(newer)
 
         result = pipeline.publish(older)
 
-        assert result["rows"]["products"] == 0
-        assert len(pipeline.fetch("select * from raw.products")) == 5
+        assert result["rows"]["parts"] == 0
+        assert len(pipeline.fetch("select * from raw.parts")) == 5
 
     def test_a_value_that_raw_cannot_hold_publishes_nothing(self, pipeline, day) -> None:
         items = pipeline.land_and_approve(day)
         with open_session(pipeline.uri) as session:
-            session.execute("update landing.transactions set retail_disc = 1e15 where quantity = 1")
+            session.execute("update landing.readings set noise = 1e15 where samples = 1")
 
         with pytest.raises(WarehouseError, match="rolled back"):
             pipeline.publish(items)
@@ -191,10 +189,10 @@ class TestRefusals:
 
 class TestLostConnections:
     def test_a_connection_killed_in_the_middle_leaves_everything_and_a_retry_completes(
-        self, pipeline, shop, day
+        self, pipeline, plant, day
     ) -> None:
         pipeline.load(day)
-        shop.write_day(day, lambda rows: rows[2:])
+        plant.write_day(day, lambda rows: rows[2:])
         items = pipeline.land_and_approve(day)
         before = pipeline.hash_tables()
         errors: list[BaseException] = []
@@ -205,9 +203,9 @@ class TestLostConnections:
             except BaseException as error:
                 errors.append(error)
 
-        # A lock on the partition lets the worker replace the rows of raw.transactions, and stops it then.
+        # A lock on the partition lets the worker replace the rows of raw.readings, and stops it then.
         with psycopg.connect(pipeline.uri) as holder, psycopg.connect(pipeline.uri, autocommit=True) as killer:
-            holder.execute("select 1 from raw.partitions where source = 'transactions' for update")
+            holder.execute("select 1 from raw.partitions where source = 'readings' for update")
             worker = threading.Thread(target=publish)
             worker.start()
             pid = wait_for_blocked_publisher(killer)
@@ -218,8 +216,8 @@ class TestLostConnections:
         assert "run the task again" in str(errors[0])
         assert pipeline.hash_tables() == before
 
-        assert pipeline.publish(items)["rows"]["transactions"] == 10
-        assert len(pipeline.fetch("select 1 from raw.transactions")) == 10
+        assert pipeline.publish(items)["rows"]["readings"] == 10
+        assert len(pipeline.fetch("select 1 from raw.readings")) == 10
 
     def test_two_publishers_of_one_day_leave_one_copy(self, pipeline, day) -> None:
         first = pipeline.land_and_approve(day, day + timedelta(days=1))
@@ -231,7 +229,7 @@ class TestLostConnections:
         for worker in workers:
             worker.join()
 
-        assert len(pipeline.fetch("select 1 from raw.transactions")) == 24
+        assert len(pipeline.fetch("select 1 from raw.readings")) == 24
 
 
 def wait_for_blocked_publisher(connection: psycopg.Connection) -> int:

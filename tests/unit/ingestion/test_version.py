@@ -11,10 +11,10 @@ from include.warehouse.session import open_session
 
 
 @pytest.fixture
-def version(pipeline, shop, day) -> str:
+def version(pipeline, plant, day) -> str:
     """The version after two days."""
-    shop.write_snapshots(day)
-    shop.write_days(day, 2)
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
     return str(pipeline.load(day, day + timedelta(days=1))["data_version"])
 
 
@@ -28,43 +28,43 @@ def test_the_version_is_what_publishing_returned(pipeline, version) -> None:
         assert read_data_version(session) == version
 
 
-@pytest.mark.parametrize("column", ["household_id", "quantity", "sales_value", "transaction_timestamp"])
-def test_one_value_changed_in_a_delivery_changes_the_version(pipeline, shop, day, version, column: str) -> None:
+@pytest.mark.parametrize("column", ["machine_id", "samples", "heat", "measured_at"])
+def test_one_value_changed_in_a_delivery_changes_the_version(pipeline, plant, day, version, column: str) -> None:
     def change(rows):
-        step = timedelta(seconds=1) if column == "transaction_timestamp" else 1
+        step = timedelta(seconds=1) if column == "measured_at" else 1
         return [*rows[:-1], {**rows[-1], column: rows[-1][column] - step}]
 
-    shop.write_day(day, change)
+    plant.write_day(day, change)
 
     assert pipeline.load(day)["data_version"] != version
 
 
-def test_one_value_changed_in_a_snapshot_changes_the_version(pipeline, shop, day, version) -> None:
-    shop.write_snapshots(day + timedelta(days=1), brand="Private")
+def test_one_value_changed_in_a_snapshot_changes_the_version(pipeline, plant, day, version) -> None:
+    plant.write_snapshots(day + timedelta(days=1), grade="Coarse")
 
     assert pipeline.load(day + timedelta(days=1))["data_version"] != version
 
 
-def test_a_day_more_changes_the_version_even_when_it_is_empty(pipeline, shop, day, version) -> None:
+def test_a_day_more_changes_the_version_even_when_it_is_empty(pipeline, plant, day, version) -> None:
     closed = day + timedelta(days=2)
-    shop.write_transactions(closed, [], "the shop was closed")
-    shop.write_csv("coupon_redemptions", closed, ["household_id", "coupon_upc", "campaign_id", "redemption_date"], [])
+    plant.write_readings(closed, [], "the plant was closed")
+    plant.write_csv("repairs", closed, ["machine_id", "order_id", "contract_id", "repaired_on"], [])
 
     assert pipeline.load(closed)["data_version"] != version
 
 
-def test_the_order_of_rows_does_not_change_the_version(pipeline, shop, day, version) -> None:
-    shop.write_day(day, lambda rows: rows[::-1])
+def test_the_order_of_rows_does_not_change_the_version(pipeline, plant, day, version) -> None:
+    plant.write_day(day, lambda rows: rows[::-1])
 
     assert pipeline.load(day)["data_version"] == version
 
 
 def test_the_version_does_not_depend_on_the_sessions_time_zone(pipeline, day, version) -> None:
     with open_session(pipeline.uri) as session:
-        utc = hash_content(session, "transactions", "daily", [day])
+        utc = hash_content(session, "readings", "daily", [day])
     with open_session(pipeline.uri) as session:
         session.execute("set time zone 'Asia/Tokyo'")
-        assert hash_content(session, "transactions", "daily", [day]) == utc
+        assert hash_content(session, "readings", "daily", [day]) == utc
 
 
 def test_rows_swapped_between_days_are_noticed() -> None:

@@ -43,6 +43,7 @@ def sdk(airflow_home: Path, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch)
 class ObservedRun:
     """What one run of ``observed_dag.py`` left behind."""
 
+    uri: str
     log: str
     states: dict[str, str]
     events: list[dict[str, Any]]
@@ -80,7 +81,7 @@ def observed_run(airflow_home: Path, postgres: PostgresServer, tmp_path_factory:
 
     log = run("-m", "airflow", "db", "migrate") + run(str(Path(__file__).parent / "observed_dag.py"))
     log += run("-m", "include.governance.shipper", "--once")
-    return ObservedRun(log, read_states(airflow_home), read_events(uri))
+    return ObservedRun(uri, log, read_states(airflow_home), read_events(uri))
 
 
 def read_states(airflow_home: Path) -> dict[str, str]:

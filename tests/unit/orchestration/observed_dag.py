@@ -62,10 +62,23 @@ def observed() -> None:
             session.execute("create table ml.debris as select 1 as a")
         raise RuntimeError("on purpose")
 
+    @task
+    @traced
+    def roll_back() -> None:
+        """Reads, commits one table, and loses another with its transaction."""
+        from include.warehouse.session import open_session
+
+        with open_session(warehouse_uri()) as session:
+            session.execute("create table ml.kept as select household_id from raw.sales")
+            session.commit()
+            session.execute("create table ml.lost as select 1 as a")
+            raise RuntimeError("on purpose")
+
     frame = assemble(SALES)
     publish() >> frame
     judge(fit.partial(frame=frame).expand(family=["logistic", "forest"]))
     fail()
+    roll_back()
     DbtProducerWatcherOperator(
         task_id="dbt_producer_watcher",
         project_dir=os.environ["OBSERVED_DBT_PROJECT"],

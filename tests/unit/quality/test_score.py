@@ -1,4 +1,4 @@
-"""Scores and verdicts: arithmetic only."""
+"""Scores and audits: arithmetic only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.quality.score import REMEDIES, RuleResult, judge_source, score_rules
+from include.quality.score import REMEDIES, RuleResult, decide_source, score_rules
 from include.settings.sources import Dimension
 
 PASSED = RuleResult(
@@ -23,8 +23,8 @@ def test_the_score_is_the_weighted_share_of_passed_rules() -> None:
 
 
 def test_a_score_at_the_minimum_passes_and_one_below_does_not() -> None:
-    at = judge_source("sales", [replace(PASSED, weight=4), FAILED], 0.8)
-    below = judge_source("sales", [replace(PASSED, weight=3.9), FAILED], 0.8)
+    at = decide_source("sales", [replace(PASSED, weight=4), FAILED], 0.8)
+    below = decide_source("sales", [replace(PASSED, weight=3.9), FAILED], 0.8)
 
     assert (at.has_passed, at.score) == (True, 0.8)
     assert not below.has_passed
@@ -33,17 +33,17 @@ def test_a_score_at_the_minimum_passes_and_one_below_does_not() -> None:
 
 
 def test_one_critical_rule_refuses_whatever_the_score() -> None:
-    verdict = judge_source("sales", [replace(PASSED, weight=1000), replace(FAILED, is_critical=True)], 0.8)
+    audit = decide_source("sales", [replace(PASSED, weight=1000), replace(FAILED, is_critical=True)], 0.8)
 
-    assert verdict.score > 0.99
-    assert not verdict.has_passed
-    assert "1 critical rule(s)" in verdict.reason
+    assert audit.score > 0.99
+    assert not audit.has_passed
+    assert "1 critical rule(s)" in audit.reason
 
 
 def test_rules_of_other_sources_do_not_count() -> None:
-    verdict = judge_source("sales", [PASSED, replace(FAILED, source="visits", is_critical=True)], 0.8)
+    audit = decide_source("sales", [PASSED, replace(FAILED, source="visits", is_critical=True)], 0.8)
 
-    assert (verdict.has_passed, verdict.rule_count) == (True, 1)
+    assert (audit.has_passed, audit.rule_count) == (True, 1)
 
 
 def test_a_broken_rule_says_what_where_and_what_to_do() -> None:

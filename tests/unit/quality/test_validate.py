@@ -49,7 +49,7 @@ def test_a_result_carries_what_the_rule_said_about_itself() -> None:
 
     assert (result.source, result.dimension, result.column) == ("sales", "range", "amount")
     assert (result.is_critical, result.weight, result.expected) == (True, 2.0, "values from 0")
-    assert result.observed == "2 of 3 rows that are not so, such as -2.0, -3.0"
+    assert result.observed == "2 of 3 rows that break the rule, such as -2.0, -3.0"
 
 
 def test_a_rule_that_cannot_be_evaluated_is_broken_and_says_why() -> None:
@@ -84,7 +84,7 @@ def test_frames_of_several_sources_go_in_one_call() -> None:
         ({"result": {"observed_value": [], "details": {"mismatched": {"unexpected": ["b"], "missing": ["a"]}}}},
          "unexpected b and missing a"),
         ({"result": {"unexpected_count": 2, "element_count": 9, "partial_unexpected_list": [None]}},
-         "2 of 9 rows that are not so"),
+         "2 of 9 rows that break the rule"),
         ({"exception_info": {"raised_exception": True, "exception_message": "no such column"}},
          "that it cannot be evaluated (no such column)"),
     ],

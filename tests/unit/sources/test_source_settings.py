@@ -45,7 +45,7 @@ def test_the_environment_variable_wins_over_the_root(
     settings: SourceSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("ORRERY_SOURCES_DIR", raising=False)
-    assert sources_root(settings) == PROJECT_ROOT / ".local/shop"
+    assert sources_root(settings) == PROJECT_ROOT / settings.root
 
     monkeypatch.setenv("ORRERY_SOURCES_DIR", str(tmp_path))
     assert sources_root(settings) == tmp_path
@@ -64,6 +64,25 @@ def test_the_environment_variable_wins_over_the_root(
         (("sources", "sales", "columns", "shop", "min"), 1, "min, max and mean_band on int64 or float64"),
         (("sources", "sales", "columns", "amount", "allowed"), ["1"], "allowed on string"),
         (("sources", "sales", "fresness_hours"), 3, "did you mean 'freshness_hours'"),
+        (("sources", "sales", "columns", "amount"), {"type": "float64", "min": 2, "max": 1}, "2 is above 1"),
+        (("sources", "sales", "columns", "amount"), {"type": "float64", "mean_band": [2, 1]}, "2 is above 1"),
+        (("sources", "sales", "columns", "amount"), {"type": "float64", "mean_band": [-1, 1]}, "mean_band.0"),
+        (("sources", "sales", "columns", "amount", "max"), float("inf"), "columns.amount.max"),
+        (("sources", "sales", "columns", "amount", "min"), float("nan"), "columns.amount.min"),
+        (("sources", "sales", "columns", "amount", "mean_band"), [0, float("inf")], "columns.amount.mean_band.1"),
+        (("sources", "sales", "freshness_hours"), float("inf"), "sales.freshness_hours"),
+        (("sources", "sales", "volume"), {"min_ratio": 2, "max_ratio": 1}, "2 is above 1"),
+        (("sources", "sales", "volume"), {"max_ratio": float("nan")}, "volume.max_ratio"),
+        (("quality",), {"weights": {"range": float("inf")}}, "weights.range"),
+        (("quality",), {"weights": {"range": -1}}, "weights.range"),
+        (("quality",), {"minimum_score": float("nan")}, "quality.minimum_score"),
+        (("quality",), {"history_deliveries": 3, "min_history_deliveries": 7}, "at least min_history_deliveries"),
+        (("sources", "sales", "key"), ["sale_id", "sale_id"], "sale_id twice"),
+        (("schedule",), "0 25 * * *", "key 'schedule'"),
+        (("schedule",), "0 5 * *", "five fields"),
+        (("schedule",), "0 5 * * * *", "five fields"),
+        (("schedule",), "0 0 30 2 *", "key 'schedule'"),
+        (("schedule",), "@noon", "@daily"),
         (("time_zone",), "America/Newyork", "IANA"),
         (("quality",), {"minimum_score": 8}, "less than or equal to 1"),
         (("quality",), {"weights": {"speed": 1}}, "schema"),
@@ -95,4 +114,45 @@ def test_a_relation_to_nothing_is_refused(description: dict[str, Any], relation:
     description["sources"]["sales"]["relations"] = [relation]
 
     with pytest.raises(SettingsError, match=expected):
+        parse(description)
+
+
+def test_relations_that_would_be_measured_as_one_are_refused(description: dict[str, Any]) -> None:
+    relation = {"columns": ["sale_id"], "source": "visits"}
+    description["sources"]["sales"]["relations"] = [
+        {**relation, "to": ["visit_id"]}, {**relation, "to": ["minutes"]}
+    ]  # fmt: skip
+
+    with pytest.raises(SettingsError, match="one relation of sales to visits by sale_id"):
+        parse(description)
+
+
+@pytest.mark.parametrize(
+    ("column", "target"), [("shop", "visit_id"), ("sold_at", "day"), ("day", "seen_at"), ("sale_id", "visited_on")]
+)
+def test_a_relation_between_values_that_cannot_be_compared_is_refused(
+    description: dict[str, Any], column: str, target: str
+) -> None:
+    description["sources"]["sales"]["relations"] = [{"columns": [column], "source": "visits", "to": [target]}]
+
+    with pytest.raises(SettingsError, match=f"{column} is a .*, {target} a "):
+        parse(description)
+
+
+@pytest.mark.parametrize(("column", "target"), [("sale_id", "minutes"), ("day", "batch_day"), ("sold_at", "seen_at")])
+def test_a_relation_between_values_of_one_kind_is_taken(description: dict[str, Any], column: str, target: str) -> None:
+    description["sources"]["sales"]["relations"] = [{"columns": [column], "source": "visits", "to": [target]}]
+
+    assert parse(description).sources["sales"].relations[0].targets == (target,)
+
+
+@pytest.mark.parametrize("expression", ["0 5 * * *", "*/15 6-20 * * mon-fri", "@daily", None])
+def test_a_cron_expression_is_taken(description: dict[str, Any], expression: str | None) -> None:
+    assert parse({**description, "schedule": expression}).schedule == expression
+
+
+def test_a_value_outside_of_the_current_environment_is_checked_too(description: dict[str, Any]) -> None:
+    description["environments"] = {"production": {"schedule": "0 25 * * *"}}
+
+    with pytest.raises(SettingsError, match=r"(?s)environment 'production'.*schedule"):
         parse(description)

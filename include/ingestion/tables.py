@@ -1,0 +1,85 @@
+"""The tables ``raw.<source>``, made from what sources.yml declares."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Final
+
+from include.settings.sources import FileSource, SourceSettings
+from include.warehouse.names import TableName, quote_column, quote_text
+from include.warehouse.session import Session, open_session
+from include.warehouse.tables import add_missing_columns, check_kind
+
+_LOCK: Final = 7_306_010_425
+_DAY_COMMENTS: Final = {
+    "day": "Day of the event in the sources' time zone.",
+    "batch_day": "Day of the delivery that brought the row.",
+}
+
+
+def ensure_raw_tables(session_or_uri: Session | str, sources: SourceSettings) -> None:
+    """Make the published table of every source, or add the columns that were declared since.
+
+    Run again, it changes nothing; rows that were published stay.
+
+    Args:
+        session_or_uri: an open session, whose transaction then holds the tables' locks, or a URI.
+
+    Raises:
+        WarehouseSchemaError: a table has other types than declared, columns that are not declared, or rows
+            that could have no value in a new column that is not nullable.
+        WarehouseError: the warehouse cannot be reached.
+    """
+    with open_session(session_or_uri) if isinstance(session_or_uri, str) else nullcontext(session_or_uri) as session:
+        session.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        session.execute("create schema if not exists raw")
+        for name, source in sources.sources.items():
+            ensure_raw_table(session, name, source)
+
+
+def ensure_raw_table(session: Session, name: str, source: FileSource) -> None:
+    """Make the published table of one source (see :func:`ensure_raw_tables`)."""
+    table, columns = TableName("raw", name), source.published_types
+    if check_kind(session, table, "r"):
+        required = [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
+        add_missing_columns(session, table, columns, required, _explain_remedy(table, name))
+    else:
+        defined = ", ".join(f"{quote_column(column)} {data_type}" for column, data_type in columns.items())
+        session.execute(f"create table {table.quoted} ({defined})")
+    if source.grain == "daily":
+        for column in _DAY_COMMENTS:
+            _ensure_index(session, table, column)
+    _write_comments(session, table, source)
+
+
+def _is_nullable(source: FileSource, origin: str) -> bool:
+    return origin in source.columns and source.columns[origin].nullable and origin not in source.key
+
+
+def _explain_remedy(table: TableName, name: str) -> str:
+    return (
+        f"Change the columns of {name!r} in sources.yml back (a new column should be nullable), or change {table} with "
+        f"alter table to fit them, or start over: drop table {table} cascade; delete from raw.partitions where "
+        f"source = '{name}'; then load all days again."
+    )
+
+
+def _ensure_index(session: Session, table: TableName, column: str) -> None:
+    """An index that starts with a column, under a name that PostgreSQL picks: a source may have any other."""
+    is_there = session.fetch_value(
+        "select true from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a "
+        "on a.attrelid = i.indrelid and a.attnum = i.indkey[0] "
+        "where i.indrelid = to_regclass(%s) and a.attname = %s and i.indisvalid limit 1",
+        (table.quoted, column),
+    )
+    if not is_there:
+        session.execute(f"create index on {table.quoted} ({quote_column(column)})")
+
+
+def _write_comments(session: Session, table: TableName, source: FileSource) -> None:
+    description = source.description or f"Rows of source {table.name} as published; key: {', '.join(source.key)}."
+    session.execute(f"comment on table {table.quoted} is {quote_text(description)}")
+    for column, origin in source.published_columns.items():
+        text = source.columns[origin].description if origin in source.columns else _DAY_COMMENTS[origin]
+        if text is not None:
+            session.execute(f"comment on column {table.quoted}.{quote_column(column)} is {quote_text(text)}")

@@ -1,0 +1,220 @@
+"""The published tables are made from sources.yml, and follow it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from include.errors import WarehouseSchemaError
+from include.ingestion.tables import ensure_raw_tables
+from include.settings.section import parse_section
+from include.settings.sources import SourceSettings
+from include.warehouse.names import TableName
+from include.warehouse.session import open_session
+from include.warehouse.tables import read_column_types
+from include.warehouse.trace import trace_tables
+
+READINGS = TableName("raw", "readings")
+
+
+def describe_sources() -> dict[str, Any]:
+    """A daily source and a snapshot of the machines that it is about."""
+    return {
+        "time_zone": "America/New_York",
+        "sources": {
+            "readings": {
+                "kind": "files", "path": "readings/{day}.csv", "format": "csv", "grain": "daily",
+                "description": "Readings of machines; grain: machine and time. It's all there is.",
+                "key": ["machine_id", "read_at"], "event_column": "read_at",
+                "columns": {
+                    "machine_id": {"type": "int64"},
+                    "Heat (in °C)": {"type": "float64", "publish_as": "heat", "publish_type": "numeric(12, 2)",
+                                     "description": "At the bearing"},
+                    "it's": {"type": "string", "nullable": True},
+                    "read_at": {"type": "timestamp"},
+                },
+            },
+            "machines": {
+                "kind": "files", "path": "machines/{day}.csv", "format": "csv", "grain": "snapshot",
+                "key": ["machine_id"], "columns": {"machine_id": {"type": "int64"}},
+            },
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def description() -> dict[str, Any]:
+    """What sources.yml would say, to be changed by a test."""
+    return describe_sources()
+
+
+def parse(description: dict[str, Any]) -> SourceSettings:
+    return parse_section(description, SourceSettings, "development", "sources.yml")
+
+
+def test_tables_have_the_published_names_and_types(warehouse_uri: str, description: dict[str, Any]) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        assert read_column_types(session, READINGS) == {
+            "machine_id": "bigint",
+            "heat": "numeric(12,2)",
+            "it's": "text",
+            "read_at": "timestamp with time zone",
+            "day": "date",
+            "batch_day": "date",
+        }
+        assert read_column_types(session, TableName("raw", "machines")) == {"machine_id": "bigint"}
+
+
+def test_a_daily_source_is_indexed_by_its_days(warehouse_uri: str, description: dict[str, Any]) -> None:
+    for _ in range(2):
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        rows = session.fetch_all(
+            "select tablename, indexdef from pg_indexes "
+            "where schemaname = 'raw' and tablename <> 'partitions' order by 2"
+        )
+    assert [(row["tablename"], row["indexdef"].rpartition(" ")[2]) for row in rows] == [
+        ("readings", "(batch_day)"),
+        ("readings", "(day)"),
+    ]
+
+
+def test_tables_and_columns_are_described(warehouse_uri: str, description: dict[str, Any]) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        comments = session.fetch_all(
+            "select objsubid, description from pg_description where objoid = 'raw.readings'::regclass order by 1"
+        )
+    assert [(row["objsubid"], row["description"]) for row in comments] == [
+        (0, "Readings of machines; grain: machine and time. It's all there is."),
+        (2, "At the bearing"),
+        (5, "Day of the event in the sources' time zone."),
+        (6, "Day of the delivery that brought the row."),
+    ]
+
+
+def test_planners_that_start_together_make_every_table_once(warehouse_uri: str, description: dict[str, Any]) -> None:
+    barrier = Barrier(3)
+
+    def work(_: int) -> None:
+        barrier.wait(timeout=60)
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select count(*) from pg_indexes where tablename = 'readings'") == 2
+
+
+def test_a_nullable_column_that_is_declared_later_is_added_and_rows_stay(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    with open_session(warehouse_uri) as session:
+        session.execute("insert into raw.readings (machine_id) values (7)")
+    description["sources"]["readings"]["columns"]["noise"] = {"type": "float64", "nullable": True}
+
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_all("select machine_id, noise from raw.readings") == [{"machine_id": 7, "noise": None}]
+
+
+def test_a_required_column_that_is_declared_later_is_refused_where_there_are_rows(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    description["sources"]["readings"]["columns"]["noise"] = {"type": "float64"}
+    with open_session(warehouse_uri) as session:
+        session.execute("insert into raw.readings (machine_id) values (7)")
+
+    with pytest.raises(WarehouseSchemaError, match=r"raw\.readings .*'noise' is missing.*nullable"):
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        session.execute("truncate raw.readings")
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+
+def test_a_table_with_other_columns_is_refused_by_all_their_names(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    columns = description["sources"]["readings"]["columns"]
+    columns["Heat (in °C)"]["publish_type"] = "double precision"
+    columns["noise"] = {"type": "float64", "nullable": True}
+    del columns["it's"]
+
+    with pytest.raises(WarehouseSchemaError) as caught:
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    message = str(caught.value)
+    assert "column 'heat' is numeric(12,2), declared is double precision" in message
+    assert """column "it's" is not declared""" in message
+    assert "alter table" in message
+    with open_session(warehouse_uri) as session:
+        assert "noise" not in read_column_types(session, READINGS)
+
+
+def test_starting_over_as_the_message_says_works(warehouse_uri: str, description: dict[str, Any]) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    description["sources"]["readings"]["columns"]["machine_id"]["type"] = "string"
+    with pytest.raises(WarehouseSchemaError) as caught:
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    commands = str(caught.value).partition("start over: ")[2].partition("; then")[0]
+    with open_session(warehouse_uri) as session:
+        session.execute(commands)
+
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+
+@pytest.mark.parametrize("name", ["readings_day", "readings_day_idx", "readings_batch_day_idx"])
+def test_sources_named_like_indexes_get_their_tables(
+    warehouse_uri: str, description: dict[str, Any], name: str
+) -> None:
+    sources = description["sources"]
+    description["sources"] = {name: sources["machines"], "readings": sources["readings"]}
+
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        assert read_column_types(session, TableName("raw", name)) == {"machine_id": "bigint"}
+
+
+def test_a_name_that_an_index_has_taken_is_refused(warehouse_uri: str, description: dict[str, Any]) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    description["sources"]["readings_day_idx"] = description["sources"]["machines"]
+
+    with pytest.raises(WarehouseSchemaError, match=r"raw\.readings_day_idx should be a plain table and is an index"):
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+
+def test_a_session_can_be_given_and_its_rollback_undoes_all(warehouse_uri: str, description: dict[str, Any]) -> None:
+    with pytest.raises(RuntimeError), open_session(warehouse_uri) as session:
+        ensure_raw_tables(session, parse(description))
+        assert read_column_types(session, READINGS)
+        raise RuntimeError
+
+    with open_session(warehouse_uri) as session:
+        assert read_column_types(session, READINGS) == {}
+
+
+def test_making_tables_is_no_lineage_and_logs_nothing(
+    warehouse_uri: str, description: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with trace_tables() as trace:
+        ensure_raw_tables(warehouse_uri, parse(description))
+        description["sources"]["readings"]["columns"]["noise"] = {"type": "float64"}
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    assert (list(trace.reads), list(trace.writes)) == ([], [])
+    assert caplog.text == ""
