@@ -52,16 +52,8 @@ class TrainingError(PermanentError):
     """A training set is too small, one-sided, or otherwise unfit to learn from."""
 
 
-class LeakageSuspectedError(TrainingError):
-    """A model is better than the problem allows: it has probably seen the future."""
-
-
 class RegistryError(TransientError):
     """The model registry is away, or holds no such version or alias."""
-
-
-class ParityError(PermanentError):
-    """The ONNX form of a model answers differently from the model itself."""
 
 
 class RolloutError(PermanentError):

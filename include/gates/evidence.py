@@ -1,4 +1,4 @@
-"""Figures from few churners are luck."""
+"""Figures that rest on few rows are chance."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from include.gates.result import GateResult
 from include.settings.gates import EvidenceGate
 
 
-def check_evidence(test_positives: int, limits: EvidenceGate) -> GateResult:
-    """Ask for enough churners among the test households."""
+def check_evidence(count: int, title: str, limits: EvidenceGate) -> GateResult:
+    """Ask for enough rows in the test.
+
+    Args:
+        count: rows of the smallest class, or all rows for regression.
+        title: what was counted, in words.
+    """
     return GateResult(
         name="evidence",
-        is_passed=test_positives >= limits.min_test_positives,
-        observed=float(test_positives),
-        threshold=float(limits.min_test_positives),
-        reason=f"{test_positives} churners among the test households, {limits.min_test_positives} are asked",
+        is_passed=count >= limits.min_test_count,
+        observed=float(count),
+        threshold=float(limits.min_test_count),
+        reason=f"{count} {title} in the test, {limits.min_test_count} are asked",
         severity=limits.severity,
     )

@@ -17,32 +17,32 @@ from include.gates.production import check_production
 from include.gates.result import GateResult
 from include.registry.runs import record_decision
 from include.settings.gates import GateSettings
-from include.settings.training import BASELINE, TrainingSettings
+from include.settings.models import ModelSettings
+from include.settings.training import BASELINE
+from include.tasks import TASKS
 from include.training.select import rank_candidates
 
 
-def run_gates(
-    candidate: Mapping[str, Any], baseline: Mapping[str, Any], settings: GateSettings
-) -> tuple[GateResult, ...]:
+def run_gates(candidate: Mapping[str, Any], settings: GateSettings) -> tuple[GateResult, ...]:
     """Every gate's answer about one candidate; all of them run, whatever the first ones say.
 
     Args:
         candidate: what ``include.training.fit.fit_family`` returned for it.
-        baseline: the same of the baseline family.
     """
+    task = TASKS[candidate["task"]]
+    title, score = task.score_title, candidate["score"]
+    single = candidate["single_feature"], candidate["single_feature_score"]
     return (
-        check_baseline(candidate["auc"], baseline["auc"], baseline["baseline_feature"], settings.baseline),
-        check_production(candidate["champion"], settings.production),
+        check_baseline(score, candidate["baseline"], title, settings.baseline),
+        check_production(candidate["champion"], title, settings.production),
         check_parity(candidate["parity_difference"], settings.parity),
-        check_evidence(candidate["test_positives"], settings.evidence),
-        check_interval(candidate["auc_low"], settings.interval),
-        check_leakage(candidate["single_feature"], candidate["single_feature_auc"], settings.leakage),
+        check_evidence(candidate["test_count"], task.evidence_title, settings.evidence),
+        check_interval(candidate["score_low"], title, settings.interval),
+        check_leakage(score, *single, title, settings.leakage),
     )
 
 
-def judge_candidates(
-    results: Iterable[Mapping[str, Any]], tracking_uri: str, training: TrainingSettings, gates: GateSettings
-) -> dict[str, Any]:
+def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, model: ModelSettings) -> dict[str, Any]:
     """Rank the fitted families, run the gates on the best, decide, and write it onto its MLflow run.
 
     Args:
@@ -50,7 +50,7 @@ def judge_candidates(
 
     Returns:
         ``decision`` ('refuse', 'staging' or 'production'), ``reasons``, ``gates`` (one mapping each),
-        ``ranking`` (family, run_id, score and parts, best first), ``gap``, ``ranking_reason``, and the
+        ``ranking`` (family, run_id, weighted score and parts, best first), ``gap``, ``ranking_reason``, and the
         whole results ``candidate`` and ``baseline``.
 
     Raises:
@@ -61,12 +61,13 @@ def judge_candidates(
     baseline = next((result for result in by_run.values() if result["family"] == BASELINE), None)
     if baseline is None:
         raise TrainingError(
-            "The baseline was not fitted, so there is nothing to compare with. Keep 'baseline' among the families "
-            "of training.yml and see the log of its 'fit' task."
+            "The baseline was not fitted, so there is nothing to register as the first incumbent. Keep 'baseline' "
+            "among the families (training.families) and see the log of its 'fit' task."
         )
+    training = model.training
     ranking = rank_candidates(list(by_run.values()), training.selection_weights, training.cost_ceilings)
     candidate = by_run[ranking.winner.run_id]
-    answers = run_gates(candidate, baseline, gates)
+    answers = run_gates(candidate, model.gates)
     decision = decide(answers)
     evidence = [asdict(answer) for answer in answers]
     ranked = [asdict(entry) for entry in ranking.candidates]

@@ -1,4 +1,4 @@
-"""No feature alone may know too much."""
+"""A model, or a feature alone, that knows more than the problem allows has probably seen the label."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ from include.gates.result import GateResult
 from include.settings.gates import LeakageGate
 
 
-def check_leakage(feature: str, feature_auc: float, limits: LeakageGate) -> GateResult:
-    """Limit the AUC of the best single feature; above it, the feature has probably seen the label."""
+def check_leakage(score: float, feature: str, feature_score: float, title: str, limits: LeakageGate) -> GateResult:
+    """Limit the score of the model, and what the best single feature knows of the label.
+
+    Args:
+        feature: the numeric feature that knows most by itself.
+        title: of the score, for people.
+    """
+    is_model_credible = score <= limits.max_score
     return GateResult(
         name="leakage",
-        is_passed=feature_auc <= limits.max_single_feature_auc,
-        observed=feature_auc,
-        threshold=limits.max_single_feature_auc,
+        is_passed=is_model_credible and feature_score <= limits.max_single_feature,
+        observed=feature_score if is_model_credible else score,
+        threshold=limits.max_single_feature if is_model_credible else limits.max_score,
         reason=(
-            f"the best feature alone, {feature}, has an AUC of {feature_auc:.4f}; "
-            f"{limits.max_single_feature_auc:.4f} is credible"
+            f"the model has {_with_article(title)} of {score:.4f}, at most {limits.max_score:.4f} is credible; "
+            f"the best feature alone, {feature}, reaches {feature_score:.4f}, at most "
+            f"{limits.max_single_feature:.4f} is credible"
         ),
         severity=limits.severity,
     )
+
+
+def _with_article(title: str) -> str:
+    return f"{'an' if title[0] in 'AEIOaeio' else 'a'} {title}"

@@ -7,7 +7,11 @@ from include.settings.gates import ParityGate
 
 
 def check_parity(difference: float, limits: ParityGate) -> GateResult:
-    """Limit the largest difference in probability between the model and its ONNX form on the test rows."""
+    """Limit the largest difference between the model and its ONNX form on the test rows.
+
+    Args:
+        difference: in probability, or in standard deviations of the label (see ``include.registry.onnx``).
+    """
     return GateResult(
         name="parity",
         is_passed=difference <= limits.max_difference,

@@ -6,38 +6,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.gates.result import GateResult
-from include.settings.gates import GainGate
+from include.settings.gates import ProductionGate
 
 
-def check_production(champion: Mapping[str, Any] | None, limits: GainGate) -> GateResult:
-    """Ask for a gain in AUC over the champion, both measured on the candidate's test households.
+def check_production(champion: Mapping[str, Any] | None, title: str, limits: ProductionGate) -> GateResult:
+    """Ask for a gain in score over the champion, both measured on the candidate's test rows.
 
-    Without a champion there is nothing to be worse than. A champion that can no longer score the
-    features leaves the question open: the candidate stays in staging, where a person decides.
+    Without a champion there is nothing to be worse than. A champion that can no longer answer for the
+    rows leaves the question open: the candidate stays in staging, where a person decides.
 
     Args:
-        champion: ``version``, ``auc``, ``gain`` (None when it cannot score the test rows) and ``note``.
+        champion: ``version``, ``score``, ``gain`` (None when it cannot answer for the test rows) and ``note``.
+        title: of the score, for people.
     """
     if champion is None:
-        return GateResult("production", True, None, limits.min_auc_gain, "there is no champion yet", limits.severity)
+        return GateResult("production", True, None, limits.min_gain, "there is no champion yet", limits.severity)
     gain = champion["gain"]
     if gain is None:
         return GateResult(
             "production",
             False,
             None,
-            limits.min_auc_gain,
+            limits.min_gain,
             f"champion version {champion['version']} could not be compared: {champion['note']}",
             "advisory",
         )
     return GateResult(
         name="production",
-        is_passed=gain >= limits.min_auc_gain,
+        is_passed=gain >= limits.min_gain,
         observed=gain,
-        threshold=limits.min_auc_gain,
+        threshold=limits.min_gain,
         reason=(
-            f"against champion version {champion['version']} (AUC {champion['auc']:.4f}): {champion['note']}; "
-            f"at least {limits.min_auc_gain:+.4f} is asked"
+            f"against champion version {champion['version']} ({title} {champion['score']:.4f}): {champion['note']}; "
+            f"at least {limits.min_gain:+.4f} is asked"
         ),
         severity=limits.severity,
     )

@@ -26,6 +26,8 @@ class BinaryTask:
 
     name: TaskName = "binary"
     score_name = "auc"
+    score_title = "AUC"
+    evidence_title = "rows of the smaller class"
     sql_type = "bigint"
     output_name = "probabilities"
     estimators: Mapping[str, EstimatorBuilder] = CLASSIFIERS

@@ -24,6 +24,8 @@ class MulticlassTask:
 
     name: TaskName = "multiclass"
     score_name = "auc_macro"
+    score_title = "macro-averaged AUC"
+    evidence_title = "rows of the smallest class"
     sql_type = "text"
     output_name = "probabilities"
     estimators: Mapping[str, EstimatorBuilder] = CLASSIFIERS

@@ -59,6 +59,8 @@ class RegressionTask:
 
     name: TaskName = "regression"
     score_name = "d2_absolute_error"
+    score_title = "D² absolute error"
+    evidence_title = "rows"
     sql_type = "double precision"
     output_name = "prediction"
     estimators: Mapping[str, EstimatorBuilder] = _REGRESSORS

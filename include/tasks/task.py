@@ -49,6 +49,12 @@ class Task(Protocol):
     score_name: str
     """The metric that is the task's score, such as ``auc``."""
 
+    score_title: str
+    """The same for people, such as ``AUC``."""
+
+    evidence_title: str
+    """What :meth:`count_evidence` counts, in words."""
+
     sql_type: str
     """The type of the label's column in a training set."""
 

@@ -1,34 +1,36 @@
-"""A candidate against the champion in production, on the same test households."""
+"""A candidate against the champion in production, on the same test rows."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from include.errors import ServingError
+from include.features.matrix import FeatureMatrix
+from include.registry.contract import ModelContract
 from include.registry.onnx import OnnxModel
-from include.registry.registry import CHAMPION, ModelVersion, fetch_onnx, read_version
+from include.registry.registry import CHAMPION, fetch_onnx, read_version
 from include.settings.training import TrainingSettings
-from include.training.dataset import SplitData
-from include.training.evaluate import estimate_gain_interval
+from include.training.compare import measure_gain
+from include.training.splits import SplitData
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from include.tasks.task import Floats
 
 
 @dataclass(frozen=True)
 class ChampionComparison:
-    """The champion's AUC on the candidate's test rows, and the candidate's gain over it.
+    """The champion's score on the candidate's test rows, and the candidate's gain over it.
 
     Attributes:
-        auc: None when the champion cannot score these rows; ``note`` says why.
+        score: None when the champion cannot answer for these rows; ``note`` says why.
         gain_low: with ``gain_high``, the 95 % interval of the gain over shared bootstrap samples.
     """
 
     version: int
-    auc: float | None
+    score: float | None
     gain: float | None
     gain_low: float | None
     gain_high: float | None
@@ -36,53 +38,50 @@ class ChampionComparison:
 
 
 def compare_with_champion(
-    tracking_uri: str,
-    settings: TrainingSettings,
-    feature_names: list[str],
-    test: SplitData,
-    probabilities: npt.NDArray[np.float32],
+    tracking_uri: str, contract: ModelContract, test: SplitData, predictions: Floats, settings: TrainingSettings
 ) -> ChampionComparison | None:
-    """Let the champion score the test rows too; None when there is no champion yet.
+    """Let the champion answer for the test rows too; None when there is no champion yet.
 
     Args:
-        feature_names: of the columns of ``test.features``.
-        probabilities: what the candidate says of the test rows, [n].
+        contract: the candidate's.
+        predictions: what the candidate says of the test rows.
 
     Raises:
         RegistryError: MLflow is away, or the champion's file is not the registered one.
     """
-    champion = read_version(tracking_uri, settings.model_name, CHAMPION)
-    if champion is None:
+    version = read_version(tracking_uri, contract.model, CHAMPION)
+    if version is None:
         return None
-    gone = [name for name in champion.feature_names if name not in feature_names]
+    with tempfile.TemporaryDirectory() as folder:
+        files = fetch_onnx(tracking_uri, contract.model, version.version, Path(folder))
+        try:
+            champion = OnnxModel(files.onnx_path)
+        except ServingError as error:
+            return _leave_open(version.version, str(error))
+    problem = find_difference(champion.contract, contract, test.matrix)
+    if problem is not None:
+        return _leave_open(version.version, problem)
+    gain = measure_gain(champion.task, test.labels, predictions, champion.predict(test.matrix), settings)
+    note = f"gain {gain.gain:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
+    return ChampionComparison(version.version, gain.score, gain.gain, gain.low, gain.high, note)
+
+
+def _leave_open(version: int, note: str) -> ChampionComparison:
+    return ChampionComparison(version, None, None, None, None, note)
+
+
+def find_difference(champion: ModelContract, candidate: ModelContract, matrix: FeatureMatrix) -> str | None:
+    """Why a champion cannot be compared with a candidate; None when it can."""
+    if (champion.task, champion.label) != (candidate.task, candidate.label):
+        return f"the champion predicts {champion.label} ({champion.task}), not {candidate.label} ({candidate.task})"
+    if champion.decision.get("classes") != candidate.decision.get("classes"):
+        return f"the champion knows the classes {', '.join(champion.decision['classes'])}, which are others now"
+    gone = [
+        feature.name
+        for feature in champion.features
+        if feature.name not in (matrix.categorical_names if feature.kind == "categorical" else matrix.numeric_names)
+    ]
     if gone:
         named = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
-        note = f"the champion needs {named}, which the features no longer hold"
-        return ChampionComparison(champion.version, None, None, None, None, note)
-    columns = [feature_names.index(name) for name in champion.feature_names]
-    answers = _score(tracking_uri, champion, test.features[:, columns])
-    return _compare(champion.version, settings, test, probabilities, answers)
-
-
-def _score(tracking_uri: str, champion: ModelVersion, rows: Any) -> npt.NDArray[np.float32]:
-    with tempfile.TemporaryDirectory() as folder:
-        files = fetch_onnx(tracking_uri, champion.name, champion.version, Path(folder))
-        return OnnxModel(files.onnx_path).predict(rows)
-
-
-def _compare(
-    version: int,
-    settings: TrainingSettings,
-    test: SplitData,
-    probabilities: npt.NDArray[np.float32],
-    answers: npt.NDArray[np.float32],
-) -> ChampionComparison:
-    from sklearn.metrics import roc_auc_score
-
-    champion_auc = float(roc_auc_score(test.labels, answers))
-    gain = float(roc_auc_score(test.labels, probabilities)) - champion_auc
-    interval = estimate_gain_interval(
-        test.labels, probabilities, answers, settings.auc_bootstrap_repetitions, settings.random_seed
-    )
-    note = f"gain {gain:+.4f}, 95 % interval {interval.low:+.4f} to {interval.high:+.4f}"
-    return ChampionComparison(version, champion_auc, gain, interval.low, interval.high, note)
+        return f"the champion needs {named}, which the features no longer hold"
+    return None

@@ -34,7 +34,7 @@ class Cutoffs:
         return (*self.train, self.validation, self.test)
 
 
-def choose_cutoffs(available: Sequence[date], settings: TrainingSettings) -> Cutoffs:
+def choose_cutoffs(available: Sequence[date], horizon_days: int, settings: TrainingSettings) -> Cutoffs:
     """Choose from the as-of dates that have labels and features.
 
     The newest is the test cutoff. The validation cutoff is the newest whose label window ends by
@@ -42,35 +42,38 @@ def choose_cutoffs(available: Sequence[date], settings: TrainingSettings) -> Cut
     tuned saw a day of the next split's label window. Training cutoffs are wanted at a fixed spacing;
     for each the nearest existing date is taken, at most half a spacing away.
 
+    Args:
+        horizon_days: a label is known so many days after its as-of date; splits are at least a day apart.
+
     Raises:
         TrainingError: too little history; says which day is missing.
     """
     dates = sorted(set(available))
     if not dates:
         raise TrainingError(
-            f"No as-of date has labels yet: a label is known {settings.label_horizon_days} days after its as-of "
+            f"No as-of date has both labels and features yet: a label is known {horizon_days} days after its as-of "
             "date, once every day between is published. Ingest more days, then build the features."
         )
-    horizon = timedelta(days=settings.label_horizon_days)
+    horizon = timedelta(days=max(horizon_days, 1))
     test = dates[-1]
-    validation = _newest_until(dates, test - horizon, "validation", settings)
-    limit = _newest_until(dates, validation - horizon, "training", settings)
+    validation = _newest_until(dates, test - horizon, "validation", horizon)
+    limit = _newest_until(dates, validation - horizon, "training", horizon)
     train = _spread(dates, limit, settings)
     if len(train) < settings.min_training_cutoffs:
         raise TrainingError(
             f"Too little history: {len(train)} training cutoffs up to {limit}, "
-            f"{settings.min_training_cutoffs} are needed (min_training_cutoffs in training.yml). "
+            f"{settings.min_training_cutoffs} are needed (training.min_training_cutoffs). "
             f"The first as-of date is {dates[0]}; ingest older days."
         )
     return Cutoffs(train, validation, test)
 
 
-def _newest_until(dates: Sequence[date], limit: date, purpose: str, settings: TrainingSettings) -> date:
+def _newest_until(dates: Sequence[date], limit: date, purpose: str, horizon: timedelta) -> date:
     found = [day for day in dates if day <= limit]
     if not found:
         raise TrainingError(
             f"Too little history: the {purpose} cutoff must lie on or before {limit}, so that its labels "
-            f"({settings.label_horizon_days} days) are known by the next cutoff; "
+            f"({horizon.days} days) are known by the next cutoff; "
             f"the first as-of date is {dates[0]}. Ingest older days, or wait."
         )
     return found[-1]

@@ -2,157 +2,144 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
+from include.features.read import AS_OF, read_checked, select_features
+from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings
-from include.training.cutoffs import SPLITS, Split, choose_cutoffs
-from include.warehouse.arrow import read_arrow
+from include.tasks import TASKS
+from include.training.cutoffs import Cutoffs, choose_cutoffs
+from include.training.splits import LABEL, SPLIT, read_training_data
+from include.warehouse.frames import to_frame
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
-KEYS: Final = ("as_of_date", "household_id")
-LABEL: Final = "churned"
-NOT_FEATURES: Final = frozenset({*KEYS, "split", LABEL})
-
-
-@dataclass(frozen=True)
-class SplitData:
-    """One split as arrays, row by row.
-
-    Attributes:
-        features: float32 [n, n_features], NaN where missing.
-        labels: int64 [n], 1 for churned.
-        as_of_date: the newest as-of date of the split.
-    """
-
-    features: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    as_of_date: date
+_FOUND: Final = "is_found"
 
 
-def build_training_set(uri: str, settings: TrainingSettings) -> pd.DataFrame:
-    """Join features and labels by household at the chosen cutoffs.
+def build_training_set(uri: str, spec: ModelSpec, settings: TrainingSettings) -> pd.DataFrame:
+    """Join a model's label with its features at the chosen cutoffs.
 
     Returns:
-        as_of_date (date), household_id (int64), split ('train', 'validation', 'test'), churned
-        (int64, 0 or 1), then one float64 column for each feature; ordered by date and household.
+        as_of_date (date), the keys (uuid as text), split ('train', 'validation', 'test'), label (int64,
+        float64 or text, by task), then the features; ordered by date and keys.
 
     Raises:
-        TrainingError: too little history or too few rows, a split without enough churners or without
-            customers who stayed, infinite values, or labelled households that have no features.
+        TrainingError: too little history or too few rows, a split with too few rows of a class, infinite
+            values, a label that is none, labelled entities without features, or a column name that the
+            training set uses itself.
+        SourceError: a table or a feature is gone.
+        WarehouseError: the warehouse is away.
     """
-    cutoffs = choose_cutoffs(read_labelled_dates(uri), settings)
-    # Dates hold no quotes, and the Arrow driver takes no parameters here.
-    wanted = ", ".join(f"date '{day.isoformat()}'" for day in cutoffs.all)
-    _check_features_found(uri, wanted)
-    frame = _read_rows(uri, wanted)
-    frame.insert(2, "split", frame["as_of_date"].map(cutoffs.split_of))
-    check_training_set(frame, settings)
+    _check_names(spec)
+    cutoffs = choose_cutoffs(read_labelled_dates(uri, spec), spec.horizon_days, settings)
+    frame = to_frame(_read_rows(uri, spec, cutoffs))
+    read_training_data(frame, spec, settings)
     return frame
 
 
-def read_labelled_dates(uri: str) -> list[date]:
-    """The as-of dates that have both labels and features, ascending."""
-    table = read_arrow(
+def _check_names(spec: ModelSpec) -> None:
+    names = [*spec.entity.key_names, *(feature.name for feature in spec.features)]
+    taken = [name for name in names if name in (AS_OF, SPLIT, LABEL, _FOUND)]
+    if taken:
+        raise TrainingError(
+            f"The training set of {spec.name} has a column {taken[0]!r} of its own, so that no key and no feature may "
+            "be called so. Rename it in dbt/models."
+        )
+
+
+def read_labelled_dates(uri: str, spec: ModelSpec) -> list[date]:
+    """The as-of dates that have both labels and rows in the first feature group, ascending."""
+    label, group = spec.label, spec.groups[0]
+    table = read_checked(
         uri,
-        """
-        select as_of_date from features.churn_labels
-        intersect
-        select as_of_date from features.customer_features
-        order by as_of_date
-        """,
+        f'select "{label.event_time}" as {AS_OF} from {label.table.quoted} '
+        f'intersect select "{group.event_time}" from {group.table.quoted} order by 1',
+        [item.location for item in spec.groups],
     )
-    dates: list[date] = table.column("as_of_date").to_pylist()
+    dates: list[date] = table.column(AS_OF).to_pylist()
     return dates
 
 
-def _check_features_found(uri: str, wanted: str) -> None:
-    missing = read_arrow(
-        uri,
-        f"""
-        select labels.as_of_date, count(*) as households
-        from features.churn_labels as labels
-        where labels.as_of_date in ({wanted})
-            and not exists (
-                select 1
-                from features.customer_features as features
-                where features.as_of_date = labels.as_of_date
-                    and features.household_id = labels.household_id
-            )
-        group by labels.as_of_date
-        order by labels.as_of_date
-        """,
-    ).to_pylist()
-    if missing:
-        found = ", ".join(f"{row['households']} at {row['as_of_date']}" for row in missing)
-        raise TrainingError(
-            f"Labelled households without a row in features.customer_features: {found}. Leaving them out would "
-            "bias the model; build the features of these dates again (build_features)."
-        )
+def _read_rows(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> pa.Table:
+    rows = read_checked(uri, _select_rows(spec, cutoffs.all), [group.location for group in spec.groups])
+    _check_features_found(rows, spec)
+    splits = [cutoffs.split_of(day) for day in rows.column(AS_OF).to_pylist()]
+    columns = {name: rows.column(name) for name in (AS_OF, *spec.entity.key_names)}
+    columns |= {SPLIT: _as_text(splits), LABEL: _cast_label(rows.column(LABEL), spec)}
+    columns |= {feature.name: _as_float(rows.column(feature.name)) for feature in spec.features}
+    import pyarrow as pa
+
+    return pa.table(columns)
 
 
-def _read_rows(uri: str, wanted: str) -> pd.DataFrame:
-    frame: pd.DataFrame = read_arrow(
-        uri,
-        f"""
-        select features.*, labels.churned
-        from features.churn_labels as labels
-        inner join features.customer_features as features
-            on features.as_of_date = labels.as_of_date and features.household_id = labels.household_id
-        where labels.as_of_date in ({wanted})
-        order by labels.as_of_date, labels.household_id
-        """,
-    ).to_pandas(date_as_object=True)
-    features = list_features(frame)
-    types = {"household_id": "int64", LABEL: "int64"} | dict.fromkeys(features, "float64")
-    return frame[[*KEYS, LABEL, *features]].astype(types)
+def _select_rows(spec: ModelSpec, days: Sequence[date]) -> str:
+    """Every labelled entity at the dates, with its features where there are any.
 
-
-def list_features(frame: pd.DataFrame) -> list[str]:
-    """The feature columns of a training set, in its order."""
-    return [str(name) for name in frame.columns if name not in NOT_FEATURES]
-
-
-def check_training_set(frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    """TrainingError unless a training set can be learned from and judged by."""
-    import numpy as np
-
-    rows = int((frame["split"] == "train").sum())
-    if rows < settings.min_training_rows:
-        raise TrainingError(
-            f"{rows} training rows, {settings.min_training_rows} are needed (min_training_rows in training.yml): "
-            "ingest more days or more households."
-        )
-    with np.errstate(over="ignore"):
-        values = frame[list_features(frame)].to_numpy(np.float32)
-    infinite = [name for name, bad in zip(list_features(frame), np.isinf(values).any(axis=0), strict=True) if bad]
-    if infinite:
-        raise TrainingError(f"Infinite values (as float32) in {', '.join(infinite)}. Make them null in dbt/models.")
-    for split in SPLITS:
-        labels = frame.loc[frame["split"] == split, LABEL]
-        churned = int(labels.sum())
-        stayed = len(labels) - churned
-        if min(churned, stayed) < settings.min_positives_per_split:
-            raise TrainingError(
-                f"The {split} split is one-sided: {churned} churned, {stayed} stayed, at least "
-                f"{settings.min_positives_per_split} of each are needed (min_positives_per_split in training.yml)."
-            )
-
-
-def take_split(frame: pd.DataFrame, split: Split) -> SplitData:
-    """The arrays of one split of a training set."""
-    import numpy as np
-    import pandas as pd
-
-    rows = frame[frame["split"] == split]
-    return SplitData(
-        features=rows[list_features(frame)].to_numpy(np.float32),
-        labels=rows[LABEL].to_numpy(np.int64),
-        as_of_date=pd.Timestamp(rows["as_of_date"].max()).date(),
+    Keys of type uuid come as text: neither Arrow nor a frame has a type that PostgreSQL would take back as one.
+    """
+    label, first = spec.label, spec.groups[0]
+    # Dates hold no quotes, and the Arrow driver takes no parameters here.
+    wanted = ", ".join(f"date '{day.isoformat()}'" for day in days)
+    features = select_features(spec.entity, [group.location for group in spec.groups], spec.features)
+    keys = [f'labels."{key.name}"{"::text" if key.type == "uuid" else ""}' for key in spec.entity.keys]
+    columns = [
+        f'labels."{label.event_time}" as {AS_OF}',
+        *(f'{key} as "{name}"' for key, name in zip(keys, spec.entity.key_names, strict=True)),
+        f'labels."{spec.label_column}" as {LABEL}',
+        f"features.{AS_OF} is not null as {_FOUND}",
+        *(f'features."{feature.name}"' for feature in spec.features),
+    ]
+    same_keys = " and ".join(f'features."{name}" = labels."{name}"' for name in spec.entity.key_names)
+    return (
+        f"select {', '.join(columns)} from {label.table.quoted} as labels "
+        f'left join ({features} where g0."{first.event_time}" in ({wanted})) as features '
+        f'on features.{AS_OF} = labels."{label.event_time}" and {same_keys} '
+        f'where labels."{label.event_time}" in ({wanted}) '
+        f"order by {', '.join(map(str, range(1, len(keys) + 2)))}"
     )
+
+
+def _check_features_found(rows: pa.Table, spec: ModelSpec) -> None:
+    import pyarrow.compute as pc
+
+    days = rows.filter(pc.invert(rows.column(_FOUND))).column(AS_OF)
+    counts = sorted((item["values"], item["counts"]) for item in days.value_counts().to_pylist())
+    if counts:
+        found = ", ".join(f"{count} at {day}" for day, count in counts)
+        raise TrainingError(
+            f"Labelled entities ({spec.entity.name}) without a row in {spec.groups[0].table}: {found}. Leaving them "
+            "out would bias the model; build the features of these dates again (build_features)."
+        )
+
+
+def _cast_label(column: pa.ChunkedArray, spec: ModelSpec) -> pa.ChunkedArray:
+    """The label in its task's type; what does not fit is a TrainingError."""
+    import pyarrow as pa
+
+    types = {"bigint": pa.int64(), "double precision": pa.float64(), "text": pa.string()}
+    try:
+        return column.cast(types[TASKS[spec.task].sql_type])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TrainingError(
+            f"The label {spec.label.name}.{spec.label_column} is no {spec.task} label: {error}. "
+            "Correct it in dbt/models, or the task in the model's file."
+        ) from error
+
+
+def _as_text(values: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
+
+
+def _as_float(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Exact decimals as float64, as every model takes them; other columns as they are."""
+    import pyarrow as pa
+
+    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from include.registry.registry import CANDIDATE, CHAMPION, get_alias
 from include.registry.runs import read_last_decision_at
+from include.settings.models import ModelSettings
 from include.settings.training import TrainingSettings
 from include.warehouse.session import open_session
 
@@ -51,7 +52,7 @@ def decide_training(
 
 
 def check_training_due(
-    uri: str, tracking_uri: str, settings: TrainingSettings, now: datetime | None = None
+    uri: str, tracking_uri: str, model: ModelSettings, now: datetime | None = None
 ) -> TrainingDecision:
     """Read what :func:`decide_training` needs, and decide.
 
@@ -64,12 +65,11 @@ def check_training_due(
         RegistryError: MLflow is away.
         WarehouseError: the warehouse is away.
     """
-    name = settings.model_name
-    has_model = any(get_alias(tracking_uri, name, alias) is not None for alias in (CHAMPION, CANDIDATE))
+    has_model = any(get_alias(tracking_uri, model.name, alias) is not None for alias in (CHAMPION, CANDIDATE))
     with open_session(uri) as session:
         requested_at = session.fetch_value(
             "select max(decided_at) from monitoring.decisions where model_name = %s and action = 'retrain'",
-            (name,),
+            (model.name,),
         )
-    trained_at = read_last_decision_at(tracking_uri, settings.experiment)
-    return decide_training(has_model, requested_at, trained_at, now or datetime.now(UTC), settings)
+    trained_at = read_last_decision_at(tracking_uri, model.name)
+    return decide_training(has_model, requested_at, trained_at, now or datetime.now(UTC), model.training)

@@ -1,41 +1,58 @@
-"""The model families, as scikit-learn pipelines over float32 features with NaN for what is missing."""
+"""The model families: how each takes numbers and categories, in front of the task's estimator.
+
+Every step has an ONNX form that answers alike. That rules out what looks simpler: skl2onnx refuses a
+``OneHotEncoder`` that groups rare categories by itself, and a random forest that meets NaN for an unknown
+category answers differently as ONNX.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
-from include.settings.training import BASELINE, TrainingSettings
-from include.training.baseline import measure_feature_aucs
+from include.features.matrix import FeatureMatrix
+from include.settings.training import TrainingSettings
+from include.tasks.task import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from sklearn.pipeline import Pipeline
 
-SELECT_STEP = "select"
+MIN_CATEGORY_ROWS: Final = 10
+MAX_CATEGORIES: Final = 100
+"""Linear models get a column for each category of so many training rows at least, the most frequent ones first."""
+
+Steps = list[tuple[str, Any]]
 
 
-def build_family(family: str, settings: TrainingSettings) -> Pipeline:
-    """The unfitted pipeline of a family; its last step is the classifier.
+def build_family(family: str, matrix: FeatureMatrix, task: Task, settings: TrainingSettings) -> Pipeline:
+    """The unfitted pipeline of a family, for inputs as :func:`build_inputs` makes them; its last step is the estimator.
 
-    Every step has an ONNX form, and the same seed gives the same model.
+    The same seed gives the same model.
+
+    Args:
+        matrix: the training rows, which say what columns and categories there are.
 
     Raises:
-        TrainingError: there is no such family.
+        TrainingError: there is no such family for the task.
     """
     from sklearn.pipeline import Pipeline
 
-    builders: dict[str, Callable[[TrainingSettings], list[tuple[str, Any]]]] = {
-        BASELINE: _baseline,
-        "logistic_regression": _logistic_regression,
-        "random_forest": _random_forest,
-        "gradient_boosting": _gradient_boosting,
-    }
-    if family not in builders:
-        raise TrainingError(f"There is no model family {family!r}; known: {', '.join(builders)}.")
-    return Pipeline(builders[family](settings))
+    if family not in task.estimators or family not in _PREPARATIONS:
+        known = ", ".join(name for name in task.estimators if name in _PREPARATIONS)
+        raise TrainingError(f"There is no {task.name} model family {family!r}; known: {known}.")
+    return Pipeline([*_PREPARATIONS[family](matrix), ("estimate", task.estimators[family](settings))])
+
+
+def build_inputs(matrix: FeatureMatrix) -> Any:
+    """Features as scikit-learn takes them: float32 [n, k], or a frame where there are categories too."""
+    import pandas as pd
+
+    if not matrix.categorical_names:
+        return matrix.numeric
+    numeric = pd.DataFrame(matrix.numeric, columns=list(matrix.numeric_names))
+    categorical = pd.DataFrame(matrix.categorical, columns=list(matrix.categorical_names))
+    return pd.concat([numeric, categorical], axis=1)
 
 
 def read_parameters(family: str, settings: TrainingSettings) -> dict[str, Any]:
@@ -44,51 +61,47 @@ def read_parameters(family: str, settings: TrainingSettings) -> dict[str, Any]:
     return {} if section is None else section.model_dump()
 
 
-def find_baseline_feature(model: Pipeline, names: list[str]) -> str | None:
-    """The one feature that a fitted baseline uses; None for every other family."""
-    selector = model.named_steps.get(SELECT_STEP)
-    return None if selector is None else names[int(selector.get_support().argmax())]
+def _prepare_linear(matrix: FeatureMatrix) -> Steps:
+    """Numbers imputed and scaled; a column for each frequent category, none for rare and unknown ones."""
+    import numpy as np
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numeric = Pipeline([("impute", _impute()), ("scale", StandardScaler())])
+    encode = OneHotEncoder(
+        categories=[_find_frequent(column) for column in matrix.categorical.T],
+        handle_unknown="ignore", sparse_output=False, dtype=np.float32,
+    )  # fmt: skip
+    return _list_steps(matrix, numeric, encode)
 
 
-def _baseline(settings: TrainingSettings) -> list[tuple[str, Any]]:
-    """A logistic curve on the feature that ranks the training households best."""
-    from sklearn.feature_selection import SelectKBest
-    from sklearn.linear_model import LogisticRegression
-
-    return [
-        ("impute", _impute()),
-        (SELECT_STEP, SelectKBest(_score_features, k=1)),
-        ("scale", _scale()),
-        ("classify", LogisticRegression(random_state=settings.random_seed)),
-    ]
+def _prepare_forest(matrix: FeatureMatrix) -> Steps:
+    """Numbers imputed; the position of each category, -1 for an unknown one."""
+    return _list_steps(matrix, _impute(), _encode_positions(-1))
 
 
-def _logistic_regression(settings: TrainingSettings) -> list[tuple[str, Any]]:
-    from sklearn.linear_model import LogisticRegression
-
-    parameters = settings.parameters.logistic_regression.model_dump()
-    return [
-        ("impute", _impute()),
-        ("scale", _scale()),
-        ("classify", LogisticRegression(random_state=settings.random_seed, **parameters)),
-    ]
+def _prepare_boosting(matrix: FeatureMatrix) -> Steps:
+    """Histogram boosting learns where a missing number goes, and sends an unknown category there."""
+    return _list_steps(matrix, None, _encode_positions(float("nan")))
 
 
-def _random_forest(settings: TrainingSettings) -> list[tuple[str, Any]]:
-    from sklearn.ensemble import RandomForestClassifier
+_PREPARATIONS: Final[Mapping[str, Callable[[FeatureMatrix], Steps]]] = {
+    "logistic_regression": _prepare_linear,
+    "ridge": _prepare_linear,
+    "random_forest": _prepare_forest,
+    "gradient_boosting": _prepare_boosting,
+}
 
-    parameters = settings.parameters.random_forest.model_dump()
-    forest = RandomForestClassifier(random_state=settings.random_seed, n_jobs=settings.threads_per_fit, **parameters)
-    return [("impute", _impute()), ("classify", forest)]
 
+def _list_steps(matrix: FeatureMatrix, numeric: Any | None, categorical: Any) -> Steps:
+    """The preparing steps for the columns that there are."""
+    from sklearn.compose import ColumnTransformer
 
-def _gradient_boosting(settings: TrainingSettings) -> list[tuple[str, Any]]:
-    """Histogram boosting learns where a missing value goes: it needs no imputation."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    parameters = settings.parameters.gradient_boosting.model_dump()
-    boosting = HistGradientBoostingClassifier(random_state=settings.random_seed, early_stopping=False, **parameters)
-    return [("classify", boosting)]
+    k, m = len(matrix.numeric_names), len(matrix.categorical_names)
+    if not m:
+        return [] if numeric is None else [("prepare", numeric)]
+    parts = [("numeric", "passthrough" if numeric is None else numeric, list(range(k)))] if k else []
+    return [("prepare", ColumnTransformer([*parts, ("categorical", categorical, list(range(k, k + m)))]))]
 
 
 def _impute() -> Any:
@@ -97,11 +110,18 @@ def _impute() -> Any:
     return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
-def _scale() -> Any:
-    from sklearn.preprocessing import StandardScaler
+def _encode_positions(unknown: float) -> Any:
+    import numpy as np
+    from sklearn.preprocessing import OrdinalEncoder
 
-    return StandardScaler()
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=unknown, dtype=np.float32)
 
 
-def _score_features(features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return measure_feature_aucs(features, labels)
+def _find_frequent(column: Any) -> Any:
+    """The categories of a column that are frequent enough for a column of their own, or else the most frequent one."""
+    import numpy as np
+
+    values, counts = np.unique(column, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
+    kept = order[counts[order] >= MIN_CATEGORY_ROWS]
+    return np.sort(values[kept if len(kept) else order[:1]])

@@ -1,33 +1,41 @@
 """Trains, tests and logs one model family.
 
-There is no refit on validation or test rows: threshold, figures, parity and ONNX file all belong to
-the very model that ships. (A refit on the validation rows gains about .001 in AUC.) Every figure is
-measured on the ONNX form, because that is what serves.
+There is no refit on validation or test rows: decision, figures, parity and ONNX file all belong to the very
+model that ships. Every figure is measured on the ONNX form, because that is what serves. Nothing is judged
+here: what a figure may be is for the gates to say.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from include.errors import TrainingError
+from include.features.catalog import Feature
+from include.features.matrix import split_names
+from include.features.spec import ModelSpec
+from include.registry.contract import ModelContract
 from include.registry.onnx import OnnxModel, export_onnx, measure_parity
-from include.registry.tracking import check_tracking, log_onnx, open_run
-from include.settings.training import TrainingSettings
-from include.training.baseline import rank_single_features
+from include.registry.tracking import check_tracking
+from include.settings.training import BASELINE, TrainingSettings
+from include.tasks import TASKS
+from include.tasks.bootstrap import estimate_interval
+from include.tasks.task import Decision, Task
 from include.training.champion import compare_with_champion
-from include.training.dataset import SplitData, check_training_set, list_features, take_split
-from include.training.evaluate import choose_threshold, estimate_auc_interval, measure_model
-from include.training.families import build_family, find_baseline_feature, read_parameters
-from include.training.importance import measure_importance
-from include.training.leakage import check_leakage
+from include.training.compare import measure_gain
+from include.training.families import build_family, build_inputs
+from include.training.record import log_run
+from include.training.splits import SplitData, TrainingData, read_training_data
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
-    from sklearn.pipeline import Pipeline
+
+    from include.tasks.task import Floats
 
 
 @dataclass(frozen=True)
@@ -45,140 +53,161 @@ class FittedFamily:
     """A fitted model and its ONNX form; ``training_seconds`` of CPU."""
 
     family: str
-    model: Pipeline
+    model: Any
+    contract: ModelContract
     onnx: bytes
-    feature_names: list[str]
     training_seconds: float
+
+    def predict(self, split: SplitData) -> Floats:
+        """What the model itself, not its ONNX form, says of a split."""
+        inputs = build_inputs(split.matrix.select(self.contract.feature_names))
+        return TASKS[self.contract.task].predict(self.model, inputs)
 
 
 def fit_family(
-    frame: pd.DataFrame, family: str, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+    frame: pd.DataFrame,
+    family: str,
+    spec: ModelSpec,
+    settings: TrainingSettings,
+    lineage: TrainingLineage,
+    tracking_uri: str,
 ) -> dict[str, Any]:
-    """Fit one family on the training split, tune its threshold on validation, test it, log it to MLflow.
+    """Fit one family on the training split, tune its decision on validation, test it, log it to MLflow.
 
     Args:
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
-        family: one of ``settings.families``.
+        family: 'baseline', or one of the task's.
 
     Returns:
-        what XCom carries: family, run_id, model_uri, onnx_sha256, feature_names, threshold,
-        test_as_of_date (ISO), auc, auc_low, auc_high, f1, precision, recall, accuracy, log_loss,
-        brier, training_seconds (CPU), size_bytes, parity_difference, training_rows, test_rows,
-        test_positives, single_feature and single_feature_auc (best feature alone on the test rows),
-        baseline_feature (None but for the baseline), champion (version, auc, gain, gain_low,
-        gain_high, note; None without one), and the fields of ``lineage``.
+        what XCom carries: family, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
+        score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
+        parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
+        (best numeric feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
+        baseline_feature (None but for the baseline), champion (version, score, gain, gain_low, gain_high,
+        note; None without one), and the fields of ``lineage``. All numbers are finite.
 
     Raises:
-        TrainingError: the training set is unfit to learn from, or there is no such family.
-        LeakageSuspectedError: the model is too good to be true.
-        ParityError: its ONNX form answers differently.
+        TrainingError: the training set is unfit to learn from, there is no such family, or the model
+            answers some row with no number.
+        ServingError: the model has no ONNX form.
         RegistryError: MLflow is away; the task will be retried.
     """
     check_tracking(tracking_uri)
-    check_training_set(frame, settings)
-    fitted = train_model(frame, family, settings)
-    test = take_split(frame, "test")
-    result = {
-        "training_rows": int((frame["split"] == "train").sum()),
-        **asdict(lineage),
-        **measure_family(fitted, take_split(frame, "validation"), test, settings),
-    }
+    data = read_training_data(frame, spec, settings)
+    baseline = train_model(data, BASELINE, spec, settings)
+    fitted = baseline if family == BASELINE else train_model(data, family, spec, settings)
     onnx = OnnxModel(fitted.onnx)
-    champion = compare_with_champion(tracking_uri, settings, fitted.feature_names, test, onnx.predict(test.features))
+    result = {**asdict(lineage), **measure_family(fitted, onnx, baseline, data, settings)}
+    champion = compare_with_champion(tracking_uri, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
     result["champion"] = None if champion is None else asdict(champion)
-    return result | log_run(fitted, onnx, test, result, settings, tracking_uri)
+    return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri)
 
 
-def train_model(frame: pd.DataFrame, family: str, settings: TrainingSettings) -> FittedFamily:
+def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:
     """Fit a family on the training split, on as many threads as the settings allow, and export it."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    model = build_family(family, settings)
-    train = take_split(frame, "train")
+    task, train = TASKS[spec.task], data.train
+    matrix = train.matrix.select(_name_features(data.features))
+    features = data.features
     with threadpool_limits(settings.threads_per_fit):
         started = time.process_time()
-        model.fit(train.features, train.labels)
+        if family == BASELINE:
+            rule = task.fit_baseline(matrix, train.labels, settings.random_seed)
+            model, features = rule.model, tuple(item for item in features if item.name == rule.feature)
+        else:
+            model = build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels)
         seconds = time.process_time() - started
-    names = list_features(frame)
-    return FittedFamily(family, model, export_onnx(model, len(names)), names, seconds)
+    decision = _tune(task, model, features, data)
+    contract = _build_contract(spec, features, decision, data.test.as_of_date)
+    return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
+
+
+def _name_features(features: Sequence[Feature]) -> tuple[str, ...]:
+    """Numeric features first, as in a matrix."""
+    numeric, categorical = split_names(features)
+    return (*numeric, *categorical)
+
+
+def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingData) -> Decision:
+    validation = data.validation
+    predictions = task.predict(model, build_inputs(validation.matrix.select(_name_features(features))))
+    _check_predictions(task, predictions, "validation")
+    return task.tune(validation.labels, predictions, data.classes)
+
+
+def _build_contract(
+    spec: ModelSpec, features: tuple[Feature, ...], decision: Decision, test_as_of_date: date
+) -> ModelContract:
+    """What the version will say of itself; of the groups, those that it reads: the first, and its features'."""
+    used = {spec.groups[0].name, *(item.group for item in features)}
+    return ModelContract(
+        model=spec.name,
+        task=spec.task,
+        entity=spec.entity,
+        label=spec.label_column,
+        groups=tuple(group.location for group in spec.groups if group.name in used),
+        features=features,
+        decision=decision,
+        test_as_of_date=test_as_of_date,
+        horizon_days=spec.horizon_days,
+    )
+
+
+def _check_predictions(task: Task, predictions: Floats, split: str) -> None:
+    wrong = int(task.find_invalid(predictions).sum())
+    if wrong:
+        raise TrainingError(
+            f"The model answers {wrong} of {len(predictions)} {split} rows with no valid {task.output_name}. "
+            "Look at its parameters (training.parameters) and at extreme values among the features."
+        )
 
 
 def measure_family(
-    fitted: FittedFamily, validation: SplitData, test: SplitData, settings: TrainingSettings
+    fitted: FittedFamily, onnx: OnnxModel, baseline: FittedFamily, data: TrainingData, settings: TrainingSettings
 ) -> dict[str, Any]:
-    """Tune the threshold on validation, then measure everything on the test rows."""
-    onnx = OnnxModel(fitted.onnx)
-    parity = measure_parity(
-        fitted.family, _predict(fitted.model, test), onnx, test.features, settings.max_parity_difference
-    )
-    threshold = choose_threshold(validation.labels, onnx.predict(validation.features))
-    answers = onnx.predict(test.features)
-    metrics = measure_model(test.labels, answers, threshold)
-    interval = estimate_auc_interval(test.labels, answers, settings.auc_bootstrap_repetitions, settings.random_seed)
-    single = rank_single_features(fitted.feature_names, test.features, test.labels)
-    check_leakage(fitted.family, metrics.auc, settings.max_credible_auc, single)
+    """Every figure of a fitted family, measured on the test rows."""
+    task, test = onnx.task, data.test
+    answers = onnx.predict(test.matrix)
+    _check_predictions(task, answers, "test")
+    metrics = task.measure(test.labels, answers, onnx.contract.decision)
+    interval = estimate_interval(task, test.labels, answers, settings.bootstrap_repetitions, settings.random_seed)
     return {
         "family": fitted.family,
-        "feature_names": fitted.feature_names,
-        "baseline_feature": find_baseline_feature(fitted.model, fitted.feature_names),
-        "threshold": threshold,
+        "task": task.name,
+        "score_name": task.score_name,
+        "score": metrics["score"],
+        "score_low": interval.low,
+        "score_high": interval.high,
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+        "decision": dict(onnx.contract.decision),
         "test_as_of_date": test.as_of_date.isoformat(),
-        **asdict(metrics),
-        "auc_low": interval.low,
-        "auc_high": interval.high,
         "training_seconds": fitted.training_seconds,
         "size_bytes": len(fitted.onnx),
         "onnx_sha256": hashlib.sha256(fitted.onnx).hexdigest(),
-        "parity_difference": parity,
+        "parity_difference": measure_parity(fitted.predict(test), onnx, test.matrix, test.labels),
+        "training_rows": len(data.train.labels),
         "test_rows": len(test.labels),
-        "test_positives": int(test.labels.sum()),
-        "single_feature": single[0].name,
-        "single_feature_auc": single[0].auc,
+        "test_count": task.count_evidence(test.labels, data.classes),
+        **_find_single_feature(task, data),
+        "baseline": _compare_with_baseline(task, baseline, test, answers, settings),
+        "baseline_feature": onnx.contract.feature_names[0] if fitted.family == BASELINE else None,
     }
 
 
-def _predict(model: Pipeline, split: SplitData) -> npt.NDArray[np.float64]:
-    probabilities: npt.NDArray[np.float64] = model.predict_proba(split.features)[:, 1]
-    return probabilities
+def _find_single_feature(task: Task, data: TrainingData) -> dict[str, Any]:
+    """The numeric feature that knows most of the label by itself."""
+    names = [item.name for item in data.features if item.kind != "categorical"]
+    scores = task.score_features(data.test.matrix.select(names).numeric, data.test.labels)
+    best = int(scores.argmax())
+    return {"single_feature": names[best], "single_feature_score": float(scores[best])}
 
 
-def log_run(
-    fitted: FittedFamily,
-    onnx: OnnxModel,
-    test: SplitData,
-    result: dict[str, Any],
-    settings: TrainingSettings,
-    tracking_uri: str,
-) -> dict[str, str]:
-    """Write one MLflow run: parameters, metrics, figures, model; returns run_id and model_uri."""
-    from include.training.plots import draw_calibration, draw_importance, draw_roc
-
-    keys = ("family", "data_version", "feature_version", "code_revision", "trained_by", "test_as_of_date")
-    importance = measure_importance(onnx, fitted.feature_names, test, settings.random_seed)
-    answers = onnx.predict(test.features)
-    with open_run(tracking_uri, settings.experiment, fitted.family, {key: str(result[key]) for key in keys}) as mlflow:
-        mlflow.log_params(describe_parameters(fitted, settings, result))
-        mlflow.log_metrics({key: value for key, value in result.items() if isinstance(value, int | float)})
-        mlflow.log_dict(importance, "importance.json")
-        mlflow.log_figure(draw_roc(test.labels, answers, f"{fitted.family}: ROC"), "roc.png")
-        mlflow.log_figure(draw_calibration(test.labels, answers, f"{fitted.family}: calibration"), "calibration.png")
-        mlflow.log_figure(draw_importance(importance, f"{fitted.family}: importance"), "importance.png")
-        model_uri = log_onnx(fitted.onnx, len(fitted.feature_names))
-        run_id = str(mlflow.active_run().info.run_id)
-    return {"run_id": run_id, "model_uri": model_uri}
-
-
-def describe_parameters(fitted: FittedFamily, settings: TrainingSettings, result: dict[str, Any]) -> dict[str, Any]:
-    """What the run was done with."""
-    import platform
-
-    import sklearn
-
+def _compare_with_baseline(
+    task: Task, baseline: FittedFamily, test: SplitData, answers: Floats, settings: TrainingSettings
+) -> dict[str, Any]:
+    gain = measure_gain(task, test.labels, answers, OnnxModel(baseline.onnx).predict(test.matrix), settings)
+    feature = baseline.contract.feature_names[0]
     return {
-        **read_parameters(fitted.family, settings),
-        "random_seed": settings.random_seed,
-        "n_features": len(fitted.feature_names),
-        "training_rows": result["training_rows"],
-        "scikit_learn": sklearn.__version__,
-        "python": platform.python_version(),
-    }
+        "feature": feature, "score": gain.score, "gain": gain.gain, "gain_low": gain.low, "gain_high": gain.high,
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from include.settings.training import BASELINE, CostCeilings, SelectionWeights
 
 @dataclass(frozen=True)
 class RankedCandidate:
-    """One candidate's score (0 to 1) and what each criterion added to it."""
+    """The weighted sum that a candidate reaches (at most 1), and what each criterion added to it."""
 
     family: str
     run_id: str
@@ -37,15 +37,15 @@ class Ranking:
 def rank_candidates(results: Sequence[Mapping[str, Any]], weights: SelectionWeights, ceilings: CostCeilings) -> Ranking:
     """Order the results of ``fit_family`` by weighted score; the baseline family is left out.
 
-    F1, precision and recall count as they are. Costs, where lower is better, are min-max normalised
-    between nothing and a fixed ceiling: a score does not depend on who else takes part, and a
-    difference of milliseconds stays one. Equal scores are ordered by AUC, then by name.
+    Metrics count as they are. Costs, where lower is better, are min-max normalised between nothing and a
+    fixed ceiling: what a candidate reaches does not depend on who else takes part, and a difference of
+    milliseconds stays one. Equals are ordered by the task's own score, then by name.
 
     Raises:
         TrainingError: nothing to rank.
     """
     scored = [
-        (_score_candidate(result, weights, ceilings), float(result["auc"]))
+        (_score_candidate(result, weights, ceilings), float(result["score"]))
         for result in results
         if result["family"] != BASELINE
     ]
@@ -60,14 +60,12 @@ def rank_candidates(results: Sequence[Mapping[str, Any]], weights: SelectionWeig
 
 
 def _score_candidate(result: Mapping[str, Any], weights: SelectionWeights, ceilings: CostCeilings) -> RankedCandidate:
-    parts = {
-        "f1": weights.f1 * result["f1"],
-        "precision": weights.precision * result["precision"],
-        "recall": weights.recall * result["recall"],
-        "training_seconds": weights.training_seconds
-        * _cheapness(result["training_seconds"], ceilings.training_seconds),
-        "size": weights.size * _cheapness(result["size_bytes"], ceilings.size_bytes),
+    costs = {
+        "training_seconds": _cheapness(result["training_seconds"], ceilings.training_seconds),
+        "size": _cheapness(result["size_bytes"], ceilings.size_bytes),
     }
+    values = {**result["metrics"], **costs}
+    parts = {name: weight * values[name] for name, weight in weights if weight}
     return RankedCandidate(result["family"], result["run_id"], sum(parts.values()), parts)
 
 

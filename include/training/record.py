@@ -1,0 +1,84 @@
+"""Writes a training onto its MLflow run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from include.registry.onnx import OnnxModel
+from include.registry.tracking import log_onnx, open_run
+from include.settings.training import TrainingSettings
+from include.training.families import read_parameters
+from include.training.importance import measure_importance
+from include.training.splits import SplitData
+
+_TAGS: Final = (
+    "family", "task", "data_version", "feature_version", "code_revision", "trained_by", "test_as_of_date",
+)  # fmt: skip
+_COMPARED: Final = ("score", "gain", "gain_low", "gain_high")
+
+
+def log_run(
+    onnx_bytes: bytes,
+    onnx: OnnxModel,
+    test: SplitData,
+    result: Mapping[str, Any],
+    settings: TrainingSettings,
+    tracking_uri: str,
+) -> dict[str, str]:
+    """Write one MLflow run in the model's experiment: parameters, metrics, figures, model.
+
+    Args:
+        onnx: ``onnx_bytes``, loaded.
+        result: what was measured (see ``include.training.fit.fit_family``).
+
+    Returns:
+        ``run_id`` and ``model_uri``.
+
+    Raises:
+        RegistryError: MLflow is away.
+    """
+    from include.tasks.plots import draw_importance
+
+    contract, family = onnx.contract, str(result["family"])
+    importance = measure_importance(onnx, test, settings.random_seed)
+    figures = onnx.task.draw_plots(test.labels, onnx.predict(test.matrix), family)
+    figures["importance.png"] = draw_importance(importance, f"{family}: importance")
+    tags = {key: str(result[key]) for key in _TAGS}
+    with open_run(tracking_uri, contract.model, family, tags) as mlflow:
+        mlflow.log_params(describe_parameters(onnx, result, settings))
+        mlflow.log_metrics(list_metrics(result))
+        mlflow.log_dict(importance, "importance.json")
+        mlflow.log_dict(json.loads(contract.to_json()), "contract.json")
+        for name, figure in figures.items():
+            mlflow.log_figure(figure, name)
+        model_uri = log_onnx(onnx_bytes, contract)
+        run_id = str(mlflow.active_run().info.run_id)
+    return {"run_id": run_id, "model_uri": model_uri}
+
+
+def list_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """Every figure of a result under one name, those of the comparisons with their prefix."""
+    metrics = {key: value for key, value in result.items() if isinstance(value, int | float)}
+    metrics |= result["metrics"]
+    for other in ("baseline", "champion"):
+        found = result[other] or {}
+        metrics |= {f"{other}_{key}": found[key] for key in _COMPARED if found.get(key) is not None}
+    return metrics
+
+
+def describe_parameters(onnx: OnnxModel, result: Mapping[str, Any], settings: TrainingSettings) -> dict[str, Any]:
+    """What the run was done with."""
+    import platform
+
+    import sklearn
+
+    return {
+        **read_parameters(str(result["family"]), settings),
+        "random_seed": settings.random_seed,
+        "n_features": len(onnx.contract.features),
+        "training_rows": result["training_rows"],
+        "scikit_learn": sklearn.__version__,
+        "python": platform.python_version(),
+    }
