@@ -44,6 +44,10 @@ class WarehouseError(TransientError):
     """The warehouse refused a statement or could not be reached."""
 
 
+class WarehouseSchemaError(PermanentError):
+    """A table of the warehouse, or the warehouse as a whole, is not as this release declares it."""
+
+
 class TrainingError(PermanentError):
     """A training set is too small, one-sided, or otherwise unfit to learn from."""
 

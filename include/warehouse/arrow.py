@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from include.errors import WarehouseError
 from include.warehouse.arrow_types import match_columns, plain_types, restore_decimals, scaled_columns, unscale_decimals
 from include.warehouse.names import TableName, parse_table
-from include.warehouse.trace import record_read, record_statement, record_write
+from include.warehouse.trace import PendingWrites, record_read, record_write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,8 +62,11 @@ def read_arrow(uri: str, sql: str) -> pa.Table:
     Raises:
         WarehouseError: the query was refused, or a ``numeric`` has no exact decimal form.
     """
-    record_statement(sql)
-    return _fetch(uri, sql)
+    pending = PendingWrites()
+    pending.add_statement(sql)
+    table = _fetch(uri, sql)
+    pending.commit()
+    return table
 
 
 def read_table(uri: str, table: str | TableName) -> pa.Table:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from include.errors import WarehouseSchemaError
 from include.warehouse.session import open_session
 
 MIGRATIONS_DIR: Final = Path(__file__).parent / "migrations"
@@ -16,6 +18,9 @@ def migrate_warehouse(uri: str) -> list[str]:
 
     Returns:
         the names of the migrations that were applied now.
+
+    Raises:
+        WarehouseSchemaError: another release made the warehouse; nothing was changed.
     """
     with open_session(uri) as session:
         session.execute("select pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
@@ -25,8 +30,25 @@ def migrate_warehouse(uri: str) -> list[str]:
             "(name text primary key, applied_at timestamptz not null default now())"
         )
         done = {row["name"] for row in session.fetch_all("select name from governance.migrations")}
-        pending = [path for path in sorted(MIGRATIONS_DIR.glob("*.sql")) if path.stem not in done]
+        migrations = sorted(MIGRATIONS_DIR.glob("*.sql"))
+        check_release(done, {path.stem for path in migrations})
+        pending = [path for path in migrations if path.stem not in done]
         for path in pending:
             session.execute(path.read_text(encoding="utf-8"))
             session.execute("insert into governance.migrations (name) values (%s)", (path.stem,))
         return [path.stem for path in pending]
+
+
+def check_release(applied: Collection[str], known: Collection[str]) -> None:
+    """Refuse a warehouse with migrations that this release does not have: its tables may be others.
+
+    Raises:
+        WarehouseSchemaError: names those migrations.
+    """
+    unknown = sorted(set(applied) - set(known))
+    if unknown:
+        raise WarehouseSchemaError(
+            f"The warehouse was made by another release: it has the migrations {', '.join(unknown)}, which this one "
+            "does not know. Nothing was changed. Run the release that made it, or give this one an empty database "
+            "(make clean removes the local one) and load the sources again."
+        )

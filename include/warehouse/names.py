@@ -1,12 +1,15 @@
-"""Table names: parsed once, quoted once."""
+"""Names of tables and columns: parsed once, quoted once."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from include.errors import WarehouseError
 
+MAX_NAME_BYTES: Final = 63
+"""PostgreSQL cuts longer names off (https://www.postgresql.org/docs/current/limits.html)."""
 _PART = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -35,7 +38,7 @@ class TableName:
 
 
 def parse_table(name: str | TableName) -> TableName:
-    """``"raw.transactions"`` → :class:`TableName`.
+    """``"raw.events"`` → :class:`TableName`.
 
     Raises:
         WarehouseError: the text is not of the form ``schema.table``.
@@ -46,3 +49,13 @@ def parse_table(name: str | TableName) -> TableName:
     if not separator:
         raise WarehouseError(f"{name!r} names no schema: write it as schema.table.")
     return TableName(schema, table)
+
+
+def quote_column(name: str) -> str:
+    """A column's name as it is safe to stand in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """A text as an SQL literal, for statements that take no parameters (``comment on``)."""
+    return "'" + text.replace("'", "''") + "'"

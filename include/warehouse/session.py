@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.errors import WarehouseError
-from include.warehouse.trace import record_statement
+from include.warehouse.trace import PendingWrites
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,26 +20,27 @@ class Session:
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self._connection = connection
+        self._pending = PendingWrites()
 
     def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> int:
         """Run one statement; the number of rows that it touched."""
-        record_statement(sql)
+        self._pending.add_statement(sql)
         return self._connection.execute(sql, parameters).rowcount
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement once for each row of parameters."""
-        record_statement(sql)
+        self._pending.add_statement(sql)
         with self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def fetch_all(self, sql: str, parameters: Sequence[Any] | None = None) -> list[Row]:
         """All rows of a query, each a dictionary by column."""
-        record_statement(sql)
+        self._pending.add_statement(sql)
         return self._connection.execute(sql, parameters).fetchall()
 
     def fetch_one(self, sql: str, parameters: Sequence[Any] | None = None) -> Row | None:
         """The first row of a query, or None."""
-        record_statement(sql)
+        self._pending.add_statement(sql)
         return self._connection.execute(sql, parameters).fetchone()
 
     def fetch_value(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
@@ -47,18 +48,32 @@ class Session:
         row = self.fetch_one(sql, parameters)
         return None if row is None else next(iter(row.values()))
 
+    def commit(self) -> None:
+        """Commit what was done so far; what follows is another transaction, which an exception rolls back alone.
+
+        Where a statement failed and the caller went on, PostgreSQL rolls back instead and no write is reported.
+        """
+        from psycopg.pq import TransactionStatus
+
+        has_failed = self._connection.info.transaction_status == TransactionStatus.INERROR
+        self._connection.commit()
+        if has_failed:
+            self._pending.discard()
+        else:
+            self._pending.commit()
+
 
 @contextmanager
 def open_session(uri: str, *, connect_timeout_s: int = 10) -> Iterator[Session]:
-    """Connect, run the block in one transaction, commit; an exception rolls all of it back.
+    """Connect, run the block in one transaction, commit; an exception rolls back what is not committed.
 
     Args:
         uri: ``postgresql://user:password@host:port/database``.
         connect_timeout_s: seconds to wait for the server.
 
     Raises:
-        WarehouseError: the server cannot be reached, or the connection broke during the block; what the
-            block did was rolled back.
+        WarehouseError: the server cannot be reached, or the connection broke during the block; what
+            was not committed was rolled back.
     """
     import psycopg
     from psycopg.rows import dict_row
@@ -74,7 +89,9 @@ def open_session(uri: str, *, connect_timeout_s: int = 10) -> Iterator[Session]:
         ) from error
     try:
         with connection:
-            yield Session(connection)
+            session = Session(connection)
+            yield session
+            session.commit()
     except psycopg.OperationalError as error:
         if not connection.broken:
             raise

@@ -1,8 +1,9 @@
 """Remembers which tables a piece of work read and wrote.
 
-``session`` and ``arrow`` report here; whoever opened :func:`trace_tables` gets the sum. Outside of
-a trace, reporting costs one look at a context variable. Reporting never fails the work itself: a
-statement that cannot be parsed is logged and left out.
+``session`` and ``arrow`` report here; whoever opened :func:`trace_tables` gets the sum. A read is reported
+at once, a write only when its transaction was committed: what was rolled back has produced nothing.
+Outside of a trace, reporting costs one look at a context variable. Reporting never fails the work
+itself: a statement that cannot be parsed is logged and left out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ from include.warehouse.names import TableName, parse_table
 log = logging.getLogger(__name__)
 
 _CATALOGS: Final = ("pg_catalog", "information_schema")
+# They touch no rows, and sqlglot warns of those that it does not know.
+_NO_ROWS: Final = re.compile(r"\s*(alter|analyze|comment|drop|set)\b", re.IGNORECASE)
 # What the driver, or PostgreSQL alone, understands, and what sqlglot reads in its place.
 _REWRITES: Final = (
     (re.compile("%%"), "%"),
@@ -32,10 +36,59 @@ _REWRITES: Final = (
 
 @dataclass
 class TableTrace:
-    """Tables read and written, in the order in which they were first touched."""
+    """Tables whose rows were read, and those whose new rows were committed, in the order of their first touch.
+
+    Attributes:
+        writes: with the time of their last commit.
+        outer: the trace around this one; it gets what this one gets.
+    """
 
     reads: dict[TableName, None] = field(default_factory=dict)
-    writes: dict[TableName, None] = field(default_factory=dict)
+    writes: dict[TableName, datetime] = field(default_factory=dict)
+    outer: TableTrace | None = None
+
+    def add_read(self, table: TableName) -> None:
+        """Note a table as read."""
+        self.reads.setdefault(table)
+        if self.outer is not None:
+            self.outer.add_read(table)
+
+    def add_write(self, table: TableName, at: datetime) -> None:
+        """Note a table as written by a transaction that was committed."""
+        self.writes[table] = at
+        if self.outer is not None:
+            self.outer.add_write(table, at)
+
+
+class PendingWrites:
+    """Tables that a transaction has written and not committed yet.
+
+    Each belongs to the trace in which its statement ran, also where the transaction outlives that trace.
+    """
+
+    def __init__(self) -> None:
+        self._tables: list[tuple[TableTrace, TableName]] = []
+
+    def add_statement(self, sql: str) -> None:
+        """Report what a statement reads at once, and keep what it writes until :meth:`commit`."""
+        trace = _active.get()
+        if trace is None:
+            return
+        reads, writes = read_statement(sql)
+        for table in reads:
+            trace.add_read(table)
+        self._tables += [(trace, table) for table in writes]
+
+    def commit(self) -> None:
+        """Report the writes: call it once they are committed."""
+        at = datetime.now(UTC)
+        for trace, table in self._tables:
+            trace.add_write(table, at)
+        self._tables = []
+
+    def discard(self) -> None:
+        """Forget the writes: they were rolled back."""
+        self._tables = []
 
 
 _active: ContextVar[TableTrace | None] = ContextVar("active_table_trace", default=None)
@@ -43,48 +96,40 @@ _active: ContextVar[TableTrace | None] = ContextVar("active_table_trace", defaul
 
 @contextmanager
 def trace_tables() -> Iterator[TableTrace]:
-    """Collect what is read and written inside the block; a trace around this one gets it too."""
-    trace = TableTrace()
-    outer = _active.get()
+    """Collect what is read, and what is written and committed, by the block; a trace around this one gets it too."""
+    trace = TableTrace(outer=_active.get())
     token = _active.set(trace)
     try:
         yield trace
     finally:
         _active.reset(token)
-        if outer is not None:
-            outer.reads.update(trace.reads)
-            outer.writes.update(trace.writes)
 
 
 def record_read(table: str | TableName) -> None:
     """Report a table as read."""
     trace = _active.get()
     if trace is not None:
-        trace.reads.setdefault(parse_table(table))
+        trace.add_read(parse_table(table))
 
 
 def record_write(table: str | TableName) -> None:
-    """Report a table as written."""
+    """Report a table as written; only after its rows were committed."""
     trace = _active.get()
     if trace is not None:
-        trace.writes.setdefault(parse_table(table))
+        trace.add_write(parse_table(table), datetime.now(UTC))
 
 
-def record_statement(sql: str) -> None:
-    """Report the tables that a SQL statement reads and writes, as its syntax tree says."""
-    if _active.get() is None:
-        return
+def read_statement(sql: str) -> tuple[tuple[TableName, ...], tuple[TableName, ...]]:
+    """:func:`find_tables`; nothing, and a warning, for a statement that cannot be parsed."""
     from sqlglot.errors import SqlglotError
 
+    if _NO_ROWS.match(sql) and ";" not in sql:
+        return (), ()
     try:
-        reads, writes = find_tables(sql)
+        return find_tables(sql)
     except (SqlglotError, RecursionError) as error:
         log.warning("No lineage for a statement that cannot be parsed (%s): %.200s", error, sql)
-        return
-    for table in reads:
-        record_read(table)
-    for table in writes:
-        record_write(table)
+        return (), ()
 
 
 @lru_cache(maxsize=512)

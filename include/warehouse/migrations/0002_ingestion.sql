@@ -8,70 +8,7 @@ create table landing.deliveries (
     primary key (source, batch_day)
 );
 comment on table landing.deliveries is
-    'Files whose rows are in landing.<source> now, and how far they have come. Tables landing.<source> are made by landing.';
-
-create table raw.transactions (
-    household_id bigint,
-    store_id bigint,
-    basket_id bigint,
-    product_id bigint,
-    quantity bigint,
-    sales_value numeric(12, 2),
-    retail_disc numeric(12, 2),
-    coupon_disc numeric(12, 2),
-    coupon_match_disc numeric(12, 2),
-    sold_at timestamptz,
-    day date,
-    batch_day date
-);
-create index transactions_day on raw.transactions (day);
-create index transactions_batch_day on raw.transactions (batch_day);
-comment on table raw.transactions is 'Lines of receipts as published; grain: basket and product.';
-comment on column raw.transactions.day is 'Day of the purchase in the shop''s time zone.';
-comment on column raw.transactions.batch_day is 'Day of the delivery that brought the row.';
-
-create table raw.products (
-    product_id bigint,
-    manufacturer_id bigint,
-    department text,
-    brand text,
-    product_category text,
-    product_type text,
-    package_size text
-);
-comment on table raw.products is 'The newest catalogue; grain: product.';
-
-create table raw.households (
-    household_id bigint,
-    age text,
-    income text,
-    home_ownership text,
-    marital_status text,
-    household_size text,
-    household_comp text,
-    kids_count text
-);
-comment on table raw.households is 'Demographics of the households that gave them; grain: household.';
-
-create table raw.campaigns (
-    campaign_id bigint,
-    household_id bigint,
-    campaign_type text,
-    start_date date,
-    end_date date
-);
-comment on table raw.campaigns is 'Campaigns and the households they were sent to; grain: campaign and household.';
-
-create table raw.coupon_redemptions (
-    household_id bigint,
-    coupon_upc bigint,
-    campaign_id bigint,
-    day date,
-    batch_day date
-);
-create index coupon_redemptions_day on raw.coupon_redemptions (day);
-create index coupon_redemptions_batch_day on raw.coupon_redemptions (batch_day);
-comment on table raw.coupon_redemptions is 'Coupons redeemed; grain: household, coupon, campaign and day.';
+    'Files whose rows are in landing.<source> now, and their state. Ingestion makes the tables landing.<source>.';
 
 create table raw.partitions (
     source text not null,
@@ -82,7 +19,8 @@ create table raw.partitions (
     primary key (source, batch_day)
 );
 comment on table raw.partitions is
-    'One row for each delivered day of a daily source, one for the newest copy of a snapshot source; hashed over full content.';
+    'One row for each delivered day of a daily source, one for the newest copy of a snapshot source; hashed over full '
+    'content. Ingestion makes the tables raw.<source> as sources.yml declares them.';
 
 create table quality.audits (
     audit_id text not null,

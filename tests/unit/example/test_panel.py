@@ -14,7 +14,7 @@ import pytest
 
 from include.errors import SourceError
 from include.example.panel import PanelSummary, plan_shift, sample_households, shift_timestamps, write_shop_sources
-from include.local import panel
+from include.example import panel
 from include.settings import load_settings
 from include.sources.files import read_source
 

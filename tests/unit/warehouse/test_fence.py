@@ -33,9 +33,9 @@ def test_fences_of_different_work_do_not_meet(warehouse_uri: str) -> None:
 
 
 def test_taking_a_fence_is_a_write_and_checking_it_is_no_input(warehouse_uri: str) -> None:
-    with open_session(warehouse_uri) as session, trace_tables() as taken:
+    with trace_tables() as taken, open_session(warehouse_uri) as session:
         token = take_fence(session, "publish")
-    with open_session(warehouse_uri) as session, trace_tables() as checked:
+    with trace_tables() as checked, open_session(warehouse_uri) as session:
         check_fence(session, "publish", token)
         session.fetch_all("select source from raw.partitions")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import psycopg
 import pytest
 
 from include.warehouse.names import TableName
 from include.warehouse.session import open_session
-from include.warehouse.trace import find_tables, record_read, record_statement, record_write, trace_tables
+from include.warehouse.trace import find_tables, read_statement, record_read, record_write, trace_tables
 
 STATEMENTS = {
     "select * from raw.a join raw.b using (id)": (["raw.a", "raw.b"], []),
@@ -41,7 +44,7 @@ def test_a_statement_names_the_tables_whose_rows_it_moves(sql: str) -> None:
 
 def test_nothing_is_recorded_outside_of_a_trace() -> None:
     record_read("raw.a")
-    record_statement("select * from raw.a")
+    record_write("ml.t")
 
     with trace_tables() as trace:
         pass
@@ -52,7 +55,7 @@ def test_nothing_is_recorded_outside_of_a_trace() -> None:
 
 def test_a_statement_that_cannot_be_parsed_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     with trace_tables() as trace:
-        record_statement("select from where ((")
+        assert read_statement("select from where ((") == ((), ())
         record_read("raw.a")
 
     assert list(trace.reads) == [TableName("raw", "a")]
@@ -80,3 +83,78 @@ def test_a_session_reports_what_it_touches(warehouse_uri: str) -> None:
 
     assert [str(table) for table in trace.reads] == ["raw.a", "ml.t"]
     assert [str(table) for table in trace.writes] == ["raw.a", "ml.t"]
+
+
+def test_what_was_rolled_back_is_no_write(warehouse_uri: str) -> None:
+    with trace_tables() as trace, pytest.raises(RuntimeError), open_session(warehouse_uri) as session:
+        session.execute("create table ml.t as select source from raw.partitions")
+        raise RuntimeError
+
+    assert list(trace.reads) == [TableName("raw", "partitions")]
+    assert list(trace.writes) == []
+
+
+def test_a_commit_in_the_middle_counts_and_what_follows_it_may_be_rolled_back(warehouse_uri: str) -> None:
+    with trace_tables() as trace, pytest.raises(RuntimeError), open_session(warehouse_uri) as session:
+        session.execute("create table ml.kept as select 1 as a")
+        session.commit()
+        session.execute("create table ml.lost as select 1 as a")
+        raise RuntimeError
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select count(*) from ml.kept") == 1
+        assert session.fetch_value("select to_regclass('ml.lost')") is None
+    assert list(trace.writes) == [TableName("ml", "kept")]
+
+
+def test_a_statement_that_failed_undoes_the_writes_before_it_also_where_the_error_was_caught(
+    warehouse_uri: str,
+) -> None:
+    with trace_tables() as trace, open_session(warehouse_uri) as session:
+        session.execute("create table ml.t as select 1 as a")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            session.execute("select 1 / 0")
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select to_regclass('ml.t')") is None
+    assert list(trace.writes) == []
+
+
+def test_a_commit_that_fails_is_no_write(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute("create table ml.t (a int primary key deferrable initially deferred)")
+
+    with (
+        trace_tables() as trace,
+        pytest.raises(psycopg.errors.UniqueViolation),
+        open_session(warehouse_uri) as session,
+    ):
+        session.execute("insert into ml.t values (1), (1)")
+
+    assert list(trace.writes) == []
+
+
+def test_a_write_belongs_to_the_trace_of_its_statement_once_it_is_committed(warehouse_uri: str) -> None:
+    with trace_tables() as outer:
+        with open_session(warehouse_uri) as session:
+            with trace_tables() as inner:
+                session.execute("create table ml.t as select 1 as a")
+            assert (list(inner.writes), list(outer.writes)) == ([], [])
+
+        assert list(inner.writes) == list(outer.writes) == [TableName("ml", "t")]
+
+
+def test_a_write_says_when_it_was_committed(warehouse_uri: str) -> None:
+    before = datetime.now(UTC)
+
+    with trace_tables() as trace, open_session(warehouse_uri) as session:
+        session.execute("create table ml.t as select 1 as a")
+
+    assert before <= trace.writes[TableName("ml", "t")] <= datetime.now(UTC)
+
+
+def test_statements_that_touch_no_rows_cause_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    for sql in ("alter table ml.t attach partition ml.t_1 for values from ('1') to ('2')", "comment on table a is ''"):
+        assert read_statement(sql) == ((), ())
+
+    assert caplog.text == ""
