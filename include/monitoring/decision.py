@@ -18,16 +18,16 @@ Action = Literal["keep", "retrain"]
 
 @dataclass(frozen=True)
 class Baseline:
-    """The AUC that the champion had on its test set, with its 95 % confidence interval."""
+    """The score that the champion had on its test set, with its 95 % confidence interval."""
 
-    auc: float
-    auc_low: float
-    auc_high: float
+    score: float
+    score_low: float
+    score_high: float
 
     @property
     def standard_error(self) -> float:
-        """Of the AUC, from the width of its interval under a normal distribution."""
-        return (self.auc_high - self.auc_low) / (2 * NormalDist().inv_cdf(0.975))
+        """Of the score, from the width of its interval under a normal distribution."""
+        return (self.score_high - self.score_low) / (2 * NormalDist().inv_cdf(0.975))
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ def decide_retraining(
     now: datetime,
     settings: MonitoringSettings,
 ) -> RetrainingDecision:
-    """Retrain when performance fell, many features drifted or the scores drifted, but not in a cool-down.
+    """Retrain when the score fell, many features drifted or the scores drifted, but not in a cool-down.
 
     What cannot be judged for want of data is inconclusive, and never a reason to retrain.
 
     Args:
         performance: None while no outcome is known.
-        baseline: None when the champion's test metrics are not known.
+        baseline: None when the score of the champion's test is not known.
         last_retrain_requested_at: None when none was ever requested; same kind of time as ``now``.
     """
     checks = (
-        check_auc(performance, baseline, settings.performance),
+        check_score(performance, baseline, settings.performance),
         check_features(drift, settings.drift),
         check_scores(drift, settings.drift),
     )
@@ -72,26 +72,29 @@ def decide_retraining(
     return RetrainingDecision("retrain", failures, checks)
 
 
-def check_auc(performance: Performance | None, baseline: Baseline | None, settings: PerformanceSettings) -> Check:
-    """Whether the AUC held: not below the baseline by ``max_auc_drop`` or more, beyond chance.
+def check_score(performance: Performance | None, baseline: Baseline | None, settings: PerformanceSettings) -> Check:
+    """Whether the score held: not below the baseline by ``max_score_drop`` or more, beyond chance.
 
-    The distance is tested one-sided against the standard errors of both AUCs (independent samples,
+    The distance is tested one-sided against the standard errors of both scores (independent samples,
     normal distribution).
     """
-    limit = settings.max_auc_drop
+    limit = settings.max_score_drop
     unknown = _explain_unknown(performance, baseline, settings)
-    if unknown or performance is None or baseline is None or performance.auc is None:
-        return Check("auc_drop", True, None, limit, f"performance inconclusive: {unknown}")
-    drop = baseline.auc - performance.auc
+    if unknown or performance is None or baseline is None or performance.score is None:
+        return Check("score_drop", True, None, limit, f"performance inconclusive: {unknown}")
+    drop = baseline.score - performance.score
     noise = NormalDist().inv_cdf(settings.confidence) * hypot(
-        performance.auc_standard_error or 0.0, baseline.standard_error
+        performance.score_standard_error or 0.0, baseline.standard_error
     )
-    observed = f"AUC {performance.auc:.3f} on {performance.customers} customers against {baseline.auc:.3f} in the test"
+    observed = (
+        f"{performance.metric} {performance.score:.3f} on {performance.entities} entities against "
+        f"{baseline.score:.3f} in the test"
+    )
     if drop < limit:
-        return Check("auc_drop", True, drop, limit, f"{observed}: within {limit:g}")
+        return Check("score_drop", True, drop, limit, f"{observed}: within {limit:g}")
     if drop <= noise:
-        return Check("auc_drop", True, drop, limit, f"{observed}: a drop of {drop:.3f} may be chance (±{noise:.3f})")
-    return Check("auc_drop", False, drop, limit, f"{observed}: a drop of {drop:.3f}, {limit:g} or more")
+        return Check("score_drop", True, drop, limit, f"{observed}: a drop of {drop:.3f} may be chance (±{noise:.3f})")
+    return Check("score_drop", False, drop, limit, f"{observed}: a drop of {drop:.3f}, {limit:g} or more")
 
 
 def check_features(drift: DriftReport, settings: DriftSettings) -> Check:
@@ -109,7 +112,7 @@ def check_scores(drift: DriftReport, settings: DriftSettings) -> Check:
     """Whether the distribution of the scores held."""
     limit = settings.psi_threshold
     if drift.scores is None:
-        return Check("score_drift", True, None, limit, "score drift inconclusive: nothing scored yet")
+        return Check("score_drift", True, None, limit, "score drift inconclusive: there are no scores to compare")
     if min(drift.reference_rows, drift.current_rows) < settings.min_rows:
         return Check("score_drift", True, None, limit, _explain_few_rows(drift, settings))
     reason = f"PSI of the scores {drift.scores.psi:.3f}, threshold {limit:g}"
@@ -118,7 +121,7 @@ def check_scores(drift: DriftReport, settings: DriftSettings) -> Check:
 
 def _explain_few_rows(drift: DriftReport, settings: DriftSettings) -> str:
     return (
-        f"drift inconclusive: {drift.current_rows} customers against {drift.reference_rows} of the training, "
+        f"drift inconclusive: {drift.current_rows} rows against {drift.reference_rows} of the training, "
         f"{settings.min_rows} needed of each"
     )
 
@@ -128,8 +131,8 @@ def _explain_unknown(
 ) -> str | None:
     if performance is None:
         return "no outcome is known yet"
-    if performance.customers < settings.min_labels:
-        return f"{performance.customers} customers with a known outcome, {settings.min_labels} needed"
-    if performance.auc is None:
-        return "all known outcomes are the same"
-    return "the champion's test metrics are not known" if baseline is None else None
+    if performance.entities < settings.min_labels:
+        return f"{performance.entities} entities with a known outcome, {settings.min_labels} needed"
+    if performance.score is None:
+        return f"{performance.metric} is undefined, because all known outcomes are the same"
+    return "the score of the champion's test is not known" if baseline is None else None

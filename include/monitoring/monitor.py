@@ -1,153 +1,162 @@
-"""One look at the champion: outcomes, performance, drift, decision, all written down by as-of date."""
+"""One monitoring run of a champion: outcomes, performance, drift, decision, all written down by as-of date."""
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
+from include.errors import SettingsError
+from include.features.read import AS_OF
+from include.features.spec import ModelSpec
 from include.monitoring.decision import Baseline, RetrainingDecision, decide_retraining
-from include.monitoring.drift import ColumnDrift, DriftReport, compare_columns
+from include.monitoring.drift import DriftReport
+from include.monitoring.measure_drift import measure_drift
 from include.monitoring.outcomes import record_outcomes
 from include.monitoring.performance import Performance, measure_performance, read_cohorts
-from include.monitoring.profiles import profile_column
-from include.monitoring.records import Look, read_last_request, write_decision, write_drift, write_performance
-from include.monitoring.reference import load_reference
-from include.registry.registry import read_version
+from include.monitoring.records import (
+    MonitoringRun,
+    read_last_request,
+    write_decision,
+    write_drift,
+    write_performance,
+)
+from include.registry.contract import ModelContract
+from include.registry.onnx import OnnxModel
+from include.registry.registry import fetch_onnx, read_version
 from include.rollout.state import read_rollout
-from include.scoring.customers import read_customers
-from include.settings.monitoring import DriftSettings, MonitoringSettings
+from include.settings.models import ModelSettings
+from include.settings.monitoring import MonitoringSettings
+from include.tasks import TASKS
 from include.warehouse.fence import check_fence, take_fence
+from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
 
 
 def monitor_champion(
     uri: str,
     tracking_uri: str,
-    model_name: str,
-    settings: MonitoringSettings,
+    model: ModelSettings,
+    spec: ModelSpec,
     run_key: str = "",
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Join the outcomes that are known, measure the champion on them, measure drift, decide.
 
-    Rows are keyed by model and newest as-of date and replaced when the look is repeated. The
-    cool-down is counted in as-of days, so that a replay of old days decides as those days did.
+    Rows are keyed by model and by the newest as-of date that the model has scored, and replaced when the run
+    is repeated. The cool-down is counted in as-of days, so that a replay of old days decides as those days did.
 
     Args:
+        spec: says where the labels are; everything else is the champion's own contract.
         run_key: names the run; a repeat of the run that requested a retraining requests it again,
             while another run on the same day finds itself in the cool-down.
-        now: when the look is taken; the clock's time when absent.
+        now: when the run is made; the clock's time when absent.
 
     Returns:
-        ``action`` ('keep' or 'retrain') and ``reasons``; with a champion and features also
-        ``model_version``, ``as_of_date`` (ISO), ``new_outcomes``, ``auc`` (or None),
+        ``action`` ('keep' or 'retrain') and ``reasons``; with a champion and scores also
+        ``model_version``, ``as_of_date`` (ISO), ``new_outcomes``, ``metric``, ``score`` (or None),
         ``drifted_share`` and ``drifted_features``.
 
     Raises:
         RegistryError: the registry is away.
-        SourceError: a feature that the champion needs is gone.
+        SettingsError: the champion was trained for another entity, task or label than the model declares now.
+        SourceError: a feature that the champion needs, or the label table, is gone.
         StaleWriterError: another worker started the same work later; only outcomes were written.
     """
     at = now or datetime.now(UTC)
-    fence = f"monitoring.{model_name}"
+    fence = f"monitoring.{model.name}"
     with open_session(uri) as session:
-        rollout = read_rollout(session, model_name)
-        as_of_date = session.fetch_value("select max(as_of_date) from features.customer_features")
-        if rollout is None:
-            return _keep(f"model {model_name!r} has no champion yet")
-        if as_of_date is None:
-            return _keep("features.customer_features holds no customers")
+        rollout = read_rollout(session, model.name)
+        as_of_date = find_newest_scored(session, spec.predictions_table)
+    if rollout is None:
+        return _keep(f"model {model.name!r} has no champion yet")
+    if as_of_date is None:
+        return _keep(f"model {model.name!r} has scored nothing yet")
+    run = MonitoringRun(model.name, rollout.champion_version, as_of_date, at, run_key)
+    contract = load_contract(tracking_uri, run)
+    check_declaration(contract, spec, run)
+    with open_session(uri) as session:
         token = take_fence(session, fence)
-        new_outcomes = record_outcomes(session, at)
-    look = Look(model_name, rollout.champion_version, as_of_date, at, run_key)
-    baseline = read_baseline(tracking_uri, model_name, look.model_version)
-    drift = measure_drift(uri, look, settings.drift)
+        new_outcomes = record_outcomes(session, spec, at)
+    baseline = read_baseline(tracking_uri, contract, run)
+    drift = measure_drift(uri, run, contract, model.monitoring.drift)
+    cohorts = read_cohorts(uri, contract, run.model_version, model.monitoring.performance.window_days)
+    performance = measure_performance(cohorts, contract) if cohorts else None
     with open_session(uri) as session:
         check_fence(session, fence, token)
-        cohorts = read_cohorts(session, model_name, look.model_version, settings.performance.window_days)
-        performance = measure_performance(cohorts) if cohorts else None
-        decision = _decide(session, look, performance, baseline, drift, settings)
-        write_performance(session, look, performance, baseline)
-        write_drift(session, look, drift)
-        write_decision(session, look, decision)
+        decision = _decide(session, run, performance, baseline, drift, model.monitoring)
+        write_performance(session, run, performance, baseline)
+        write_drift(session, run, drift)
+        write_decision(session, run, decision)
     return {
         "action": decision.action,
         "reasons": list(decision.reasons),
-        "model_version": look.model_version,
+        "model_version": run.model_version,
         "as_of_date": as_of_date.isoformat(),
         "new_outcomes": new_outcomes,
-        "auc": performance.auc if performance else None,
+        "metric": TASKS[contract.task].score_name,
+        "score": performance.score if performance else None,
         "drifted_share": drift.drifted_share,
         "drifted_features": list(drift.drifted_features),
     }
 
 
-def read_baseline(tracking_uri: str, model_name: str, model_version: int) -> Baseline | None:
-    """The test metrics that a version was registered with; None when its tags lack them."""
-    version = read_version(tracking_uri, model_name, str(model_version))
-    tags = version.tags if version else {}
-    try:
-        return Baseline(float(tags["auc"]), float(tags["auc_low"]), float(tags["auc_high"]))
-    except KeyError:
+def find_newest_scored(session: Session, table: TableName) -> date | None:
+    """The newest as-of date with scores of any version; None without any."""
+    if session.fetch_value("select to_regclass(%s)", (table.quoted,)) is None:
         return None
+    newest: date | None = session.fetch_value(f"select max({AS_OF}) from {table.quoted}")
+    return newest
 
 
-def measure_drift(uri: str, look: Look, settings: DriftSettings) -> DriftReport:
-    """Compare the customers of the look's day with those of the training, and their scores with the first.
+def load_contract(tracking_uri: str, run: MonitoringRun) -> ModelContract:
+    """The contract of the version that a run is about."""
+    with tempfile.TemporaryDirectory() as folder:
+        return OnnxModel(fetch_onnx(tracking_uri, run.model_name, run.model_version, Path(folder)).onnx_path).contract
+
+
+def check_declaration(contract: ModelContract, spec: ModelSpec, run: MonitoringRun) -> None:
+    """Refuse to judge a champion by a label that it was not trained for.
 
     Raises:
-        SourceError: a feature that the champion needs is gone.
+        SettingsError: says what differs.
     """
-    profiles = load_reference(uri, look.model_name, look.model_version, look.at)
-    names = [name for name in profiles if name not in settings.ignored_features]
-    customers = read_customers(uri, [look.as_of_date], names)
-    columns = {name: customers.features[:, index] for index, name in enumerate(names)}
-    references = {name: profiles[name] for name in names}
-    return DriftReport(
-        reference_rows=min((int(profile.counts.sum()) for profile in references.values()), default=0),
-        current_rows=len(customers.household_ids),
-        features=compare_columns(references, columns, settings),
-        scores=measure_score_drift(uri, look, settings),
-    )
+    # The contract's label is for people: with or without its table.
+    trained = (contract.entity, contract.task, contract.label.rpartition(".")[2])
+    declared = (spec.entity, spec.task, spec.label_column)
+    for name, before, now in zip(("entity", "task", "label"), trained, declared, strict=True):
+        if before != now:
+            raise SettingsError(
+                f"Version {run.model_version} of {run.model_name!r} was trained for another {name} than "
+                f"include/config/models/{run.model_name}.yml declares: {before}, declared is {now}. Nothing was "
+                "measured. Train and promote a version of the new declaration."
+            )
 
 
-def measure_score_drift(uri: str, look: Look, settings: DriftSettings) -> ColumnDrift | None:
-    """Compare the scores of the look's day with those of the version's first days; None without scores.
-
-    Scores of training rows are no reference: a model is surer of rows that it has learned from.
-    """
-    import numpy as np
-
-    key = (look.model_name, look.model_version)
-    with open_session(uri) as session:
-        first = session.fetch_value(
-            "select array_agg(probability) from ml.predictions where model_name = %s and model_version = %s "
-            "and as_of_date < %s::integer + (select min(as_of_date) from ml.predictions "
-            "where model_name = %s and model_version = %s)",
-            (*key, settings.score_reference_days, *key),
-        )
-        current = session.fetch_value(
-            "select array_agg(probability) from ml.predictions "
-            "where model_name = %s and model_version = %s and as_of_date = %s",
-            (*key, look.as_of_date),
-        )
-    if not first or not current:
+def read_baseline(tracking_uri: str, contract: ModelContract, run: MonitoringRun) -> Baseline | None:
+    """The score that a version was registered with; None when its tags lack it or have another score."""
+    version = read_version(tracking_uri, run.model_name, str(run.model_version))
+    tags = version.tags if version else {}
+    if tags.get("score_name") != TASKS[contract.task].score_name:
         return None
-    reference = {"score": profile_column(np.array(first, np.float64))}
-    return compare_columns(reference, {"score": np.array(current, np.float64)}, settings)[0]
+    try:
+        return Baseline(float(tags["score"]), float(tags["score_low"]), float(tags["score_high"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _decide(
     session: Session,
-    look: Look,
+    run: MonitoringRun,
     performance: Performance | None,
     baseline: Baseline | None,
     drift: DriftReport,
     settings: MonitoringSettings,
 ) -> RetrainingDecision:
-    last = read_last_request(session, look)
+    last = read_last_request(session, run)
     last_at = None if last is None else _start_of(last)
-    return decide_retraining(performance, baseline, drift, last_at, _start_of(look.as_of_date), settings)
+    return decide_retraining(performance, baseline, drift, last_at, _start_of(run.as_of_date), settings)
 
 
 def _start_of(day: date) -> datetime:

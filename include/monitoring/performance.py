@@ -4,172 +4,155 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
 
-from include.warehouse.session import Session
+from include.features.read import AS_OF
+from include.features.spec import name_table
+from include.registry.contract import ModelContract
+from include.tasks import TASKS
+from include.tasks.bootstrap import estimate_standard_error
+from include.warehouse.arrow import read_arrow
+from include.warehouse.names import quote_column
+from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
-    Booleans = npt.NDArray[np.bool_]
-    Integers = npt.NDArray[np.int64]
+    from include.tasks.task import Floats, Labels
+
+REPETITIONS: Final = 200
+"""Samples behind a standard error; enough for its first two digits (Efron & Tibshirani, 1993)."""
 
 
 @dataclass(frozen=True)
 class Cohorts:
-    """Predictions with known outcomes of one model version; arrays of one length, row by row."""
+    """Predictions with known outcomes of one model version; arrays of one length, row by row.
+
+    Attributes:
+        entities: a number for each entity, the same in all cohorts.
+        labels, predictions: in the task's form.
+    """
 
     first_as_of_date: date
     last_as_of_date: date
-    customers: Integers
-    probabilities: Floats
-    is_predicted: Booleans
-    is_churned: Booleans
+    entities: npt.NDArray[np.int64]
+    labels: Labels
+    predictions: Floats
 
 
 @dataclass(frozen=True)
 class Performance:
-    """Metrics over cohorts; None where the data leave a metric undefined."""
+    """Metrics over cohorts; None where the data leave a metric undefined.
+
+    Attributes:
+        predictions: rows.
+        entities: distinct ones among the rows.
+        metric: the name of the score.
+        score: higher is better, at most 1.
+        metrics: all metrics of the task.
+    """
 
     first_as_of_date: date
     last_as_of_date: date
     predictions: int
-    customers: int
-    base_rate: float
-    auc: float | None
-    auc_standard_error: float | None
-    accuracy: float
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    brier_score: float
-    log_loss: float
-    calibration_error: float
+    entities: int
+    metric: str
+    score: float | None
+    score_standard_error: float | None
+    metrics: dict[str, float | None]
 
 
-def read_cohorts(session: Session, model_name: str, model_version: int, window_days: int) -> Cohorts | None:
-    """The predictions of the newest ``window_days`` as-of days with outcomes; None when there are none."""
-    import numpy as np
+def read_cohorts(uri: str, contract: ModelContract, model_version: int, window_days: int) -> Cohorts | None:
+    """The predictions of the newest ``window_days`` as-of days with outcomes; None when there are none.
 
-    rows = session.fetch_all(
-        """
-        with matured as (
-            select
-                predictions.as_of_date,
-                predictions.household_id,
-                predictions.probability,
-                predictions.is_churn_predicted,
-                outcomes.churned
-            from ml.predictions as predictions
-            inner join ml.outcomes as outcomes using (as_of_date, household_id)
-            where predictions.model_name = %s
-                and predictions.model_version = %s
-        )
-        select *
-        from matured
-        where as_of_date > (select max(as_of_date) from matured) - %s::integer
-        order by as_of_date, household_id
-        """,
-        (model_name, model_version, window_days),
-    )
-    if not rows:
+    The tables of predictions and outcomes have to be there.
+    """
+    newest = _find_newest_cohort(uri, contract, model_version)
+    if newest is None:
         return None
+    keys = ", ".join(f"predictions.{quote_column(key)}" for key in contract.entity.key_names)
+    table = read_arrow(
+        uri,
+        f"select predictions.{AS_OF}, dense_rank() over (order by {keys}) as entity, predictions.prediction, "
+        f"predictions.scores, outcomes.outcome from {_join_outcomes(contract)} "
+        f"where predictions.model_version = {model_version} and predictions.{AS_OF} <= date '{newest}' "
+        f"and predictions.{AS_OF} > date '{newest}' - {window_days}",
+    )
+    return _to_cohorts(table, contract)
+
+
+def _find_newest_cohort(uri: str, contract: ModelContract, model_version: int) -> date | None:
+    with open_session(uri) as session:
+        newest: date | None = session.fetch_value(
+            f"select predictions.{AS_OF} from {_join_outcomes(contract)} where predictions.model_version = %s "
+            f"order by predictions.{AS_OF} desc limit 1",
+            (model_version,),
+        )
+    return newest
+
+
+def _join_outcomes(contract: ModelContract) -> str:
+    columns = ", ".join(map(quote_column, (AS_OF, *contract.entity.key_names)))
+    predictions, outcomes = (name_table(contract.model, kind) for kind in ("predictions", "outcomes"))
+    return f"{predictions.quoted} as predictions inner join {outcomes.quoted} as outcomes using ({columns})"
+
+
+def _to_cohorts(table: Any, contract: ModelContract) -> Cohorts | None:
+    """Rows as arrays, without those whose outcome the version has never seen."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    labels = TASKS[contract.task].parse_outcomes(table.column("outcome").to_pylist(), contract.decision)
+    # Positions of classes are integers; a number to forecast may well be negative.
+    is_known = labels >= 0 if labels.dtype.kind == "i" else np.isfinite(labels)
+    if not is_known.any():
+        return None
+    dates = table.column(AS_OF).filter(is_known)
     return Cohorts(
-        first_as_of_date=rows[0]["as_of_date"],
-        last_as_of_date=rows[-1]["as_of_date"],
-        customers=np.array([row["household_id"] for row in rows], dtype=np.int64),
-        probabilities=np.array([row["probability"] for row in rows], dtype=np.float64),
-        is_predicted=np.array([row["is_churn_predicted"] for row in rows], dtype=np.bool_),
-        is_churned=np.array([row["churned"] for row in rows], dtype=np.bool_),
+        first_as_of_date=pc.min(dates).as_py(),
+        last_as_of_date=pc.max(dates).as_py(),
+        entities=table.column("entity").to_numpy()[is_known],
+        labels=labels[is_known],
+        predictions=_to_predictions(table)[is_known],
     )
 
 
-def measure_performance(cohorts: Cohorts) -> Performance:
-    """All metrics of one set of cohorts (at least one row)."""
+def _to_predictions(table: Any) -> Floats:
+    """The predictions as the task takes them: one number of each row, or the probability of each class."""
     import numpy as np
 
-    predicted, churned = cohorts.is_predicted, cohorts.is_churned
-    hits = int((predicted & churned).sum())
-    auc, auc_standard_error = measure_auc(churned, cohorts.probabilities, cohorts.customers)
+    scores, numbers = table.column("scores"), table.column("prediction").to_numpy()
+    if scores.null_count:
+        return np.asarray(numbers, dtype=np.float64)
+    probabilities: Floats = scores.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return probabilities.reshape(len(numbers), -1)
+
+
+def measure_performance(cohorts: Cohorts, contract: ModelContract) -> Performance:
+    """All metrics of one set of cohorts (at least one row).
+
+    The standard error is that of resampled entities, because one entity stands in many cohorts.
+    """
+    import numpy as np
+
+    task = TASKS[contract.task]
+    measured = task.measure(cohorts.labels, cohorts.predictions, contract.decision)
+    metrics = {name: value if isfinite(value) else None for name, value in measured.items()}
+    score = metrics.pop("score")
+    error = None
+    if score is not None:
+        error = estimate_standard_error(
+            task, cohorts.labels, cohorts.predictions, cohorts.entities, REPETITIONS, seed=0
+        )
     return Performance(
         first_as_of_date=cohorts.first_as_of_date,
         last_as_of_date=cohorts.last_as_of_date,
-        predictions=int(churned.size),
-        customers=int(np.unique(cohorts.customers).size),
-        base_rate=float(churned.mean()),
-        auc=auc,
-        auc_standard_error=auc_standard_error,
-        accuracy=float((predicted == churned).mean()),
-        precision=_divide(hits, int(predicted.sum())),
-        recall=_divide(hits, int(churned.sum())),
-        f1=_divide(2 * hits, int(predicted.sum()) + int(churned.sum())),
-        brier_score=float(np.mean((cohorts.probabilities - churned) ** 2)),
-        log_loss=measure_log_loss(churned, cohorts.probabilities),
-        calibration_error=measure_calibration_error(churned, cohorts.probabilities),
+        predictions=len(cohorts.labels),
+        entities=int(np.unique(cohorts.entities).size),
+        metric=task.score_name,
+        score=score,
+        score_standard_error=error,
+        metrics=metrics,
     )
-
-
-def measure_auc(is_positive: Booleans, scores: Floats, clusters: Integers) -> tuple[float, float] | tuple[None, None]:
-    """Area under the ROC curve and its standard error; None for both unless two clusters have each class.
-
-    The area is the Mann-Whitney statistic, ties count half. The error is Obuchowski's (1997) for
-    clustered data, because one customer stands in many cohorts; with one row per cluster it is
-    DeLong's (1988).
-    """
-    import numpy as np
-
-    positives, negatives = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
-    clusters = np.unique(clusters, return_inverse=True)[1]
-    with_positive, with_negative = np.unique(clusters[is_positive]), np.unique(clusters[~is_positive])
-    if min(with_positive.size, with_negative.size) < 2:
-        return None, None
-    above = _share_below(negatives, scores[is_positive])
-    below = 1 - _share_below(positives, scores[~is_positive])
-    area = float(above.mean())
-    size = int(clusters.max()) + 1
-    x = np.bincount(clusters[is_positive], weights=above - area, minlength=size) / positives.size
-    y = np.bincount(clusters[~is_positive], weights=below - area, minlength=size) / negatives.size
-    variance = (
-        _unbias(with_positive.size) * float(x @ x)
-        + _unbias(with_negative.size) * float(y @ y)
-        + 2 * _unbias(size) * float(x @ y)
-    )
-    return area, float(np.sqrt(max(variance, 0.0)))
-
-
-def measure_log_loss(is_positive: Booleans, probabilities: Floats) -> float:
-    """Mean negative log-likelihood in nats; probabilities are kept 1e-15 away from 0 and 1."""
-    import numpy as np
-
-    clipped = np.clip(probabilities, 1e-15, 1 - 1e-15)
-    return float(-np.mean(np.where(is_positive, np.log(clipped), np.log1p(-clipped))))
-
-
-def measure_calibration_error(is_positive: Booleans, probabilities: Floats, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width (Naeini, Cooper & Hauskrecht, 2015).
-
-    The mean distance between predicted and observed share of positives, weighted by rows per bin.
-    """
-    import numpy as np
-
-    index = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
-    surplus = np.bincount(index, weights=probabilities - is_positive, minlength=bins)
-    return float(np.abs(surplus).sum() / probabilities.size)
-
-
-def _share_below(ordered: Floats, values: Floats) -> Any:
-    """Share of ``ordered`` that is less than each value, equals counting half."""
-    import numpy as np
-
-    left, right = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
-    return (left + right) / (2 * ordered.size)
-
-
-def _unbias(size: int) -> float:
-    return size / (size - 1)
-
-
-def _divide(numerator: float, denominator: float) -> float | None:
-    return numerator / denominator if denominator else None

@@ -1,4 +1,4 @@
-"""What monitoring found, as rows keyed by model and as-of date; the same look again replaces them."""
+"""What monitoring found, as rows keyed by model and as-of date; a repeated run replaces them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from include.warehouse.session import Session
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look at a champion: which version, at the features of which day, when, and in which run."""
+class MonitoringRun:
+    """One run for a champion: which version, the features and scores of which day, when, and under which key."""
 
     model_name: str
     model_version: int
@@ -25,9 +25,11 @@ class Look:
     run_key: str
 
 
-def write_performance(session: Session, look: Look, performance: Performance | None, baseline: Baseline | None) -> None:
-    """Replace the look's row of ``monitoring.performance``; there is none while no outcome is known."""
-    _delete_rows(session, "monitoring.performance", look)
+def write_performance(
+    session: Session, run: MonitoringRun, performance: Performance | None, baseline: Baseline | None
+) -> None:
+    """Replace the run's row of ``monitoring.performance``; there is none while no outcome is known."""
+    _delete_rows(session, "monitoring.performance", run)
     if performance is None:
         return
     measured = asdict(performance)
@@ -35,14 +37,15 @@ def write_performance(session: Session, look: Look, performance: Performance | N
         "first_cohort": measured.pop("first_as_of_date"),
         "last_cohort": measured.pop("last_as_of_date"),
         **measured,
-        "baseline_auc": None if baseline is None else baseline.auc,
+        "metrics": json.dumps(performance.metrics),
+        "baseline_score": None if baseline is None else baseline.score,
     }
-    _insert_rows(session, "monitoring.performance", look, [row])
+    _insert_rows(session, "monitoring.performance", run, [row])
 
 
-def write_drift(session: Session, look: Look, drift: DriftReport) -> None:
-    """Replace the look's rows of ``monitoring.drift``: one per feature, one for the scores."""
-    _delete_rows(session, "monitoring.drift", look)
+def write_drift(session: Session, run: MonitoringRun, drift: DriftReport) -> None:
+    """Replace the run's rows of ``monitoring.drift``: one per feature, one for the scores."""
+    _delete_rows(session, "monitoring.drift", run)
     measured = [("feature", column) for column in drift.features]
     if drift.scores is not None:
         measured.append(("score", drift.scores))
@@ -50,11 +53,11 @@ def write_drift(session: Session, look: Look, drift: DriftReport) -> None:
     for kind, column in measured:
         values = asdict(column)
         rows.append({"kind": kind, "column_name": values.pop("column"), **values})
-    _insert_rows(session, "monitoring.drift", look, rows)
+    _insert_rows(session, "monitoring.drift", run, rows)
 
 
-def write_decision(session: Session, look: Look, decision: RetrainingDecision) -> None:
-    """Replace the decision of the look's day; a request to retrain, once made, stands."""
+def write_decision(session: Session, run: MonitoringRun, decision: RetrainingDecision) -> None:
+    """Replace the decision of the run's day; a request to retrain, once made, stands."""
     session.execute(
         """
         insert into monitoring.decisions as decisions (
@@ -79,20 +82,20 @@ def write_decision(session: Session, look: Look, decision: RetrainingDecision) -
         where decisions.action <> 'retrain'
         """,
         (
-            look.model_name,
-            look.as_of_date,
-            look.model_version,
+            run.model_name,
+            run.as_of_date,
+            run.model_version,
             decision.action,
             list(decision.reasons),
             json.dumps([asdict(check) for check in decision.checks]),
-            look.run_key,
-            look.at,
+            run.run_key,
+            run.at,
         ),
     )
 
 
-def read_last_request(session: Session, look: Look) -> date | None:
-    """The as-of date of the newest request to retrain up to this look's, without one of its own run.
+def read_last_request(session: Session, run: MonitoringRun) -> date | None:
+    """The as-of date of the newest request to retrain up to this run's, without one of its own run.
 
     A run that died after its request was written and is repeated has to make the same request again;
     any other run on the same day must not.
@@ -106,24 +109,24 @@ def read_last_request(session: Session, look: Look) -> date | None:
             and as_of_date <= %s
             and not (as_of_date = %s and run_key = %s and run_key <> '')
         """,
-        (look.model_name, look.as_of_date, look.as_of_date, look.run_key),
+        (run.model_name, run.as_of_date, run.as_of_date, run.run_key),
     )
     return day
 
 
-def _delete_rows(session: Session, table: str, look: Look) -> None:
+def _delete_rows(session: Session, table: str, run: MonitoringRun) -> None:
     session.execute(
         f"delete from {table} where model_name = %s and model_version = %s and as_of_date = %s",
-        (look.model_name, look.model_version, look.as_of_date),
+        (run.model_name, run.model_version, run.as_of_date),
     )
 
 
-def _insert_rows(session: Session, table: str, look: Look, rows: Sequence[dict[str, Any]]) -> None:
+def _insert_rows(session: Session, table: str, run: MonitoringRun, rows: Sequence[dict[str, Any]]) -> None:
     keys = {
-        "model_name": look.model_name,
-        "model_version": look.model_version,
-        "as_of_date": look.as_of_date,
-        "computed_at": look.at,
+        "model_name": run.model_name,
+        "model_version": run.model_version,
+        "as_of_date": run.as_of_date,
+        "computed_at": run.at,
     }
     if not rows:
         return

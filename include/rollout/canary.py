@@ -1,4 +1,4 @@
-"""One step of a canary: give the challenger its share, watch, and act on the judge's verdict."""
+"""One step of a canary: give the challenger its share, watch, and act on the judge's decision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from include.errors import RolloutError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
-from include.rollout.judge import URGENT_CHECKS, Verdict, judge_canary
+from include.rollout.judge import URGENT_CHECKS, CanaryDecision, judge_canary
 from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
 from include.settings.rollout import CanaryCriteria, RolloutSettings
@@ -18,14 +18,14 @@ from include.warehouse.session import Session, open_session
 
 
 @dataclass(frozen=True)
-class StepProgress:
-    """What one look at a running step saw; ``elapsed_s`` counts from the moment the weight was set."""
+class StepStatus:
+    """What was observed of a running step; ``elapsed_s`` counts from the moment the weight was set."""
 
     weight: float
     elapsed_s: float
     champion: VariantStats
     challenger: VariantStats
-    verdict: Verdict
+    decision: CanaryDecision
 
 
 def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
@@ -33,21 +33,21 @@ def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
     return settings.canary.steps
 
 
-def decide_step(verdict: Verdict, elapsed_s: float, criteria: CanaryCriteria) -> Verdict:
-    """What to do now, given the judge's verdict and the age of the step.
+def decide_step(judged: CanaryDecision, elapsed_s: float, criteria: CanaryCriteria) -> CanaryDecision:
+    """What to do now, given the judge's decision and the age of the step.
 
     Failed answers roll back at once. Whatever else, good or bad, waits for ``min_interval_s``: a second
     of hiccup is a large share of the first seconds, and a small one of the whole step. A step that is
     still without enough samples at ``max_wait_s`` is inconclusive and rolled back.
     """
-    is_failing = any(not check.is_passed and check.name in URGENT_CHECKS for check in verdict.checks)
+    is_failing = any(not check.is_passed and check.name in URGENT_CHECKS for check in judged.checks)
     if elapsed_s < criteria.min_interval_s and not is_failing:
-        return Verdict("wait", verdict.checks)
-    if verdict.action == "wait" and elapsed_s >= criteria.max_wait_s:
+        return CanaryDecision("wait", judged.checks)
+    if judged.action == "wait" and elapsed_s >= criteria.max_wait_s:
         reason = f"inconclusive after {elapsed_s:.0f} s: too few answers to judge; is there traffic?"
         timeout = Check("max_wait", False, round(elapsed_s, 1), criteria.max_wait_s, reason)
-        return Verdict("roll_back", (*verdict.checks, timeout))
-    return verdict
+        return CanaryDecision("roll_back", (*judged.checks, timeout))
+    return judged
 
 
 def run_canary_step(
@@ -55,8 +55,8 @@ def run_canary_step(
     model_name: str,
     weight: float,
     criteria: CanaryCriteria,
-    on_progress: Callable[[StepProgress], None] | None = None,
-) -> Verdict:
+    on_progress: Callable[[StepStatus], None] | None = None,
+) -> CanaryDecision:
     """Give the challenger the share ``weight`` and watch it until the step is decided.
 
     A challenger that must go is rolled back here, before this returns. A run that was killed is
@@ -64,10 +64,10 @@ def run_canary_step(
     already is reported again.
 
     Returns:
-        a verdict whose action is ``proceed`` or ``roll_back``, never ``wait``.
+        a decision whose action is ``proceed`` or ``roll_back``, never ``wait``.
 
     Raises:
-        RolloutError: no canary runs, or somebody else changed the rollout meanwhile.
+        RolloutError: no canary runs, or another run changed the rollout meanwhile.
     """
     with open_session(uri) as session:
         state = require_rollout(session, model_name)
@@ -75,25 +75,25 @@ def run_canary_step(
             return _report_rollback(session, state)
         state = set_weight(session, state, weight)
     while True:
-        progress = _look(uri, state, criteria)
+        status = _observe(uri, state, criteria)
         if on_progress is not None:
-            on_progress(progress)
-        if progress.verdict.action == "roll_back":
+            on_progress(status)
+        if status.decision.action == "roll_back":
             with open_session(uri) as session:
-                roll_back(session, state, progress.verdict.reason)
-        if progress.verdict.action != "wait":
-            return progress.verdict
+                roll_back(session, state, status.decision.reason)
+        if status.decision.action != "wait":
+            return status.decision
         time.sleep(criteria.poll_interval_s)
 
 
-def _look(uri: str, state: RolloutState, criteria: CanaryCriteria) -> StepProgress:
+def _observe(uri: str, state: RolloutState, criteria: CanaryCriteria) -> StepStatus:
     with open_session(uri) as session:
         _check_unchanged(require_rollout(session, state.model_name), state)
         step_began_at = _read_began_at(session, state, "canary_started", "weight_set")
         elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
         champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
-    verdict = decide_step(judge_canary(champion, challenger, criteria), elapsed_s, criteria)
-    return StepProgress(state.challenger_weight, elapsed_s, champion, challenger, verdict)
+    decision = decide_step(judge_canary(champion, challenger, criteria), elapsed_s, criteria)
+    return StepStatus(state.challenger_weight, elapsed_s, champion, challenger, decision)
 
 
 def _read_both(
@@ -124,14 +124,14 @@ def _check_unchanged(found: RolloutState, expected: RolloutState) -> None:
         raise RolloutError(
             f"The rollout of {expected.model_name!r} was changed during a canary step: row version "
             f"{expected.row_version} was set, {found.row_version} was found (stage {found.stage!r}). "
-            "The step ends without a verdict; look at serving.rollout_events for who changed it."
+            "The step ends without a decision; look at serving.rollout_events for who changed it."
         )
 
 
-def _report_rollback(session: Session, state: RolloutState) -> Verdict:
+def _report_rollback(session: Session, state: RolloutState) -> CanaryDecision:
     """The rollback that ended the canary, told again to a run that is repeated."""
     last = read_last_event(session, state.model_name)
     if last is None or last.event not in ("rolled_back", "restored"):
         raise RolloutError(f"Model {state.model_name!r} has no canary. Start one before its first step.")
     reason = str(last.detail.get("reason", "rolled back"))
-    return Verdict("roll_back", (Check("rolled_back_before", False, None, None, reason),))
+    return CanaryDecision("roll_back", (Check("rolled_back_before", False, None, None, reason),))

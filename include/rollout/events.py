@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from include.warehouse.session import Session
 
-if TYPE_CHECKING:
-    from include.rollout.state import RolloutState
+CHAMPION_EVENTS: Final = ("bootstrapped", "promoted", "restored")
+"""Events after which ``champion_version`` answers in production."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,30 @@ def read_last_event(session: Session, model_name: str, *events: str) -> RolloutE
     return None if row is None else RolloutEvent(**row)
 
 
-def append_event(session: Session, state: RolloutState, event: str, detail: dict[str, Any]) -> None:
-    """Append what has just happened to the rollout that is now in ``state``."""
+def read_former_champions(session: Session, model_name: str) -> list[int]:
+    """Every version that is or was champion of a model, the newest champion first."""
+    rows = session.fetch_all(
+        "select champion_version from serving.rollout_events where model_name = %s and event = any(%s) "
+        "and champion_version is not null group by champion_version order by max(id) desc",
+        (model_name, list(CHAMPION_EVENTS)),
+    )
+    return [row["champion_version"] for row in rows]
+
+
+def append_event(
+    session: Session,
+    model_name: str,
+    event: str,
+    *,
+    champion_version: int,
+    challenger_version: int | None,
+    challenger_weight: float,
+    detail: dict[str, Any],
+) -> None:
+    """Append what has just happened; versions and weight are those after it."""
     session.execute(
         "insert into serving.rollout_events "
         "(model_name, event, champion_version, challenger_version, challenger_weight, detail) "
         "values (%s, %s, %s, %s, %s, %s)",
-        (
-            state.model_name,
-            event,
-            state.champion_version,
-            state.challenger_version,
-            state.challenger_weight,
-            json.dumps(detail),
-        ),
+        (model_name, event, champion_version, challenger_version, challenger_weight, json.dumps(detail)),
     )

@@ -1,8 +1,9 @@
-"""The judge of a canary: numbers in, a verdict with its reasons out."""
+"""The judge of a canary: numbers in, a decision with its reasons out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final, Literal
 
 from include.rollout.check import Check, list_failures
@@ -12,11 +13,13 @@ from include.settings.rollout import CanaryCriteria
 Action = Literal["proceed", "roll_back", "wait"]
 
 URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate", "error_rate_increase"})
-"""Checks of failed answers: no reason to look on any longer."""
+"""Checks of failed answers: the step ends at once."""
+
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CanaryDecision:
     """What to do with the challenger, and every check that led there."""
 
     action: Action
@@ -28,10 +31,10 @@ class Verdict:
         return list_failures(self.checks) or f"all {len(self.checks)} checks passed"
 
 
-def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Verdict:
+def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> CanaryDecision:
     """Judge a challenger against its criteria and against the champion beside it.
 
-    With fewer than ``min_samples`` of either variant the verdict is ``wait``, whatever the numbers
+    With fewer than ``min_samples`` of either variant the decision is ``wait``, whatever the numbers
     look like: no promotion and no rollback is ever a guess. Otherwise any failed check rolls back.
     """
     evidence = (
@@ -39,7 +42,7 @@ def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: Can
         _check_samples("challenger_samples", challenger, criteria),
     )
     if not all(check.is_passed for check in evidence):
-        return Verdict("wait", evidence)
+        return CanaryDecision("wait", evidence)
     checks = (
         *evidence,
         _check_success_rate(challenger, criteria),
@@ -47,9 +50,9 @@ def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: Can
         _check_error_increase(champion, challenger, criteria),
         _check_latency(challenger, criteria),
         _check_latency_ratio(champion, challenger, criteria),
-        _check_prediction_mean(champion, challenger, criteria),
+        _check_prediction_shift(champion, challenger, criteria),
     )
-    return Verdict("proceed" if all(check.is_passed for check in checks) else "roll_back", checks)
+    return CanaryDecision("proceed" if all(check.is_passed for check in checks) else "roll_back", checks)
 
 
 def _check_samples(name: str, stats: VariantStats, criteria: CanaryCriteria) -> Check:
@@ -102,13 +105,29 @@ def _check_latency_ratio(champion: VariantStats, challenger: VariantStats, crite
     return Check(name, is_fast or observed <= most, observed, most, reason)
 
 
-def _check_prediction_mean(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    name, most = "prediction_mean_shift", criteria.prediction_mean_shift_max
-    if champion.prediction_mean is None or challenger.prediction_mean is None:
+def _check_prediction_shift(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
+    name, most = "prediction_shift", criteria.prediction_shift_max
+    observed = measure_shift(champion, challenger)
+    if observed is None:
         return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
-    observed = abs(challenger.prediction_mean - champion.prediction_mean)
     reason = (
-        f"mean probability {challenger.prediction_mean:.3f} against the champion's "
-        f"{champion.prediction_mean:.3f}, at most {most:g} apart is allowed"
+        f"mean prediction {challenger.prediction_mean:.4g} against the champion's {champion.prediction_mean:.4g}, "
+        f"{observed:.3g} pooled standard deviations apart; at most {most:g} is allowed"
     )
     return Check(name, observed <= most, observed, most, reason)
+
+
+def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | None:
+    """The distance of the mean predictions in pooled standard deviations (Cohen's d, 1988); None without answers.
+
+    A deviation below a millionth of the means counts as that much: constants that differ by rounding do not shift.
+    """
+    if champion.prediction_mean is None or challenger.prediction_mean is None:
+        return None
+    both = (champion, challenger)
+    freedom = [stats.samples - stats.errors - 1 for stats in both]
+    squares = sum(count * (stats.prediction_deviation or 0.0) ** 2 for count, stats in zip(freedom, both, strict=True))
+    rounding = _ROUNDING * max(abs(champion.prediction_mean), abs(challenger.prediction_mean))
+    scale = max(sqrt(squares / max(sum(freedom), 1)), rounding)
+    difference = abs(challenger.prediction_mean - champion.prediction_mean)
+    return difference / scale if difference else 0.0

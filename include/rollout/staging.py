@@ -1,24 +1,26 @@
-"""Real requests to one explicit version, before any customer's request reaches it."""
+"""Real requests to one explicit version, before any client's request reaches it."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from include.features.read import EntityRow
+from include.registry.contract import ModelContract
 from include.rollout.check import Check, list_failures
+from include.rollout.requests import Request, list_refused, list_requests
 from include.settings.rollout import StagingCriteria
+from include.tasks import TASKS
 
 if TYPE_CHECKING:
     import httpx
 
-Payload = Mapping[str, float | None]
-
 VERSION_HEADER: Final = "X-Model-Version"
-_UNKNOWN_FEATURE: Final = "no_such_feature"
 
 
 @dataclass(frozen=True)
@@ -39,37 +41,54 @@ class StagingReport:
         return list_failures(self.checks) or f"all {len(self.checks)} checks passed"
 
 
-def check_staging(
-    server_url: str,
-    version: int,
-    household_ids: Sequence[int],
-    payloads: Sequence[Payload],
-    criteria: StagingCriteria,
-) -> StagingReport:
-    """Ask the model server for ``version`` by name: health, answers by id, payload and batch, refusals, load.
+@dataclass(frozen=True)
+class StagedVersion:
+    """The version under test, and the client that asks for it."""
 
-    Args:
-        server_url: ``http://host:port``.
-        household_ids: households of the online store; at least one.
-        payloads: feature values by name, as a client sends them; at least one.
+    client: httpx.Client
+    contract: ModelContract
+    version: int
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and parsed body of a route of the model; status 0 and the error's text when no answer came."""
+        return request_json(self.client, method, f"/models/{self.contract.model}{path}", body)
+
+    def find_problem(self, answer: Any) -> str | None:
+        """What is wrong with an answer, in words; None for a good one."""
+        if not isinstance(answer, dict):
+            return "the answer is no JSON object"
+        if answer.get("model_version") != self.version:
+            return f"version {answer.get('model_version')} answered"
+        return TASKS[self.contract.task].check_answer(answer, self.contract.decision)
+
+
+def check_staging(
+    server_url: str, contract: ModelContract, version: int, rows: Sequence[EntityRow], criteria: StagingCriteria
+) -> StagingReport:
+    """Ask the model server for ``version``: health, answers by keys, by features and in a batch, refusals, load.
 
     A server that cannot be reached is a failed check, not an exception. A version that does not get
     ready is asked nothing else.
+
+    Args:
+        server_url: ``http://host:port``.
+        contract: of the version.
+        rows: entities of the online store with the contract's features; at least one.
     """
     import httpx
 
     headers = {VERSION_HEADER: str(version)}
     with httpx.Client(base_url=server_url, headers=headers, timeout=criteria.request_timeout_s) as client:
-        checks = [_check_health(client), _check_ready(client, version, criteria)]
+        staged = StagedVersion(client, contract, version)
+        checks = [_check_health(client), _check_ready(staged, criteria)]
         if all(check.is_passed for check in checks):
-            bodies = [{"household_id": household_id} for household_id in household_ids]
-            payload_bodies = [{"features": dict(payload)} for payload in payloads]
+            by_keys, by_features = list_requests(contract, rows)
             checks += [
-                _check_answers(client, "predict_by_id", bodies, version),
-                _check_answers(client, "predict_by_payload", payload_bodies, version),
-                _check_batch(client, [*bodies, *payload_bodies], version),
-                *_check_refusals(client, payloads),
-                *_check_load(client, [*bodies, *payload_bodies], criteria),
+                _check_answers(staged, "predict_by_keys", by_keys),
+                _check_answers(staged, "predict_by_features", by_features),
+                _check_batch(staged, [*by_keys, *by_features]),
+                *_check_refusals(staged, rows),
+                *_check_load(staged, [*by_keys, *by_features], criteria),
             ]
     return StagingReport(version, tuple(checks))
 
@@ -79,74 +98,76 @@ def find_p95(values: Sequence[float]) -> float | None:
     return sorted(values)[math.ceil(0.95 * len(values)) - 1] if values else None
 
 
+def request_json(client: httpx.Client, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """Status and parsed body; status 0 and the error's text when no answer came."""
+    import httpx
+
+    try:
+        response = client.request(method, path, json=body)
+        return response.status_code, response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        return 0, f"{type(error).__name__}: {error}"
+
+
 def _check_health(client: httpx.Client) -> Check:
-    status, body = _request(client, "GET", "/healthz")
+    status, body = request_json(client, "GET", "/healthz")
     return Check("health", status == 200, status, 200, f"GET /healthz gave {_describe(status, body)}")
 
 
-def _check_ready(client: httpx.Client, version: int, criteria: StagingCriteria) -> Check:
+def _check_ready(staged: StagedVersion, criteria: StagingCriteria) -> Check:
     """Asking loads the version, so ask until it is there, failed for good, or out of time."""
     began_at = time.monotonic()
     while True:
-        status, body = _request(client, "GET", "/readyz")
+        status, body = staged.ask("GET", "/readyz")
         waited_s = time.monotonic() - began_at
         has_failed = isinstance(body, dict) and body.get("status") == "failed"
         if status == 200 or has_failed or waited_s >= criteria.ready_timeout_s:
-            reason = f"version {version} after {waited_s:.1f} s: {_describe(status, body)}"
+            reason = f"version {staged.version} after {waited_s:.1f} s: {_describe(status, body)}"
             return Check("readiness", status == 200, round(waited_s, 2), criteria.ready_timeout_s, reason)
         time.sleep(0.1)
 
 
-def _check_answers(client: httpx.Client, name: str, bodies: Sequence[dict[str, Any]], version: int) -> Check:
+def _check_answers(staged: StagedVersion, name: str, requests: Sequence[Request]) -> Check:
     problems = []
-    for body in bodies:
-        status, answer = _request(client, "POST", "/predict", body)
-        if status != 200 or not _is_answer(answer, version):
-            problems.append(f"{body} gave {_describe(status, answer)}")
-    return _summarise(name, len(bodies), problems)
+    for body in requests:
+        status, answer = staged.ask("POST", "/predict", body)
+        problem = f"status {status}" if status != 200 else staged.find_problem(answer)
+        if problem:
+            problems.append(f"{body} gave {_describe(status, answer)} ({problem})")
+    return _summarise(name, len(requests), problems)
 
 
-def _check_batch(client: httpx.Client, bodies: Sequence[dict[str, Any]], version: int) -> Check:
-    status, answer = _request(client, "POST", "/predict/batch", {"requests": list(bodies)})
-    predictions = answer.get("predictions", []) if isinstance(answer, dict) else []
-    good = sum(_is_answer(prediction, version) for prediction in predictions)
-    reason = f"{good} of {len(bodies)} rows answered by version {version}"
+def _check_batch(staged: StagedVersion, requests: Sequence[Request]) -> Check:
+    status, answer = staged.ask("POST", "/predict/batch", {"requests": list(requests)})
+    predictions = answer.get("predictions") if isinstance(answer, dict) else None
+    problems = [staged.find_problem(one) for one in predictions] if isinstance(predictions, list) else []
+    good, asked = problems.count(None), len(requests)
+    reason = f"{good} of {asked} rows answered by version {staged.version}"
     if status != 200:
         reason = f"the batch gave {_describe(status, answer)}"
-    return Check("predict_batch", bool(bodies) and good == len(bodies), good, len(bodies), reason)
+    elif good != len(problems):
+        reason += f"; first problem: {next(problem for problem in problems if problem)}"
+    return Check("predict_batch", bool(asked) and good == len(problems) == asked, good, asked, reason)
 
 
-def _check_refusals(client: httpx.Client, payloads: Sequence[Payload]) -> list[Check]:
-    """Wrong payloads are the client's fault: 422 that names the feature, never 500 or an answer."""
-    if not payloads:
-        return []
-    good = dict(payloads[0])
-    dropped = next(iter(good), "")
-    missing = {name: value for name, value in good.items() if name != dropped}
+def _check_refusals(staged: StagedVersion, rows: Sequence[EntityRow]) -> list[Check]:
+    """Wrong requests are the client's mistake: 422 that names the field, never 500 or an answer."""
     checks = []
-    for name, wrong, named in (
-        ("unknown_feature_refused", {**good, _UNKNOWN_FEATURE: 1.0}, _UNKNOWN_FEATURE),
-        ("missing_feature_refused", missing, dropped),
-        ("text_value_refused", {**good, dropped: "text"}, dropped),
-    ):
-        status, body = _request(client, "POST", "/predict", {"features": wrong})
-        is_passed = status == 422 and named in str(body)
-        reason = f"expected 422 that names {named!r}, got {_describe(status, body)}"
-        checks.append(Check(name, is_passed, status, 422, reason))
+    for name, wrong in list_refused(staged.contract, rows[0]).items() if rows else ():
+        problems = []
+        for named, body in wrong:
+            status, answer = staged.ask("POST", "/predict", body)
+            if status != 422 or named not in str(answer):
+                problems.append(f"expected 422 that names {named!r}, got {_describe(status, answer)}")
+        checks.append(_summarise(name, len(wrong), problems))
     return checks
 
 
-def _check_load(client: httpx.Client, bodies: Sequence[dict[str, Any]], criteria: StagingCriteria) -> list[Check]:
-    if not bodies:
+def _check_load(staged: StagedVersion, requests: Sequence[Request], criteria: StagingCriteria) -> list[Check]:
+    if not requests:
         return []
-
-    def time_request(index: int) -> tuple[int, float]:
-        began_at = time.perf_counter()
-        status, _ = _request(client, "POST", "/predict", bodies[index % len(bodies)])
-        return status, (time.perf_counter() - began_at) * 1000
-
     with ThreadPoolExecutor(criteria.load_concurrency) as pool:
-        results = list(pool.map(time_request, range(criteria.load_requests)))
+        results = list(pool.map(partial(_time_request, staged, requests), range(criteria.load_requests)))
     failed = sum(status != 200 for status, _ in results)
     error_rate = failed / len(results)
     p95_ms = find_p95([elapsed_ms for status, elapsed_ms in results if status == 200])
@@ -163,31 +184,19 @@ def _check_load(client: httpx.Client, bodies: Sequence[dict[str, Any]], criteria
     ]
 
 
+def _time_request(staged: StagedVersion, requests: Sequence[Request], index: int) -> tuple[int, float]:
+    began_at = time.perf_counter()
+    status, _ = staged.ask("POST", "/predict", requests[index % len(requests)])
+    return status, (time.perf_counter() - began_at) * 1000
+
+
 def _summarise(name: str, asked: int, problems: list[str]) -> Check:
     if not asked:
-        return Check(name, False, 0, 1, "nothing was asked: hand in at least one example")
-    reason = f"{asked - len(problems)} of {asked} answered well"
+        return Check(name, False, 0, 1, "nothing was asked: the online store has no row to ask about")
+    reason = f"{asked - len(problems)} of {asked} answered as expected"
     if problems:
         reason += f"; first problem: {problems[0]}"
     return Check(name, not problems, asked - len(problems), asked, reason)
-
-
-def _is_answer(answer: Any, version: int) -> bool:
-    if not isinstance(answer, dict) or answer.get("model_version") != version:
-        return False
-    probability = answer.get("probability")
-    return isinstance(probability, float | int) and 0 <= probability <= 1
-
-
-def _request(client: httpx.Client, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """Status and parsed body; status 0 and the error's text when no answer came."""
-    import httpx
-
-    try:
-        response = client.request(method, path, json=body)
-        return response.status_code, response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        return 0, f"{type(error).__name__}: {error}"
 
 
 def _describe(status: int, body: Any) -> str:

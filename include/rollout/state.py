@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from include.errors import RolloutError
-from include.rollout.events import append_event, read_last_event
+from include.rollout.events import append_event, read_former_champions, read_last_event
 from include.warehouse.session import Session
 
 Stage = Literal["idle", "canary"]
@@ -63,7 +63,7 @@ def bootstrap_champion(session: Session, model_name: str, version: int) -> Rollo
     )
     if row is not None:
         state = RolloutState(**row)
-        append_event(session, state, "bootstrapped", {})
+        _record(session, state, "bootstrapped", {})
         return state
     state = require_rollout(session, model_name)
     if state.champion_version != version:
@@ -101,7 +101,7 @@ def set_weight(session: Session, state: RolloutState, weight: float) -> RolloutS
         RolloutError: no canary runs, the weight is no share, or the row changed since it was read.
     """
     if state.stage != "canary":
-        raise RolloutError(f"Model {state.model_name!r} has no canary to weigh. Start one first.")
+        raise RolloutError(f"Model {state.model_name!r} has no canary whose share could change. Start one first.")
     _check_weight(weight)
     if state.challenger_weight == weight:
         return state
@@ -136,15 +136,28 @@ def roll_back(session: Session, state: RolloutState, reason: str) -> RolloutStat
 
 
 def restore_champion(session: Session, state: RolloutState, version: int, reason: str) -> RolloutState:
-    """Put an earlier version back as champion at once, and end a canary if one runs.
+    """Put an earlier champion back at once, and end a canary if one runs.
 
     Raises:
-        RolloutError: the row changed since it was read.
+        RolloutError: the version was never champion, or the row changed since it was read.
     """
     if state.champion_version == version and state.stage == "idle":
         return state
+    _check_was_champion(session, state, version)
     detail = {"reason": reason, "previous_champion_version": state.champion_version}
     return _change(session, replace(_without_challenger(state), champion_version=version), "restored", detail)
+
+
+def _check_was_champion(session: Session, state: RolloutState, version: int) -> None:
+    champions = read_former_champions(session, state.model_name)
+    if version in champions:
+        return
+    others = ", ".join(str(champion) for champion in champions if champion != state.champion_version)
+    raise RolloutError(
+        f"Version {version} of {state.model_name!r} was never champion, so it cannot be restored; the versions that "
+        f"can be: {others or 'none'}. A new version goes into production by training, approval and canary only: "
+        f"run {state.model_name}.train_candidates."
+    )
 
 
 def _without_challenger(state: RolloutState) -> RolloutState:
@@ -173,14 +186,21 @@ def _change(session: Session, wanted: RolloutState, event: str, detail: dict[str
     if row is None:
         raise RolloutError(_describe_conflict(wanted, read_rollout(session, wanted.model_name), event))
     state = RolloutState(**row)
-    append_event(session, state, event, detail)
+    _record(session, state, event, detail)
     return state
+
+
+def _record(session: Session, state: RolloutState, event: str, detail: dict[str, Any]) -> None:
+    append_event(
+        session, state.model_name, event, champion_version=state.champion_version,
+        challenger_version=state.challenger_version, challenger_weight=state.challenger_weight, detail=detail,
+    )  # fmt: skip
 
 
 def _describe_conflict(wanted: RolloutState, found: RolloutState | None, event: str) -> str:
     now = "is gone" if found is None else f"is at row version {found.row_version} ({_describe(found)})"
     return (
-        f"The rollout of {wanted.model_name!r} was changed by someone else: '{event}' was decided on row "
+        f"The rollout of {wanted.model_name!r} was changed by another run: '{event}' was decided on row "
         f"version {wanted.row_version}, and the row {now}. Nothing was changed; read it again and decide anew."
     )
 

@@ -15,14 +15,19 @@ Variant = Literal["champion", "challenger", "staging"]
 class VariantStats:
     """Counts and figures of one variant over a time.
 
-    ``latency_p95_ms`` (milliseconds inside the server) and ``prediction_mean`` (a probability) are of
-    the answers that succeeded, None if none did.
+    All but the counts are of the answers that succeeded, None if none did.
+
+    Attributes:
+        latency_p95_ms: milliseconds inside the server.
+        prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
+        prediction_deviation: standard deviation of the same; None also with one answer.
     """
 
     samples: int
     errors: int
     latency_p95_ms: float | None
     prediction_mean: float | None
+    prediction_deviation: float | None
 
     @property
     def error_rate(self) -> float:
@@ -40,7 +45,8 @@ def read_stats(session: Session, model_name: str, variant: Variant, version: int
     row = session.fetch_one(
         "select count(*) as samples, count(*) filter (where is_error) as errors, "
         "percentile_cont(0.95) within group (order by latency_ms) filter (where not is_error) as latency_p95_ms, "
-        "avg(probability) filter (where not is_error) as prediction_mean "
+        "avg(prediction) filter (where not is_error) as prediction_mean, "
+        "stddev_samp(prediction) filter (where not is_error) as prediction_deviation "
         "from serving.inference_log "
         "where model_name = %s and at >= %s and variant = %s and model_version = %s",
         (model_name, since, variant, version),

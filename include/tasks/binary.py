@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
-from include.tasks.classification import CLASSIFIERS, find_non_probabilities, fit_single_feature
+from include.tasks.classification import (
+    CLASSIFIERS,
+    describe_wrong_probability,
+    find_non_probabilities,
+    fit_single_feature,
+)
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
 
@@ -29,6 +34,7 @@ class BinaryTask:
     score_title = "AUC"
     evidence_title = "rows of the smaller class"
     sql_type = "bigint"
+    outcome_sql = "::integer::boolean::text"
     output_name = "probabilities"
     estimators: Mapping[str, EstimatorBuilder] = CLASSIFIERS
 
@@ -126,6 +132,12 @@ class BinaryTask:
         """Whether yes is predicted, and its probability."""
         probability = min(max(float(prediction), 0.0), 1.0)
         return {"prediction": bool(prediction >= decision["threshold"]), "probability": probability}
+
+    def check_answer(self, answer: Mapping[str, Any], decision: Decision) -> str | None:  # noqa: ARG002
+        """True or false with a probability."""
+        if not isinstance(answer.get("prediction"), bool):
+            return f"prediction {answer.get('prediction')!r} is neither true nor false"
+        return describe_wrong_probability(answer.get("probability"))
 
     def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:  # noqa: ARG002
         """'true' is 1."""

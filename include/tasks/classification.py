@@ -81,3 +81,9 @@ def find_non_probabilities(predictions: Floats) -> npt.NDArray[np.bool_]:
     """Which rows hold a value outside of [0, 1] by more than rounding, or none at all, [n]."""
     is_wrong = ~((predictions >= -ROUNDING) & (predictions <= 1 + ROUNDING))
     return is_wrong if is_wrong.ndim == 1 else is_wrong.any(axis=1)
+
+
+def describe_wrong_probability(value: Any) -> str | None:
+    """That an answer's value is no probability, in words; None when it is one."""
+    is_number = isinstance(value, float | int) and not isinstance(value, bool)
+    return None if is_number and 0 <= value <= 1 else f"{value!r} is no probability"

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
-from include.tasks.classification import CLASSIFIERS, find_non_probabilities, fit_single_feature
+from include.tasks.classification import (
+    CLASSIFIERS,
+    describe_wrong_probability,
+    find_non_probabilities,
+    fit_single_feature,
+)
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
 
@@ -27,6 +32,7 @@ class MulticlassTask:
     score_title = "macro-averaged AUC"
     evidence_title = "rows of the smallest class"
     sql_type = "text"
+    outcome_sql = "::text"
     output_name = "probabilities"
     estimators: Mapping[str, EstimatorBuilder] = CLASSIFIERS
 
@@ -150,6 +156,15 @@ class MulticlassTask:
         probabilities = [min(max(float(value), 0.0), 1.0) for value in prediction]
         named = dict(zip(decision["classes"], probabilities, strict=True))
         return {"prediction": max(named, key=lambda name: named[name]), "probabilities": named}
+
+    def check_answer(self, answer: Mapping[str, Any], decision: Decision) -> str | None:
+        """A known class, with a probability for each."""
+        classes, probabilities = decision["classes"], answer.get("probabilities")
+        if answer.get("prediction") not in classes:
+            return f"prediction {answer.get('prediction')!r} is none of the classes {', '.join(classes)}"
+        if not isinstance(probabilities, Mapping) or sorted(probabilities) != sorted(classes):
+            return "probabilities are not those of the classes"
+        return next(filter(None, map(describe_wrong_probability, probabilities.values())), None)
 
     def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:
         """Positions among the version's classes; -1 for a class that it does not know."""

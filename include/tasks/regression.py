@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,6 +63,7 @@ class RegressionTask:
     score_title = "D² absolute error"
     evidence_title = "rows"
     sql_type = "double precision"
+    outcome_sql = "::text"
     output_name = "prediction"
     estimators: Mapping[str, EstimatorBuilder] = _REGRESSORS
 
@@ -194,6 +196,12 @@ class RegressionTask:
     def describe(self, prediction: Any, decision: Decision) -> dict[str, Any]:  # noqa: ARG002
         """The value."""
         return {"prediction": float(prediction)}
+
+    def check_answer(self, answer: Mapping[str, Any], decision: Decision) -> str | None:  # noqa: ARG002
+        """A finite number."""
+        value = answer.get("prediction")
+        is_number = isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+        return None if is_number else f"prediction {value!r} is no finite number"
 
     def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:  # noqa: ARG002
         """Numbers."""

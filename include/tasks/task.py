@@ -58,6 +58,9 @@ class Task(Protocol):
     sql_type: str
     """The type of the label's column in a training set."""
 
+    outcome_sql: str
+    """The cast of a label's column to an outcome's text, such as ``::text``."""
+
     output_name: str
     """The ONNX output: ``probabilities`` or ``prediction``."""
 
@@ -134,6 +137,10 @@ class Task(Protocol):
 
     def describe(self, prediction: Any, decision: Decision) -> dict[str, Any]:
         """One row's answer in JSON types: ``prediction``, and ``probability`` or ``probabilities``."""
+        ...
+
+    def check_answer(self, answer: Mapping[str, Any], decision: Decision) -> str | None:
+        """What is wrong with an answer that should be one of :meth:`describe`, in words; None when nothing is."""
         ...
 
     def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,15 @@ class Session:
         self._pending.add_statement(sql)
         with self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
+
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> int:
+        """Run one ``copy … from stdin`` with the bytes that it takes in; the number of rows."""
+        self._pending.add_statement(sql)
+        with self._connection.cursor() as cursor:
+            with cursor.copy(sql) as copy:
+                for chunk in chunks:
+                    copy.write(chunk)
+            return cursor.rowcount
 
     def fetch_all(self, sql: str, parameters: Sequence[Any] | None = None) -> list[Row]:
         """All rows of a query, each a dictionary by column."""

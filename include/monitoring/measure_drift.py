@@ -1,0 +1,56 @@
+"""Measures the drift of one run: its rows against those of the training, its scores against the first ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from include.features.matrix import from_table
+from include.features.read import AS_OF, read_features
+from include.features.spec import name_table
+from include.monitoring.drift import ColumnDrift, DriftReport, compare_columns
+from include.monitoring.profiles import Profile, profile_column
+from include.monitoring.records import MonitoringRun
+from include.monitoring.reference import load_reference
+from include.registry.contract import ModelContract
+from include.settings.monitoring import DriftSettings
+from include.warehouse.arrow import read_arrow
+
+
+def measure_drift(uri: str, run: MonitoringRun, contract: ModelContract, settings: DriftSettings) -> DriftReport:
+    """Compare the rows of the run's day with those of the training, and their scores with the first ones.
+
+    Raises:
+        SourceError: a feature that the champion needs is gone.
+    """
+    profiles = load_reference(uri, contract, run.model_version, run.at)
+    features = [item for item in contract.features if item.name not in settings.ignored_features]
+    references: Mapping[str, Profile] = {item.name: profiles[item.name] for item in features}
+    table = read_features(uri, contract.entity, contract.groups, features, [run.as_of_date])
+    matrix = from_table(table, features)
+    columns = {name: matrix.column(name) for name in matrix.names}
+    return DriftReport(
+        reference_rows=min((int(profile.counts.sum()) for profile in references.values()), default=0),
+        current_rows=len(matrix),
+        features=compare_columns(references, columns, settings) if len(matrix) else (),
+        scores=measure_score_drift(uri, run, settings),
+    )
+
+
+def measure_score_drift(uri: str, run: MonitoringRun, settings: DriftSettings) -> ColumnDrift | None:
+    """Compare the scores of the run's day with those of the version's first days; None without scores.
+
+    Scores of training rows are no reference: a model is surer of rows that it has learned from.
+    """
+    table = name_table(run.model_name, "predictions").quoted
+    of_version = f"from {table} where model_version = {run.model_version}"
+    # Dates hold no quotes, and the Arrow driver takes no parameters here.
+    first = read_arrow(
+        uri,
+        f"select prediction {of_version} and {AS_OF} < {settings.score_reference_days} + "
+        f"(select min({AS_OF}) {of_version})",
+    )
+    current = read_arrow(uri, f"select prediction {of_version} and {AS_OF} = date '{run.as_of_date}'")
+    if not first.num_rows or not current.num_rows:
+        return None
+    reference = {"score": profile_column(first.column(0).to_numpy())}
+    return compare_columns(reference, {"score": current.column(0).to_numpy()}, settings)[0]
