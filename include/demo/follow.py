@@ -1,23 +1,55 @@
-"""Follows the chain of DAG runs that one trigger sets off, and answers what waits for a person."""
+"""Follows chains of DAG runs to their ends, several side by side.
+
+A chain is a generator that yields whenever it has to wait. :meth:`Follower.drive` looks at Airflow once, lets each
+chain go on as far as it can, and looks again. How long a run may take is not limited: a wait is given up when nothing
+in Airflow has moved for a long time (see :mod:`include.demo.stall`).
+"""
 
 from __future__ import annotations
 
+import re
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import StackError
+from include.demo.signs import describe_import_errors, is_any_working, read_signs
+from include.demo.stall import PATIENCE_S, StallWatch
+from include.demo.tasks import describe_tasks, explain_run, has_run
+from include.errors import OrreryError, StackError
 from include.local.airflow_api import FINAL_STATES
 
 if TYPE_CHECKING:
     from include.local.airflow_api import AirflowApi
 
-_POLL_S: Final = 0.5
-
 Tell = Callable[[str], None]
+Tasks = list[dict[str, Any]]
+_POLL_S: Final = 0.5
+_SLACK: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A DAG run that has succeeded, with its task instances."""
+
+    run_id: str
+    tasks: Tasks
+
+    def has_run(self, task_id: str) -> bool:
+        """Whether a task succeeded in it."""
+        return has_run(self.tasks, task_id)
+
+    @property
+    def began_at(self) -> datetime:
+        """When its first task began: what follows from it was queued after that."""
+        moments = [task["start_date"] for task in self.tasks if task.get("start_date")]
+        return min(map(datetime.fromisoformat, moments))
+
+
+Chain = Generator[None, None, None]
+Wait = Generator[None, None, FinishedRun]
 
 
 @dataclass
@@ -25,81 +57,205 @@ class Follower:
     """Waits for runs in the order in which they happen; each run is waited for once.
 
     Attributes:
-        check: called on every look; raises StackError when there is nothing to wait for any more.
+        check: called at every look; raises StackError when there is nothing to wait for any more.
+        logs: Airflow's folder of logs.
+        trouble: why Airflow did not answer the last time; empty when it did.
     """
 
     api: AirflowApi
+    logs: Path
     check: Callable[[], None] = lambda: None
+    patience_s: float = PATIENCE_S
+    poll_s: float = _POLL_S
+    clock: Callable[[], float] = time.monotonic
+    trouble: str = ""
+    runs: list[dict[str, Any]] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
+    waiting_for: set[str] = field(default_factory=set)
+    _tasks: dict[tuple[str, str], Tasks] = field(default_factory=dict)
+    _known_dags: frozenset[str] = frozenset()
 
-    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run by hand; its id."""
-        return str(self.api.trigger_run(dag_id, conf=conf)["dag_run_id"])
+    def drive(self, chains: Mapping[str, Chain]) -> dict[str, OrreryError]:
+        """Let the chains go on side by side until each has ended; what went wrong, by the name of the chain.
+
+        Raises:
+            StackError: ``check`` refuses to go on, or nothing has moved for a long time; all chains are closed.
+        """
+        watch = StallWatch(self._read_signs, self.patience_s, self.clock)
+        failures: dict[str, OrreryError] = {}
+        left = dict(chains)
+        try:
+            while True:
+                began_at = time.monotonic()
+                self.check()
+                self._look()
+                for name, chain in list(left.items()):
+                    if (error := _advance(chain)) is not None:
+                        del left[name]
+                        if isinstance(error, OrreryError):
+                            failures[name] = error
+                if not left:
+                    return failures
+                if watch.note(self._find_signs()):
+                    raise StackError(self._describe_stall())
+                # A busy machine that takes long to answer is asked less often.
+                time.sleep(max(self.poll_s, time.monotonic() - began_at))
+        finally:
+            for chain in left.values():
+                chain.close()
+
+    def drive_one(self, chain: Chain) -> None:
+        """Let one chain go on to its end.
+
+        Raises:
+            OrreryError: what went wrong in it.
+        """
+        for error in self.drive({"": chain}).values():
+            raise error
+
+    def wait_for_dags(self, dag_ids: Collection[str], tell: Tell) -> Chain:
+        """Wait until Airflow has read all of these DAGs.
+
+        An import error is shown and does not end the wait: one that comes from a busy machine goes at the next look.
+        """
+        names = f"the DAGs {', '.join(sorted(dag_ids))}"
+        self.waiting_for.add(names)
+        while True:
+            try:
+                self._known_dags = frozenset(dag["dag_id"] for dag in self.api.list_dags())
+                self.trouble = ""
+            except StackError as error:
+                self.trouble = str(error)
+            absent = sorted(set(dag_ids) - self._known_dags)
+            if not absent:
+                self.waiting_for.discard(names)
+                return
+            told = f"Airflow has read {len(dag_ids) - len(absent)} of {len(dag_ids)} DAGs"
+            broken = describe_import_errors(self.api)
+            tell(f"{told}; {broken.splitlines()[-1]}" if broken else told)
+            yield
+
+    def trigger(self, dag_id: str, conf: dict[str, Any], run_id: str) -> Chain:
+        """Start a run by hand, once, however often it has to be asked for."""
+        while True:
+            try:
+                self.api.trigger_run(dag_id, conf=conf, run_id=run_id)
+            except StackError as error:
+                status = re.search(r"status (\d+)", str(error))
+                if status and status[1] == "409":
+                    return
+                if status and status[1].startswith("4"):
+                    raise
+                self.trouble = str(error)
+                yield
+            else:
+                return
 
     def wait(
         self,
         dag_id: str,
         tell: Tell,
         *,
-        after: datetime,
+        after: datetime | None = None,
+        run_id: str | None = None,
         meant_by: str | None = None,
         must_run: str | None = None,
-        timeout_s: float = 900,
-        on_poll: Callable[[str], None] | None = None,
-    ) -> dict[str, Any]:
-        """Wait for a run of ``dag_id`` that started after ``after``, to its end.
+        on_look: Callable[[str, Tasks], None] | None = None,
+    ) -> Wait:
+        """Wait for a run of ``dag_id`` to its end: the one called ``run_id``, else the first queued after ``after``.
 
         Args:
             meant_by: a task that succeeds in the run that is meant; a run in which it does not had
                 nothing to do and is passed over.
             must_run: a task that must succeed in the run that is meant.
-            on_poll: called with the run's id on every look.
+            on_look: called with the run's id and task instances while it is under way.
 
         Raises:
-            StackError: the run failed, it skipped ``must_run``, or nothing ended in time; the message
-                ends with the logs of the tasks that say why.
+            StackError: the run failed, or it skipped ``must_run``; the message ends with the logs of the tasks
+                that say why.
         """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            self.check()
-            for run in self._new_runs(dag_id, after):
-                if on_poll is not None:
-                    on_poll(run["dag_run_id"])
-                tasks = self.api.list_task_instances(dag_id, run["dag_run_id"])
-                tell(describe_tasks(tasks))
-                if run["state"] in FINAL_STATES:
+        self.waiting_for.add(dag_id)
+        try:
+            while True:
+                for run in self._find_new(dag_id, after, run_id):
+                    tasks = self._read_tasks(dag_id, run["dag_run_id"])
+                    if tasks is None:
+                        break
+                    tell(describe_tasks(tasks))
+                    if run["state"] not in FINAL_STATES:
+                        if on_look is not None:
+                            on_look(run["dag_run_id"], tasks)
+                        continue
                     self.seen.add((dag_id, run["dag_run_id"]))
                     if run["state"] == "failed":
-                        raise StackError(self._explain(dag_id, run["dag_run_id"], tasks, "failed"))
+                        raise StackError(explain_run(self.api, dag_id, run["dag_run_id"], tasks, "failed"))
                     if meant_by is not None and not has_run(tasks, meant_by):
                         continue
                     if must_run is not None and not has_run(tasks, must_run):
-                        raise StackError(self._explain(dag_id, run["dag_run_id"], tasks, "skipped"))
-                    return run
-            time.sleep(_POLL_S)
-        raise StackError(f"No run of {dag_id} ended within {timeout_s:.0f} s. Look at it in the Airflow UI.")
+                        raise StackError(explain_run(self.api, dag_id, run["dag_run_id"], tasks, "skipped"))
+                    return FinishedRun(run["dag_run_id"], tasks)
+                yield
+        finally:
+            self.waiting_for.discard(dag_id)
 
-    def _new_runs(self, dag_id: str, after: datetime) -> list[dict[str, Any]]:
-        runs = self.api.list_runs(dag_id)
+    def wait_until_over(self, dag_ids: Collection[str]) -> Chain:
+        """Wait until none of these DAGs has a run that is queued or under way."""
+        while True:
+            left = {run["dag_id"] for run in self.runs if run["state"] not in FINAL_STATES} & set(dag_ids)
+            self.waiting_for = left
+            if not left and not self.trouble:
+                return
+            yield
+
+    def _look(self) -> None:
+        """Ask once for all runs, for all chains."""
+        try:
+            self.runs = self.api.list_runs()
+            self.trouble = ""
+        except StackError as error:
+            self.trouble = str(error)
+
+    def _find_new(self, dag_id: str, after: datetime | None, run_id: str | None) -> list[dict[str, Any]]:
         fresh = [
             run
-            for run in runs
-            if (dag_id, run["dag_run_id"]) not in self.seen
-            and datetime.fromisoformat(run["queued_at"] or run["run_after"]) >= after - timedelta(seconds=1)
+            for run in self.runs
+            if run["dag_id"] == dag_id
+            and (dag_id, run["dag_run_id"]) not in self.seen
+            and run_id in (None, run["dag_run_id"])
+            and (after is None or datetime.fromisoformat(run["queued_at"] or run["run_after"]) >= after - _SLACK)
         ]
         return sorted(fresh, key=lambda run: str(run["run_after"]))
 
-    def _explain(self, dag_id: str, run_id: str, tasks: list[dict[str, Any]], state: str) -> str:
-        """The run's tasks in a state, with the end of the logs of those that started."""
-        chosen = [task for task in tasks if task["state"] == state]
-        verb = "failed in" if state == "failed" else "stopped early: it skipped"
-        names = ", ".join(name_task(task) for task in chosen) or "no task of its own; look at it in the Airflow UI"
-        lines = [f"{dag_id} {verb} {names} (run {run_id})."]
-        started = [task for task in chosen if task["try_number"]]
-        for task in started[:2]:
-            log = self.api.read_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
-            lines.append(f"--- end of the log of {task['task_id']}:\n{log[-2500:]}")
-        return "\n".join(lines)
+    def _read_tasks(self, dag_id: str, run_id: str) -> Tasks | None:
+        """The run's task instances; None when Airflow does not answer."""
+        try:
+            tasks = self.api.list_task_instances(dag_id, run_id)
+        except StackError as error:
+            self.trouble = str(error)
+            return None
+        self._tasks[dag_id, run_id] = tasks
+        return tasks
+
+    def _find_signs(self) -> Hashable:
+        runs = frozenset((run["dag_id"], run["dag_run_id"], run["state"]) for run in self.runs)
+        tasks = frozenset(
+            (*key, task["task_id"], task["map_index"], task["state"], task["try_number"])
+            for key, found in self._tasks.items()
+            for task in found
+        )
+        return (runs, tasks, self._known_dags)
+
+    def _read_signs(self) -> Hashable:
+        open_runs = {(run["dag_id"], run["dag_run_id"]) for run in self.runs if run["state"] not in FINAL_STATES}
+        tasks = [task for key, found in self._tasks.items() if key in open_runs for task in found]
+        return read_signs(self.api, self.logs, is_working=is_any_working(tasks))
+
+    def _describe_stall(self) -> str:
+        lines = [
+            f"Nothing in Airflow has moved for {self.patience_s / 60:.0f} minutes while the demo waited for "
+            f"{', '.join(sorted(self.waiting_for)) or 'nothing'}. Look at it in the Airflow UI."
+        ]
+        return "\n".join(part for part in (*lines, self.trouble, describe_import_errors(self.api)) if part)
 
 
 def now() -> datetime:
@@ -107,25 +263,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def has_run(tasks: list[dict[str, Any]], task_id: str) -> bool:
-    """Whether a task succeeded."""
-    return any(task["task_id"] == task_id and task["state"] == "success" for task in tasks)
-
-
-def describe_tasks(tasks: list[dict[str, Any]]) -> str:
-    """In a few words: how many tasks are done and which run now."""
-    done = sum(task["state"] in {"success", "skipped", "failed", "upstream_failed"} for task in tasks)
-    running = [name_task(task) for task in tasks if task["state"] in {"running", "awaiting_input"}]
-    failing = Counter(task["state"] for task in tasks)["up_for_retry"]
-    parts = [f"{done}/{len(tasks)} tasks"]
-    if running:
-        parts.append(", ".join(running[:3]))
-    if failing:
-        parts.append(f"{failing} waiting to retry")
-    return " · ".join(parts)
-
-
-def name_task(task: dict[str, Any]) -> str:
-    """The task's id without its group, with the name of a mapped one."""
-    short = str(task["task_id"]).removeprefix("dbt.")
-    return f"{short}[{task['rendered_map_index']}]" if task.get("rendered_map_index") else short
+def _advance(chain: Chain) -> OrreryError | StopIteration | None:
+    """Let a chain go on; None while it goes on, else how it ended."""
+    try:
+        next(chain)
+    except (StopIteration, OrreryError) as ended:
+        return ended
+    return None

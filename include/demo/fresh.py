@@ -19,7 +19,7 @@ from include.warehouse.session import open_session
 def clear_earlier_demo(home: StackHome) -> None:
     """Stop and remove what an earlier demo left in this folder, finished or interrupted, and mark it anew.
 
-    The shop's files stay: they are the same for the same day.
+    The source files stay: they are the same for the same day.
 
     Raises:
         StackError: the folder's warehouse holds data that is not a demo's; nothing was touched.

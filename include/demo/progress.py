@@ -1,4 +1,4 @@
-"""Live progress: one line per hop with what it is doing and how long it has taken."""
+"""Live progress: one line per stage with what it is doing and how long it has taken; stages may overlap."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ _STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "failed": 
 
 @dataclass
 class Stage:
-    """One line of the display."""
+    """One line of the display.
+
+    Attributes:
+        model: the model that it is about; None for what all models share.
+    """
 
     name: str
     title: str
+    model: str | None = None
     state: str = "waiting"
     doing: str = ""
     started_at: float | None = None
@@ -55,6 +60,15 @@ class Progress:
     def __exit__(self, *exc: object) -> None:
         if self._live is not None:
             self._live.__exit__(*exc)
+
+    @property
+    def total_s(self) -> float:
+        """Seconds from the start of the first stage to the end of the last one that is over."""
+        over = [stage for stage in self.stages if stage.started_at is not None and stage.seconds is not None]
+        if not over:
+            return 0.0
+        ends = [(stage.started_at or 0.0) + (stage.seconds or 0.0) for stage in over]
+        return max(ends) - min(stage.started_at or 0.0 for stage in over)
 
     @contextmanager
     def run(self, name: str) -> Iterator[Stage]:

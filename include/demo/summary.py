@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from include.demo.figures import describe_gain, describe_metrics, describe_score, name_metric
 from include.local.home import resolve_home
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from include.local.stack import Stack
+
+_FAILURE_LINES = 30
 
 
 def print_summary(report: dict[str, Any], stack: Stack | None) -> None:
@@ -19,7 +22,7 @@ def print_summary(report: dict[str, Any], stack: Stack | None) -> None:
     console = Console(highlight=False)
     console.print()
     for heading, lines in describe_report(report).items():
-        console.print(heading, style="bold")
+        console.print(heading, style="bold", markup=False)
         for line in lines:
             console.print(f"  {line}", markup=False)
     _print_stages(console, report)
@@ -30,24 +33,14 @@ def print_summary(report: dict[str, Any], stack: Stack | None) -> None:
 
 
 def describe_report(report: dict[str, Any]) -> dict[str, list[str]]:
-    """The report in sentences, by heading."""
-    champion, baseline, data = report["champion"], report["baseline"], report["data"]
-    approval, lineage = report["approval"], report["lineage"]
-    gain = champion["auc"] - baseline["auc"]
+    """The report in sentences, by heading: what is shared, then each model."""
+    data, lineage = report["data"], report["lineage"]
     return {
         "Data": [
-            f"{data['rows']:,} transaction lines over {data['days']} days, {data['first_day']} … {data['last_day']}"
+            f"{data['rows']:,} rows of {len(data['sources'])} sources on {data['days']} days, "
+            f"{data['first_day']} … {data['last_day']}"
         ],
-        "Champion": [
-            f"{champion['name']} version {champion['version']}, {champion['family']}: AUC {champion['auc']:.3f} "
-            f"(95 % interval {champion['auc_low']:.3f} … {champion['auc_high']:.3f})",
-            f"the best single feature, {baseline['feature']}, has AUC {baseline['auc']:.3f}: a gain of {gain:+.3f}",
-            f"gates: {report['decision']}",
-        ],
-        "Approval": [describe_approval(approval)],
-        "Canary": [describe_canary(report["canary"])],
-        "Traffic": [describe_traffic(report["traffic"])],
-        "Monitoring": [describe_performance(report["performance"]), describe_retraining(report["retraining"])],
+        **{f"Model {name}": describe_model(section) for name, section in report["models"].items()},
         "Lineage": [
             f"{lineage['tables_written']} tables written, {lineage['events']:,} events; without a producing run: "
             + (", ".join(lineage["tables_without_producer"]) or "none")
@@ -55,8 +48,43 @@ def describe_report(report: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
+def describe_model(section: dict[str, Any]) -> list[str]:
+    """What happened to one model, a line for each part of its loop."""
+    lines = {
+        **describe_quality(section["champion"], section["baseline"]),
+        "gates": section["gates"]["decision"] or "none have run",
+        "approval": describe_approval(section["approval"]),
+        "canary": describe_canary(section["canary"]),
+        "traffic": describe_traffic(section["traffic"]),
+        "outcomes": describe_performance(section["performance"]),
+        "monitoring": describe_monitoring(section["monitoring"]),
+    }
+    told = [f"{name:<11} {text}" for name, text in lines.items()]
+    if section["failure"]:
+        told.append("it ended early:")
+        told += [f"  {line}" for line in section["failure"].splitlines()[-_FAILURE_LINES:]]
+    return told
+
+
+def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] | None) -> dict[str, str]:
+    """The champion with its figures, and what it gains over the baseline."""
+    if champion is None:
+        return {"champion": "none"}
+    lines = {"champion": f"version {champion['version']}, {champion['family']}: {describe_score(champion)}"}
+    if others := describe_metrics(champion):
+        lines["figures"] = others
+    if baseline is not None:
+        score = f"{name_metric(champion['score_name'])} {baseline['score']:.3f}"
+        lines["baseline"] = f"{baseline['feature']} alone has {score}: a gain of {describe_gain(baseline)}"
+    return lines
+
+
 def describe_approval(approval: dict[str, Any]) -> str:
     """Who answered, and that the trainer could not."""
+    if not approval["is_required"]:
+        return "not required"
+    if approval["answered_by"] is None:
+        return "not answered"
     refused = "; the trainer tried and was refused" if approval.get("is_trainer_refused") else ""
     return f"answered by {approval['answered_by']}, trained by {approval['trained_by']}{refused}"
 
@@ -76,16 +104,21 @@ def describe_traffic(traffic: dict[str, Any]) -> str:
 def describe_performance(performance: dict[str, Any]) -> str:
     """The champion on outcomes that became known during the replay."""
     if not performance:
-        return "no outcome has become known yet"
-    auc = performance.get("auc")
-    shown = f"AUC {auc:.3f}" if isinstance(auc, float) else "too few to measure"
-    return f"outcomes known for {performance['predictions']} predictions: {shown}"
+        return "none has become known yet"
+    known = f"known for {performance['predictions']:,} predictions"
+    if performance["score"] is None:
+        return f"{known}: too few to measure"
+    name = name_metric(performance["metric"])
+    baseline = performance["baseline_score"]
+    promised = "" if baseline is None else f", against {baseline:.3f} on its test set"
+    return f"{known}: {name} {performance['score']:.3f}{promised}"
 
 
-def describe_retraining(retraining: dict[str, Any]) -> str:
+def describe_monitoring(monitoring: dict[str, Any]) -> str:
     """What monitoring decided and why."""
-    reasons = retraining["reasons"]
-    return f"decision: {retraining['action']} ({'; '.join(reasons) if isinstance(reasons, list) else reasons})"
+    if monitoring["action"] is None:
+        return "no decision"
+    return f"{monitoring['action']} ({'; '.join(monitoring['reasons'])})"
 
 
 def _print_stages(console: Console, report: dict[str, Any]) -> None:
@@ -97,7 +130,7 @@ def _print_stages(console: Console, report: dict[str, Any]) -> None:
     for stage in report["stages"]:
         table.add_row(f"  {stage['name']}", f"{stage['seconds']:.1f} s")
     table.add_row("  [bold]total[/bold]", f"[bold]{report['total_seconds']:.1f} s[/bold]")
-    console.print("[bold]Time[/bold]")
+    console.print("[bold]Time[/bold] (the stages of several models overlap)")
     console.print(table)
 
 

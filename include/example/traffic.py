@@ -1,4 +1,4 @@
-"""Steady real requests to the model server: the shop's own traffic, replayed."""
+"""Steady real requests to the model server: random entities of a model's online table."""
 
 from __future__ import annotations
 
@@ -6,24 +6,38 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
+from include.errors import SourceError
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
     import httpx
 
+    from include.features.spec import ModelSpec
+
+Keys = dict[str, Any]
+"""The values of an entity's keys by name, in JSON types."""
+
+_MAX_ENTITIES: Final = 10_000
+_STOP_S: Final = 30.0
+
 
 @dataclass
 class Traffic:
-    """Asks for the churn score of random households, ``rate`` requests a second, until stopped.
+    """Asks one model about random entities, ``rate`` requests a second, until stopped.
 
-    Use as a context manager. ``answers`` counts HTTP status codes; 0 stands for no answer at all.
+    Use as a context manager. It begins when the model can answer. ``answers`` counts HTTP status codes; 0 stands for
+    no answer at all.
     """
 
     server_url: str
-    warehouse_uri: str
+    model: str
+    entities: Sequence[Keys]
     rate: float = 120.0
     seed: int = 7
     answers: Counter[int] = field(default_factory=Counter)
@@ -31,14 +45,14 @@ class Traffic:
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Traffic:
-        self._thread = threading.Thread(target=self._send_all, name="traffic", daemon=True)
+        self._thread = threading.Thread(target=self._send_all, name=f"traffic-{self.model}", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=_STOP_S)
 
     @property
     def requests(self) -> int:
@@ -51,25 +65,24 @@ class Traffic:
         return sum(count for status, count in self.answers.items() if status != 200)
 
     def _send_all(self) -> None:
-        households = self._read_households()
         if not self._wait_until_ready():
             return
         chooser = random.Random(self.seed)  # noqa: S311 - traffic, not a secret
         next_at = time.monotonic()
         with self._connect() as client:
             while not self._stop.is_set():
-                self._send_one(client, chooser.choice(households))
+                self._send_one(client, chooser.choice(self.entities))
                 next_at = max(next_at + 1 / self.rate, time.monotonic() - 0.5)
                 self._stop.wait(max(0.0, next_at - time.monotonic()))
 
     def _wait_until_ready(self) -> bool:
-        """Customers come when there is a champion to answer; False when it was stopped before."""
+        """Clients come when there is a champion to answer; False when it was stopped before."""
         import httpx
 
         with self._connect() as client:
             while not self._stop.wait(0.2):
                 try:
-                    if client.get("/readyz").status_code == 200:
+                    if client.get(f"/models/{self.model}/readyz").status_code == 200:
                         return True
                 except httpx.HTTPError:
                     continue
@@ -81,17 +94,40 @@ class Traffic:
         # trust_env: loopback is never behind a proxy, whatever the environment says.
         return httpx.Client(base_url=self.server_url, timeout=10, trust_env=False)
 
-    def _send_one(self, client: httpx.Client, household_id: int) -> None:
+    def _send_one(self, client: httpx.Client, keys: Keys) -> None:
         import httpx
 
         try:
-            answer = client.post("/predict", json={"household_id": household_id})
+            answer = client.post(f"/models/{self.model}/predict", json={"keys": keys})
         except httpx.HTTPError:
             self.answers[0] += 1
             return
         self.answers[answer.status_code] += 1
 
-    def _read_households(self) -> list[int]:
-        with open_session(self.warehouse_uri) as session:
-            rows = session.fetch_all("select household_id from online.customer_features order by household_id")
-        return [int(row["household_id"]) for row in rows]
+
+def read_entities(uri: str, spec: ModelSpec, limit: int = _MAX_ENTITIES) -> list[Keys]:
+    """The keys of random entities that a model can be asked about by key.
+
+    Raises:
+        SourceError: the model's first feature group has no online table, or there is nothing in it.
+        WarehouseError: the warehouse is away.
+    """
+    online = spec.groups[0].online
+    if online is None:
+        raise SourceError(
+            f"The feature group {spec.groups[0].name} has no online table, so that {spec.name} cannot be asked by key. "
+            "Name one in the group's meta (`online`)."
+        )
+    names = ", ".join(f'"{name}"' for name in spec.entity.key_names)
+    with open_session(uri) as session:
+        if session.fetch_value("select to_regclass(%s)", (online.quoted,)) is None:
+            raise SourceError(f"{online} does not exist yet: run the DAG build_features, then ask {spec.name} again.")
+        rows = session.fetch_all(f"select {names} from {online.quoted} order by random() limit %s", (limit,))
+    if not rows:
+        raise SourceError(f"{online} is empty: there is nothing to ask {spec.name} about. Run the DAG build_features.")
+    return [{name: to_json_value(value) for name, value in row.items()} for row in rows]
+
+
+def to_json_value(value: Any) -> Any:
+    """A key's value as JSON knows it: dates and UUIDs as text."""
+    return str(value) if isinstance(value, date | UUID) else value

@@ -75,7 +75,7 @@ def service_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str,
         "ORRERY_MODEL_SERVER_URL": stack.uris.model_server,
         "ORRERY_MODEL_FOLDER": str(home.models),
         "ORRERY_LINEAGE_SPOOL": str(home.lineage_spool),
-        "ORRERY_SOURCES_DIR": str(home.shop),
+        "ORRERY_SOURCES_DIR": str(home.sources),
         "ORRERY_DBT_TARGET": str(home.dbt_target),
         TOKEN_VARIABLE: stack.credentials.stack_token,
     }

@@ -68,9 +68,9 @@ class StackHome:
         return self.path / "demo" / "data-version"
 
     @property
-    def shop(self) -> Path:
-        """The example's deliveries."""
-        return self.path / "shop"
+    def sources(self) -> Path:
+        """Deliveries of the sources."""
+        return self.path / "sources"
 
     @property
     def lineage_spool(self) -> Path:
@@ -102,7 +102,7 @@ def prepare_home(home: StackHome) -> None:
     needed_gb = LATER_START_GB if (home.postgres / "PG_VERSION").exists() else FIRST_START_GB
     try:
         for folder in (home.path, home.path / "logs", home.airflow, home.artifacts, home.models,
-                       home.shop, home.lineage_spool, home.dbt_target):  # fmt: skip
+                       home.sources, home.lineage_spool, home.dbt_target):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         probe = home.path / ".writable"
         probe.touch()

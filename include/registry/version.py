@@ -11,6 +11,7 @@ from typing import Any, Final
 from include.errors import RegistryError
 
 SCORE_TAGS: Final = ("score", "score_low", "score_high")
+GAIN_KEYS: Final = ("gain", "gain_low", "gain_high")
 LINEAGE_TAGS: Final = (
     "task",
     "family",
@@ -86,4 +87,5 @@ def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Ma
         "decision": decision,
         "gates": json.dumps(list(gates)),
     }
-    return tags
+    gains = result.get("baseline") or {}
+    return tags | {f"baseline_{key}": f"{float(gains[key]):.6g}" for key in GAIN_KEYS if gains.get(key) is not None}

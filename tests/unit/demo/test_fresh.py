@@ -9,19 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.fresh import (
-    clear_earlier_demo,
-    find_data_version,
-    mark_finished,
-    marker_path,
-    may_clear,
-    settle_interrupted_demo,
-)
+from include.demo.fresh import clear_earlier_demo, find_data_version, mark_finished, may_clear
 from include.errors import StackError
 from include.local import cli
 from include.local.components import PREFERRED_PORTS
 from include.local.credentials import ensure_credentials, read_credentials
-from include.local.home import StackHome, prepare_home
+from include.local.home import StackHome, claim_interrupted_demo, prepare_home
 from include.local.ports import find_free_port, is_free_port
 from include.local.postgres import PostgresServer
 from include.local.state import StackState, load_state
@@ -46,7 +39,7 @@ def place() -> Iterator[StackHome]:
         ensure_credentials(home)
         StackState({name: find_free_port() for name in PREFERRED_PORTS}).save(home)
         start_server(home)
-        for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.shop):
+        for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.sources):
             (part / "file").write_text("x")
         yield home
         server_of(home).stop()
@@ -76,29 +69,29 @@ def publish(home: StackHome, day: str) -> None:
 
 
 def mark(home: StackHome, content: str) -> None:
-    marker_path(home).parent.mkdir(exist_ok=True)
-    marker_path(home).write_text(content)
+    home.demo_marker.parent.mkdir(exist_ok=True)
+    home.demo_marker.write_text(content)
 
 
 def assert_cleared(home: StackHome) -> None:
     assert server_of(home).pid is None
     assert not any(part.exists() for part in (home.postgres, home.artifacts, home.airflow, home.models))
     assert not home.lineage_spool.exists()
-    assert (home.shop / "file").exists()
-    assert marker_path(home).read_text() == ""
+    assert (home.sources / "file").exists()
+    assert home.demo_marker.read_text() == ""
 
 
 def assert_refused(home: StackHome) -> None:
     """It is refused, and nothing has changed."""
     was_running = server_of(home).pid is not None
     before = find_data_version(home)
-    marked = marker_path(home).read_text() if marker_path(home).exists() else None
+    marked = home.demo_marker.read_text() if home.demo_marker.exists() else None
     with pytest.raises(StackError, match=r"holds data that is not the demo's.*--home .*-demo.*make down"):
         clear_earlier_demo(home)
     assert before is not None
     assert find_data_version(home) == before
     assert (server_of(home).pid is not None) == was_running
-    assert (marker_path(home).read_text() if marker_path(home).exists() else None) == marked
+    assert (home.demo_marker.read_text() if home.demo_marker.exists() else None) == marked
     assert all((part / "file").exists() for part in (home.artifacts, home.airflow, home.models, home.lineage_spool))
 
 
@@ -118,10 +111,10 @@ def test_only_what_is_empty_or_a_demos_may_be_cleared(found: str | None, marked:
 
 
 def test_a_new_folder_is_marked(home: StackHome) -> None:
-    (home.shop / "file").write_text("x")
+    (home.sources / "file").write_text("x")
     clear_earlier_demo(home)
-    assert marker_path(home).read_text() == ""
-    assert (home.shop / "file").exists()
+    assert home.demo_marker.read_text() == ""
+    assert (home.sources / "file").exists()
 
 
 def test_data_of_somebody_else_is_refused_and_left_as_it_is(place: StackHome) -> None:
@@ -179,7 +172,7 @@ def test_an_interrupted_demo_is_cleared(place: StackHome) -> None:
 
 
 @pytest.mark.parametrize("is_running", [True, False])
-def test_make_up_settles_what_an_interrupted_demo_has_left(
+def test_make_up_takes_over_what_an_interrupted_demo_has_left(
     place: StackHome, is_running: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark(place, "")
@@ -192,7 +185,8 @@ def test_make_up_settles_what_an_interrupted_demo_has_left(
 
     # The start itself is tested in test_stack.py; here it fails.
     monkeypatch.setattr(cli, "start_stack", refuse)
-    assert cli.main(["up", "--home", str(place.path)]) == 1
+    with pytest.raises(StackError, match="no port is free"):
+        cli.main(["up", "--home", str(place.path)])
 
     start_server(place)
     publish(place, "2026-03-02")
@@ -204,29 +198,28 @@ def test_what_is_added_after_an_interrupted_demo_is_not_the_demos(place: StackHo
     mark(place, "")
     for day in days:
         publish(place, day)
-    settle_interrupted_demo(place)
+    claim_interrupted_demo(place)
     publish(place, "2026-03-02")
     assert_refused(place)
 
 
-def test_an_interrupted_demo_to_which_nothing_was_added_is_cleared(place: StackHome) -> None:
+def test_an_interrupted_demo_that_was_taken_over_is_cleared_while_it_has_no_data(place: StackHome) -> None:
     mark(place, "")
-    publish(place, "2026-03-01")
-    settle_interrupted_demo(place)
+    claim_interrupted_demo(place)
     clear_earlier_demo(place)
     assert_cleared(place)
 
 
 def test_a_folder_that_no_demo_has_used_is_not_marked(place: StackHome) -> None:
-    settle_interrupted_demo(place)
-    assert not marker_path(place).exists()
+    claim_interrupted_demo(place)
+    assert not place.demo_marker.exists()
 
 
 def test_a_finished_demo_is_cleared_while_its_data_is_what_it_left(place: StackHome) -> None:
     mark(place, "")
     publish(place, "2026-03-01")
     mark_finished(place)
-    assert marker_path(place).read_text() == find_data_version(place)
+    assert place.demo_marker.read_text() == find_data_version(place)
     clear_earlier_demo(place)
     assert_cleared(place)
 

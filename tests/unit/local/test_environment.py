@@ -88,7 +88,7 @@ def test_every_service_finds_the_others(stack: Stack) -> None:
     assert environment["ORRERY_WAREHOUSE_URI"] == stack.uris.warehouse
     assert environment["ORRERY_MLFLOW_URI"] == "http://127.0.0.1:15000"
     assert environment["ORRERY_MODEL_SERVER_URL"] == "http://127.0.0.1:18080"
-    assert environment["ORRERY_SOURCES_DIR"] == str(stack.home.shop)
+    assert environment["ORRERY_SOURCES_DIR"] == str(stack.home.sources)
     assert environment["ORRERY_ENVIRONMENT"] == "development"
 
 

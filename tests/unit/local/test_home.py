@@ -30,7 +30,7 @@ def test_a_relative_folder_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp
 def test_preparing_creates_every_folder(tmp_path: Path) -> None:
     home = StackHome(tmp_path / "new" / "stack")
     prepare_home(home)
-    for folder in (home.airflow, home.artifacts, home.models, home.shop, home.lineage_spool, home.dbt_target):
+    for folder in (home.airflow, home.artifacts, home.models, home.sources, home.lineage_spool, home.dbt_target):
         assert folder.is_dir()
     assert home.log("mlflow").parent.is_dir()
     assert not (home.path / ".writable").exists()
