@@ -31,14 +31,21 @@ create table serving.inference_log (
     model_name text not null,
     model_version int not null,
     variant text not null check (variant in ('champion', 'challenger', 'staging')),
-    household_id bigint,
+    keys jsonb,
     features jsonb not null,
-    probability double precision,
+    prediction double precision,
+    answer jsonb,
     latency_ms double precision not null,
     is_error boolean not null,
     error text,
     check (is_error = (error is not null)),
-    check (is_error or probability is not null)
+    check (is_error or prediction is not null)
 );
 
 create index inference_log_model_name_at on serving.inference_log (model_name, at);
+comment on table serving.inference_log is 'Requests to the model server and its answers; grain: request.';
+comment on column serving.inference_log.keys is
+    'Values of the entity''s keys by name; null where the request brought the features itself.';
+comment on column serving.inference_log.prediction is
+    'Probability of the positive or of the predicted class, or the value of a regression.';
+comment on column serving.inference_log.answer is 'The prediction and its probabilities as the caller got them.';
