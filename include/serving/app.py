@@ -29,7 +29,7 @@ def create_app(server: ModelServer) -> FastAPI:
     """The application around one server; its lifespan starts and stops the server."""
     app = FastAPI(
         title="Orrery model server",
-        description="Predictions of every declared model, by key from the online tables or from features that you send.",
+        description="Predictions of every declared model, by key from the online tables or from sent features.",
         lifespan=lambda _: server.run(),
         # FastAPI's own pages load their scripts from the internet.
         docs_url=None,

@@ -23,7 +23,7 @@ _RETRY_PAUSE_S: Final = 0.5
 _GIVE_UP_S: Final = 0.1
 
 # What it would say at every attempt of an outage, the server's status says once.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class WarehousePool:
