@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 from benchmarks.catalog import BenchmarkError
-from benchmarks.serving_sides import FEATURES
+from benchmarks.serving_sides import FEATURES, PATH
 from include.local.ports import HOST
 
 CONNECTIONS: Final = 16
@@ -23,10 +23,10 @@ async def ask_once(port: int, number: int) -> bytes:
         writer.close()
 
 
-async def send_load(port: int, seconds: float) -> list[float]:
+async def send_load(port: int, seconds: float, path: str = PATH) -> list[float]:
     """Keep all connections busy for so long; the latency of every request, in seconds."""
     latencies: list[float] = []
-    requests = [make_request(number) for number in range(200)]
+    requests = [make_request(number, path) for number in range(200)]
     ends_at = time.perf_counter() + seconds
 
     async def keep_asking(first: int) -> None:
@@ -53,11 +53,9 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     return body
 
 
-def make_request(number: int) -> bytes:
-    """An HTTP request with the features of customer ``number``."""
+def make_request(number: int, path: str = PATH) -> bytes:
+    """An HTTP request with the features of row ``number``."""
     features = {name: ((number * 7 + place * 13) % 41) / 10 - 2 for place, name in enumerate(FEATURES)}
     body = json.dumps({"features": features}).encode()
-    head = (
-        f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

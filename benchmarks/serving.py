@@ -1,6 +1,6 @@
 """Requests per second and p99 of the model server against FastAPI + pandas + scikit-learn.
 
-Measured: ``POST /predict`` with the ten features of one customer as payload, over 16 connections that
+Measured: ``POST /models/NAME/predict`` with the ten features of one row as payload, over 16 connections that
 each send the next request when the last one is answered. Ours is ``include.serving`` with the ONNX
 form of a random forest of 100 trees; the peer serves the same forest, made from the same seed, as a
 frame of one row through ``predict_proba`` under FastAPI. For requests ``ratio`` is ours / peer, for
@@ -113,4 +113,4 @@ def check_parity(ports: dict[str, int]) -> None:
     for number in range(5):
         ours, peer = (json.loads(asyncio.run(ask_once(port, number)))["probability"] for port in ports.values())
         if abs(ours - peer) > PARITY:
-            raise BenchmarkError(f"Ours says {ours}, the peer {peer} of the same customer: no comparison is possible.")
+            raise BenchmarkError(f"Ours says {ours}, the peer {peer} of the same row: no comparison is possible.")

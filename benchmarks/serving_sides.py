@@ -8,6 +8,7 @@ model first, from the same seed.
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +17,16 @@ import uvicorn
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-MODEL_NAME: Final = "churn"
+    from include.registry.contract import ModelContract
+
+MODEL_NAME: Final = "benchmark"
+PATH: Final = f"/models/{MODEL_NAME}/predict"
 FEATURES: Final = tuple(f"feature_{number}" for number in range(10))
 TREES: Final = 100
 THRESHOLD: Final = 0.5
 
 
-def make_model() -> Any:
+def make_model(trees: int = TREES) -> Any:
     """A random forest on 4,000 rows of ten features, the same every time."""
     import numpy as np
     from sklearn.ensemble import RandomForestClassifier
@@ -31,9 +35,29 @@ def make_model() -> Any:
 
     random = np.random.default_rng(5)
     rows = random.normal(size=(4_000, len(FEATURES))).astype(np.float32)
-    churned = rows[:, 0] - rows[:, 1] + random.normal(size=len(rows)) > 1
-    forest = RandomForestClassifier(TREES, min_samples_leaf=20, random_state=5)
-    return make_pipeline(SimpleImputer(), forest).fit(rows, churned)
+    labels = rows[:, 0] - rows[:, 1] + random.normal(size=len(rows)) > 1
+    forest = RandomForestClassifier(trees, min_samples_leaf=20, random_state=5)
+    return make_pipeline(SimpleImputer(), forest).fit(rows, labels)
+
+
+def make_contract(model_name: str = MODEL_NAME) -> ModelContract:
+    """A binary model over the ten features, by an integer key."""
+    from include.features.catalog import Entity, Feature, GroupTable, Key
+    from include.registry.contract import ModelContract
+    from include.warehouse.names import TableName
+
+    group = GroupTable("measured", TableName("features", "measured"), TableName("online", "measured"), "as_of_date", 1)
+    return ModelContract(
+        model=model_name,
+        task="binary",
+        entity=Entity("item", (Key("item_id", "integer"),)),
+        label="is_positive",
+        groups=(group,),
+        features=tuple(Feature(name, "numeric", group.name) for name in FEATURES),
+        decision={"threshold": THRESHOLD},
+        test_as_of_date=date(2026, 1, 1),
+        horizon_days=1,
+    )
 
 
 def build_ours(uri: str, folder: Path) -> FastAPI:
@@ -45,12 +69,12 @@ def build_ours(uri: str, folder: Path) -> FastAPI:
     from include.settings import load_settings
 
     path = folder / "model.onnx"
-    path.write_bytes(export_onnx(make_model(), len(FEATURES)))
+    path.write_bytes(export_onnx(make_model(), make_contract()))
 
-    def load(version: int) -> ServedModel:
-        return open_model(path, version, FEATURES, THRESHOLD)
+    def load(_: str, version: int) -> ServedModel:
+        return open_model(path, version)
 
-    return create_app(ModelServer(uri, MODEL_NAME, load, load_settings().rollout.server))
+    return create_app(ModelServer(uri, [MODEL_NAME], load, load_settings().server))
 
 
 def build_peer() -> FastAPI:
@@ -66,10 +90,10 @@ def build_peer() -> FastAPI:
     def predict(asked: Any) -> dict[str, object]:
         frame = pd.DataFrame([asked.features.model_dump()], columns=list(FEATURES), dtype="float32")
         probability = float(model.predict_proba(frame.to_numpy())[0, 1])
-        return {"probability": probability, "is_churn_predicted": probability >= THRESHOLD}
+        return {"probability": probability, "prediction": probability >= THRESHOLD}
 
     predict.__annotations__["asked"] = request
-    app.post("/predict")(predict)
+    app.post(PATH)(predict)
     app.get("/readyz")(lambda: {"is_ready": True})
     return app
 

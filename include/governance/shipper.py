@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = load_settings().governance.lineage
+        settings = load_settings().lineage
         uri = _require_uri()
     except SettingsError as error:
         log.error("%s", error)

@@ -88,7 +88,7 @@ class SpoolTransport(Transport):  # type: ignore[misc]
 
 def _read_settings() -> LineageSettings | None:
     try:
-        return load_settings().governance.lineage
+        return load_settings().lineage
     except SettingsError as error:
         log.warning("Lineage is kept, but not carried, until the settings are correct: %s", error)
         return None

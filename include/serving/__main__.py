@@ -1,8 +1,7 @@
-"""``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop.
+"""``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop, every declared model.
 
-Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_NAME``
-(``churn``), ``ORRERY_MODEL_FOLDER`` (a temporary folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it),
-``ORRERY_ENVIRONMENT``.
+Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_FOLDER`` (a temporary
+folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it), ``ORRERY_CONFIG_DIR``, ``ORRERY_ENVIRONMENT``.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
-from include.errors import ServingError
+from include.errors import ServingError, SettingsError
 from include.governance.spool import Spool
 from include.serving.app import create_app
 from include.serving.lineage import report_serving
@@ -31,13 +30,16 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8600)
     arguments = parser.parse_args()
-    model_name = os.environ.get("ORRERY_MODEL_NAME", "churn")
+    uri, tracking_uri, settings = _require("ORRERY_WAREHOUSE_URI"), _require("ORRERY_MLFLOW_URI"), load_settings()
     folder = Path(os.environ.get("ORRERY_MODEL_FOLDER") or tempfile.mkdtemp(prefix="orrery-models-"))
-    load = make_registry_loader(_require("ORRERY_MLFLOW_URI"), model_name, folder)
-    uri, settings = _require("ORRERY_WAREHOUSE_URI"), load_settings()
     spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
-    report = partial(report_serving, spool, uri, model_name, settings.governance.lineage)
-    server = ModelServer(uri, model_name, load, settings.rollout.server, on_first_log=report)
+    server = ModelServer(
+        uri,
+        settings.models,
+        make_registry_loader(tracking_uri, folder),
+        settings.server,
+        on_first_log=partial(report_serving, spool, uri, settings.lineage),
+    )
     uvicorn.run(create_app(server), host=arguments.host, port=arguments.port, access_log=False, proxy_headers=False)
 
 
@@ -51,5 +53,5 @@ def _require(name: str) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except ServingError as error:
+    except (ServingError, SettingsError) as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Answers requests: the challenger where it may, the champion wherever the challenger could not."""
+"""Answers the requests of one model: the challenger where it may, the champion wherever the challenger could not."""
 
 from __future__ import annotations
 
@@ -7,132 +7,203 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from include.errors import ServingError, SourceError, WarehouseError
 from include.rollout.stats import Variant
-from include.serving.features import FeatureReader
-from include.serving.intake import Item, check_lookup, check_payload, collect_items
-from include.serving.journal import Journal
-from include.serving.lanes import Lanes, run_timed
+from include.serving.feature_reader import FeatureReader, OnlineStore
 from include.serving.loader import ServedModel
-from include.serving.models import ModelStore, Routing
+from include.serving.model_store import ModelStore, Routing
+from include.serving.questions import Item, Question, as_item, look_up, read_questions, refuse_lookup
+from include.serving.recorder import Answer, PredictionRecorder
 from include.serving.refusal import RequestRefusedError
 from include.serving.router import is_for_challenger
-from include.serving.schemas import Prediction, PredictRequest
+from include.serving.schemas import PredictRequest
+from include.serving.workers import WorkerPool, run_timed
+from include.settings.rollout import ServerSettings
 
 # More rows than this would hold the event loop for milliseconds.
 _INLINE_ROWS_MAX: Final = 64
 _ADVICE: Final = {"champion": "Restore an earlier champion.", "staging": "Keep it out of production."}
+_READERS_MAX: Final = 5
 
 
-class Engine:
-    """Predicts with the versions in a store; what each of them answered goes to the journal."""
+class ChallengerFailedError(ServingError):
+    """A challenger that answered none of the ``items``, after ``run_ms``; the champion answers in its place."""
+
+    def __init__(self, reason: str, items: Sequence[Item], run_ms: float = 0.0) -> None:
+        super().__init__(reason)
+        self.items = items
+        self.run_ms = run_ms
+
+
+class ModelEngine:
+    """Predicts with the versions of one model; what each of them answered is recorded."""
 
     def __init__(
-        self, store: ModelStore, reader: FeatureReader, journal: Journal, challenger_deadline_ms: float
+        self,
+        name: str,
+        store: ModelStore,
+        online: OnlineStore,
+        recorder: PredictionRecorder,
+        settings: ServerSettings,
     ) -> None:
-        self._store = store
-        self._reader = reader
-        self._journal = journal
-        self._deadline_ms = challenger_deadline_ms
-        self._lanes = Lanes()
+        self.name = name
+        self.store = store
+        self.recorder = recorder
+        self._online = online
+        self._settings = settings
+        self._readers: dict[str, FeatureReader] = {}
+        self._workers = WorkerPool(name)
 
     async def predict(
         self, requests: Sequence[PredictRequest], request_id: str, version: int | None = None
-    ) -> list[Prediction]:
+    ) -> list[Answer]:
         """Answer requests in their order, all of them or none.
 
         Args:
             version: one explicit version (variant ``staging``); else champion and challenger by weight.
 
         Raises:
-            RequestRefusedError: no champion is loaded, a household is unknown, the features do not fit,
+            RequestRefusedError: no champion is loaded, an entity is unknown, the request does not fit,
                 the warehouse is away, or the champion (or the explicit version) itself failed.
         """
-        routing = self._store.routing
-        model = self._find_champion(routing) if version is None else self._find_staged(version)
-        known = model.feature_set
-        if version is None and routing.challenger is not None:
-            known = known | routing.challenger.feature_set
-        for request in requests:
-            if request.features is not None:
-                check_payload(request.features, model.feature_set, known)
-        items = await collect_items(self._reader, requests, request_id)
+        routing = self.store.routing
         if version is not None:
-            answers = await self._answer(model, items, "staging")
+            model = self._find_staged(version)
+            check = model.check
         else:
-            answers = await self._try_challenger(routing, items)
-            rest = [item for item in items if item.request_id not in answers]
-            if rest:
-                answers |= await self._answer(model, rest, "champion")
-        return [answers[item.request_id] for item in items]
+            model = self._find_champion(routing)
+            check = routing.check or model.check
+        questions = read_questions(requests, check, model.contract.entity.key_names, request_id)
+        if version is not None or routing.challenger_version is None:
+            items = await self._look_up(model, questions)
+            answers = await self._answer(model, items, "champion" if version is None else "staging")
+        else:
+            answers = await self._answer_in_canary(routing, model, questions)
+        return [answers[question.request_id] for question in questions]
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._lanes.close()
+        self._workers.close()
 
     def _find_champion(self, routing: Routing) -> ServedModel:
         if routing.champion is None:
-            raise RequestRefusedError(503, f"No champion is loaded: {self._store.reason}.", 1)
+            raise RequestRefusedError(503, f"No champion of {self.name} is loaded: {self.store.reason}.", 1)
         return routing.champion
 
     def _find_staged(self, version: int) -> ServedModel:
-        slot = self._store.stage(version)
+        slot = self.store.stage(version)
         if slot.model is None:
-            raise RequestRefusedError(503, f"Version {version} {slot.reason}.", 1)
+            raise RequestRefusedError(503, f"Version {version} of {self.name} {slot.reason}.", 1)
         return slot.model
 
-    async def _answer(self, model: ServedModel, items: Sequence[Item], variant: Variant) -> dict[str, Prediction]:
-        """Answer with a version that nobody stands in for: its failure is the request's failure."""
-        for item in items:
-            check_lookup(item, model.feature_set)
+    async def _look_up(self, model: ServedModel, questions: Sequence[Question]) -> list[Item]:
+        """The rows of a version that nothing stands in for.
+
+        Raises:
+            RequestRefusedError: an entity is unknown, the warehouse is away, or the version has no online tables.
+        """
+        try:
+            return await self._read(model, questions)
+        except SourceError as error:
+            raise RequestRefusedError(422, f"{error} Send the features.") from error
+        except WarehouseError as error:
+            raise refuse_lookup(error, model.contract) from error
+
+    async def _read(self, model: ServedModel, questions: Sequence[Question]) -> list[Item]:
+        if all(question.keys is None for question in questions):
+            return [as_item(question) for question in questions]
+        # Versions that read the same share a reader, and so its queries. The newest are kept.
+        sql = model.lookup_sql
+        reader = self._readers.pop(sql, None) or FeatureReader(self._online, model.contract)
+        self._readers[sql] = reader
+        if len(self._readers) > _READERS_MAX:
+            del self._readers[next(iter(self._readers))]
+        return await look_up(reader, questions)
+
+    async def _answer(self, model: ServedModel, items: Sequence[Item], variant: Variant) -> dict[str, Answer]:
+        """Answer with a version that nothing stands in for: its failure is the request's failure."""
         began_at = time.perf_counter()
         rows = [item.features for item in items]
         try:
-            if variant == "champion" and len(rows) <= _INLINE_ROWS_MAX:
-                values, run_ms = run_timed(model, rows)
-            elif variant == "champion":
-                values, run_ms = await asyncio.to_thread(run_timed, model, rows)
+            if variant == "champion" and len(rows) <= _INLINE_ROWS_MAX and model.run_ms <= self._settings.inline_max_ms:
+                predictions, run_ms = run_timed(model, rows)
             else:
-                values, run_ms = await self._lanes.run(variant, model, rows)
+                predictions, run_ms = await self._workers.run(variant, model, rows)
         except Exception as error:
-            self._journal.note_failures(model.version, variant, items, _since_ms(began_at), _describe(error))
+            self.recorder.note_failures(model.version, variant, items, _since_ms(began_at), _describe(error))
             raise RequestRefusedError(
-                500, f"Version {model.version} failed: {_describe(error)}. {_ADVICE[variant]}"
+                500, f"Version {model.version} of {self.name} failed: {_describe(error)}. {_ADVICE[variant]}"
             ) from error
-        answers = self._journal.note_answers(model, variant, items, values, run_ms)
+        answers = self.recorder.note_answers(model, variant, items, predictions, run_ms)
         if len(answers) < len(items):
             raise RequestRefusedError(
                 500,
-                f"Version {model.version} gave no probability; its inputs are in serving.inference_log. "
-                f"{_ADVICE[variant]}",
+                f"Version {model.version} of {self.name} gave no valid prediction; its inputs are in "
+                f"serving.inference_log. {_ADVICE[variant]}",
             )
         return answers
 
-    async def _try_challenger(self, routing: Routing, items: Sequence[Item]) -> dict[str, Prediction]:
-        """Answer what is routed to the challenger as far as it can; its failures are only written down."""
-        version, weight, model = routing.challenger_version, routing.challenger_weight, routing.challenger
-        if version is None:
-            return {}
-        chosen = [item for item in items if is_for_challenger(item.key, version, weight)]
-        if model is not None:
-            # A client sends what the champion needs; if the challenger needs more, that is nobody's fault.
-            chosen = [
-                item for item in chosen if item.household_id is not None or model.feature_set <= item.features.keys()
-            ]
-        if not chosen:
-            return {}
-        if model is None:
-            if routing.challenger_failure is not None:
-                self._journal.note_failures(version, "challenger", chosen, 0.0, routing.challenger_failure)
-            return {}
-        began_at = time.perf_counter()
+    async def _answer_in_canary(
+        self, routing: Routing, champion: ServedModel, questions: Sequence[Question]
+    ) -> dict[str, Answer]:
+        """Answer with the challenger what is routed to it, and all the rest with the champion.
+
+        A challenger's failure is recorded once the champion could look up the same rows: while the warehouse is
+        away neither can, and that is no failure of a version.
+        """
+        chosen = self._choose(routing, questions)
+        taken = {question.request_id for question in chosen}
+        items = await self._look_up(champion, [item for item in questions if item.request_id not in taken])
+        answers: dict[str, Answer] = {}
+        failure = None
         try:
-            rows = [item.features for item in chosen]
-            values, run_ms = await self._lanes.run("challenger", model, rows, self._deadline_ms)
+            answers = await self._try_challenger(routing, chosen) if chosen else {}
+        except ChallengerFailedError as error:
+            failure = error
+        items += await self._look_up(champion, [item for item in chosen if item.request_id not in answers])
+        if failure is not None:
+            version = routing.challenger_version or 0
+            self.recorder.note_failures(version, "challenger", failure.items, failure.run_ms, str(failure))
+        return answers | (await self._answer(champion, items, "champion") if items else {})
+
+    def _choose(self, routing: Routing, questions: Sequence[Question]) -> list[Question]:
+        """The questions for the challenger by its weight, without those that hold only what the champion needs.
+
+        A client sends what the champion needs; that the challenger needs more is no failure of either.
+        """
+        version, check = routing.challenger_version or 0, routing.check
+        chosen = [item for item in questions if is_for_challenger(item.sticky_key, version, routing.challenger_weight)]
+        if routing.challenger is None or check is None:
+            return chosen
+        return [
+            item
+            for item in chosen
+            if (check.is_key_shared if item.features is None else check.fits_challenger(item.features))
+        ]
+
+    async def _try_challenger(self, routing: Routing, chosen: Sequence[Question]) -> dict[str, Answer]:
+        """The challenger's answers; what it answered wrongly is recorded and left out.
+
+        Raises:
+            ChallengerFailedError: it answered nothing, within its deadline for lookup and run.
+        """
+        model, deadline_ms = routing.challenger, self._settings.challenger_deadline_ms
+        items = [as_item(question) for question in chosen]
+        if model is None:
+            if routing.challenger_failure is None:
+                return {}
+            raise ChallengerFailedError(routing.challenger_failure, items)
+        began_at = run_at = time.perf_counter()
+        try:
+            items = await asyncio.wait_for(self._read(model, chosen), deadline_ms / 1000)
+            run_at = time.perf_counter()
+            left_ms = max(deadline_ms - _since_ms(began_at), 0.0)
+            predictions, run_ms = await self._workers.run("challenger", model, [row.features for row in items], left_ms)
+        except TimeoutError as error:
+            raise ChallengerFailedError(f"no answer within {deadline_ms:g} ms", items, _since_ms(run_at)) from error
         except Exception as error:
-            reason = _describe(error)
-            self._journal.note_failures(version, "challenger", chosen, _since_ms(began_at), reason)
-            return {}
-        return self._journal.note_answers(model, "challenger", chosen, values, run_ms)
+            raise ChallengerFailedError(_describe(error), items, _since_ms(run_at)) from error
+        return self.recorder.note_answers(model, "challenger", items, predictions, run_ms)
 
 
 def _since_ms(began_at: float) -> float:

@@ -1,26 +1,26 @@
-"""Every answer, written to ``serving.inference_log`` in the background."""
+"""Every answer of every model, written to ``serving.inference_log`` in the background."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from include.errors import WarehouseError
 from include.rollout.stats import Variant
-from include.serving.database import Database, RowsRefusedError
+from include.serving.warehouse_pool import RowsRefusedError, WarehousePool
 
 SQL: Final = """
 insert into serving.inference_log
-    (at, request_id, model_name, model_version, variant, household_id, features, probability, latency_ms,
-    is_error, error)
+    (at, request_id, model_name, model_version, variant, keys, features, prediction, answer, latency_ms, is_error,
+    error)
 select * from jsonb_to_recordset(%s::jsonb) as row (
-    at timestamptz, request_id text, model_name text, model_version int, variant text, household_id bigint,
-    features jsonb, probability double precision, latency_ms double precision, is_error boolean, error text
+    at timestamptz, request_id text, model_name text, model_version int, variant text, keys jsonb, features jsonb,
+    prediction double precision, answer jsonb, latency_ms double precision, is_error boolean, error text
 )
 """
 # Encoding a chunk holds the event loop for about a millisecond.
@@ -35,9 +35,10 @@ class InferenceRow(TypedDict):
     model_name: str
     model_version: int
     variant: Variant
-    household_id: int | None
-    features: dict[str, float | None]
-    probability: float | None
+    keys: Mapping[str, int | str] | None
+    features: Mapping[str, Any]
+    prediction: float | None
+    answer: Mapping[str, Any] | None
     latency_ms: float
     is_error: bool
     error: str | None
@@ -52,15 +53,18 @@ class InferenceLog:
 
     def __init__(
         self,
-        database: Database,
+        pool: WarehousePool,
         flush_interval_s: float,
         capacity: int,
-        on_first_write: Callable[[], None] | None = None,
+        on_first_log: Callable[[str], None] | None = None,
     ) -> None:
-        self._database = database
+        """``on_first_log`` is called once for each model, with its name, on another thread."""
+        self._pool = pool
         self._flush_interval_s = flush_interval_s
         self._capacity = capacity
-        self._on_first_write = on_first_write
+        self._on_first_log = on_first_log
+        self._told: set[str] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._rows: deque[InferenceRow] = deque()
         self.dropped = 0
         self.written = 0
@@ -90,28 +94,40 @@ class InferenceLog:
         while self._rows:
             chunk = list(islice(self._rows, _CHUNK_ROWS))
             try:
-                await self._database.execute(SQL, (encode_rows(chunk),))
-                self.written += len(chunk)
-            except (RowsRefusedError, ValueError, TypeError) as error:
-                self.dropped += len(chunk)
-                self.last_error = str(error)
+                await self._write(chunk)
             except WarehouseError as error:
                 self.last_error = str(error)
                 return
             for _ in chunk:
                 self._rows.popleft()
-            if self.written:
-                await self._tell_first_write()
 
-    async def _tell_first_write(self) -> None:
-        """Tell once, on another thread, that there are rows now; who is told may fail, the log goes on."""
-        tell, self._on_first_write = self._on_first_write, None
-        if tell is None:
-            return
+    async def _write(self, chunk: Sequence[InferenceRow]) -> None:
+        """Write rows; where some are refused, halve the chunk, so that only those are dropped."""
         try:
-            await asyncio.to_thread(tell)
+            await self._pool.execute(SQL, (encode_rows(chunk),))
+        except (RowsRefusedError, ValueError, TypeError) as error:
+            if len(chunk) == 1:
+                self.dropped += 1
+                self.last_error = str(error)
+                return
+            middle = len(chunk) // 2
+            await self._write(chunk[:middle])
+            await self._write(chunk[middle:])
+            return
+        self.written += len(chunk)
+        if self._on_first_log is not None:
+            for name in {row["model_name"] for row in chunk} - self._told:
+                self._told.add(name)
+                task = asyncio.create_task(self._tell(self._on_first_log, name))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, tell: Callable[[str], None], model_name: str) -> None:
+        """Tell of a model's first rows; who is told may fail or take its time, the log goes on."""
+        try:
+            await asyncio.to_thread(tell, model_name)
         except Exception as error:
-            self.last_error = f"telling of the first rows failed: {error}"
+            self.last_error = f"telling of the first rows of {model_name} failed: {error}"
 
 
 def encode_rows(rows: Sequence[InferenceRow]) -> str:

@@ -2,71 +2,101 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
 from include.errors import ServingError
+from include.features.catalog import FeatureKind
+from include.features.matrix import from_rows
+from include.registry.contract import ModelContract
 from include.registry.onnx import OnnxModel
 from include.registry.registry import fetch_onnx
+from include.serving.feature_reader import select_entities
+from include.serving.request_check import RequestCheck
 
-Loader = Callable[[int], "ServedModel"]
+Loader = Callable[[str, int], "ServedModel"]
+"""Opens a version of a model, by the model's name and the version's number."""
+
+_WARM_UPS: Final = 3
+_NEUTRAL: Final[Mapping[FeatureKind, Any]] = {"numeric": 0.0, "boolean": False, "categorical": ""}
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One version in memory; ``threshold`` is the probability from which churn is predicted."""
+    """One version in memory; ``run_ms`` is what one row took, as measured when it was opened."""
 
     version: int
-    feature_names: tuple[str, ...]
-    threshold: float
     onnx: OnnxModel
+    run_ms: float
+
+    @property
+    def contract(self) -> ModelContract:
+        """What the version takes and what its output means."""
+        return self.onnx.contract
 
     @cached_property
-    def feature_set(self) -> frozenset[str]:
-        """The feature names, to compare with."""
-        return frozenset(self.feature_names)
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that it takes."""
+        return tuple(feature.name for feature in self.contract.features)
 
-    def predict(self, rows: Sequence[Mapping[str, float | None]]) -> list[float]:
-        """What the model says of each row, unchecked; None values go in as NaN.
+    @cached_property
+    def check(self) -> RequestCheck:
+        """What a request to this version alone must fulfil."""
+        return RequestCheck(self.contract)
+
+    @cached_property
+    def lookup_sql(self) -> str:
+        """The query for its features (see ``include.serving.feature_reader.select_entities``)."""
+        return select_entities(self.contract)
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        """The predictions for rows of features (see ``include.tasks.task.Task``), unchecked.
 
         Raises:
             ServingError: a feature is missing, or the model did not answer once for each row.
         """
-        import numpy as np
-
-        try:
-            values = [[row[name] for name in self.feature_names] for row in rows]
-        except KeyError as error:
-            raise ServingError(f"version {self.version} needs feature {error}, which is not there") from error
-        answers: list[float] = self.onnx.predict(np.array(values, dtype=np.float32)).tolist()
-        if len(answers) != len(rows):
-            raise ServingError(f"version {self.version} gave {len(answers)} answers to {len(rows)} rows")
-        return answers
+        return run_model(self.onnx, self.version, rows)
 
 
-def open_model(onnx_path: Path, version: int, feature_names: Sequence[str], threshold: float) -> ServedModel:
-    """Open an ONNX file and run it once, so that the first customer does not pay for it.
+def run_model(onnx: OnnxModel, version: int, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """See :meth:`ServedModel.predict`."""
+    try:
+        matrix = from_rows(rows, onnx.contract.features)
+    except KeyError as error:
+        raise ServingError(f"version {version} needs feature {error}, which is not there") from error
+    predictions = onnx.predict(matrix)
+    if len(predictions) != len(rows):
+        raise ServingError(f"version {version} gave {len(predictions)} answers to {len(rows)} rows")
+    return predictions
+
+
+def open_model(onnx_path: Path, version: int) -> ServedModel:
+    """Open an ONNX file and run it a few times, so that the first request does not pay for it.
 
     Raises:
-        ServingError: the file is no ONNX model, or does not take the features that it should.
+        ServingError: the file is no ONNX model, or does not fit its own contract.
     """
-    model = ServedModel(version, tuple(feature_names), threshold, OnnxModel(onnx_path))
-    if model.onnx.n_features != len(model.feature_names):
-        raise ServingError(
-            f"Version {version} takes {model.onnx.n_features} features and lists {len(model.feature_names)}. "
-            "Register it again."
-        )
-    model.predict([dict.fromkeys(model.feature_names, 0.0)])
-    return model
+    onnx = OnnxModel(onnx_path)
+    row = {feature.name: _NEUTRAL[feature.kind] for feature in onnx.contract.features}
+    run_model(onnx, version, [row])
+    return ServedModel(version, onnx, min(_time_run(onnx, version, row) for _ in range(_WARM_UPS)))
 
 
-def make_registry_loader(tracking_uri: str, model_name: str, folder: Path) -> Loader:
-    """A loader that fetches versions from the registry into ``folder`` and opens them."""
+def _time_run(onnx: OnnxModel, version: int, row: Mapping[str, Any]) -> float:
+    began_at = time.perf_counter()
+    run_model(onnx, version, [row])
+    return (time.perf_counter() - began_at) * 1000
 
-    def load(version: int) -> ServedModel:
-        fetched = fetch_onnx(tracking_uri, model_name, version, folder / str(version))
-        return open_model(fetched.onnx_path, version, fetched.feature_names, fetched.threshold)
+
+def make_registry_loader(tracking_uri: str, folder: Path) -> Loader:
+    """A loader that fetches versions from the registry into ``folder/NAME/VERSION`` and opens them."""
+
+    def load(model_name: str, version: int) -> ServedModel:
+        fetched = fetch_onnx(tracking_uri, model_name, version, folder / model_name / str(version))
+        return open_model(fetched.onnx_path, version)
 
     return load

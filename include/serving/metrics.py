@@ -1,77 +1,114 @@
-"""Counters and latencies, in the text format of Prometheus.
-
-Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
-"""
+"""Counters and latencies for Prometheus, by model, variant and version."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
 BUCKETS_MS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0)
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+Gauges = dict[str, dict[str, float]]
+"""Values of this moment: by the metric's name, by model ('' where they are the server's)."""
+
+_LABELS: Final = ("model", "variant", "version")
+_HELP: Final = {
+    "is_ready": "Whether the model's champion can answer.",
+    "champion_version": "The version that answers; 0 for none.",
+    "challenger_version": "The version under test; 0 for none.",
+    "challenger_weight": "The challenger's share of requests.",
+    "is_warehouse_reachable": "Whether the last look at the rollouts went well.",
+    "log_rows_waiting": "Rows of the inference log that are not written yet.",
+    "log_rows_written": "Rows of the inference log that were written.",
+    "log_rows_dropped": "Rows of the inference log that found no room or were refused.",
+}
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """What the server counts; one event loop writes, so nothing is locked."""
+    """What the server counts, in a registry of its own."""
 
-    def __init__(self) -> None:
-        self.predictions: Counter[tuple[str, int]] = Counter()
-        self.errors: Counter[tuple[str, int]] = Counter()
-        self.refusals: Counter[int] = Counter()
-        self._latencies: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS_MS) + 1))
-        self._latency_sums_ms: defaultdict[str, float] = defaultdict(float)
+    def __init__(self, read_gauges: Callable[[], Gauges] = dict) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_GaugeCollector(read_gauges))
+        self.predictions = Counter("orrery_predictions", "Answers given.", _LABELS, registry=self._registry)
+        self.errors = Counter(
+            "orrery_prediction_errors",
+            "Failures of a version; the request itself may still be answered by the champion.",
+            _LABELS,
+            registry=self._registry,
+        )
+        self.latencies = Histogram(
+            "orrery_prediction_latency_ms",
+            "Milliseconds inside the server: features looked up, model run.",
+            _LABELS,
+            registry=self._registry,
+            buckets=BUCKETS_MS,
+        )
+        self._refusals = Counter(
+            "orrery_refusals", "Requests without a prediction.", ("model", "status"), registry=self._registry
+        )
+
+    def of_model(self, model_name: str) -> ModelMetrics:
+        """The counters of one model."""
+        return ModelMetrics(self, model_name)
+
+    def count_refusal(self, model_name: str, status: int) -> None:
+        """Count one request that got no prediction; the name is '' where no declared model was asked for."""
+        self._refusals.labels(model_name, str(status)).inc()
+
+    def render(self) -> bytes:
+        """All metrics of this moment, as one scrape."""
+        return generate_latest(self._registry)
+
+
+class ModelMetrics:
+    """The counters of one model; looking labels up costs more than counting, so each is looked up once."""
+
+    def __init__(self, metrics: Metrics, model_name: str) -> None:
+        self._metrics = metrics
+        self._model_name = model_name
+        self._counts: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def count_prediction(self, variant: str, version: int, latency_ms: float) -> None:
         """Count one answer and its time."""
-        self.predictions[variant, version] += 1
-        self._latencies[variant][bisect_left(BUCKETS_MS, latency_ms)] += 1
-        self._latency_sums_ms[variant] += latency_ms
+        found = self._counts.get((variant, version))
+        if found is None:
+            labels = (self._model_name, variant, str(version))
+            found = (self._metrics.predictions.labels(*labels), self._metrics.latencies.labels(*labels))
+            self._counts[variant, version] = found
+        found[0].inc()
+        found[1].observe(latency_ms)
 
     def count_error(self, variant: str, version: int) -> None:
-        """Count one failure of a version; the request itself may still be answered by the champion."""
-        self.errors[variant, version] += 1
-
-    def count_refusal(self, status: int) -> None:
-        """Count one request that got no prediction."""
-        self.refusals[status] += 1
-
-    def render(self, gauges: Mapping[str, float]) -> str:
-        """All counters, and the ``gauges`` of this moment by name, as one scrape."""
-        lines = [
-            *_render("orrery_predictions_total", "counter", _label_variants(self.predictions)),
-            *_render("orrery_prediction_errors_total", "counter", _label_variants(self.errors)),
-            *_render(
-                "orrery_refusals_total",
-                "counter",
-                ((f'{{status="{status}"}}', count) for status, count in self.refusals.items()),
-            ),
-            *self._render_latencies("orrery_prediction_latency_ms"),
-        ]
-        for name, value in gauges.items():
-            kind = "counter" if name.endswith("_total") else "gauge"
-            lines += _render(f"orrery_{name}", kind, (("", value),))
-        return "\n".join(lines) + "\n"
-
-    def _render_latencies(self, name: str) -> Iterable[str]:
-        yield f"# TYPE {name} histogram"
-        for variant, counts in self._latencies.items():
-            total = 0
-            for edge, count in zip((*map(str, BUCKETS_MS), "+Inf"), counts, strict=True):
-                total += count
-                yield f'{name}_bucket{{variant="{variant}",le="{edge}"}} {total}'
-            yield f'{name}_sum{{variant="{variant}"}} {self._latency_sums_ms[variant]:.3f}'
-            yield f'{name}_count{{variant="{variant}"}} {total}'
+        """Count one failure of a version."""
+        self._metrics.errors.labels(self._model_name, variant, str(version)).inc()
 
 
-def _label_variants(counts: Mapping[tuple[str, int], int]) -> Iterable[tuple[str, float]]:
-    for (variant, version), count in counts.items():
-        yield f'{{variant="{variant}",version="{version}"}}', count
+class _GaugeCollector(Collector):
+    """Reads the values of this moment at each scrape."""
 
+    def __init__(self, read_gauges: Callable[[], Gauges]) -> None:
+        self._read_gauges = read_gauges
 
-def _render(name: str, kind: str, samples: Iterable[tuple[str, float]]) -> Iterable[str]:
-    yield f"# TYPE {name} {kind}"
-    for labels, value in samples:
-        yield f"{name}{labels} {value:g}" if isinstance(value, float) else f"{name}{labels} {value}"
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of this moment."""
+        for name, values in self._read_gauges().items():
+            kind = CounterMetricFamily if name in ("log_rows_written", "log_rows_dropped") else GaugeMetricFamily
+            labels = () if "" in values else ("model",)
+            family = kind(f"orrery_{name}", _HELP[name], labels=labels)
+            for model, value in values.items():
+                family.add_metric((model,) if labels else (), value)
+            yield family

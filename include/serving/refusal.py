@@ -27,5 +27,12 @@ def describe_invalid(problems: Sequence[Any]) -> str:
     return f"The request does not fit; {'; '.join(shown)}{tail}. The schema is at /openapi.json."
 
 
+def list_names(names: Sequence[object], most: int = _PROBLEMS_MAX) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(map(str, names[:most]))
+    more = len(names) - most
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _name_place(location: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in location if part != "body") or "body"

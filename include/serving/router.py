@@ -9,9 +9,9 @@ _RANGE: Final = 2.0**64
 
 
 def compute_position(key: str, challenger_version: int) -> float:
-    """The place of a household or request in [0, 1), uniform and the same every time.
+    """The place of an entity or request in [0, 1), uniform and the same every time.
 
-    Salted with the challenger's version, so that each canary tries other households first.
+    Salted with the challenger's version, so that each canary tries other entities first.
     """
     digest = blake2b(f"{challenger_version}:{key}".encode(), digest_size=8).digest()
     # Rounding may give 1.0 for the topmost 2^10 of 2^64 digests; the shift keeps it below.

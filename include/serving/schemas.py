@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.rollout.stats import Variant
 
-_BIGINT_MAX: Final = 2**63 - 1
-_FLOAT32_MAX: Final = 3.4e38
-
-HouseholdId = Annotated[int, Strict(), Field(ge=0, le=_BIGINT_MAX)]
-FeatureValue = Annotated[float, Strict(), Field(ge=-_FLOAT32_MAX, le=_FLOAT32_MAX, allow_inf_nan=False)]
+KeyText = int | str
 
 
 class PredictRequest(BaseModel):
-    """A household of the online store, or the values of all features; null stands for undefined."""
+    """The keys of an entity in the online tables, or the values of all features; null stands for undefined."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"household_id": 1}]},
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"keys": {"machine_id": 7}}]})
 
-    household_id: HouseholdId | None = None
-    features: dict[str, FeatureValue | None] | None = None
+    keys: dict[str, Any] | None = None
+    features: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _check_one_of(self) -> Self:
-        if (self.household_id is None) == (self.features is None):
-            raise ValueError("give either household_id or features, and not both")
+        if (self.keys is None) == (self.features is None):
+            raise ValueError("give either keys or features, and not both")
         return self
 
 
@@ -43,17 +36,23 @@ class BatchRequest(BaseModel):
 
 
 class Prediction(BaseModel):
-    """One answer; ``as_of_date`` is the day of the features, absent when the client sent them."""
+    """One answer; ``keys`` and ``as_of_date`` (the day of the features) are null when the client sent the features.
+
+    ``prediction`` is true or false, a class, or a number, by the model's task; ``probability`` (that it is true)
+    and ``probabilities`` (of each class) stand there where the task has them.
+    """
 
     model_config = ConfigDict(protected_namespaces=())
 
-    probability: float
-    is_churn_predicted: bool
+    model: str
     model_version: int
     variant: Variant
     request_id: str
-    household_id: int | None
+    keys: dict[str, KeyText] | None
     as_of_date: date | None
+    prediction: bool | str | float
+    probability: float | None = None
+    probabilities: dict[str, float] | None = None
 
 
 class BatchPrediction(BaseModel):
@@ -83,6 +82,15 @@ class Readiness(BaseModel):
     reason: str
 
 
+class ServerReadiness(BaseModel):
+    """Whether the champions can answer; ``failed`` are the models whose champion could not be loaded, and why."""
+
+    status: str
+    is_ready: bool
+    reason: str
+    failed: dict[str, str]
+
+
 class VersionStatus(BaseModel):
     """One version in the server's memory: loading, ready or failed."""
 
@@ -91,20 +99,43 @@ class VersionStatus(BaseModel):
     reason: str
 
 
-class ServerStatus(BaseModel):
-    """What the server knows and has done since it started."""
+class FeatureField(BaseModel):
+    """One feature that the champion takes."""
 
-    model_name: str
+    name: str
+    kind: str
+
+
+class KeyField(BaseModel):
+    """One key of the champion's entity."""
+
+    name: str
+    type: str
+
+
+class ModelStatus(BaseModel):
+    """What the server knows of one model and has done for it since it started."""
+
+    name: str
     is_ready: bool
     reason: str
+    task: str | None
+    entity: str | None
+    keys: list[KeyField]
+    features: list[FeatureField]
     champion_version: int | None
     challenger_version: int | None
     challenger_weight: float
-    feature_names: tuple[str, ...]
-    is_warehouse_reachable: bool
     versions: list[VersionStatus]
     predictions: dict[str, int]
     errors: dict[str, int]
+
+
+class ServerStatus(BaseModel):
+    """What the server knows and has done since it started."""
+
+    models: list[ModelStatus]
+    is_warehouse_reachable: bool
     log_rows_waiting: int
     log_rows_dropped: int
     log_error: str

@@ -3,59 +3,84 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from include.serving.database import Database
-from include.serving.engine import Engine
-from include.serving.features import FeatureReader
+from include.serving.engine import ModelEngine
+from include.serving.feature_reader import OnlineStore
 from include.serving.inference_log import InferenceLog
-from include.serving.journal import Journal
 from include.serving.loader import Loader
-from include.serving.metrics import Metrics
-from include.serving.models import ModelStore
-from include.serving.refusal import RequestRefusedError, describe_invalid
-from include.serving.schemas import BatchRequest, Readiness, ServerStatus, VersionStatus
+from include.serving.metrics import Gauges, Metrics
+from include.serving.model_store import ModelStore
+from include.serving.recorder import PredictionRecorder
+from include.serving.refusal import RequestRefusedError, describe_invalid, list_names
+from include.serving.schemas import BatchRequest, Readiness, ServerReadiness, ServerStatus
+from include.serving.status import describe_model, read_gauges
+from include.serving.warehouse_pool import WarehousePool
 from include.serving.watcher import RolloutWatcher
 from include.settings.rollout import ServerSettings
+from include.warehouse.names import TableName
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
 
 _FLUSH_AT_END_S: Final = 5.0
+_NAMES_MAX: Final = 10
+
+ReportFirstLog = Callable[[str, Sequence[TableName]], None]
 
 
 class ModelServer:
-    """One model name, served from one warehouse; three connections, each of which comes back by itself."""
+    """Every declared model, served from one warehouse in one process."""
 
     def __init__(
         self,
         uri: str,
-        model_name: str,
+        model_names: Iterable[str],
         load: Loader,
         settings: ServerSettings,
-        on_first_log: Callable[[], None] | None = None,
+        on_first_log: ReportFirstLog | None = None,
     ) -> None:
-        timeout_s = settings.database_timeout_s
-        self._databases = [Database(uri, timeout_s, f"orrery-serving-{job}") for job in ("read", "log", "watch")]
-        reading, logging, watching = self._databases
-        self._model_name = model_name
+        """``on_first_log`` is called once for each model that answered, with the online tables that it reads."""
+        sizes = {"read": settings.connections_max, "log": 1, "watch": 1}
+        self._pools = {
+            job: WarehousePool(uri, size, settings.database_timeout_s, f"orrery-serving-{job}")
+            for job, size in sizes.items()
+        }
         self._settings = settings
+        self._report_first_log = on_first_log
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._metrics = Metrics()
-        self._store = ModelStore(load)
-        self._log = InferenceLog(logging, settings.log_flush_interval_s, settings.log_capacity, on_first_log)
-        self._watcher = RolloutWatcher(watching, self._store, model_name, settings.poll_interval_s)
-        journal = Journal(model_name, self._log, self._metrics)
-        reader = FeatureReader(reading)
-        self.engine = Engine(self._store, reader, journal, settings.challenger_deadline_ms)
+        self._metrics = Metrics(self._read_gauges)
+        self._log = InferenceLog(
+            self._pools["log"], settings.log_flush_interval_s, settings.log_capacity, self._tell_first_log
+        )
+        self.engines = self._make_engines(sorted(model_names), load)
+        stores = {name: engine.store for name, engine in self.engines.items()}
+        self._watcher = RolloutWatcher(self._pools["watch"], stores, settings.poll_interval_s)
+
+    def _make_engines(self, names: Sequence[str], load: Loader) -> dict[str, ModelEngine]:
+        loads = asyncio.Semaphore(self._settings.loads_at_once)
+        online = OnlineStore(self._pools["read"], self._settings.connections_max)
+        return {
+            name: ModelEngine(
+                name,
+                ModelStore(partial(load, name), loads),
+                online,
+                PredictionRecorder(name, self._log, self._metrics),
+                self._settings,
+            )
+            for name in names
+        }
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Watch the rollout and write the log while the block runs; at its end the log is flushed."""
+        """Watch the rollouts and write the log while the block runs; at its end the log is flushed."""
+        for pool in self._pools.values():
+            await pool.open()
         stop = asyncio.Event()
         watching = asyncio.create_task(self._watcher.run())
         logging = asyncio.create_task(self._log.run(stop))
@@ -66,9 +91,24 @@ class ModelServer:
             watching.cancel()
             with suppress(TimeoutError):
                 await asyncio.wait_for(logging, _FLUSH_AT_END_S)
-            self.engine.close()
-            for database in self._databases:
-                await database.close()
+            for engine in self.engines.values():
+                engine.close()
+            for pool in self._pools.values():
+                await pool.close()
+
+    def find_engine(self, model_name: str) -> ModelEngine:
+        """The engine of a declared model.
+
+        Raises:
+            RequestRefusedError: 404 that names the declared models, the nearest name first.
+        """
+        engine = self.engines.get(model_name)
+        if engine is None:
+            asked = model_name[:60]
+            nearest = sorted(self.engines, key=lambda name: -SequenceMatcher(None, asked, name).ratio())
+            declared = list_names(nearest, _NAMES_MAX) or "none"
+            raise RequestRefusedError(404, f"No model {asked!r} is declared. Declared are: {declared}.")
+        return engine
 
     def check_batch(self, batch: BatchRequest) -> None:
         """Refuse a batch that is too large.
@@ -82,76 +122,82 @@ class ModelServer:
                 422, f"The batch has {len(batch.requests)} requests, at most {most} are taken. Split it."
             )
 
-    async def refuse(self, _: Request, error: Exception) -> Response:
+    async def refuse(self, request: Request, error: Exception) -> Response:
         """Turn a refusal, or a request that does not fit the schema, into its HTTP answer."""
-        from fastapi.exceptions import RequestValidationError
         from fastapi.responses import JSONResponse
+        from pydantic import ValidationError
 
-        if isinstance(error, RequestValidationError):
-            error = RequestRefusedError(422, describe_invalid(error.errors()))
+        if isinstance(error, ValidationError):
+            error = RequestRefusedError(422, describe_invalid(error.errors(include_url=False)))
         if not isinstance(error, RequestRefusedError):
             raise error
-        self._metrics.count_refusal(error.status)
+        name = request.path_params.get("name", "")
+        self._metrics.count_refusal(name if name in self.engines else "", error.status)
         headers = None if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
         return JSONResponse({"detail": str(error)}, error.status, headers)
 
-    def find_readiness(self, version: int | None) -> Readiness:
-        """Whether the champion answers, or one explicit version would; asking for a version loads it."""
+    def find_readiness(self) -> ServerReadiness:
+        """Ready once each champion answers or could not be loaded: one broken model keeps no other from clients."""
+        stores = {name: engine.store for name, engine in self.engines.items()}
+        waiting = {name: store.reason for name, store in stores.items() if not store.is_settled}
+        failed = {name: store.failure for name, store in stores.items() if store.failure is not None}
+        if not self._watcher.has_looked:
+            waiting = {name: store.reason for name, store in stores.items()} or {"": "nothing was read yet"}
+        is_ready = not waiting
+        answering = sum(store.routing.champion is not None for store in stores.values())
+        reason = next(iter(waiting.values()), f"{answering} of {len(stores)} models have a champion that answers")
+        return ServerReadiness(
+            status="ready" if is_ready else "waiting",
+            is_ready=is_ready,
+            reason=reason,
+            failed={name: reason or "" for name, reason in failed.items()},
+        )
+
+    def find_model_readiness(self, model_name: str, version: int | None) -> Readiness:
+        """Whether a model's champion answers, or one explicit version would; asking for a version loads it.
+
+        Raises:
+            RequestRefusedError: 404, see :meth:`find_engine`.
+        """
+        store = self.find_engine(model_name).store
         if version is not None:
-            slot = self._store.stage(version)
+            slot = store.stage(version)
             reason = f"version {version} {slot.reason}"
             return Readiness(status=slot.status, is_ready=slot.model is not None, version=version, reason=reason)
-        champion = self._store.routing.champion
+        champion = store.routing.champion
         return Readiness(
             status="ready" if champion else "waiting",
             is_ready=champion is not None,
             version=champion.version if champion else None,
-            reason=self._store.reason,
+            reason=store.reason,
         )
 
     def describe(self) -> ServerStatus:
-        """Versions, weights and counts of this moment."""
-        routing = self._store.routing
+        """Models, versions, weights and counts of this moment."""
         return ServerStatus(
-            model_name=self._model_name,
-            is_ready=routing.champion is not None,
-            reason=self._store.reason,
-            champion_version=routing.champion.version if routing.champion else None,
-            challenger_version=routing.challenger_version,
-            challenger_weight=routing.challenger_weight,
-            feature_names=routing.champion.feature_names if routing.champion else (),
+            models=[describe_model(engine) for engine in self.engines.values()],
             is_warehouse_reachable=self._watcher.is_reachable,
-            versions=[
-                VersionStatus(version=slot.version, status=slot.status, reason=slot.reason)
-                for slot in self._store.slots
-            ],
-            predictions=_sum_by_variant(self._metrics.predictions),
-            errors=_sum_by_variant(self._metrics.errors),
             log_rows_waiting=self._log.waiting,
             log_rows_dropped=self._log.dropped,
             log_error=self._log.last_error,
             started_at=self._started_at,
         )
 
-    def render_metrics(self) -> str:
+    def render_metrics(self) -> bytes:
         """All counters and gauges for Prometheus."""
-        routing = self._store.routing
-        return self._metrics.render(
-            {
-                "is_ready": int(routing.champion is not None),
-                "is_warehouse_reachable": int(self._watcher.is_reachable),
-                "champion_version": routing.champion.version if routing.champion else 0,
-                "challenger_version": routing.challenger_version or 0,
-                "challenger_weight": routing.challenger_weight,
-                "log_rows_waiting": self._log.waiting,
-                "log_rows_written_total": self._log.written,
-                "log_rows_dropped_total": self._log.dropped,
-            }
-        )
+        return self._metrics.render()
 
+    def _read_gauges(self) -> Gauges:
+        own: Mapping[str, float] = {
+            "is_warehouse_reachable": int(self._watcher.is_reachable),
+            "log_rows_waiting": self._log.waiting,
+            "log_rows_written": self._log.written,
+            "log_rows_dropped": self._log.dropped,
+        }
+        return {**read_gauges(self.engines), **{name: {"": value} for name, value in own.items()}}
 
-def _sum_by_variant(counts: Mapping[tuple[str, int], int]) -> dict[str, int]:
-    sums: Counter[str] = Counter()
-    for (variant, _), count in counts.items():
-        sums[variant] += count
-    return dict(sums)
+    def _tell_first_log(self, model_name: str) -> None:
+        champion = self.engines[model_name].store.routing.champion
+        groups = champion.contract.groups if champion else ()
+        if self._report_first_log is not None:
+            self._report_first_log(model_name, [group.online for group in groups if group.online])

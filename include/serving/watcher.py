@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Mapping
 from typing import Final
 
 from include.rollout.state import COLUMNS, RolloutState
-from include.serving.database import Database
-from include.serving.models import ModelStore
+from include.serving.model_store import ModelStore
+from include.serving.warehouse_pool import WarehousePool
 
-SQL: Final = f"select {COLUMNS} from serving.rollouts where model_name = %s"
+log = logging.getLogger(__name__)
+
+SQL: Final = f"select {COLUMNS} from serving.rollouts order by model_name"
 
 
 class RolloutWatcher:
-    """Reads the rollout at every interval; while the warehouse is away, the last one read stands."""
+    """Reads the rollouts of all models at every interval; while the warehouse is away, the last ones stand."""
 
-    def __init__(self, database: Database, store: ModelStore, model_name: str, interval_s: float) -> None:
-        self._database = database
-        self._store = store
-        self._model_name = model_name
+    def __init__(self, pool: WarehousePool, stores: Mapping[str, ModelStore], interval_s: float) -> None:
+        self._pool = pool
+        self._stores = stores
         self._interval_s = interval_s
+        self._undeclared: set[str] = set()
         self.is_reachable = False
+        self.has_looked = False
 
     async def run(self) -> None:
         """Look at every interval, until cancelled."""
@@ -29,17 +34,33 @@ class RolloutWatcher:
             await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
-        """Read the rollout once and have the store follow it."""
+        """Read the rollouts once and have each store follow its own."""
         try:
-            rows = await self._database.fetch_all(SQL, (self._model_name,))
+            rows = await self._pool.fetch_all(SQL, ())
         except Exception as error:  # whatever it is, the next look may go well
             self.is_reachable = False
-            self._store.note_no_rollout(str(error))
+            for store in self._stores.values():
+                store.note_no_rollout(str(error))
             return
-        self.is_reachable = True
-        if rows:
-            self._store.apply(RolloutState(**rows[0]))
-        else:
-            self._store.note_no_rollout(
-                f"model {self._model_name!r} has no champion in serving.rollouts yet: deploy one"
+        states = {row["model_name"]: RolloutState(**row) for row in rows}
+        for name, store in self._stores.items():
+            if name in states:
+                store.apply(states[name])
+            else:
+                store.note_no_rollout(f"model {name!r} has no champion in serving.rollouts yet: deploy one")
+        self.is_reachable = self.has_looked = True
+        self._report_undeclared(states)
+
+    def _report_undeclared(self, states: Mapping[str, RolloutState]) -> None:
+        """Log once which rollouts belong to no declared model."""
+        for name in states.keys() - self._stores.keys() - self._undeclared:
+            state = states[name]
+            canary = (
+                "" if state.challenger_version is None else f", with a canary of version {state.challenger_version}"
             )
+            log.warning(
+                "Model %r is not served: serving.rollouts has its champion version %s%s, but no file of "
+                "include/config/models declares it. Restore the file, or leave its records as they are.",
+                name, state.champion_version, canary,
+            )  # fmt: skip
+        self._undeclared = set(states.keys() - self._stores.keys())

@@ -1,74 +1,156 @@
-"""Real ONNX models: two good ones, and one for each way of being bad."""
+"""Real ONNX models of the three tasks, and one for each way of being bad."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
+from include.features.catalog import Entity, Feature, FeatureKind, GroupTable, Key
+from include.registry.contract import METADATA_KEY, ModelContract
 from include.registry.onnx import export_onnx
+from include.warehouse.names import TableName
 
 SLOW_TURNS = 500_000
-FEATURES = ("days_since_purchase", "baskets_28d", "spend_28d")
+FEATURES = ("days_idle", "starts_28d", "load_28d")
+ZONES = ("north", "south", "west")
+MACHINE: Final = Entity("machine", (Key("machine_id", "integer"),))
+
+
+def make_group(name: str) -> GroupTable:
+    """A feature group with an online table."""
+    return GroupTable(name, TableName("features", name), TableName("online", f"{name}_latest"), "as_of_date", 1)
+
+
+def make_contract(**changes: Any) -> ModelContract:
+    """The binary model of these tests, or a change of it."""
+    kinds: dict[str, FeatureKind] = changes.pop("kinds", dict.fromkeys(FEATURES, "numeric"))
+    group = changes.pop("group", make_group("machine_load"))
+    content: dict[str, Any] = {
+        "model": "failures",
+        "task": "binary",
+        "entity": MACHINE,
+        "label": "failed",
+        "groups": (group,),
+        "features": tuple(Feature(name, kind, group.name) for name, kind in kinds.items()),
+        "decision": {"threshold": 0.5},
+        "test_as_of_date": date(2026, 1, 1),
+        "horizon_days": 28,
+    }
+    return ModelContract(**content | changes)
+
+
+UNITS: Final = make_contract(
+    model="units",
+    task="regression",
+    entity=Entity("site_part", (Key("site_id", "integer"), Key("part", "text"))),
+    label="units",
+    group=make_group("part_stock"),
+    kinds={"zone": "categorical", "stock": "numeric", "is_open": "boolean"},
+    decision={},
+)
+GRADE: Final = make_contract(
+    model="grade",
+    task="multiclass",
+    entity=Entity("sensor", (Key("sensor_id", "uuid"), Key("since", "date"))),
+    label="grade",
+    group=make_group("sensor_state"),
+    kinds={"temperature": "numeric"},
+    decision={"classes": ["high", "low", "medium"]},
+)
 
 
 def write_all(folder: Path) -> None:
     """Every file of this module."""
-    write_regressions(folder)
+    write_binary(folder)
+    write_units(folder / "units.onnx")
+    write_grade(folder / "grade.onnx")
     (folder / "corrupt.onnx").write_bytes(b"this is no model")
     write_raising(folder / "raising.onnx")
-    write_slow(folder / "slow.onnx")
+    write_slow(folder / "slow.onnx", SLOW_TURNS)
+    write_slow(folder / "slowish.onnx", 10_000)
 
 
-def write_regressions(folder: Path) -> None:
-    """``good`` and ``other`` predict well; ``inverted`` the contrary; ``nan`` answers no number."""
+def write_binary(folder: Path) -> None:
+    """``good`` and ``other`` predict well; ``inverted`` the contrary; ``nan`` answers no number.
+
+    ``wider`` needs a feature that ``good`` does not; ``keyed`` is asked by another key.
+    """
     random = np.random.default_rng(7)
     rows = random.uniform(0, 50, size=(400, len(FEATURES))).astype(np.float32)
-    churned = rows[:, 0] + random.normal(0, 10, 400) > 35
-    for name in ("good", "other", "nan", "inverted"):
+    failed = rows[:, 0] + random.normal(0, 10, 400) > 35
+    wider = dict.fromkeys(("days_idle", "starts_28d", "visits_7d"), "numeric")
+    contracts = {
+        "wider": make_contract(kinds=wider),
+        "keyed": make_contract(entity=Entity("engine", (Key("engine_id", "integer"),))),
+    }
+    for name in ("good", "other", "nan", "inverted", "wider", "keyed"):
         model = make_pipeline(SimpleImputer(), LogisticRegression())
         seen = slice(0, 300) if name == "other" else slice(0, 400)
-        model.fit(rows[seen], ~churned[seen] if name == "inverted" else churned[seen])
+        model.fit(rows[seen], ~failed[seen] if name == "inverted" else failed[seen])
         if name == "nan":
             model[-1].coef_[:] = np.nan
-        (folder / f"{name}.onnx").write_bytes(export_onnx(model, len(FEATURES)))
+        contract = contracts.get(name, make_contract())
+        (folder / f"{name}.onnx").write_bytes(export_onnx(model, contract))
+
+
+def write_units(path: Path) -> None:
+    """10 a unit of stock, 100 when open, and 1,000 in the south; a zone that it never saw counts as a quarter south."""
+    rows = [(stock, is_open, zone) for stock in range(5) for is_open in (0, 1) for zone in ("", *ZONES)]
+    inputs = np.array(rows, dtype=object)
+    units = [10 * stock + 100 * is_open + 1000 * (zone == "south") for stock, is_open, zone in rows]
+    transform = ColumnTransformer(
+        [("numeric", SimpleImputer(), [0, 1]), ("categorical", OneHotEncoder(handle_unknown="ignore"), [2])]
+    )
+    path.write_bytes(export_onnx(Pipeline([("t", transform), ("e", Ridge(alpha=1e-6))]).fit(inputs, units), UNITS))
+
+
+def write_grade(path: Path) -> None:
+    """``low`` below 10 degrees, ``high`` above 20, ``medium`` in between."""
+    degrees = np.linspace(0, 30, 301, dtype=np.float32)[:, None]
+    grades = np.select([degrees[:, 0] < 10, degrees[:, 0] > 20], [1, 0], 2)
+    path.write_bytes(export_onnx(make_pipeline(SimpleImputer(), LogisticRegression()).fit(degrees, grades), GRADE))
 
 
 def _write_graph(path: Path, nodes: list[Any], constants: list[Any]) -> None:
-
     graph = helper.make_graph(
         nodes,
-        "churn",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(FEATURES)])],
+        "failures",
+        [helper.make_tensor_value_info("numeric", TensorProto.FLOAT, [None, len(FEATURES)])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
         initializer=constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, make_contract().to_json()
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
 
 def write_raising(path: Path) -> None:
     """Answers rows of zeros only: the first feature is an index into a table of one row."""
-
     table = numpy_helper.from_array(np.array([[0.5, 0.5]], dtype=np.float32), "table")
     first = numpy_helper.from_array(np.array(0, dtype=np.int64), "first")
     nodes = [
-        helper.make_node("Gather", ["features", "first"], ["column"], axis=1),
+        helper.make_node("Gather", ["numeric", "first"], ["column"], axis=1),
         helper.make_node("Cast", ["column"], ["index"], to=TensorProto.INT64),
         helper.make_node("Gather", ["table", "index"], ["probabilities"], axis=0),
     ]
     _write_graph(path, nodes, [table, first])
 
 
-def write_slow(path: Path) -> None:
-    """Answers 0.5, after a loop that takes much longer than a challenger is given."""
+def write_slow(path: Path, turns: int) -> None:
+    """Answers 0.5, after a loop; of many turns, it takes much longer than a challenger is given."""
     state = helper.make_tensor_value_info("state", TensorProto.FLOAT, [None, 2])
     body = helper.make_graph(
         [
@@ -88,12 +170,17 @@ def write_slow(path: Path) -> None:
     )
     constants = [
         numpy_helper.from_array(np.zeros((len(FEATURES), 2), dtype=np.float32), "zeros"),
-        numpy_helper.from_array(np.array(SLOW_TURNS, dtype=np.int64), "turns"),
+        numpy_helper.from_array(np.array(turns, dtype=np.int64), "turns"),
         numpy_helper.from_array(np.array(True), "go_on"),
     ]
     nodes = [
-        helper.make_node("MatMul", ["features", "zeros"], ["start"]),
+        helper.make_node("MatMul", ["numeric", "zeros"], ["start"]),
         helper.make_node("Loop", ["turns", "go_on", "start"], ["end"], body=body),
         helper.make_node("Softmax", ["end"], ["probabilities"], axis=1),
     ]
     _write_graph(path, nodes, constants)
+
+
+def list_names(features: Sequence[Feature]) -> list[str]:
+    """The names of features."""
+    return [feature.name for feature in features]

@@ -20,13 +20,13 @@ def test_nobody_at_zero_and_everybody_at_one() -> None:
     assert all(is_for_challenger(key, 2, 1.0) for key in KEYS)
 
 
-def test_a_household_stays_where_it_is_and_where_it_was_at_a_smaller_weight() -> None:
+def test_a_entity_stays_where_it_is_and_where_it_was_at_a_smaller_weight() -> None:
     small = {key for key in KEYS if is_for_challenger(key, 2, 0.05)}
     assert small == {key for key in KEYS if is_for_challenger(key, 2, 0.05)}
     assert small < {key for key in KEYS if is_for_challenger(key, 2, 0.25)}
 
 
-def test_another_canary_tries_other_households_first() -> None:
+def test_another_canary_tries_other_entitys_first() -> None:
     first = {key for key in KEYS if is_for_challenger(key, 2, 0.1)}
     second = {key for key in KEYS if is_for_challenger(key, 3, 0.1)}
     assert len(first & second) / len(first) == pytest.approx(0.1, abs=0.03)

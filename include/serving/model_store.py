@@ -1,16 +1,17 @@
-"""The versions in memory: loaded beside the traffic, swapped between two requests."""
+"""The versions of one model in memory: loaded beside the traffic, swapped between two requests."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from include.rollout.state import RolloutState
-from include.serving.loader import Loader, ServedModel
+from include.serving.loader import ServedModel
+from include.serving.request_check import RequestCheck
+from include.serving.workers import run_in_daemon_thread
 
 Status = Literal["loading", "ready", "failed"]
 
@@ -34,9 +35,13 @@ class Slot:
 
 @dataclass(frozen=True)
 class Routing:
-    """Who answers now. A request takes one of these and keeps it to its end, whatever is swapped."""
+    """Who answers now. A request takes one of these and keeps it to its end, whatever is swapped.
+
+    ``check`` is what a request must fulfil; it is there when there is a champion.
+    """
 
     champion: ServedModel | None = None
+    check: RequestCheck | None = None
     challenger: ServedModel | None = None
     challenger_version: int | None = None
     challenger_weight: float = 0.0
@@ -46,8 +51,11 @@ class Routing:
 class ModelStore:
     """Keeps champion, challenger and the versions that staging asked for; belongs to the event loop."""
 
-    def __init__(self, load: Loader) -> None:
+    def __init__(self, load: Callable[[int], ServedModel], loads: asyncio.Semaphore) -> None:
+        """``loads`` is held while a version is fetched and opened; the stores of all models share it."""
         self._load = load
+        self._loads = loads
+        self._loading: set[asyncio.Task[None]] = set()
         self._slots: dict[int, Slot] = {}
         self._staged: list[int] = []
         self._wanted: RolloutState | None = None
@@ -83,6 +91,19 @@ class ModelStore:
             self._ensure(version)
         self._reroute()
 
+    @property
+    def failure(self) -> str | None:
+        """Why there is no champion to answer, once that was given up for now; else None."""
+        if self._wanted is None or self.routing.champion is not None:
+            return None
+        slot = self._slots[self._wanted.champion_version]
+        return self.reason if slot.status == "failed" else None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the champion answers, could not be loaded, or is none at all."""
+        return self._wanted is None or self.routing.champion is not None or self.failure is not None
+
     def note_no_rollout(self, reason: str) -> None:
         """Remember why there is no rollout to follow; what answers now goes on answering."""
         self._no_rollout_reason = reason
@@ -98,28 +119,20 @@ class ModelStore:
         slot = self._slots.setdefault(version, Slot(version))
         if slot.model is None and not slot.is_busy and time.monotonic() >= slot.retry_at:
             slot.is_busy = True
-            self._start_load(slot)
+            task = asyncio.create_task(self._load_slot(slot))
+            self._loading.add(task)
+            task.add_done_callback(self._loading.discard)
         return slot
 
-    def _start_load(self, slot: Slot) -> None:
-        """Load in a daemon thread: a download that hangs must not hold up the end of the process."""
-        loop = asyncio.get_running_loop()
-
-        def report(finish: Callable[[], None]) -> None:
-            # The loop is closed when the server ended before its download did.
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(finish)
-
-        def run() -> None:
-            try:
-                model = self._load(slot.version)
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                report(lambda: self._note_failure(slot, reason))
-            else:
-                report(lambda: self._note_loaded(slot, model))
-
-        threading.Thread(target=run, name=f"load-{slot.version}", daemon=True).start()
+    async def _load_slot(self, slot: Slot) -> None:
+        try:
+            async with self._loads:
+                # A download that hangs must not hold up the end of the process.
+                model = await run_in_daemon_thread(lambda: self._load(slot.version), f"load-{slot.version}")
+        except Exception as error:
+            self._note_failure(slot, f"{type(error).__name__}: {error}")
+        else:
+            self._note_loaded(slot, model)
 
     def _note_loaded(self, slot: Slot, model: ServedModel) -> None:
         slot.model, slot.status, slot.reason, slot.is_busy = model, "ready", "is loaded", False
@@ -138,11 +151,21 @@ class ModelStore:
         if state is None:
             return
         champion = self._slots[state.champion_version].model or self.routing.champion
-        challenger = self._slots.get(state.challenger_version or 0)
+        slot = self._slots.get(state.challenger_version or 0)
+        challenger = slot.model if slot else None
         self.routing = Routing(
             champion=champion,
-            challenger=challenger.model if challenger else None,
+            check=self._find_check(champion, challenger),
+            challenger=challenger,
             challenger_version=state.challenger_version,
             challenger_weight=state.challenger_weight,
-            challenger_failure=challenger.reason if challenger and challenger.status == "failed" else None,
+            challenger_failure=slot.reason if slot and slot.status == "failed" else None,
         )
+
+    def _find_check(self, champion: ServedModel | None, challenger: ServedModel | None) -> RequestCheck | None:
+        if champion is None:
+            return None
+        now = self.routing
+        if now.check is not None and now.champion is champion and now.challenger is challenger:
+            return now.check
+        return RequestCheck(champion.contract, challenger.contract if challenger else None)

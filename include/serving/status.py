@@ -1,0 +1,45 @@
+"""What the server says of its models: as JSON for people, as gauges for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from include.serving.engine import ModelEngine
+from include.serving.metrics import Gauges
+from include.serving.schemas import FeatureField, KeyField, ModelStatus, VersionStatus
+
+
+def describe_model(engine: ModelEngine) -> ModelStatus:
+    """Contract, versions, weights and counts of one model at this moment."""
+    routing = engine.store.routing
+    contract = routing.champion.contract if routing.champion else None
+    return ModelStatus(
+        name=engine.name,
+        is_ready=routing.champion is not None,
+        reason=engine.store.reason,
+        task=contract.task if contract else None,
+        entity=contract.entity.name if contract else None,
+        keys=[KeyField(name=key.name, type=key.type) for key in (contract.entity.keys if contract else ())],
+        features=[FeatureField(name=item.name, kind=item.kind) for item in (contract.features if contract else ())],
+        champion_version=routing.champion.version if routing.champion else None,
+        challenger_version=routing.challenger_version,
+        challenger_weight=routing.challenger_weight,
+        versions=[
+            VersionStatus(version=slot.version, status=slot.status, reason=slot.reason) for slot in engine.store.slots
+        ],
+        predictions=dict(engine.recorder.predictions),
+        errors=dict(engine.recorder.errors),
+    )
+
+
+def read_gauges(engines: Mapping[str, ModelEngine]) -> Gauges:
+    """The gauges of every model, by metric and model."""
+    routings = {name: engine.store.routing for name, engine in engines.items()}
+    return {
+        "is_ready": {name: int(routing.champion is not None) for name, routing in routings.items()},
+        "champion_version": {
+            name: routing.champion.version if routing.champion else 0 for name, routing in routings.items()
+        },
+        "challenger_version": {name: routing.challenger_version or 0 for name, routing in routings.items()},
+        "challenger_weight": {name: routing.challenger_weight for name, routing in routings.items()},
+    }
