@@ -15,7 +15,7 @@ from include.features.read import read_online_rows
 from include.governance.approvals import Approval, record_approval
 from include.registry.onnx import OnnxModel
 from include.registry.registry import ModelVersion, fetch_onnx, read_version, set_alias
-from include.rollout.canary import StepProgress, plan_steps, run_canary_step
+from include.rollout.canary import StepStatus, plan_steps, run_canary_step
 from include.rollout.check import Check
 from include.rollout.staging import check_staging
 from include.rollout.state import (
@@ -150,22 +150,22 @@ def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dic
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
                 "Clear the first canary task of the run that it belongs to."
             )
-    verdict = run_canary_step(uri, name, weight, model.rollout.canary.criteria, on_progress=log_progress)
-    if verdict.action != "proceed":
-        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {verdict.reason}")
-    return {"weight": weight, "checks": len(verdict.checks)}
+    decision = run_canary_step(uri, name, weight, model.rollout.canary.criteria, on_progress=log_progress)
+    if decision.action != "proceed":
+        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
+    return {"weight": weight, "checks": len(decision.checks)}
 
 
-def log_progress(progress: StepProgress) -> None:
-    """One line for each look at a running step."""
+def log_progress(status: StepStatus) -> None:
+    """One line for each observation of a running step."""
     log.info(
         "%.0f%% for %.1f s: challenger %d answers, %d errors; champion %d answers: %s",
-        progress.weight * 100,
-        progress.elapsed_s,
-        progress.challenger.samples,
-        progress.challenger.errors,
-        progress.champion.samples,
-        progress.verdict.action,
+        status.weight * 100,
+        status.elapsed_s,
+        status.challenger.samples,
+        status.challenger.errors,
+        status.champion.samples,
+        status.decision.action,
     )
 
 
