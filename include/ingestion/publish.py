@@ -33,7 +33,8 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
 
     Raises:
         StaleWriterError: a newer run has taken the work; nothing was published.
-        QualityError: a batch was refused, or not audited; nothing was published.
+        QualityError: a batch was refused, or not audited, or a value does not fit its published type; nothing
+            was published.
         WarehouseError: the connection broke or a statement was refused; nothing was published.
     """
     rows: dict[str, int] = {}
@@ -138,6 +139,11 @@ def _translate_errors() -> Iterator[None]:
 
     try:
         yield
+    except psycopg.DataError as error:
+        raise QualityError(
+            f"Publishing was rolled back: a value does not fit its published type: {str(error).strip()}. Widen "
+            "publish_type in sources.yml and the column in schema raw, or have the source deliver it again."
+        ) from error
     except psycopg.Error as error:
         raise WarehouseError(
             f"Publishing stopped and was rolled back: {str(error).strip()}. What was published before is "

@@ -52,7 +52,7 @@ class TestGoodBatches:
         audits = pipeline.fetch("select * from quality.audits order by source")
 
         assert [(one["source"], one["score"], one["passed"], one["failures"]) for one in audits] == [
-            (name, 1.0, True, []) for name in ("contracts", "repairs", "machines", "parts", "readings")
+            (name, 1.0, True, []) for name in ("contracts", "machines", "parts", "readings", "repairs")
         ]
         assert {one["row_count"] for one in audits if one["source"] == "readings"} == {12 * HISTORY}
         assert min(one["rule_count"] for one in audits) > 5

@@ -113,3 +113,16 @@ def test_only_old_events_show_in_the_age(pipeline, plant, day) -> None:
     facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "readings")
 
     assert facts["hours_behind"].value == pytest.approx(24 + 5 / 60)
+
+
+def test_a_snapshot_with_events_has_an_age_and_no_repeats(pipeline, plant, day) -> None:
+    sources = pipeline.settings.sources
+    contracts = sources["contracts"].model_copy(update={"event_column": "start_date"})
+    pipeline.settings = pipeline.settings.model_copy(update={"sources": {**sources, "contracts": contracts}})
+    pipeline.load(day)
+    plant.write_snapshots(day + timedelta(days=1))
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "contracts")
+
+    assert facts["hours_behind"].value == 0
+    assert "repeated_rows" not in facts
