@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request, Response
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from include.serving.docs_page import render_docs
@@ -25,6 +29,17 @@ from include.serving.server import ModelServer
 from include.serving.status import describe_model
 
 
+class PlainRoute(APIRoute):
+    """Hands the request to its function as it is; FastAPI describes the route and does nothing else.
+
+    Declared as parameters, name, headers and body cost a third of the time that a request spends in the server.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function itself."""
+        return self.endpoint
+
+
 def create_app(server: ModelServer) -> FastAPI:
     """The application around one server; its lifespan starts and stops the server."""
     app = FastAPI(
@@ -44,8 +59,9 @@ def create_app(server: ModelServer) -> FastAPI:
 
 
 def _add_predictions(app: FastAPI, server: ModelServer) -> None:
-    # Read by hand: declared as parameters, name, headers and body cost a third of all requests a second.
-    @app.post(
+    router = APIRouter(route_class=PlainRoute)
+
+    @router.post(
         "/models/{name}/predict",
         response_model=Prediction,
         responses=REFUSALS,
@@ -58,7 +74,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         body = PredictRequest.model_validate_json(await request.body())
         return JSONResponse((await engine.predict([body], request_id, version))[0])
 
-    @app.post(
+    @router.post(
         "/models/{name}/predict/batch",
         response_model=BatchPrediction,
         responses=REFUSALS,
@@ -79,6 +95,8 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         body = BatchRequest.model_validate_json(await request.body())
         server.check_batch(body)
         return JSONResponse({"predictions": await engine.predict(body.requests, request_id, version)})
+
+    app.include_router(router)
 
 
 def _add_models(app: FastAPI, server: ModelServer) -> None:
