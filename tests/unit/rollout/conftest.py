@@ -1,7 +1,17 @@
-"""The live model server of the serving tests, for the staging checks."""
+"""Fixtures: each kind of model, and the settings of development."""
 
 from __future__ import annotations
 
-from tests.unit.serving.conftest import online_uri, onnx_folder, rollout_settings, server_url, shelf
+import pytest
 
-__all__ = ["online_uri", "onnx_folder", "rollout_settings", "server_url", "shelf"]
+from include.settings.rollout import RolloutSettings
+from tests.unit.rollout.shared_settings import load_rollout
+from tests.unit.scoring.registered_models import case
+
+__all__ = ["case", "rollout_settings"]
+
+
+@pytest.fixture
+def rollout_settings() -> RolloutSettings:
+    """Those of development."""
+    return load_rollout("development")

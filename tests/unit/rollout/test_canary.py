@@ -5,16 +5,22 @@ from __future__ import annotations
 import pytest
 
 from include.errors import RolloutError
-from include.rollout.canary import StepProgress, decide_step, plan_steps, run_canary_step
+from include.rollout.canary import StepStatus, decide_step, plan_steps, run_canary_step
 from include.rollout.check import Check
-from include.rollout.judge import Verdict
-from include.rollout.state import bootstrap_champion, require_rollout, restore_champion, roll_back, start_canary
-from include.settings import CONFIG_DIR
-from include.settings.rollout import CanaryCriteria, RolloutSettings
-from include.settings.section import load_section
+from include.rollout.judge import CanaryDecision
+from include.rollout.state import (
+    bootstrap_champion,
+    promote_challenger,
+    require_rollout,
+    restore_champion,
+    roll_back,
+    start_canary,
+)
+from include.settings.rollout import CanaryCriteria
 from include.warehouse.session import open_session
+from tests.unit.rollout.shared_settings import load_rollout
 
-MODEL = "churn"
+MODEL = "machine_failure"
 CRITERIA = CanaryCriteria(
     min_samples=20,
     min_interval_s=0.3,
@@ -26,7 +32,7 @@ CRITERIA = CanaryCriteria(
     latency_p95_max_ms=100,
     latency_ratio_max=2.0,
     latency_floor_ms=10,
-    prediction_mean_shift_max=0.2,
+    prediction_shift_max=0.5,
 )
 SHORT = CRITERIA.model_copy(update={"max_wait_s": 1.5})
 PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)
@@ -40,7 +46,7 @@ def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 
     with open_session(uri) as session:
         session.execute(
             "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
-            "probability, latency_ms, is_error, error) "
+            "prediction, latency_ms, is_error, error) "
             "select clock_timestamp(), 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, 1.0, n <= %s, "
             "case when n <= %s then 'broke' end from generate_series(1, %s) as n",
             (MODEL, version, variant, errors, errors, errors, count),
@@ -55,48 +61,46 @@ def canary_uri(warehouse_uri: str) -> str:
     return warehouse_uri
 
 
-def test_the_steps_rise_to_everything() -> None:
-    production = load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "production")
-    assert plan_steps(production) == (0.05, 0.10, 0.25, 0.50, 1.0)
-    development = load_section(CONFIG_DIR / "rollout.yml", RolloutSettings, "development")
-    assert plan_steps(development) == (0.05, 0.25, 0.5, 1.0)
+def test_the_steps_are_those_of_the_settings() -> None:
+    settings = load_rollout("production", {"canary": {"steps": [0.1, 0.6, 1.0]}})
+    assert plan_steps(settings) == (0.1, 0.6, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "elapsed_s", "action"),
+    ("decision", "elapsed_s", "action"),
     [
-        (Verdict("proceed", PASSED), 0.29, "wait"),
-        (Verdict("proceed", PASSED), 0.3, "proceed"),
-        (Verdict("proceed", PASSED), 99.0, "proceed"),
-        (Verdict("roll_back", FAILED), 0.0, "roll_back"),
-        (Verdict("roll_back", SLOW), 0.29, "wait"),
-        (Verdict("roll_back", SLOW), 0.3, "roll_back"),
-        (Verdict("roll_back", (*SLOW, *FAILED)), 0.0, "roll_back"),
-        (Verdict("wait", FEW), 1.49, "wait"),
-        (Verdict("wait", FEW), 1.5, "roll_back"),
+        (CanaryDecision("proceed", PASSED), 0.29, "wait"),
+        (CanaryDecision("proceed", PASSED), 0.3, "proceed"),
+        (CanaryDecision("proceed", PASSED), 99.0, "proceed"),
+        (CanaryDecision("roll_back", FAILED), 0.0, "roll_back"),
+        (CanaryDecision("roll_back", SLOW), 0.29, "wait"),
+        (CanaryDecision("roll_back", SLOW), 0.3, "roll_back"),
+        (CanaryDecision("roll_back", (*SLOW, *FAILED)), 0.0, "roll_back"),
+        (CanaryDecision("wait", FEW), 1.49, "wait"),
+        (CanaryDecision("wait", FEW), 1.5, "roll_back"),
     ],
 )
-def test_a_step_waits_for_its_time_but_not_for_ever(verdict: Verdict, elapsed_s: float, action: str) -> None:
-    assert decide_step(verdict, elapsed_s, SHORT).action == action
+def test_a_step_waits_for_its_time_but_not_for_ever(decision: CanaryDecision, elapsed_s: float, action: str) -> None:
+    assert decide_step(decision, elapsed_s, SHORT).action == action
 
 
 def test_a_step_without_evidence_says_that_it_is_inconclusive() -> None:
-    decided = decide_step(Verdict("wait", FEW), 1.5, SHORT)
+    decided = decide_step(CanaryDecision("wait", FEW), 1.5, SHORT)
     assert decided.checks[-1].name == "max_wait"
     assert "inconclusive" in decided.reason
 
 
 def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    seen: list[StepProgress] = []
+    seen: list[StepStatus] = []
 
-    def watch(progress: StepProgress) -> None:
+    def watch(progress: StepStatus) -> None:
         seen.append(progress)
         log_answers(canary_uri, "challenger", 2, 10)
 
-    verdict = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, watch)
-    assert verdict.action == "proceed"
-    assert [progress.verdict.action for progress in seen[:2]] == ["wait", "wait"]
+    decision = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, watch)
+    assert decision.action == "proceed"
+    assert [progress.decision.action for progress in seen[:2]] == ["wait", "wait"]
     assert seen[-1].elapsed_s >= CRITERIA.min_interval_s
     assert seen[-1].challenger.samples >= 20
     with open_session(canary_uri) as session:
@@ -106,24 +110,24 @@ def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
 
 def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    verdict = run_canary_step(
+    decision = run_canary_step(
         canary_uri, MODEL, 0.25, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10, errors=5)
     )
-    assert verdict.action == "roll_back"
-    assert "error_rate" in verdict.reason
+    assert decision.action == "roll_back"
+    assert "error_rate" in decision.reason
     with open_session(canary_uri) as session:
         assert require_rollout(session, MODEL).stage == "idle"
     # A task that is run again tells the same story and changes nothing.
     again = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA)
     assert again.action == "roll_back"
-    assert verdict.reason in again.reason
+    assert decision.reason in again.reason
 
 
 def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    verdict = run_canary_step(canary_uri, MODEL, 0.25, SHORT)
-    assert verdict.action == "roll_back"
-    assert "inconclusive" in verdict.reason
+    decision = run_canary_step(canary_uri, MODEL, 0.25, SHORT)
+    assert decision.action == "roll_back"
+    assert "inconclusive" in decision.reason
     with open_session(canary_uri) as session:
         assert require_rollout(session, MODEL).stage == "idle"
 
@@ -140,25 +144,25 @@ def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
     class KilledError(Exception):
         pass
 
-    def die(progress: StepProgress) -> None:
+    def die(progress: StepStatus) -> None:
         log_answers(canary_uri, "challenger", 2, 30)
         raise KilledError
 
     with pytest.raises(KilledError):
         run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, die)
-    seen: list[StepProgress] = []
+    seen: list[StepStatus] = []
     assert run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, seen.append).action == "proceed"
     assert seen[0].challenger.samples == 30
 
 
 def test_the_last_step_compares_with_the_champion_before_it(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    verdict = run_canary_step(canary_uri, MODEL, 1.0, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10))
-    assert verdict.action == "proceed"
+    decision = run_canary_step(canary_uri, MODEL, 1.0, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10))
+    assert decision.action == "proceed"
 
 
-def test_a_change_by_somebody_else_ends_the_step(canary_uri: str) -> None:
-    def interfere(_: StepProgress) -> None:
+def test_a_change_by_another_run_ends_the_step(canary_uri: str) -> None:
+    def interfere(_: StepStatus) -> None:
         with open_session(canary_uri) as session:
             roll_back(session, require_rollout(session, MODEL), "by hand")
 
@@ -168,9 +172,13 @@ def test_a_change_by_somebody_else_ends_the_step(canary_uri: str) -> None:
 
 def test_a_step_without_a_canary_is_refused(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        state = bootstrap_champion(session, MODEL, 1)
+        bootstrap_champion(session, MODEL, 1)
     with pytest.raises(RolloutError, match="no canary"):
         run_canary_step(warehouse_uri, MODEL, 0.25, CRITERIA)
-    with open_session(warehouse_uri) as session:
-        restore_champion(session, start_canary(session, state, 2, 0.5), 5, "by hand")
-    assert "by hand" in run_canary_step(warehouse_uri, MODEL, 0.25, CRITERIA).reason
+
+
+def test_a_champion_that_was_restored_meanwhile_ends_the_canary(canary_uri: str) -> None:
+    with open_session(canary_uri) as session:
+        state = promote_challenger(session, require_rollout(session, MODEL))
+        restore_champion(session, start_canary(session, state, 3, 0.5), 1, "by hand")
+    assert "by hand" in run_canary_step(canary_uri, MODEL, 0.25, CRITERIA).reason

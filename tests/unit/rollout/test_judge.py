@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 
 import pytest
 
-from include.rollout.judge import judge_canary
+from include.rollout.judge import judge_canary, measure_shift
 from include.rollout.stats import VariantStats
 from include.settings.rollout import CanaryCriteria
 
@@ -21,10 +22,10 @@ CRITERIA = CanaryCriteria(
     latency_p95_max_ms=100,
     latency_ratio_max=2.0,
     latency_floor_ms=10,
-    prediction_mean_shift_max=0.2,
+    prediction_shift_max=0.5,
 )
-CHAMPION = VariantStats(samples=20_000, errors=0, latency_p95_ms=8.0, prediction_mean=0.12)
-CHALLENGER = VariantStats(samples=2_000, errors=0, latency_p95_ms=9.0, prediction_mean=0.15)
+CHAMPION = VariantStats(samples=20_000, errors=0, latency_p95_ms=8.0, prediction_mean=0.12, prediction_deviation=0.2)
+CHALLENGER = VariantStats(samples=2_000, errors=0, latency_p95_ms=9.0, prediction_mean=0.15, prediction_deviation=0.2)
 
 
 def list_failed(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> set[str]:
@@ -33,9 +34,9 @@ def list_failed(champion: VariantStats, challenger: VariantStats, criteria: Cana
 
 
 def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
-    verdict = judge_canary(CHAMPION, CHALLENGER, CRITERIA)
-    assert verdict.action == "proceed"
-    assert [check.name for check in verdict.checks] == [
+    decision = judge_canary(CHAMPION, CHALLENGER, CRITERIA)
+    assert decision.action == "proceed"
+    assert [check.name for check in decision.checks] == [
         "champion_samples",
         "challenger_samples",
         "success_rate",
@@ -43,9 +44,9 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
         "error_rate_increase",
         "latency_p95",
         "latency_ratio",
-        "prediction_mean_shift",
+        "prediction_shift",
     ]
-    assert verdict.reason == "all 8 checks passed"
+    assert decision.reason == "all 8 checks passed"
 
 
 @pytest.mark.parametrize(
@@ -61,20 +62,20 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
         ),
         ("latency_p95", replace(CHAMPION, latency_p95_ms=70.0), replace(CHALLENGER, latency_p95_ms=101.0), CRITERIA),
         ("latency_ratio", CHAMPION, replace(CHALLENGER, latency_p95_ms=16.1), CRITERIA),
-        ("prediction_mean_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.33), CRITERIA),
+        ("prediction_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.221), CRITERIA),
     ],
 )  # fmt: skip
 def test_each_criterion_alone_rolls_back(
     name: str, champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria
 ) -> None:
-    verdict = judge_canary(champion, challenger, criteria)
-    assert verdict.action == "roll_back"
+    decision = judge_canary(champion, challenger, criteria)
+    assert decision.action == "roll_back"
     assert list_failed(champion, challenger, criteria) == {name}
-    failed = next(check for check in verdict.checks if check.name == name)
+    failed = next(check for check in decision.checks if check.name == name)
     assert failed.observed is not None
     assert failed.threshold is not None
-    assert name in verdict.reason
-    assert failed.reason in verdict.reason
+    assert name in decision.reason
+    assert failed.reason in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_each_criterion_alone_rolls_back(
         (replace(CHAMPION, errors=180), replace(CHALLENGER, errors=2)),
         (replace(CHAMPION, latency_p95_ms=60.0), replace(CHALLENGER, latency_p95_ms=100.0)),
         (CHAMPION, replace(CHALLENGER, latency_p95_ms=16.0)),
-        (CHAMPION, replace(CHALLENGER, prediction_mean=0.32)),
+        (CHAMPION, replace(CHALLENGER, prediction_mean=0.2199)),
     ],
 )
 def test_the_threshold_itself_still_passes(champion: VariantStats, challenger: VariantStats) -> None:
@@ -103,16 +104,50 @@ def test_a_ratio_of_two_tiny_latencies_is_noise() -> None:
     [
         (CHAMPION, replace(CHALLENGER, samples=999, errors=999), "challenger_samples"),
         (replace(CHAMPION, samples=999), CHALLENGER, "champion_samples"),
-        (CHAMPION, VariantStats(0, 0, None, None), "challenger_samples"),
+        (CHAMPION, VariantStats(0, 0, None, None, None), "challenger_samples"),
     ],
 )
 def test_too_few_samples_wait_whatever_they_say(champion: VariantStats, challenger: VariantStats, short: str) -> None:
-    verdict = judge_canary(champion, challenger, CRITERIA)
-    assert verdict.action == "wait"
-    assert short in verdict.reason
+    decision = judge_canary(champion, challenger, CRITERIA)
+    assert decision.action == "wait"
+    assert short in decision.reason
 
 
 def test_a_challenger_that_only_fails_is_rolled_back_without_a_latency() -> None:
-    verdict = judge_canary(CHAMPION, VariantStats(1000, 1000, None, None), CRITERIA)
-    assert verdict.action == "roll_back"
-    assert "1000 of 1000 answers failed" in verdict.reason
+    decision = judge_canary(CHAMPION, VariantStats(1000, 1000, None, None, None), CRITERIA)
+    assert decision.action == "roll_back"
+    assert "1000 of 1000 answers failed" in decision.reason
+
+
+def test_a_shift_is_counted_in_pooled_deviations() -> None:
+    # given variances 4 and 9 of 10 and 5 answers, means 3 apart
+    champion = VariantStats(10, 0, 1.0, prediction_mean=5.0, prediction_deviation=2.0)
+    challenger = VariantStats(6, 1, 1.0, prediction_mean=8.0, prediction_deviation=3.0)
+
+    # then it is 3 / sqrt((9 * 4 + 4 * 9) / 13)
+    assert measure_shift(champion, challenger) == pytest.approx(3 / (72 / 13) ** 0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_a_shift_does_not_depend_on_the_unit(scale: float) -> None:
+    champion = VariantStats(1000, 0, 1.0, prediction_mean=50 * scale, prediction_deviation=10 * scale)
+    challenger = replace(champion, prediction_mean=56 * scale)
+    assert measure_shift(champion, challenger) == pytest.approx(0.6)
+    assert list_failed(champion, challenger, CRITERIA) == {"prediction_shift"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "failed"),
+    [
+        (0.0, 0.0, set()),
+        (7.0, 7.0, set()),
+        (0.3, 0.3 + 1e-8, set()),
+        (0.3, 0.31, {"prediction_shift"}),
+        (0.0, 1.0, {"prediction_shift"}),
+    ],
+)
+def test_equal_constants_are_no_shift_and_different_ones_are(before: float, now: float, failed: set[str]) -> None:
+    champion = VariantStats(2000, 0, 1.0, prediction_mean=before, prediction_deviation=0.0)
+    challenger = VariantStats(2000, 0, 1.0, prediction_mean=now, prediction_deviation=0.0)
+    assert list_failed(champion, challenger, CRITERIA) == failed
+    assert isfinite(measure_shift(champion, challenger) or 0.0)

@@ -1,34 +1,64 @@
-"""Staging asks a real server; each way of being bad fails a check of its own."""
+"""Staging asks a server that speaks the protocol; each way of being bad fails a check of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
 import pytest
 
+from include.features.read import EntityRow, read_online_rows
 from include.local.ports import find_free_port
+from include.registry.onnx import OnnxModel
 from include.rollout.staging import StagingReport, check_staging, find_p95
 from include.settings.rollout import RolloutSettings, StagingCriteria
-from tests.unit.serving.live_server import Shelf, get, make_features, post, read_log, wait_until
+from include.tasks import TASKS
+from include.warehouse.session import open_session
+from tests.unit.rollout.stand_in_server import StandIn, serve, stand_in_for
+from tests.unit.scoring.registered_models import MACHINE, PART, TEST_DAY, TICKET, ModelCase, make_onnx
 
-HOUSEHOLDS = [1, 7, 20]
-PAYLOADS = [make_features(1), make_features(20)]
-NAMES = [
-    "health",
-    "readiness",
-    "predict_by_id",
-    "predict_by_payload",
-    "predict_batch",
-    "unknown_feature_refused",
-    "missing_feature_refused",
-    "text_value_refused",
-    "load_error_rate",
-    "latency_p95",
-]
+VERSION = 7
+ANSWERS = ["predict_by_keys", "predict_by_features", "predict_batch"]
+REFUSALS = ["unknown_feature_refused", "missing_feature_refused", "wrong_type_refused", "wrong_key_refused"]
+NAMES = ["health", "readiness", *ANSWERS, *REFUSALS, "load_error_rate", "latency_p95"]
+
+
+@dataclass
+class Staged:
+    """A server with one version of a model, and rows of its online store."""
+
+    case: ModelCase
+    url: str
+    server: StandIn
+    rows: list[EntityRow]
+
+    def check(self, criteria: StagingCriteria, rows: list[EntityRow] | None = None) -> StagingReport:
+        """Ask about the rows."""
+        return check_staging(self.url, self.case.contract, VERSION, self.rows if rows is None else rows, criteria)
 
 
 @pytest.fixture
 def criteria(rollout_settings: RolloutSettings) -> StagingCriteria:
-    """Those of development, with patience."""
-    return rollout_settings.staging
+    """Those of development, with few requests under load and a latency that no machine misses."""
+    return rollout_settings.staging.model_copy(update={"load_requests": 12, "latency_p95_max_ms": 60_000.0})
+
+
+@pytest.fixture
+def staged(warehouse_uri: str, case: ModelCase) -> Iterator[Staged]:
+    """Four entities in the online store, and a server that knows them."""
+    case.create_tables(warehouse_uri)
+    case.add_day(warehouse_uri, TEST_DAY, entities=4)
+    contract = case.contract
+    with open_session(warehouse_uri) as session:
+        session.execute(f"create table {case.group.online} as select * from {case.group.table}")
+        rows = read_online_rows(session, contract.entity, contract.groups, contract.features, 4)
+    server = stand_in_for(OnnxModel(make_onnx(case)), rows)
+    with serve(server) as url:
+        yield Staged(case, url, server, rows)
+
+
+only_machines = pytest.mark.parametrize("case", [MACHINE], ids=["binary"])
 
 
 def list_failed(report: StagingReport) -> list[str]:
@@ -36,68 +66,92 @@ def list_failed(report: StagingReport) -> list[str]:
     return [check.name for check in report.checks if not check.is_passed]
 
 
-def test_a_good_version_passes_every_check_beside_the_champion(
-    server_url: str, online_uri: str, criteria: StagingCriteria
-) -> None:
-    report = check_staging(server_url, 2, HOUSEHOLDS, PAYLOADS, criteria)
+def test_a_good_version_of_each_kind_passes_every_check(staged: Staged, criteria: StagingCriteria) -> None:
+    report = staged.check(criteria)
+
     assert report.is_passed, report.reason
     assert [check.name for check in report.checks] == NAMES
-    assert report.reason == "all 10 checks passed"
+    assert report.reason == "all 11 checks passed"
     assert all(check.observed is not None and check.threshold is not None for check in report.checks)
-    assert get(server_url).json()["predictions"].keys() == {"staging"}
-    wait_until(lambda: len(read_log(online_uri)) == criteria.load_requests + 2 * 5)
-    assert {(row["variant"], row["model_version"]) for row in read_log(online_uri)} == {("staging", 2)}
+
+
+def test_every_request_names_the_version_and_goes_to_the_model(staged: Staged, criteria: StagingCriteria) -> None:
+    staged.check(criteria)
+
+    paths = {path for path, _ in staged.server.paths}
+    prefix = f"/models/{staged.case.name}"
+    assert paths == {"/healthz", f"{prefix}/readyz", f"{prefix}/predict", f"{prefix}/predict/batch"}
+    assert {version for _, version in staged.server.paths} == {str(VERSION)}
 
 
 @pytest.mark.parametrize(
-    ("file", "failed", "reason"),
+    ("fault", "failed", "reason"),
     [
-        ("corrupt", ["readiness"], "no ONNX model"),
-        ("raising", ["predict_by_id", "predict_by_payload", "predict_batch", "load_error_rate", "latency_p95"], "500"),
-        ("nan", ["predict_by_id", "predict_by_payload", "predict_batch", "load_error_rate", "latency_p95"], "500"),
+        ("failed", ["readiness"], "no model"),
+        ("raising", [*ANSWERS, *REFUSALS, "load_error_rate", "latency_p95"], "500"),
+        ("null", ANSWERS, "prediction None"),
+        ("other_version", ANSWERS, "version 1 answered"),
+        ("short_batch", ["predict_batch"], "7 of 8 rows"),
+        ("nameless", REFUSALS, "expected 422 that names"),
+        ("lenient", REFUSALS, "expected 422"),
     ],
 )
 def test_a_bad_version_is_stopped_here(
-    server_url: str, shelf: Shelf, criteria: StagingCriteria, file: str, failed: list[str], reason: str
+    staged: Staged, criteria: StagingCriteria, fault: str, failed: list[str], reason: str
 ) -> None:
-    shelf.files[9] = file
-    report = check_staging(server_url, 9, HOUSEHOLDS, PAYLOADS, criteria)
-    assert not report.is_passed
+    staged.server.faults.add(fault)
+    report = staged.check(criteria)
     assert list_failed(report) == failed
     assert reason in report.reason
-    assert post(f"{server_url}/predict", json={"household_id": 1}).json()["model_version"] == 1
 
 
-def test_a_version_that_never_gets_ready_is_asked_nothing_else(server_url: str, criteria: StagingCriteria) -> None:
-    impatient = criteria.model_copy(update={"ready_timeout_s": 0.01})
-    report = check_staging(server_url, 77, HOUSEHOLDS, PAYLOADS, impatient)
-    assert [check.name for check in report.checks] == ["health", "readiness"]
-    assert list_failed(report) == ["readiness"]
+@only_machines
+def test_a_slow_version_fails_the_latency_check_alone(staged: Staged, criteria: StagingCriteria) -> None:
+    staged.server.faults.add("slow")
+    strict = criteria.model_copy(update={"latency_p95_max_ms": 100.0, "load_requests": 4})
+    assert list_failed(staged.check(strict, staged.rows[:1])) == ["latency_p95"]
 
 
-def test_a_slow_version_fails_the_latency_check_alone(server_url: str, shelf: Shelf, criteria: StagingCriteria) -> None:
-    shelf.files[9] = "slow"
-    strict = criteria.model_copy(update={"latency_p95_max_ms": 100.0, "load_requests": 6})
-    report = check_staging(server_url, 9, HOUSEHOLDS[:1], PAYLOADS[:1], strict)
-    assert list_failed(report) == ["latency_p95"]
+def test_an_entity_that_the_online_store_lacks_is_a_failed_check(staged: Staged, criteria: StagingCriteria) -> None:
+    staged.server.rows.popitem()
+    report = staged.check(criteria)
+    assert list_failed(report) == ["predict_by_keys", "predict_batch", "load_error_rate"]
+    assert "is not known" in report.reason
 
 
-def test_a_household_that_the_online_store_lacks_is_a_failed_check(server_url: str, criteria: StagingCriteria) -> None:
-    report = check_staging(server_url, 2, [1, 999_999], PAYLOADS, criteria)
-    assert {"predict_by_id", "predict_batch", "load_error_rate"} == set(list_failed(report))
-    assert "999999" in report.reason
+@only_machines
+def test_nothing_to_ask_is_a_failed_check(staged: Staged, criteria: StagingCriteria) -> None:
+    assert list_failed(staged.check(criteria, [])) == ANSWERS
 
 
-def test_nothing_to_ask_is_a_failed_check(server_url: str, criteria: StagingCriteria) -> None:
-    report = check_staging(server_url, 2, [], [], criteria)
-    assert list_failed(report) == ["predict_by_id", "predict_by_payload", "predict_batch"]
-
-
-def test_a_server_that_is_away_is_a_failed_check(criteria: StagingCriteria) -> None:
+@only_machines
+def test_a_server_that_is_away_is_a_failed_check(staged: Staged, criteria: StagingCriteria) -> None:
     impatient = criteria.model_copy(update={"ready_timeout_s": 0.2})
-    report = check_staging(f"http://127.0.0.1:{find_free_port()}", 2, HOUSEHOLDS, PAYLOADS, impatient)
+    report = replace(staged, url=f"http://127.0.0.1:{find_free_port()}").check(impatient)
     assert list_failed(report) == ["health", "readiness"]
     assert "ConnectError" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("case", "answer"),
+    [
+        (MACHINE, {"prediction": "true", "probability": 0.7}),
+        (MACHINE, {"prediction": True}),
+        (MACHINE, {"prediction": True, "probability": 1.2}),
+        (MACHINE, {"prediction": True, "probability": float("nan")}),
+        (MACHINE, {"prediction": 1, "probability": 0.7}),
+        (PART, {"prediction": "7"}),
+        (PART, {"prediction": True}),
+        (PART, {"prediction": float("inf")}),
+        (PART, {}),
+        (TICKET, {"prediction": "violet", "probabilities": {"blue": 0.2, "green": 0.3, "red": 0.5}}),
+        (TICKET, {"prediction": "red"}),
+        (TICKET, {"prediction": "red", "probabilities": {"blue": 0.2, "red": 0.8}}),
+        (TICKET, {"prediction": "red", "probabilities": {"blue": 0.2, "green": -0.3, "red": 0.5}}),
+    ],
+)
+def test_an_answer_that_is_none_of_its_kind_is_found(case: ModelCase, answer: dict[str, Any]) -> None:
+    assert TASKS[case.contract.task].check_answer(answer, case.contract.decision)
 
 
 def test_p95_is_the_nearest_rank() -> None:

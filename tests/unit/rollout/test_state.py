@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from include.errors import RolloutError
-from include.rollout.events import read_last_event
+from include.rollout.events import read_former_champions, read_last_event
+from include.rollout.orphans import end_orphaned_canaries
 from include.rollout.state import (
     RolloutState,
     bootstrap_champion,
@@ -20,7 +21,8 @@ from include.rollout.state import (
 from include.warehouse.session import Session, open_session
 from include.warehouse.trace import trace_tables
 
-MODEL = "churn"
+MODEL = "machine_failure"
+OTHER = "part_units"
 
 
 def list_events(session: Session) -> list[str]:
@@ -74,6 +76,78 @@ def test_an_earlier_version_is_restored_in_the_middle_of_a_canary(warehouse_uri:
         event = read_last_event(session, MODEL)
         assert event is not None
         assert (event.event, event.detail["previous_champion_version"]) == ("restored", 2)
+
+
+def test_a_version_that_was_never_champion_cannot_be_restored(warehouse_uri: str) -> None:
+    # given champions 1 and 2, version 3 in a canary that was rolled back, and champion 9 of another model
+    with open_session(warehouse_uri) as session:
+        state = promote_challenger(session, begin(session))
+        state = roll_back(session, start_canary(session, state, 3, 0.1), "slow")
+        bootstrap_champion(session, OTHER, 9)
+
+    for version in (3, 9, 77):
+        refused = pytest.raises(RolloutError, match=r"never champion.* the versions that can be: 1\. .*approval")
+        with refused, open_session(warehouse_uri) as session:
+            restore_champion(session, state, version, "by hand")
+
+    with open_session(warehouse_uri) as session:
+        assert require_rollout(session, MODEL) == state
+        assert list_events(session)[-1] == "bootstrapped"
+
+
+def test_a_first_champion_has_nothing_to_be_restored(warehouse_uri: str) -> None:
+    with pytest.raises(RolloutError, match="the versions that can be: none"), open_session(warehouse_uri) as session:
+        restore_champion(session, begin(session), 2, "by hand")
+
+
+def test_a_restored_champion_can_be_left_and_restored_again(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        state = restore_champion(session, promote_challenger(session, begin(session)), 1, "wrong")
+        state = restore_champion(session, state, 2, "right after all")
+        assert restore_champion(session, state, 1, "wrong").champion_version == 1
+        assert read_former_champions(session, MODEL) == [1, 2]
+
+
+def test_two_models_are_promoted_at_the_same_moment(warehouse_uri: str) -> None:
+    # given a canary of each
+    with open_session(warehouse_uri) as session:
+        first = begin(session)
+        second = start_canary(session, bootstrap_champion(session, OTHER, 1), 2, 0.05)
+
+    # when the second is promoted while the first is not committed yet
+    with open_session(warehouse_uri) as session:
+        promote_challenger(session, first)
+        with open_session(warehouse_uri) as other:
+            other.execute("set local lock_timeout = '10s'")
+            promote_challenger(other, second)
+
+    with open_session(warehouse_uri) as session:
+        assert [require_rollout(session, name).champion_version for name in (MODEL, OTHER)] == [2, 2]
+
+
+def test_the_canary_of_a_model_that_is_declared_no_longer_is_ended(warehouse_uri: str) -> None:
+    # given canaries of a declared model and of two others, and one that has none
+    with open_session(warehouse_uri) as session:
+        begin(session)
+        for name in (OTHER, "gone"):
+            start_canary(session, bootstrap_champion(session, name, 4), 5, 0.25)
+        bootstrap_champion(session, "idle", 6)
+
+    with open_session(warehouse_uri) as session:
+        assert end_orphaned_canaries(session, [MODEL]) == ["gone", OTHER]
+        assert end_orphaned_canaries(session, [MODEL]) == []
+
+    with open_session(warehouse_uri) as session:
+        assert require_rollout(session, MODEL).stage == "canary"
+        ended = require_rollout(session, "gone")
+        assert (ended.stage, ended.champion_version, ended.challenger_weight) == ("idle", 4, 0.0)
+        event = read_last_event(session, "gone")
+        assert event is not None
+        assert event.event == "rolled_back"
+        assert event.detail == {"reason": "the model is declared no longer", "rolled_back_version": 5}
+        last = read_last_event(session, "idle")
+        assert last is not None
+        assert last.event == "bootstrapped"
 
 
 def test_everything_done_twice_is_done_once(warehouse_uri: str) -> None:
