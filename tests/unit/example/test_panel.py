@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import SourceError
-from include.example import panel
 from include.example.panel import PanelSummary, plan_shift, sample_households, shift_timestamps, write_shop_sources
+from include.local import panel
 from include.settings import load_settings
 from include.sources.files import read_source
 
