@@ -8,10 +8,10 @@ from typing import Any, Final
 
 _TITLES: Final = {
     "auc": "AUC",
+    "auc_macro": "macro AUC",
     "brier": "Brier score",
     "d2_absolute_error": "D²",
     "f1": "F1",
-    "macro_auc": "macro AUC",
     "mae": "MAE",
     "r2": "R²",
     "rmse": "RMSE",

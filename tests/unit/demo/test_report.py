@@ -9,42 +9,54 @@ from typing import Any
 
 import pytest
 
-from include.demo.progress import Stage
-from include.demo.report import (
-    build_report,
-    find_shortcomings,
+from include.demo.model_report import (
+    ModelNotes,
+    find_model_shortcomings,
     read_approval,
     read_canary,
-    read_data,
-    read_lineage,
+    read_monitoring,
     read_performance,
-    read_retraining,
-    write_report,
+    report_model,
 )
-from include.errors import StackError
+from include.demo.progress import Progress, Stage
+from include.demo.report import build_report, find_shortcomings, read_data, read_lineage, write_report
 from include.governance.events import parse_event
 from include.governance.store import insert_events
 from include.local.ports import find_free_port
 from include.registry.rest import MlflowRest
-from include.warehouse.session import open_session
+from include.settings.models import ModelSettings
+from include.warehouse.session import Session, open_session
 from tests.unit.registry.mlflow_server import start_shared_server
 
-MODEL = "churn"
-GOOD: dict[str, Any] = {
-    "champion": {"name": MODEL, "family": "xgboost", "version": 2, "auc": 0.85, "auc_low": 0.8, "auc_high": 0.9},
-    "baseline": {"feature": "recency_days", "auc": 0.8},
-    "decision": "production",
-    "approval": {"answered_by": "approver", "trained_by": "scientist", "is_trainer_refused": True},
-    "lineage": {"tables_written": 3, "tables_without_producer": [], "events": 9},
+SECTION: dict[str, Any] = {
+    "task": "binary",
+    "champion": {
+        "version": 2, "family": "random_forest", "score_name": "auc", "score": 0.85, "score_low": 0.8,
+        "score_high": 0.9, "metrics": {},
+    },
+    "baseline": {"feature": "age_days", "score": 0.8, "gain": 0.05, "gain_low": None, "gain_high": None},
+    "gates": {"decision": "production", "results": []},
+    "approval": {
+        "is_required": True, "answered_by": "approver", "trained_by": "scientist", "is_trainer_refused": True,
+    },
+    "canary": [],
     "traffic": {"requests": 100, "failed": 0},
-    "retraining": {"action": "keep", "reasons": []},
-    "dag_runs": [{"dag_id": "score_batch", "run_id": "r1", "state": "success"}],
+    "performance": {},
+    "monitoring": {"action": "keep", "reasons": []},
+    "seconds": {},
+    "failure": None,
+    "shortcomings": [],
+}  # fmt: skip
+GOOD: dict[str, Any] = {
+    "models": {"failures": SECTION, "units": deepcopy(SECTION)},
+    "lineage": {"tables_written": 3, "tables_without_producer": [], "events": 9},
+    "dag_runs": [{"dag_id": "units.score_batch", "run_id": "r1", "state": "success"}],
 }
-PERFORMANCE = (
-    "insert into monitoring.performance (model_name, model_version, as_of_date, first_cohort, last_cohort, "
-    "predictions, customers, base_rate, auc, accuracy, brier_score, log_loss, calibration_error, computed_at) "
-    "values (%s, %s, %s, '2026-01-01', '2026-01-02', 10, 5, 0.2, %s, 0.9, 0.1, 0.3, 0.05, %s)"
-)
+TAGS = {
+    "family": "random_forest", "score_name": "auc", "score": "0.853219", "score_low": "0.81", "score_high": "0.89",
+    "metrics": '{"auc": 0.853219, "f1": 0.4}', "decision": "production", "baseline_score": "0.8",
+    "baseline_feature": "age_days", "gates": '[{"name": "leakage", "is_passed": true}]',
+}  # fmt: skip
 
 
 def plant_champion(uri: str, model_name: str, version: int) -> None:
@@ -68,159 +80,245 @@ def register(tracking_uri: str, model_name: str, tags: dict[str, str]) -> int:
         return int(mlflow.send("model-versions/create", body)["model_version"]["version"])
 
 
-def test_the_report_tells_what_the_stores_hold(warehouse_uri: str) -> None:
-    tracking_uri, name = start_shared_server().uri, "churn-report"
-    tags = {
-        "family": "xgboost", "auc": "0.853219", "auc_low": "0.81", "auc_high": "0.89", "decision": "production",
-        "baseline_auc": "0.8", "baseline_feature": "recency_days",
-    }  # fmt: skip
-    plant_champion(warehouse_uri, name, register(tracking_uri, name, tags))
-    stages = [Stage("ingest", "ingest", seconds=1.26), Stage("train", "train", seconds=2.01), Stage("score", "score")]
-    runs = [{"dag_id": "score_batch", "run_id": "r", "state": "success"}]
-
-    report = build_report(warehouse_uri, tracking_uri, name, stages, runs)
-
-    assert report["champion"] == {
-        "name": name, "family": "xgboost", "version": 1, "auc": 0.853219, "auc_low": 0.81, "auc_high": 0.89,
-    }  # fmt: skip
-    assert report["baseline"] == {"feature": "recency_days", "auc": 0.8}
-    assert report["decision"] == "production"
-    assert report["stages"] == [{"name": "ingest", "seconds": 1.3}, {"name": "train", "seconds": 2.0}]
-    assert report["total_seconds"] == 3.3
-    assert report["dag_runs"] == runs
-    assert report["approval"] == {"answered_by": None, "trained_by": None}
-    assert report["retraining"] == {"action": None, "reasons": []}
-    assert (report["canary"], report["performance"]) == ([], {})
+def rename(model: ModelSettings, name: str) -> ModelSettings:
+    return model.model_copy(update={"name": name})
 
 
-def test_a_champion_that_the_registry_does_not_know_is_refused(warehouse_uri: str) -> None:
-    plant_champion(warehouse_uri, "churn-unregistered", 7)
-    with pytest.raises(StackError, match=r"No version of 'churn-unregistered' serves.*deploy_model"):
-        build_report(warehouse_uri, start_shared_server().uri, "churn-unregistered", [], [])
+def make_performance_table(session: Session) -> None:
+    """``monitoring.performance`` with the columns that are read."""
+    session.execute("drop table monitoring.performance")
+    session.execute(
+        "create table monitoring.performance (model_name text, model_version integer, as_of_date date, "
+        "predictions bigint, entities bigint, metric text, score double precision, baseline_score double precision, "
+        "metrics jsonb not null default '{}', computed_at timestamptz)"
+    )
 
 
-def test_without_a_champion_there_is_no_report(warehouse_uri: str) -> None:
-    plant_champion(warehouse_uri, "another", 1)
-    nowhere = f"http://127.0.0.1:{find_free_port()}"
-    with pytest.raises(StackError, match=r"No version of 'churn' serves.*deploy_model"):
-        build_report(warehouse_uri, nowhere, MODEL, [], [])
-
-
-def test_the_newest_approval_of_the_model_counts(warehouse_uri: str) -> None:
+@pytest.fixture
+def uri(warehouse_uri: str) -> str:
+    """A warehouse without anything in it."""
     with open_session(warehouse_uri) as session:
+        make_performance_table(session)
+    return warehouse_uri
+
+
+def test_the_report_has_what_is_shared_and_a_section_for_each_model(uri: str, models: dict[str, ModelSettings]) -> None:
+    tracking_uri = start_shared_server().uri
+    declared = {
+        name: rename(model, name) for name, model in zip(("report_a", "report_b"), models.values(), strict=True)
+    }
+    for name in declared:
+        plant_champion(uri, name, register(tracking_uri, name, TAGS))
+    stages = [
+        Stage("start_stack", "start", None, started_at=100.0, seconds=1.26),
+        Stage("report_a.train_candidates", "train", "report_a", started_at=101.0, seconds=9.0),
+        Stage("report_b.train_candidates", "train", "report_b", started_at=101.5, seconds=20.04),
+        Stage("replay", "replay"),
+    ]
+    runs = [{"dag_id": "report_a.score_batch", "run_id": "r", "state": "success"}]
+    notes = {"report_a": ModelNotes(True, 50, 1), "report_b": ModelNotes(failure="report_b.deploy_model failed\nlog")}
+
+    report = build_report(uri, tracking_uri, declared, notes, Progress("demo", stages, is_live=False), runs)
+
+    assert report["stages"] == [
+        {"name": "start_stack", "model": None, "seconds": 1.3},
+        {"name": "report_a.train_candidates", "model": "report_a", "seconds": 9.0},
+        {"name": "report_b.train_candidates", "model": "report_b", "seconds": 20.0},
+    ]
+    assert report["total_seconds"] == 21.5  # side by side: less than the sum
+    assert report["dag_runs"] == runs
+    assert list(report["models"]) == ["report_a", "report_b"]
+    assert [section["task"] for section in report["models"].values()] == ["binary", "regression"]
+    assert report["models"]["report_a"]["seconds"] == {"train_candidates": 9.0}
+    assert report["models"]["report_a"]["traffic"] == {"requests": 50, "failed": 1}
+    assert "report_b: report_b.deploy_model failed" in report["shortcomings"]
+    assert json.loads(json.dumps(report, default=str))["models"]["report_b"]["failure"].endswith("log")
+
+
+def test_a_section_tells_what_the_stores_hold(uri: str, models: dict[str, ModelSettings]) -> None:
+    tracking_uri, name = start_shared_server().uri, "report_section"
+    plant_champion(uri, name, register(tracking_uri, name, TAGS))
+
+    section = report_model(uri, tracking_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
+
+    assert section["champion"] == {
+        "version": 1, "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81,
+        "score_high": 0.89, "metrics": {"auc": 0.853219, "f1": 0.4},
+    }  # fmt: skip
+    assert section["baseline"]["feature"] == "age_days"
+    assert section["gates"] == {"decision": "production", "results": [{"name": "leakage", "is_passed": True}]}
+    assert section["approval"] == {
+        "is_required": True, "answered_by": None, "trained_by": None, "is_trainer_refused": True,
+    }  # fmt: skip
+    assert section["monitoring"] == {"action": None, "reasons": []}
+    assert (section["canary"], section["performance"]) == ([], {})
+
+
+def test_a_model_without_a_champion_says_so(uri: str, models: dict[str, ModelSettings]) -> None:
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
+    section = report_model(uri, nowhere, models["units"], [], ModelNotes())
+    assert section["champion"] is None
+    assert section["shortcomings"] == ["no version serves; look at the runs of its deploy_model in the Airflow UI"]
+
+
+def test_a_champion_that_the_registry_does_not_know_serves_nobody(uri: str, models: dict[str, ModelSettings]) -> None:
+    plant_champion(uri, "report_unregistered", 7)
+    model = rename(models["units"], "report_unregistered")
+    section = report_model(uri, start_shared_server().uri, model, [], ModelNotes())
+    assert section["champion"] is None
+
+
+def test_the_newest_approval_of_the_model_counts(uri: str, models: dict[str, ModelSettings]) -> None:
+    with open_session(uri) as session:
         session.execute_many(
             "insert into governance.approvals (at, model_name, model_version, decision, answered_by, trained_by, "
-            "dag_id, run_id) values (%s, %s, %s, 'approved', %s, 'scientist', 'deploy_model', %s)",
+            "dag_id, run_id) values (%s, %s, %s, 'approved', %s, 'scientist', 'deploy', %s)",
             [
-                ("2026-03-02", MODEL, 2, "approver", "r2"),
-                ("2026-03-01", MODEL, 1, "admin", "r1"),
-                ("2026-03-03", "another", 1, "analyst", "r3"),
+                ("2026-03-02", "units", 2, "approver", "r2"),
+                ("2026-03-01", "units", 1, "admin", "r1"),
+                ("2026-03-03", "failures", 1, "analyst", "r3"),
             ],
         )
-        expected = {"answered_by": "approver", "trained_by": "scientist", "decision": "approved", "model_version": 2}
-        assert read_approval(session, MODEL) == expected
+        assert read_approval(session, models["units"]) == {
+            "is_required": True, "answered_by": "approver", "trained_by": "scientist", "decision": "approved",
+            "model_version": 2,
+        }  # fmt: skip
 
 
-def test_a_table_without_a_producing_run_is_named(warehouse_uri: str) -> None:
-    database = warehouse_uri.rsplit("/", 1)[1]
-    with open_session(warehouse_uri) as session:
-        session.execute("insert into raw.products (product_id) values (1)")
-        session.execute("insert into raw.campaigns (campaign_id) values (1)")
+def test_a_table_without_a_producing_run_is_named(uri: str) -> None:
+    database = uri.rsplit("/", 1)[1]
+    with open_session(uri) as session:
+        session.execute("create table raw.parts (part text)")
+        session.execute("create table raw.sites (site text)")
+        session.execute("insert into raw.parts values ('a')")
+        session.execute("insert into raw.sites values ('b')")
         event = {
             "eventType": "COMPLETE",
             "eventTime": "2026-03-01T12:00:00Z",
             "run": {"runId": "01234567-89ab-7def-8123-456789abcdef"},
             "job": {"namespace": "default", "name": "ingest"},
-            "outputs": [{"namespace": "postgres://127.0.0.1:5432", "name": f"{database}.raw.products"}],
+            "outputs": [{"namespace": "postgres://127.0.0.1:5432", "name": f"{database}.raw.parts"}],
         }
         insert_events(session, [parse_event(json.dumps(event).encode())])
     lineage: dict[str, Any] = {"tables_written": 0}
     # PostgreSQL publishes a session's statistics a moment after its end.
     while lineage["tables_written"] < 2:
-        with open_session(warehouse_uri) as session:
+        with open_session(uri) as session:
             lineage = read_lineage(session)
-    assert lineage == {"tables_written": 2, "tables_without_producer": ["raw.campaigns"], "events": 1}
+    assert lineage == {"tables_written": 2, "tables_without_producer": ["raw.sites"], "events": 1}
 
 
-def test_the_rollouts_events_come_in_order(warehouse_uri: str) -> None:
+def test_the_rollouts_events_come_in_order(uri: str) -> None:
     events = [("bootstrapped", 0.0), ("canary_started", 0.05), ("weight_set", 0.5), ("promoted", 0.0)]
-    with open_session(warehouse_uri) as session:
+    with open_session(uri) as session:
         session.execute_many(
             "insert into serving.rollout_events (model_name, event, champion_version, challenger_weight) "
             "values (%s, %s, 1, %s)",
-            [(MODEL, *event) for event in events] + [("another", "promoted", 0.0)],
+            [("units", *event) for event in events] + [("failures", "promoted", 0.0)],
         )
-        found = read_canary(session, MODEL)
+        found = read_canary(session, "units")
     assert [(row["event"], row["challenger_weight"]) for row in found] == events
 
 
-def test_the_newest_decision_counts_with_its_reasons(warehouse_uri: str) -> None:
-    with open_session(warehouse_uri) as session:
+def test_the_newest_decision_counts_with_its_reasons(uri: str) -> None:
+    with open_session(uri) as session:
         session.execute_many(
             "insert into monitoring.decisions (model_name, as_of_date, model_version, action, reasons, checks, "
             "run_key, decided_at) values (%s, %s, 2, %s, %s, '[]', 'k', %s)",
             [
-                (MODEL, "2026-03-02", "retrain", ["AUC fell", "drift"], "2026-03-02 12:00Z"),
-                (MODEL, "2026-03-01", "keep", ["fine"], "2026-03-01 12:00Z"),
-                ("another", "2026-03-03", "keep", ["fine"], "2026-03-03 12:00Z"),
+                ("units", "2026-03-02", "retrain", ["the score fell", "drift"], "2026-03-02 12:00Z"),
+                ("units", "2026-03-01", "keep", ["fine"], "2026-03-01 12:00Z"),
+                ("failures", "2026-03-03", "keep", ["fine"], "2026-03-03 12:00Z"),
             ],
         )
-        found = read_retraining(session, MODEL)
-    assert found == {"action": "retrain", "reasons": ["AUC fell", "drift"], "as_of_date": "2026-03-02"}
+        found = read_monitoring(session, "units")
+    assert found == {"action": "retrain", "reasons": ["the score fell", "drift"], "as_of_date": "2026-03-02"}
 
 
-def test_of_two_versions_on_one_day_the_later_measured_one_counts(warehouse_uri: str) -> None:
+def test_of_two_versions_on_one_day_the_later_measured_one_counts(uri: str) -> None:
     rows = [
-        (MODEL, 1, "2026-03-02", 0.7, "2026-03-02 10:00Z"),
-        (MODEL, 2, "2026-03-02", 0.8, "2026-03-02 12:00Z"),
-        (MODEL, 3, "2026-03-02", None, "2026-03-02 11:00Z"),
-        (MODEL, 2, "2026-03-01", 0.6, "2026-03-02 13:00Z"),
+        ("units", 1, "2026-03-02", 0.7, "2026-03-02 10:00Z"),
+        ("units", 2, "2026-03-02", 0.8, "2026-03-02 12:00Z"),
+        ("units", 3, "2026-03-02", None, "2026-03-02 11:00Z"),
+        ("units", 2, "2026-03-01", 0.6, "2026-03-02 13:00Z"),
     ]
-    with open_session(warehouse_uri) as session:
-        session.execute_many(PERFORMANCE, rows)
-        found = read_performance(session, MODEL)
-    assert (found["model_version"], found["auc"], found["predictions"]) == (2, 0.8, 10)
+    with open_session(uri) as session:
+        session.execute_many(
+            "insert into monitoring.performance (model_name, model_version, as_of_date, predictions, entities, metric, "
+            "score, computed_at) values (%s, %s, %s, 10, 5, 'd2_absolute_error', %s, %s)",
+            rows,
+        )
+        found = read_performance(session, "units")
+    assert found == {
+        "model_version": 2, "as_of_date": "2026-03-02", "predictions": 10, "entities": 5, "metrics": {},
+        "metric": "d2_absolute_error", "score": 0.8, "baseline_score": None,
+    }  # fmt: skip
     assert json.loads(json.dumps(found)) == found
 
 
-def test_the_published_rows_and_days_are_counted(warehouse_uri: str) -> None:
-    with open_session(warehouse_uri) as session:
-        assert read_data(session) == {"rows": 0, "days": 0, "first_day": None, "last_day": None}
-        days = [("2026-03-02",), ("2026-03-01",), ("2026-03-02",)]
-        session.execute_many("insert into raw.transactions (day) values (%s)", days)
-        assert read_data(session) == {"rows": 3, "days": 2, "first_day": "2026-03-01", "last_day": "2026-03-02"}
+def test_the_published_rows_and_days_are_counted_by_source(uri: str) -> None:
+    with open_session(uri) as session:
+        assert read_data(session) == {"rows": 0, "days": 0, "first_day": None, "last_day": None, "sources": {}}
+        session.execute_many(
+            "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, 'x')",
+            [("sales", "2026-03-01", 3), ("sales", "2026-03-02", 0), ("parts", "2026-03-01", 4)],
+        )
+        data = read_data(session)
+    assert (data["rows"], data["days"], data["first_day"], data["last_day"]) == (7, 2, "2026-03-01", "2026-03-02")
+    assert data["sources"]["parts"] == {"rows": 4, "days": 1, "first_day": "2026-03-01", "last_day": "2026-03-01"}
 
 
 def test_a_loop_that_worked_has_no_shortcoming() -> None:
+    assert find_model_shortcomings(SECTION) == []
     assert find_shortcomings(GOOD) == []
 
 
 @pytest.mark.parametrize(
-    ("section", "change", "sentence"),
+    ("part", "change", "sentence"),
     [
-        ("champion", {"auc": 0.8}, "the champion's AUC 0.8 does not beat recency_days alone, 0.8"),
+        ("baseline", {"gain": 0.0}, "the champion's AUC 0.85 does not beat age_days alone, 0.8"),
+        ("champion", {"family": "baseline"}, "the champion is still the baseline"),
+        ("gates", {"decision": "staging"}, "the gates decided 'staging', not production"),
         ("approval", {"answered_by": "scientist"}, "scientist approved a model of scientist"),
         ("approval", {"answered_by": None}, "None approved a model of scientist"),
         ("approval", {"is_trainer_refused": False}, "the trainer's own approval was not refused"),
-        ("lineage", {"tables_without_producer": ["raw.a", "ml.b"]}, "tables have no producing run: raw.a, ml.b"),
-        ("traffic", {"requests": 0}, "no customer asked during the rollout"),
+        ("traffic", {"requests": 0}, "no client asked during the rollout"),
         ("traffic", {"failed": 3}, "3 requests failed during the rollout"),
-        ("retraining", {"action": None}, "monitoring decided nothing"),
+        ("monitoring", {"action": None}, "monitoring decided nothing"),
     ],
 )
-def test_each_shortcoming_is_one_sentence(section: str, change: dict[str, Any], sentence: str) -> None:
+def test_each_shortcoming_of_a_model_is_one_sentence(part: str, change: dict[str, Any], sentence: str) -> None:
+    section = deepcopy(SECTION)
+    section[part] |= change
+    assert find_model_shortcomings(section) == [sentence]
+
+
+def test_a_model_that_needs_no_approval_and_has_no_baseline_lacks_nothing() -> None:
+    section = deepcopy(SECTION)
+    section["approval"] = {"is_required": False, "answered_by": None, "trained_by": None, "is_trainer_refused": None}
+    section["baseline"] = None
+    assert find_model_shortcomings(section) == []
+
+
+def test_a_loop_that_ended_early_is_told_by_its_first_line() -> None:
+    section = {
+        **SECTION,
+        "failure": "units.train_candidates failed in fit (run r).\n--- end of the log",
+        "champion": None,
+    }
+    assert find_model_shortcomings(section) == ["units.train_candidates failed in fit (run r)."]
+
+
+def test_shortcomings_name_their_model_and_what_is_shared() -> None:
     report = deepcopy(GOOD)
-    report[section] |= change
-    assert find_shortcomings(report) == [sentence]
-
-
-def test_a_decision_short_of_production_is_a_shortcoming() -> None:
-    assert find_shortcomings({**GOOD, "decision": "staging"}) == ["the gates decided 'staging', not production"]
-
-
-def test_failed_runs_are_a_shortcoming() -> None:
-    runs = [*GOOD["dag_runs"], {"dag_id": "deploy_model", "run_id": "r2", "state": "failed"}]
-    assert find_shortcomings({**GOOD, "dag_runs": runs}) == ["runs failed: deploy_model r2"]
+    report["models"]["units"]["shortcomings"] = ["monitoring decided nothing"]
+    report["dag_runs"].append({"dag_id": "units.deploy_model", "run_id": "r2", "state": "failed"})
+    report["lineage"]["tables_without_producer"] = ["raw.a", "ml.b"]
+    assert find_shortcomings(report) == [
+        "units: monitoring decided nothing",
+        "runs failed: units.deploy_model r2",
+        "tables have no producing run: raw.a, ml.b",
+    ]
 
 
 def test_the_written_report_replaces_the_old_one(tmp_path: Path) -> None:
