@@ -25,7 +25,7 @@ from include.governance.spool import Spool
 from include.local.airflow_api import AirflowApi
 from include.local.cli import home_option
 from include.local.home import StackHome, prepare_home, resolve_home
-from include.local.stack import Stack, start_stack, stop_stack
+from include.local.stack import Stack, release_stack, start_stack, stop_stack
 from include.local.status import check_stack
 from include.settings import load_settings
 
@@ -112,6 +112,7 @@ def run_demo(options: DemoOptions) -> int:
         mark_finished(home)
         if not options.is_exiting:
             cleanup.pop_all()
+            release_stack(home)
     print_summary(report, None if options.is_exiting else stack)
     return 1 if report["shortcomings"] else 0
 
@@ -119,12 +120,12 @@ def run_demo(options: DemoOptions) -> int:
 def _prepare(options: DemoOptions, home: StackHome, progress: Progress) -> tuple[Stack, PanelSummary]:
     with progress.run("write_sources") as stage:
         today = datetime.now(ZoneInfo(load_settings().sources.time_zone)).date()
-        panel = write_shop_sources(home.shop, today, options.days, options.households)
+        panel = write_shop_sources(home.sources, today, options.days, options.households)
         lines = panel.rows["transactions"]
         progress.tell(stage, f"{lines:,} transaction lines, shifted by {panel.shift_days // 7} weeks to end today")
     with progress.run("start_stack") as stage:
-        stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"))
-        progress.tell(stage, f"{len(stack.components()) + 1} components are healthy")
+        stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"), is_leashed=True)
+        progress.tell(stage, "every component is healthy")
     return stack, panel
 
 

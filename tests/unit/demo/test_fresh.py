@@ -46,7 +46,7 @@ def place() -> Iterator[StackHome]:
         ensure_credentials(home)
         StackState({name: find_free_port() for name in PREFERRED_PORTS}).save(home)
         start_server(home)
-        for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.shop):
+        for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.sources):
             (part / "file").write_text("x")
         yield home
         server_of(home).stop()
@@ -84,7 +84,7 @@ def assert_cleared(home: StackHome) -> None:
     assert server_of(home).pid is None
     assert not any(part.exists() for part in (home.postgres, home.artifacts, home.airflow, home.models))
     assert not home.lineage_spool.exists()
-    assert (home.shop / "file").exists()
+    assert (home.sources / "file").exists()
     assert marker_path(home).read_text() == ""
 
 
@@ -118,10 +118,10 @@ def test_only_what_is_empty_or_a_demos_may_be_cleared(found: str | None, marked:
 
 
 def test_a_new_folder_is_marked(home: StackHome) -> None:
-    (home.shop / "file").write_text("x")
+    (home.sources / "file").write_text("x")
     clear_earlier_demo(home)
     assert marker_path(home).read_text() == ""
-    assert (home.shop / "file").exists()
+    assert (home.sources / "file").exists()
 
 
 def test_data_of_somebody_else_is_refused_and_left_as_it_is(place: StackHome) -> None:
