@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs demo test lint format bench lock clean force
+.PHONY: help setup up status down logs demo test lint format bench lock clean install
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -17,11 +17,12 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/.installed ## install what requirements.lock pins into .venv
+setup: ## install what requirements.lock pins into .venv
+	@test -x $(PY) && $(PY) -IS include/local/setup_venv.py --check || $(MAKE) --no-print-directory install GOAL="$(MAKECMDGOALS)"
 
-# A missing or broken interpreter counts as not installed.
-.venv/.installed: requirements.lock $(shell test -x $(PY) || echo force)
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+# Apart, because looking for a Python takes longer than the check.
+install:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 was found. Install one, or name it: make $(GOAL) PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -m include.local.setup_venv
 
 up: setup ## start the stack and wait until it is healthy (ARGS="--home DIR")
@@ -63,5 +64,3 @@ clean: ## stop the stack and delete its data and all caches (.venv stays)
 	@test ! -x $(PY) || $(PY) -m include.local down
 	@rm -rf .local dbt/target dbt/logs .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
-
-force:

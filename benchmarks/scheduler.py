@@ -17,7 +17,7 @@ from include.local.stack import running_stack
 if TYPE_CHECKING:
     from include.local.airflow_api import AirflowApi
     from include.local.stack import Stack
-    from include.local.supervisor import StartStep
+    from include.local.startup import StartStep
 
 RUN_TIMEOUT_S: Final = 3600.0
 _QUIET_S: Final = 8.0

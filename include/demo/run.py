@@ -23,7 +23,7 @@ from include.features.spec import resolve_model
 from include.governance.spool import Spool
 from include.local.credentials import USERS
 from include.local.home import StackHome, prepare_home, resolve_home
-from include.local.stack import Stack, start_stack, stop_stack
+from include.local.stack import Stack, release_stack, start_stack, stop_stack
 from include.local.status import check_stack
 from include.settings import load_settings
 from include.settings.clock import TODAY_VARIABLE, read_today
@@ -79,6 +79,7 @@ def run_demo(options: DemoOptions) -> int:
         mark_finished(home)
         if not options.is_exiting:
             cleanup.pop_all()
+            release_stack(home)
     print_summary(report, None if options.is_exiting else prepared.stack)
     return 1 if report["shortcomings"] else 0
 
@@ -116,7 +117,7 @@ def _prepare(options: DemoOptions, settings: Settings, home: StackHome, progress
         deliveries = write_deliveries(home.sources, today, options.days, options.sample)
         progress.tell(stage, deliveries.description)
     with progress.run("start_stack") as stage:
-        stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"))
+        stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"), is_leashed=True)
         build_manifest()
         specs = {name: resolve_model(model, load_catalog()) for name, model in settings.models.items()}
         loop = Loop(stack, settings.models, specs, progress)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import StackError
@@ -36,32 +35,16 @@ class AirflowApi:
         self.url = url
         self.user = user
         self._password = password
-        # trust_env: loopback is never behind a proxy, whatever the environment says.
+        # Loopback is never behind a proxy, whatever the environment says.
         self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
 
-    def trigger_run(
-        self,
-        dag_id: str,
-        conf: Mapping[str, Any] | None = None,
-        logical_date: datetime | None = None,
-        run_id: str | None = None,
-    ) -> dict[str, Any]:
+    def trigger_run(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Start a run by hand; returns it."""
-        body = {
-            "conf": dict(conf or {}),
-            "logical_date": logical_date.isoformat() if logical_date else None,
-            "dag_run_id": run_id,
-        }
-        return self._call("POST", f"dags/{dag_id}/dagRuns", json=body)
+        return self._call("POST", f"dags/{dag_id}/dagRuns", json={"conf": dict(conf or {}), "logical_date": None})
 
-    def read_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        """One run."""
-        return self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")
-
-    def list_runs(self, dag_id: str = "~", *, state: str | None = None) -> list[dict[str, Any]]:
+    def list_runs(self, dag_id: str = "~") -> list[dict[str, Any]]:
         """The runs of a DAG (of all DAGs for ``~``), oldest first."""
-        parameters = {"order_by": "run_after", **({"state": state} if state else {})}
-        return self._list(f"dags/{dag_id}/dagRuns", "dag_runs", parameters)
+        return self._list(f"dags/{dag_id}/dagRuns", "dag_runs", {"order_by": "run_after"})
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout_s: float = 600.0) -> dict[str, Any]:
         """Wait until a run has succeeded or failed; returns it.
@@ -71,7 +54,7 @@ class AirflowApi:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            run = self.read_run(dag_id, run_id)
+            run = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")
             if run["state"] in FINAL_STATES:
                 return run
             if time.monotonic() > deadline:
@@ -96,50 +79,42 @@ class AirflowApi:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self._call("GET", path, params={"map_index": map_index, "deserialize": "false"})["value"]
 
-    def list_approvals(self, dag_id: str = "~", run_id: str = "~", *, is_open: bool = True) -> list[dict[str, Any]]:
-        """What waits for a person (``is_open``) or was answered: ``subject``, ``body``, ``options``,
-        ``assigned_users``, ``chosen_options``, ``responded_by_user``, and its ``task_instance``.
-        """
-        parameters = {"response_received": str(not is_open).lower()}
-        return self._list(f"dags/{dag_id}/dagRuns/{run_id}/hitlDetails", "hitl_details", parameters)
-
     def find_waiting_approval(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
-        """What waits for a person at one task of a run, if it does."""
-        waiting = self.list_approvals(dag_id, run_id)
+        """What waits for a person at one task of a run, if it does: ``subject``, ``options``, ``task_instance``…."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/hitlDetails"
+        waiting = self._list(path, "hitl_details", {"response_received": "false"})
         return next((item for item in waiting if item["task_instance"]["task_id"] == task_id), None)
 
-    def answer_approval(
-        self,
-        dag_id: str,
-        run_id: str,
-        task_id: str,
-        chosen: str = "Approve",
-        *,
-        map_index: int = -1,
-        inputs: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    def answer_approval(self, dag_id: str, run_id: str, task_id: str, chosen: str = "Approve") -> dict[str, Any]:
         """Answer what waits for a person, as this client's user."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/{map_index}/hitlDetails"
-        return self._call("PATCH", path, json={"chosen_options": [chosen], "params_input": dict(inputs or {})})
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        return self._call("PATCH", path, json={"chosen_options": [chosen], "params_input": {}})
 
     def list_dags(self) -> list[dict[str, Any]]:
         """All DAGs that Airflow has read: ``dag_id``, ``is_paused``…."""
         return self._list("dags", "dags", {"exclude_stale": "true"})
 
-    def wait_for_dags(self, dag_ids: Collection[str], timeout_s: float = 120.0) -> None:
-        """Wait until Airflow has read all of these DAGs.
+    def wait_for_dags(self, dag_ids: Collection[str], quiet_s: float = 300.0) -> None:
+        """Wait until Airflow has read all of these DAGs, for as long as it makes progress.
+
+        A file that cannot be imported is tried again by Airflow, and may recover.
 
         Raises:
-            StackError: one is absent after ``timeout_s`` seconds, or a DAG file cannot be imported.
+            StackError: one is absent, and neither the DAGs nor the import errors have changed for ``quiet_s``
+                seconds; the message names both.
         """
-        deadline = time.monotonic() + timeout_s
-        while absent := set(dag_ids) - {dag["dag_id"] for dag in self.list_dags()}:
-            broken = self.list_import_errors()
-            if broken:
-                errors = "\n".join(f"{item['filename']}:\n{item['stack_trace']}" for item in broken)
-                raise StackError(f"Airflow cannot import a DAG file. Correct it and wait for the next look.\n{errors}")
-            if time.monotonic() > deadline:
-                raise StackError(f"Airflow has not read {', '.join(sorted(absent))} after {timeout_s:.0f} s.")
+        seen: object = None
+        changed_at = time.monotonic()
+        while absent := set(dag_ids) - (known := {dag["dag_id"] for dag in self.list_dags()}):
+            errors = {item["filename"]: item["stack_trace"] for item in self.list_import_errors()}
+            if (known, errors) != seen:
+                seen, changed_at = (known, errors), time.monotonic()
+            elif time.monotonic() - changed_at >= quiet_s:
+                reasons = "".join(f"\n{name} cannot be imported:\n{trace}" for name, trace in errors.items())
+                raise StackError(
+                    f"Airflow has not read {', '.join(sorted(absent))}, and nothing has changed for {quiet_s:.0f} s. "
+                    f"See: make logs ARGS=airflow-dag-processor{reasons}"
+                )
             time.sleep(_POLL_S)
 
     def set_paused(self, dag_id: str, *, is_paused: bool) -> None:
@@ -149,10 +124,6 @@ class AirflowApi:
     def list_import_errors(self) -> list[dict[str, Any]]:
         """DAG files that Airflow could not read: ``filename``, ``stack_trace``…."""
         return self._list("importErrors", "import_errors", {})
-
-    def read_health(self) -> dict[str, Any]:
-        """Airflow's own report on its parts."""
-        return self._call("GET", "monitor/health")
 
     def close(self) -> None:
         """Close the connections."""

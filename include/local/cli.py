@@ -7,13 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from include.local.console import StartDisplay, format_table, say
+from include.local.console import say
 from include.local.credentials import USERS
-from include.local.home import StackHome, claim_interrupted_demo, resolve_home
-from include.local.launcher import read_tail
-from include.local.stack import Stack, find_stack, start_stack, stop_stack
+from include.local.home import StackHome, claim_interrupted_demo, read_tail, resolve_home
+from include.local.layout import Stack
+from include.local.stack import find_stack, start_stack, stop_stack
+from include.local.startup import StartStep
 from include.local.state import load_state
-from include.local.status import read_status
+from include.local.status import ComponentStatus, read_status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    place = home_option()
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    commands, place = parser.add_subparsers(required=True), home_option()
 
     def add(name: str, run: Callable[[argparse.Namespace, StackHome], int], text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, parents=[place])
@@ -54,16 +54,20 @@ def up(home: StackHome) -> int:
     """Start the stack, or say that it runs."""
     claim_interrupted_demo(home)
     running = find_stack(home)
-    if running is not None:
-        say(f"The stack in {home.path} is up already.\n\n{describe_access(running)}")
-        return 0
-    if load_state(home).processes:
+    if running is None and load_state(home).processes:
         say("The stack that was started here is no longer whole: it is stopped and started again.")
     started_at = time.monotonic()
-    with StartDisplay() as display:
-        stack = start_stack(home, display)
-    say(f"\nEverything is healthy after {time.monotonic() - started_at:.1f} s.\n\n{describe_access(stack)}")
+    stack = start_stack(home, say_step)
+    state = "is up already" if running else f"is healthy after {time.monotonic() - started_at:.1f} s"
+    say(f"\nThe stack in {home.path} {state}.\n\n{describe_access(stack)}")
     return 0
+
+
+def say_step(step: StartStep) -> None:
+    """Say what has come up, or what has not."""
+    if step.state != "starting":
+        mark = "✘" if step.state == "failed" else "✔"
+        say(f"{mark} {step.component:<22} {step.state:<8} {step.seconds:5.1f} s  {step.address}".rstrip())
 
 
 def down(home: StackHome) -> int:
@@ -75,31 +79,36 @@ def down(home: StackHome) -> int:
 def status(home: StackHome) -> int:
     """Show every component; exit code 1 unless all of them run."""
     lines = read_status(home)
-    if not lines or all(line.condition == "stopped" for line in lines):
+    if all(line.condition == "stopped" for line in lines):
         say(f"No stack runs in {home.path}. Start it with: make up")
         return 1
-    rows = [(line.name, line.condition, line.pid or "-", line.address, line.log) for line in lines]
-    say(format_table(("component", "state", "pid", "address", "log"), rows))
+    say(format_status(lines))
     ailing = [line for line in lines if line.condition != "running"]
     for line in ailing:
-        if line.condition != "stopped":
-            say(f"\n✘ {line.name} is {line.condition}. The end of {line.log}:\n{read_tail(line.log)}")
+        say(f"\n✘ {line.name} is {line.condition}. The end of {line.log}:\n{read_tail(line.log)}")
     stack = find_stack(home)
     if stack is not None:
         say(f"\n{describe_access(stack)}")
-    if ailing:
-        say("\nStart again with: make down up")
-    return 1 if ailing else 0
+    else:
+        say("\nNot everything runs. Start again with: make down up")
+    return 1 if ailing or stack is None else 0
+
+
+def format_status(lines: Sequence[ComponentStatus]) -> str:
+    """A plain table with aligned columns."""
+    rows = [("component", "state", "pid", "address", "log")]
+    rows += [(line.name, line.condition, str(line.pid or "-"), line.address, str(line.log)) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def show_logs(options: argparse.Namespace, home: StackHome) -> int:
     """Show the end of the logs of one component or of all."""
-    folder = home.path / "logs"
-    paths = sorted(folder.glob("*.log")) + sorted(home.path.glob("postgres.log"))
+    paths = sorted(home.logs.glob("*.log"))
     chosen = [path for path in paths if options.component in (None, path.stem)]
     if not chosen:
         known = ", ".join(path.stem for path in paths) or "none yet"
-        say(f"There is no log of {options.component or 'any component'} in {folder}. Known: {known}.")
+        say(f"There is no log of {options.component or 'any component'} in {home.logs}. Known: {known}.")
         return 1
     for path in chosen:
         say(f"── {path}\n{read_tail(path, options.lines)}")
@@ -110,10 +119,9 @@ def show_logs(options: argparse.Namespace, home: StackHome) -> int:
 
 def describe_access(stack: Stack) -> str:
     """Addresses, users and where their passwords are."""
-    users = ", ".join(f"{user} ({role})" for user, role in USERS.items())
     lines = {
         **stack.addresses,
-        "Users": users,
+        "Users": ", ".join(f"{user} ({role})" for user, role in USERS.items()),
         "Passwords": f"{stack.home.passwords_file} (users), {stack.home.secrets_file} (warehouse)",
     }
     return "\n".join(f"{name:<13} {value}" for name, value in lines.items())

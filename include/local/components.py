@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
 
-from include.local.environment import airflow_environment, mlflow_environment, service_environment
-from include.local.health import HealthCheck, answers_at, beats_in_airflow, has_settled
+from include.local.credentials import write_private
+from include.local.environment import airflow_environment, base_environment, mlflow_environment, service_environment
+from include.local.home import StackHome
+from include.local.layout import Stack
 from include.local.ports import HOST
 
-if TYPE_CHECKING:
-    from include.local.stack import Stack
-
 PREFERRED_PORTS: Final = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
+POSTGRES: Final = "postgres"
+SCHEDULER: Final = "airflow-scheduler"
 
-# Four Airflow processes and every task import the same modules, which costs seconds of processor time
-# each. They are forked from one process that has imported them once. Only libraries stand here: the
-# project's own modules are read by each task anew, so that an edit is seen by the next run.
+# Airflow's services and every task import the same modules, which costs seconds of processor time each.
+# They are forked from the keeper, which has imported them once. Only libraries stand here: the project's
+# own modules are read by each task anew, so that an edit is seen by the next run.
 AIRFLOW_MODULES: Final = (
-    "airflow.cli.cli_parser",
-    "airflow.cli.commands.api_server_command",
-    "airflow.cli.commands.dag_processor_command",
-    "airflow.cli.commands.scheduler_command",
-    "airflow.cli.commands.triggerer_command",
-    "airflow.dag_processing.manager",
-    "airflow.jobs.dag_processor_job_runner",
-    "airflow.jobs.scheduler_job_runner",
-    "airflow.jobs.triggerer_job_runner",
-    "airflow.api_fastapi.execution_api.app",
-    "airflow.executors.local_executor",
-    "airflow.providers.openlineage.plugins.adapter",
-    "airflow.providers.openlineage.plugins.listener",
-    "airflow.providers.openlineage.plugins.openlineage",
-    "airflow.providers.standard.decorators.python",
+    "airflow.cli.cli_parser", "airflow.cli.commands.api_server_command",
+    "airflow.cli.commands.dag_processor_command", "airflow.cli.commands.scheduler_command",
+    "airflow.cli.commands.triggerer_command", "airflow.dag_processing.manager",
+    "airflow.jobs.dag_processor_job_runner", "airflow.jobs.scheduler_job_runner", "airflow.jobs.triggerer_job_runner",
+    "airflow.api_fastapi.execution_api.app", "airflow.executors.local_executor",
+    "airflow.providers.openlineage.plugins.adapter", "airflow.providers.openlineage.plugins.listener",
+    "airflow.providers.openlineage.plugins.openlineage", "airflow.providers.standard.decorators.python",
     "airflow.providers.standard.operators.hitl",
-)
+)  # fmt: skip
 TASK_MODULES: Final = (
     "adbc_driver_postgresql.dbapi", "cosmos.converter", "cosmos.operators.watcher", "cosmos.profiles",
     "dbt.adapters.postgres", "dbt.cli.main", "great_expectations.expectations", "httpx", "matplotlib.figure",
@@ -48,91 +42,116 @@ TASK_MODULES: Final = (
 
 @dataclass(frozen=True)
 class Component:
-    """One process of the stack: ``python -m module arguments…``.
+    """One process of the stack.
 
     Attributes:
-        check: asked again and again after the start until it says yes.
+        command: ``python -m module arguments…`` for a component that is forked.
+        urls: it is healthy when each of them answers; with none, when it has lived for a second.
+        heartbeat: its name in Airflow's health report, at the first of ``urls``, and the report says healthy.
         address: where people reach it; empty when they do not.
-        needs: components that must be healthy before this one starts.
-        is_preforked: started by forking (where the system allows it), after ``preload`` was imported.
-        is_job: runs to its end; it is done, not healthy, and a failure stops the start.
+        needs: jobs that must be done before it starts.
+        preload: modules to import before it is forked; without any it is a program of its own.
+        is_job: runs to its end; a failure stops the start.
+        owner: user and group id that it runs as, when not the caller's.
     """
 
     name: str
-    module: str
-    arguments: tuple[str, ...]
+    command: Sequence[str]
     environment: Mapping[str, str]
-    check: HealthCheck = has_settled
+    urls: Sequence[str] = ()
+    heartbeat: str = ""
     address: str = ""
-    needs: tuple[str, ...] = ()
-    is_preforked: bool = False
-    preload: tuple[str, ...] = ()
+    needs: Sequence[str] = ()
+    preload: Sequence[str] = ()
     is_job: bool = False
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """What is run when it is not forked."""
-        return (sys.executable, "-m", self.module, *self.arguments)
+    owner: Sequence[int] | None = None
 
 
-def build_components(
-    stack: Stack, inherited: Mapping[str, str], *, is_airflow_new: bool, cores: int
-) -> list[Component]:
-    """All processes of the stack besides PostgreSQL, in the order in which they start.
+def save_plan(home: StackHome, components: Sequence[Component]) -> None:
+    """Write down what is started: for the keeper, and for the commands that come later."""
+    write_private(home.plan_file, [asdict(component) for component in components])
+
+
+def load_plan(home: StackHome) -> list[Component]:
+    """The components of the last start; none if there was none."""
+    if not home.plan_file.exists():
+        return []
+    return [Component(**item) for item in json.loads(home.plan_file.read_text(encoding="utf-8"))]
+
+
+def can_fork() -> bool:
+    """Whether a process may be forked after imports: on macOS the system's own libraries do not survive it."""
+    return sys.platform == "linux"
+
+
+def build_components(stack: Stack, inherited: Mapping[str, str], *, cores: int) -> list[Component]:
+    """All processes of the stack, in the order in which they start.
 
     Args:
         inherited: the caller's environment.
-        is_airflow_new: Airflow's tables are absent or of another version and must be migrated first.
         cores: processors of this machine.
     """
     airflow = airflow_environment(stack, inherited, cores=cores)
-    return [*build_services(stack, inherited), *build_airflow(stack.uris.airflow, airflow, is_new=is_airflow_new)]
+    return [*build_services(stack, inherited), *build_airflow(stack, airflow)]
 
 
 def build_services(stack: Stack, inherited: Mapping[str, str]) -> list[Component]:
-    """MLflow, the model server, and the shipper of lineage events."""
-    environment = service_environment(stack, inherited)
-    mlflow, server = stack.ports["mlflow"], stack.ports["model-server"]
-    return [
-        Component(
-            "mlflow", "include.local.mlflow_server", ("--host", HOST, "--port", str(mlflow)),
-            mlflow_environment(stack, inherited), answers_at(f"{stack.uris.mlflow}/health"), stack.uris.mlflow,
-        ),
-        Component(
-            "model-server", "include.serving", ("--host", HOST, "--port", str(server)),
-            environment, answers_at(f"{stack.uris.model_server}/healthz"), stack.uris.model_server,
-        ),
-        Component("lineage-shipper", "include.governance.shipper", (), environment),
-    ]  # fmt: skip
-
-
-def build_airflow(url: str, environment: Mapping[str, str], *, is_new: bool) -> list[Component]:
-    """Airflow's migration if it is due, then its four services.
-
-    Args:
-        url: where the API server listens.
-    """
-
-    def airflow(name: str, *arguments: str, check: HealthCheck, preload: tuple[str, ...] = ()) -> Component:
-        return Component(
-            name, "airflow", arguments, environment, check, url if name == "airflow-api" else "",
-            needs=("airflow-migration",) if is_new else (),
-            is_preforked=True, preload=(*AIRFLOW_MODULES, *preload),
-        )  # fmt: skip
-
-    migration = Component(
-        "airflow-migration", "airflow", ("db", "migrate"), environment,
-        is_preforked=True, preload=AIRFLOW_MODULES, is_job=True,
+    """PostgreSQL, the jobs that fill it and build dbt's manifest, MLflow, the model server, the lineage shipper."""
+    environment, uris = service_environment(stack, inherited), stack.uris
+    postgres = Component(
+        POSTGRES, stack.server.command, base_environment(inherited), (stack.server.uri(),),
+        address=stack.addresses["Warehouse"], owner=stack.server.owner,
     )  # fmt: skip
     return [
-        *([migration] if is_new else []),
-        # The second address is the one that tasks talk to; Airflow builds it at the first request, for seconds.
-        airflow("airflow-api", "api-server", check=answers_at(f"{url}/api/v2/version", f"{url}/execution/health")),
-        airflow("airflow-dag-processor", "dag-processor", check=beats_in_airflow(url, "dag_processor")),
-        # Logs of tasks and triggers are read from disk: no log servers, which would listen on all interfaces.
-        airflow("airflow-triggerer", "triggerer", "--skip-serve-logs", check=beats_in_airflow(url, "triggerer")),
-        airflow(
-            "airflow-scheduler", "scheduler", "--skip-serve-logs",
-            check=beats_in_airflow(url, "scheduler"), preload=TASK_MODULES,
+        postgres,
+        Component("databases", run_module("include.local.databases", "prepare"), environment, is_job=True),
+        Component("manifest", run_module("include.features.manifest"), environment, is_job=True),
+        Component(
+            "mlflow", run_module("include.local.mlflow_server", *_listen(stack, "mlflow")),
+            mlflow_environment(stack, inherited), (f"{uris.mlflow}/health",),
+            address=stack.addresses["MLflow"], needs=("databases",),
         ),
+        Component(
+            "model-server", run_module("include.serving", *_listen(stack, "model-server")), environment,
+            (f"{uris.model_server}/healthz",), address=uris.model_server, needs=("databases",),
+        ),
+        Component("lineage-shipper", run_module("include.governance.shipper"), environment, needs=("databases",)),
     ]  # fmt: skip
+
+
+def build_airflow(stack: Stack, environment: Mapping[str, str]) -> list[Component]:
+    """Airflow's migration, then its four services."""
+    url, preload = stack.uris.airflow, AIRFLOW_MODULES if can_fork() else ()
+    report = f"{url}/api/v2/monitor/health"
+
+    def serve(name: str, *options: str, needs: tuple[str, ...] = (), tasks: tuple[str, ...] = ()) -> Component:
+        return Component(
+            f"airflow-{name}", run_module("airflow", name, *options), environment, (report,), name.replace("-", "_"),
+            needs=("airflow-migration", *needs), preload=(*preload, *tasks) if preload else (),
+        )  # fmt: skip
+
+    return [
+        Component(
+            "airflow-migration", run_module("include.local.databases", "migrate-airflow"), environment,
+            needs=("databases",), preload=preload, is_job=True,
+        ),
+        Component(
+            # The second address is the one that tasks talk to; Airflow builds it at the first request, for seconds.
+            "airflow-api", run_module("airflow", "api-server"), environment,
+            (f"{url}/api/v2/version", f"{url}/execution/health"), address=url, needs=("airflow-migration",),
+            preload=preload,
+        ),
+        serve("dag-processor", needs=("manifest",)),
+        # Logs of tasks and triggers are read from disk: no log servers, which would listen on all interfaces.
+        serve("triggerer", "--skip-serve-logs"),
+        serve("scheduler", "--skip-serve-logs", tasks=TASK_MODULES),
+    ]  # fmt: skip
+
+
+def run_module(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of a module."""
+    return (sys.executable, "-m", module, *arguments)
+
+
+def _listen(stack: Stack, name: str) -> tuple[str, ...]:
+    return ("--host", HOST, "--port", str(stack.ports[name]))

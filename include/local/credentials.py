@@ -23,30 +23,23 @@ USERS: Final[dict[str, str]] = {
 """User → role of Airflow's SimpleAuthManager (each role includes the ones below: admin, op, user, viewer)."""
 
 
-def _make_fernet_key() -> str:
-    """32 random bytes in URL-safe base64: the form of a Fernet key."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-
-
 @dataclass(frozen=True)
 class Credentials:
     """What the parts of a stack prove themselves with. ``airflow_passwords`` maps user to password."""
 
-    stack_token: str = field(default_factory=lambda: secrets.token_hex(16))
-    postgres_password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    fernet_key: str = field(default_factory=_make_fernet_key, repr=False)
-    jwt_secret: str = field(default_factory=lambda: secrets.token_hex(64), repr=False)
-    api_secret_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-    airflow_passwords: dict[str, str] = field(
-        default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS}, repr=False
-    )
+    stack_token: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
+    postgres_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
+    fernet_key: str = field(repr=False, default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    jwt_secret: str = field(repr=False, default_factory=lambda: secrets.token_hex(64))
+    api_secret_key: str = field(repr=False, default_factory=lambda: secrets.token_hex(32))
+    airflow_passwords: dict[str, str] = field(repr=False, default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS})
 
 
 def ensure_credentials(home: StackHome) -> Credentials:
     """Read the stack's credentials, or generate them; afterwards both files exist.
 
     Raises:
-        StackError: a file exists and cannot be read as what it should be.
+        StackError: a file exists and cannot be read as what it should be, or it is gone and its database is not.
     """
     if home.secrets_file.exists():
         return read_credentials(home)
@@ -57,8 +50,7 @@ def ensure_credentials(home: StackHome) -> Credentials:
         )
     credentials = Credentials()
     keys = asdict(credentials)
-    passwords = keys.pop("airflow_passwords")
-    write_private(home.passwords_file, passwords)
+    write_private(home.passwords_file, keys.pop("airflow_passwords"))
     write_private(home.secrets_file, keys)
     return credentials
 
@@ -71,8 +63,7 @@ def read_credentials(home: StackHome) -> Credentials:
     """
     try:
         keys: dict[str, Any] = json.loads(home.secrets_file.read_text(encoding="utf-8"))
-        passwords: dict[str, str] = json.loads(home.passwords_file.read_text(encoding="utf-8"))
-        return Credentials(**keys, airflow_passwords=passwords)
+        return Credentials(**keys, airflow_passwords=json.loads(home.passwords_file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise StackError(
             f"The stack's credentials in {home.secrets_file} and {home.passwords_file.name} cannot be read: "
@@ -88,7 +79,7 @@ def find_credentials(home: StackHome) -> Credentials | None:
         return None
 
 
-def write_private(path: Path, content: dict[str, Any]) -> None:
+def write_private(path: Path, content: Any) -> None:
     """Write JSON that only the owner may read, replacing the file at once."""
     draft = path.with_suffix(".tmp")
     draft.unlink(missing_ok=True)

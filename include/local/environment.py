@@ -12,24 +12,23 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from include.local.credentials import USERS
+from include.local.layout import Stack
 from include.local.ports import HOST
 from include.local.processes import TOKEN_VARIABLE
 from include.settings import PROJECT_ROOT
-
-if TYPE_CHECKING:
-    from include.local.stack import Stack
 
 # Inherited values that would lead a part of the stack elsewhere, or make every start slower.
 _DROPPED: Final = (
     "AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD",
     "MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PGDATABASE", "PGHOST",
     "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD", "PGPORT", "PGSERVICE", "PGUSER",
-    "PYTHONDONTWRITEBYTECODE", "PYTHONHOME",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "_MLFLOW_TESTING_TELEMETRY",
 )  # fmt: skip
 
+# Airflow 3 and the Astro SDK report to nobody. MLflow's variable also turns off the reports of its pages.
 NO_TELEMETRY: Final = {
     "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
@@ -46,48 +45,44 @@ def base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in inherited.items() if name not in _DROPPED}
     direct = [part for part in kept.get("NO_PROXY", kept.get("no_proxy", "")).split(",") if part]
     no_proxy = ",".join(dict.fromkeys([*direct, HOST, "localhost"]))
-    programs = str(Path(sys.executable).parent)
-    fixed = {
-        "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),
+    return {
+        **kept,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "PYTHONPATH": str(PROJECT_ROOT),
         "PYTHONUNBUFFERED": "1",
         # A process that renames itself must not overwrite its environment, by which it is known.
         "SPT_NOENV": "1",
+        # Off, or MLflow starts eight more processes for jobs that nothing here asks for.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **NO_TELEMETRY,
     }
-    return {**kept, **fixed, **NO_TELEMETRY}
 
 
 def service_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
-    """For every process of the stack: where the others are, and the project's own variables.
-
-    Args:
-        inherited: the caller's environment.
-    """
-    home = stack.home
+    """For every process of the stack: where the others are, and the project's own variables."""
     return {
         "ORRERY_ENVIRONMENT": "development",
         **base_environment(inherited),
-        "ORRERY_HOME": str(home.path),
+        "ORRERY_HOME": str(stack.home.path),
         "ORRERY_WAREHOUSE_URI": stack.uris.warehouse,
         "ORRERY_MLFLOW_URI": stack.uris.mlflow,
         "ORRERY_MODEL_SERVER_URL": stack.uris.model_server,
-        "ORRERY_MODEL_FOLDER": str(home.models),
-        "ORRERY_LINEAGE_SPOOL": str(home.lineage_spool),
-        "ORRERY_SOURCES_DIR": str(home.sources),
-        "ORRERY_DBT_TARGET": str(home.dbt_target),
+        "ORRERY_MODEL_FOLDER": str(stack.home.models),
+        "ORRERY_LINEAGE_SPOOL": str(stack.home.lineage_spool),
+        "ORRERY_SOURCES_DIR": str(stack.home.sources),
+        "ORRERY_DBT_TARGET": str(stack.home.dbt_target),
         TOKEN_VARIABLE: stack.credentials.stack_token,
     }
 
 
 def mlflow_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
-    """For the MLflow server: where it keeps runs and artifacts, and no job runner beside it."""
+    """For the MLflow server: where it keeps runs and artifacts."""
     return {
         **service_environment(stack, inherited),
         "MLFLOW_BACKEND_STORE_URI": stack.uris.mlflow_store,
         "MLFLOW_ARTIFACTS_DESTINATION": str(stack.home.artifacts),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
 
 
@@ -102,9 +97,7 @@ def airflow_environment(stack: Stack, inherited: Mapping[str, str], *, cores: in
         **tuning_defaults(cores),
         **service_environment(stack, inherited),
         **core_settings(stack),
-        **api_settings(stack),
         **connection_variables(stack),
-        "AIRFLOW__OPENLINEAGE__NAMESPACE": "orrery",
     }
 
 
@@ -139,32 +132,27 @@ def tuning_defaults(cores: int) -> dict[str, str]:
 
 
 def core_settings(stack: Stack) -> dict[str, str]:
-    """Folders, database, executor, users, and what the Astro SDK needs."""
+    """Airflow's folders, database, executor, users, address and keys, and what the Astro SDK needs."""
+    url, credentials = stack.uris.airflow, stack.credentials
     return {
         "AIRFLOW_HOME": str(stack.home.airflow),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.uris.airflow_metadata,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__FERNET_KEY": stack.credentials.fernet_key,
+        "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
         "AIRFLOW__CORE__ENABLE_XCOM_PICKLING": "False",
         "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* astro.*",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(stack.home.passwords_file),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(stack.home.airflow / "logs"),
-    }
-
-
-def api_settings(stack: Stack) -> dict[str, str]:
-    """The API server's address and keys."""
-    url = stack.uris.airflow
-    return {
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(stack.ports["airflow"]),
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__SECRET_KEY": stack.credentials.api_secret_key,
-        "AIRFLOW__API_AUTH__JWT_SECRET": stack.credentials.jwt_secret,
+        "AIRFLOW__API__SECRET_KEY": credentials.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": credentials.jwt_secret,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "orrery",
     }
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Callable
 from datetime import datetime
 from http.client import HTTPException
-from typing import Any
 
-from include.local.processes import ProcessRecord
-
-HealthCheck = Callable[[ProcessRecord], bool]
-"""Takes the component's process; whether it is healthy. Never raises."""
+from include.local.components import Component
 
 _TIMEOUT_S = 2.0
 _SETTLING_S = 1.0
@@ -21,48 +16,53 @@ _SETTLING_S = 1.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def read_json(url: str) -> Any:
-    """The JSON that ``url`` answers with, or None: no answer, an error status, or no JSON."""
+def is_healthy(component: Component, started_at: float) -> bool:
+    """Whether it answers as it should. Never raises.
+
+    Args:
+        started_at: when its process started, in seconds since the epoch.
+    """
+    if component.heartbeat:
+        return beats_in_airflow(component.urls[0], component.heartbeat, started_at)
+    if component.urls:
+        return all(answers_at(url) for url in component.urls)
+    return time.time() - started_at >= _SETTLING_S
+
+
+def answers_at(url: str) -> bool:
+    """Whether a web server answers with a success status, or a database lets us in."""
+    return accepts_at(url) if url.startswith("postgresql:") else read_answer(url) is not None
+
+
+def accepts_at(uri: str) -> bool:
+    """Whether a database answers a query."""
+    import psycopg
+
+    try:
+        with psycopg.connect(uri, connect_timeout=3) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.Error:
+        return False
+
+
+def read_answer(url: str) -> bytes | None:
+    """What ``url`` answers with, or None: no answer, or an error status."""
     try:
         with _OPENER.open(url, timeout=_TIMEOUT_S) as response:
-            return json.load(response)
-    except (OSError, HTTPException, ValueError):
+            return bytes(response.read())
+    except (OSError, HTTPException):
         return None
 
 
-def answers_at(*urls: str) -> HealthCheck:
-    """Healthy when every one of ``urls`` answers with a success status."""
-
-    def is_healthy(_: ProcessRecord) -> bool:
-        try:
-            for url in urls:
-                with _OPENER.open(url, timeout=_TIMEOUT_S):
-                    pass
-        except (OSError, HTTPException):
-            return False
-        return True
-
-    return is_healthy
-
-
-def beats_in_airflow(api_url: str, part: str) -> HealthCheck:
-    """Healthy when Airflow's own health report says so, from a heartbeat of this very process.
+def beats_in_airflow(report_url: str, part: str, started_at: float) -> bool:
+    """Whether Airflow's own report calls a part healthy, from a heartbeat of this very process.
 
     Args:
         part: ``scheduler``, ``triggerer`` or ``dag_processor``, as the report calls it.
     """
-
-    def is_healthy(process: ProcessRecord) -> bool:
-        report = read_json(f"{api_url}/api/v2/monitor/health")
-        health = report.get(part) if isinstance(report, dict) else None
-        if not health or health.get("status") != "healthy":
-            return False
-        beat = health.get(f"latest_{part}_heartbeat")
-        return bool(beat) and datetime.fromisoformat(beat).timestamp() >= process.created_at - 1
-
-    return is_healthy
-
-
-def has_settled(process: ProcessRecord) -> bool:
-    """Healthy when it has lived for a second: for a component that nobody can ask."""
-    return time.time() - process.created_at >= _SETTLING_S
+    try:
+        health = json.loads(read_answer(report_url) or b"{}")[part]
+        beat = datetime.fromisoformat(health[f"latest_{part}_heartbeat"])
+        return bool(health["status"] == "healthy") and beat.timestamp() >= started_at - 1
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -16,79 +16,60 @@ FIRST_START_GB: Final = 3.0
 LATER_START_GB: Final = 0.5
 
 
+class _Part:
+    """A path below the stack's folder, as an attribute."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, home: StackHome, _: object = None) -> Path:
+        return home.path / self._name
+
+
 @dataclass(frozen=True)
 class StackHome:
     """Paths below one folder; two stacks in two folders have nothing in common."""
 
     path: Path
 
-    @property
-    def state_file(self) -> Path:
-        """Ports and processes."""
-        return self.path / "stack.json"
-
-    @property
-    def secrets_file(self) -> Path:
-        """Generated passwords and keys, readable by the owner only."""
-        return self.path / "secrets.json"
-
-    @property
-    def passwords_file(self) -> Path:
-        """Passwords of the Airflow users, in the form that Airflow's SimpleAuthManager reads."""
-        return self.path / "airflow-passwords.json"
-
-    @property
-    def lock_file(self) -> Path:
-        """Held while the stack is being started or stopped."""
-        return self.path / "stack.lock"
-
-    @property
-    def airflow(self) -> Path:
-        """``AIRFLOW_HOME``."""
-        return self.path / "airflow"
-
-    @property
-    def postgres(self) -> Path:
-        """PostgreSQL's data folder."""
-        return self.path / "postgres"
-
-    @property
-    def artifacts(self) -> Path:
-        """MLflow's artifacts."""
-        return self.path / "mlflow-artifacts"
-
-    @property
-    def models(self) -> Path:
-        """What the model server has loaded."""
-        return self.path / "models"
-
-    @property
-    def demo_marker(self) -> Path:
-        """The demo's mark: there while one is under way (empty) or was (the data version at its end)."""
-        return self.path / "demo" / "data-version"
-
-    @property
-    def sources(self) -> Path:
-        """Deliveries of the sources."""
-        return self.path / "sources"
-
-    @property
-    def lineage_spool(self) -> Path:
-        """Lineage events on their way to the warehouse."""
-        return self.path / "lineage-spool"
-
-    @property
-    def dbt_target(self) -> Path:
-        """dbt's manifest and run results."""
-        return self.path / "dbt-target"
+    lock_file = _Part("stack.lock")  # held while the stack is being started or stopped
+    plan_file = _Part("plan.json")  # the components of the last start, with their environments: private
+    state_file = _Part("stack.json")  # ports and processes
+    secrets_file = _Part("secrets.json")  # generated passwords and keys: private
+    passwords_file = _Part("airflow-passwords.json")  # of the Airflow users, as SimpleAuthManager reads them
+    demo_marker = _Part("demo/data-version")  # empty while a demo is under way, its data version afterwards
+    logs = _Part("logs")
+    airflow = _Part("airflow")  # AIRFLOW_HOME
+    postgres = _Part("postgres")  # PostgreSQL's data folder
+    artifacts = _Part("mlflow-artifacts")
+    models = _Part("models")  # what the model server has loaded
+    sources = _Part("sources")  # deliveries of the sources
+    lineage_spool = _Part("lineage-spool")  # lineage events on their way to the warehouse
+    dbt_target = _Part("dbt-target")  # dbt's manifest and run results
 
     def log(self, component: str) -> Path:
         """The log file of one component."""
-        return self.path / "logs" / f"{component}.log"
+        return self.logs / f"{component}.log"
+
+    def start_log(self, component: str) -> Path:
+        """An empty log file; what the last start wrote is kept beside it."""
+        log = self.log(component)
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        log.touch(mode=0o600)
+        return log
 
 
-def resolve_home(chosen: str | Path | None = None) -> StackHome:
+def read_tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log file, indented; a word instead if it is empty or absent."""
+    content = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return "\n".join(f"  {line}" for line in content[-lines:]) or "  (the log is empty)"
+
+
+def resolve_home(chosen: StackHome | str | Path | None = None) -> StackHome:
     """The stack's folder: ``chosen``, else ``ORRERY_HOME``, else ``.local`` in the project."""
+    if isinstance(chosen, StackHome):
+        return chosen
     path = Path(chosen or os.environ.get("ORRERY_HOME") or DEFAULT_HOME)
     return StackHome(path.expanduser().absolute())
 
@@ -101,7 +82,7 @@ def prepare_home(home: StackHome) -> None:
     """
     needed_gb = LATER_START_GB if (home.postgres / "PG_VERSION").exists() else FIRST_START_GB
     try:
-        for folder in (home.path, home.path / "logs", home.airflow, home.artifacts, home.models,
+        for folder in (home.logs, home.airflow, home.artifacts, home.models,
                        home.sources, home.lineage_spool, home.dbt_target):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         probe = home.path / ".writable"
@@ -116,7 +97,7 @@ def prepare_home(home: StackHome) -> None:
 
 
 def check_disk(path: Path, needed_gb: float, free_gb: float) -> None:
-    """Refuse to start on a disk that would fill up.
+    """Refuse to go on with a disk that would fill up.
 
     Raises:
         StackError: names the path, what is needed and what is free.

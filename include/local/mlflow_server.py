@@ -17,13 +17,13 @@ import uvicorn
 ARTIFACT_ROOT = "mlflow-artifacts:/"
 
 
-def configure_server(store_uri: str, artifacts: str) -> None:
-    """Tell MLflow's application where runs and artifacts are, and bring the store's tables up to date.
-
-    Args:
-        store_uri: SQLAlchemy URI of the tracking store and registry.
-        artifacts: folder that the server keeps artifacts in on behalf of its clients.
-    """
+def main() -> None:
+    """Bring the store's tables up to date, then serve runs, models and artifacts until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m include.local.mlflow_server", description="MLflow, one process.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=15000)
+    options = parser.parse_args()
+    store_uri = os.environ["MLFLOW_BACKEND_STORE_URI"]
     from mlflow.server import constants
 
     os.environ.update(
@@ -31,25 +31,14 @@ def configure_server(store_uri: str, artifacts: str) -> None:
             constants.BACKEND_STORE_URI_ENV_VAR: store_uri,
             constants.REGISTRY_STORE_URI_ENV_VAR: store_uri,
             constants.ARTIFACT_ROOT_ENV_VAR: ARTIFACT_ROOT,
-            constants.ARTIFACTS_DESTINATION_ENV_VAR: artifacts,
+            constants.ARTIFACTS_DESTINATION_ENV_VAR: os.environ["MLFLOW_ARTIFACTS_DESTINATION"],
             constants.SERVE_ARTIFACTS_ENV_VAR: "true",
         }
     )
     from mlflow.server.handlers import initialize_backend_stores
 
     initialize_backend_stores(store_uri, store_uri, ARTIFACT_ROOT)
-
-
-def main() -> None:
-    """Serve until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m include.local.mlflow_server", description="MLflow, one process.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=15000)
-    options = parser.parse_args()
-    configure_server(os.environ["MLFLOW_BACKEND_STORE_URI"], os.environ["MLFLOW_ARTIFACTS_DESTINATION"])
-    uvicorn.run(
-        "mlflow.server.fastapi_app:app", host=options.host, port=options.port, access_log=False, log_level="info"
-    )
+    uvicorn.run("mlflow.server.fastapi_app:app", host=options.host, port=options.port, access_log=False)
 
 
 if __name__ == "__main__":

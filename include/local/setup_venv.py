@@ -2,12 +2,18 @@
 
 Runs on the machine's own Python with nothing installed. Packages are installed by uv: the one on the PATH,
 or else one that pip puts into the environment. Settings for pip hold for uv as well.
+
+With ``--check``, run by the environment's own Python, it says whether and why anything is to be done: the
+stamp holds a fingerprint of what was installed, because other programs install into ``.venv``, too (``astro
+dev start --standalone`` puts other versions there).
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -23,17 +29,10 @@ STAMP = VENV / ".installed"
 UV_VERSION = "0.13.9"
 
 _UV_NAMES = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "no-index": "UV_NO_INDEX",
-    "trusted-host": "UV_INSECURE_HOST",
-    "constraint": "UV_CONSTRAINT",
-    "cert": "SSL_CERT_FILE",
-    "timeout": "UV_HTTP_TIMEOUT",
-    "default-timeout": "UV_HTTP_TIMEOUT",
-    "proxy": "ALL_PROXY",
-}
+    "index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX", "trusted-host": "UV_INSECURE_HOST", "constraint": "UV_CONSTRAINT",
+    "cert": "SSL_CERT_FILE", "timeout": "UV_HTTP_TIMEOUT", "default-timeout": "UV_HTTP_TIMEOUT", "proxy": "ALL_PROXY",
+}  # fmt: skip
 
 
 def main() -> int:
@@ -43,20 +42,55 @@ def main() -> int:
     try:
         uv = prepare_venv(shutil.which("uv"), environment)
         say(f"Installing what {LOCK.name} pins (the first time this downloads about 700 MB)")
-        install(uv, environment)
+        # On a terminal uv shows its progress, elsewhere it says nothing but errors.
+        quiet = [] if sys.stderr.isatty() else ["--quiet"]
+        run([uv, "pip", "install", *quiet, "--python", str(VENV / "bin" / "python"), "-r", str(LOCK)], environment)
     except subprocess.CalledProcessError as error:
         say(f"✘ {' '.join(map(str, error.cmd))} failed (exit code {error.returncode}); its message stands above.")
         return 1
-    STAMP.touch()
+    STAMP.write_text(json.dumps(read_fingerprint()), encoding="utf-8")
     say(f"✔ {VENV.name} is ready after {time.monotonic() - started_at:.0f} s")
     return 0
 
 
+def check() -> int:
+    """0 when what was installed is there as it was; else 1, and one line that says why to install again."""
+    reason = explain_difference()
+    if reason:
+        say(f"{VENV.name} is completed: {reason}.")
+    return int(bool(reason))
+
+
+def explain_difference() -> str:
+    """What is not as it was after the last installation; empty if nothing."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return "make setup has not finished in it"
+    reasons = {
+        "lock": f"{LOCK.name} has changed",
+        "python": "its Python is another version",
+        "packages": "another program has installed or removed packages in it",
+    }
+    now = read_fingerprint()
+    return next((reason for part, reason in reasons.items() if now[part] != stamp.get(part)), "")
+
+
+def read_fingerprint() -> dict[str, str]:
+    """The lock file, the environment's version of Python, and the names and versions of its packages, hashed."""
+    folders = sorted(path.parent.name for path in VENV.glob("lib/*/site-packages"))
+    packages = sorted(path.name for path in VENV.glob("lib/*/site-packages/*.dist-info"))
+    return {
+        "lock": hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+        "python": " ".join(folders),
+        "packages": hashlib.sha256("\n".join(packages).encode()).hexdigest(),
+    }
+
+
 def prepare_venv(uv: str | None, environment: Mapping[str, str]) -> str:
     """Create the environment unless a fitting one exists; returns the uv to install with."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if not is_fitting(VENV / "bin" / "python"):
-        say(f"Creating {VENV.name} with Python {version} ({sys.executable})")
+        say(f"Creating {VENV.name} with Python {sys.version_info.major}.{sys.version_info.minor} ({sys.executable})")
         if uv:
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)], environment)
         else:
@@ -90,49 +124,18 @@ def find_pip() -> list[str]:
     return [sys.executable, "-m", "pip", "--python", str(python)]
 
 
-def install(uv: str, environment: Mapping[str, str]) -> None:
-    """Install the lock file, showing what is being downloaded and not every package by name."""
-    command = [uv, "pip", "install", "--python", str(VENV / "bin" / "python"), "-r", str(LOCK)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr is not None  # noqa: S101 - for the type checker
-        for line in process.stderr:
-            show(line.rstrip())
-    show("")
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-
-
-def show(line: str) -> None:
-    """Show one line of uv: packages as they come in one changing line (on a terminal), the rest as it is."""
-    is_live = sys.stderr.isatty()
-    if line.startswith((" + ", " - ", " ~ ")):
-        return
-    if line.lstrip().startswith(("Downloading", "Downloaded", "Building", "Built")):
-        if is_live:
-            sys.stderr.write(f"\r\033[K  {line.strip()}")
-            sys.stderr.flush()
-        return
-    if is_live:
-        sys.stderr.write("\r\033[K")
-    if line:
-        say(f"  {line}")
-
-
 def read_pip_settings() -> dict[str, str]:
     """What pip has been told on this machine, by files or by environment; later ones win."""
-    settings = {
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    pairs = [line.partition("=") for line in listing.splitlines() if not line.startswith(":env:")]
+    from_files = {key.rsplit(".", 1)[-1]: str(ast.literal_eval(value)) for key, _, value in pairs}
+    from_environment = {
         name.removeprefix("PIP_").lower().replace("_", "-"): value
         for name, value in os.environ.items()
         if name.startswith("PIP_")
     }
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    from_files: dict[str, str] = {}
-    for line in listing.splitlines():
-        key, _, value = line.partition("=")
-        if not key.startswith(":env:"):
-            from_files[key.rsplit(".", 1)[-1]] = str(ast.literal_eval(value))
-    return {**from_files, **settings}
+    return {**from_files, **from_environment}
 
 
 def translate_pip_settings(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -169,4 +172,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(check() if sys.argv[1:] == ["--check"] else main())

@@ -3,133 +3,91 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from include.local.components import AIRFLOW_MODULES, PREFERRED_PORTS, Component, build_components
-from include.local.credentials import Credentials, ensure_credentials, find_credentials, read_credentials
-from include.local.databases import is_airflow_current, note_airflow_version, start_databases
+from include.local.components import POSTGRES, PREFERRED_PORTS, build_components, load_plan, run_module, save_plan
+from include.local.credentials import ensure_credentials, find_credentials
 from include.local.environment import airflow_environment
 from include.local.home import StackHome, prepare_home, resolve_home
-from include.local.launcher import Launcher, can_prefork
-from include.local.ports import HOST, reserve_ports
+from include.local.keeper import NO_THREADS, stop_processes
+from include.local.layout import Stack
+from include.local.leash import Leash, start_leashed
+from include.local.ports import reserve_ports
 from include.local.postgres import PostgresServer
-from include.local.processes import find_members, stop_processes
+from include.local.processes import find_members, has_token
+from include.local.startup import KEEPER, StartStep, Startup, Tell
 from include.local.state import StackState, hold_lock, load_state
-from include.local.supervisor import StartStep, Supervisor, Tell, defer_interruption
+from include.settings import PROJECT_ROOT
 
-if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+__all__ = ["Stack", "find_stack", "release_stack", "running_stack", "start_stack", "stop_stack"]
 
-# Ends first, while the API server can still take in what its tasks report.
-_STOPS_FIRST: Final = ("airflow-scheduler",)
-
-
-@dataclass(frozen=True)
-class StackUris:
-    """Where the parts of a stack are. Database URIs carry the password."""
-
-    warehouse: str
-    airflow_metadata: str
-    mlflow_store: str
-    mlflow: str
-    model_server: str
-    airflow: str
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack that runs, or is about to.
-
-    Attributes:
-        ports: by component: ``postgres``, ``mlflow``, ``model-server``, ``airflow``.
-    """
-
-    home: StackHome
-    ports: dict[str, int]
-    credentials: Credentials
-
-    @property
-    def uris(self) -> StackUris:
-        """Addresses for programs: psycopg's form for the warehouse, SQLAlchemy's for the other databases."""
-        return StackUris(
-            warehouse=self.server.uri("warehouse"),
-            airflow_metadata=self.server.uri("airflow", scheme="postgresql+psycopg2"),
-            mlflow_store=self.server.uri("mlflow", scheme="postgresql+psycopg2"),
-            mlflow=f"http://{HOST}:{self.ports['mlflow']}",
-            model_server=f"http://{HOST}:{self.ports['model-server']}",
-            airflow=f"http://{HOST}:{self.ports['airflow']}",
-        )
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """Addresses for people, without passwords."""
-        return {
-            "Airflow": self.uris.airflow,
-            "MLflow": self.uris.mlflow,
-            "Model server": f"{self.uris.model_server}/docs",
-            "Warehouse": f"postgresql://postgres@{HOST}:{self.ports['postgres']}/warehouse",
-        }
-
-    def airflow(self, user: str = "admin") -> AirflowApi:
-        """A client of Airflow's API, logged in as ``user``."""
-        from include.local.airflow_api import AirflowApi
-
-        return AirflowApi(self.uris.airflow, user, self.credentials.airflow_passwords[user])
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of Airflow's processes, for commands that should see what tasks see."""
-        return airflow_environment(self, os.environ, cores=count_cores())
-
-    @property
-    def server(self) -> PostgresServer:
-        """The stack's PostgreSQL."""
-        return PostgresServer(self.home.postgres, self.ports["postgres"], self.credentials.postgres_password)
-
-    def components(self, *, is_airflow_new: bool = False) -> list[Component]:
-        """The stack's processes besides PostgreSQL."""
-        return build_components(self, os.environ, is_airflow_new=is_airflow_new, cores=count_cores())
-
-
-def count_cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+_STOP_S: Final = 90.0
+_POLL_S: Final = 0.1
+_leashes: dict[Path, Leash] = {}
 
 
 def ignore(_: StartStep) -> None:
     """Tell nobody."""
 
 
-def start_stack(home: StackHome | Path | str | None = None, on_progress: Tell = ignore) -> Stack:
+def start_stack(
+    home: StackHome | Path | str | None = None, on_progress: Tell = ignore, *, is_leashed: bool = False
+) -> Stack:
     """Start everything and wait until it is healthy; what already runs is left alone.
 
-    Whatever ends the start early — an error, Ctrl-C — leaves nothing running.
+    Whatever ends the start early (an error, Ctrl-C, SIGKILL) leaves nothing running.
+
+    Args:
+        is_leashed: the stack ends with this process, unless :func:`release_stack` is called.
 
     Raises:
         StackError: a component did not start (with the end of its log), the folder cannot be used, or
             another command is at work on the same stack.
     """
-    place = home if isinstance(home, StackHome) else resolve_home(home)
+    place = resolve_home(home)
     prepare_home(place)
     with hold_lock(place):
         running = find_stack(place)
         if running is not None:
             return running
-        _stop(place, load_state(place))
-        return _start(place, on_progress)
+        _stop(place)
+        stack = _start(place, on_progress)
+        if not is_leashed:
+            release_stack(place)
+        return stack
+
+
+def release_stack(home: StackHome) -> None:
+    """Let a stack that this process has started outlive it."""
+    if leash := _leashes.pop(home.path, None):
+        leash.release()
 
 
 def find_stack(home: StackHome) -> Stack | None:
-    """The stack in this folder if every process of it is alive."""
-    state = load_state(home)
-    if not state.is_complete or not all(record.is_alive() for record in state.processes.values()):
+    """The stack in this folder if all of it was started and every process of it is alive."""
+    state, credentials = load_state(home), find_credentials(home)
+    if not state.processes or not state.keeper or credentials is None:
         return None
-    stack = Stack(home, state.ports, read_credentials(home))
-    return stack if stack.server.pid else None
+    stack = Stack(home, state.ports, credentials)
+    is_whole = set(state.processes) == {component.name for component in load_plan(home)}
+    return stack if is_whole and not list_dead(stack, state) else None
+
+
+def list_dead(stack: Stack, state: StackState) -> list[str]:
+    """The names of what was started and is gone; jobs that have done their work are not among them."""
+    token, jobs = stack.credentials.stack_token, {c.name for c in load_plan(stack.home) if c.is_job}
+    dead = [
+        name
+        for name, process in state.processes.items()
+        if not (process.code == 0 and name in jobs)
+        and not (stack.server.pid == process.pid if name == POSTGRES else has_token(process.pid, token))
+    ]
+    return dead if not state.processes or has_token(state.keeper, token) else [*dead, KEEPER]
 
 
 def stop_stack(home: StackHome | Path | str | None = None) -> bool:
@@ -138,19 +96,19 @@ def stop_stack(home: StackHome | Path | str | None = None) -> bool:
     Raises:
         StackError: another command is at work on the same stack.
     """
-    place = home if isinstance(home, StackHome) else resolve_home(home)
+    place = resolve_home(home)
     if not place.path.exists():
         return False
     with hold_lock(place):
-        return _stop(place, load_state(place))
+        return _stop(place)
 
 
 @contextmanager
 def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell = ignore) -> Iterator[Stack]:
-    """A running stack for the length of the block; one that ran before goes on running."""
-    place = home if isinstance(home, StackHome) else resolve_home(home)
+    """A running stack for the length of the block, which ends with this process; one that ran before goes on."""
+    place = resolve_home(home)
     was_running = find_stack(place) is not None
-    stack = start_stack(place, on_progress)
+    stack = start_stack(place, on_progress, is_leashed=True)
     try:
         yield stack
     finally:
@@ -160,39 +118,41 @@ def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell 
 
 def _start(home: StackHome, tell: Tell) -> Stack:
     credentials = ensure_credentials(home)
-    wishes = {**PREFERRED_PORTS, **load_state(home).ports}
-    with defer_interruption() as interruption, reserve_ports(wishes) as ports:
+    with reserve_ports({**PREFERRED_PORTS, **load_state(home).ports}) as ports:
         stack = Stack(home, ports, credentials)
-        state = StackState(ports)
-        state.save(home)
+        StackState(ports).save(home)
+        stack.server.prepare()
+        plan = build_components(stack, os.environ, cores=count_cores())
+        save_plan(home, plan)
+        environment = {**airflow_environment(stack, os.environ, cores=count_cores()), **NO_THREADS}
+        _leashes[home.path] = leash = start_leashed(
+            run_module("include.local.keeper", str(home.path)), home.start_log(KEEPER), grace_s=_STOP_S,
+            environment=environment, cwd=PROJECT_ROOT,
+        )  # fmt: skip
         try:
-            with Launcher(home, stack.environment, is_preforking=can_prefork()) as launcher:
-                launcher.preload(AIRFLOW_MODULES)
-                start_databases(stack, tell, interruption)
-                is_new = not is_airflow_current(stack)
-                supervisor = Supervisor(home, state, launcher, credentials.stack_token, tell, interruption)
-                supervisor.start(stack.components(is_airflow_new=is_new))
-            note_airflow_version(stack)
+            Startup(home, plan, leash, tell).wait()
         except BaseException:
-            _stop(home, state)
+            _stop(home)
             raise
-        state.is_complete = True
-        state.save(home)
         return stack
 
 
-def _stop(home: StackHome, state: StackState) -> bool:
-    """End the stack's processes, then PostgreSQL. Returns whether any of it ran."""
-    credentials = find_credentials(home)
+def _stop(home: StackHome) -> bool:
+    """End the stack's processes, by way of its keeper where that lives. Returns whether any of it ran."""
+    credentials, state = find_credentials(home), load_state(home)
     token = credentials.stack_token if credentials else ""
-    records = state.processes.values()
-    server = PostgresServer(home.postgres, state.ports.get("postgres", 0), "")
-    was_running = bool(find_members(records, token)) or server.pid is not None
-    first = [record for record in records if record.name in _STOPS_FIRST]
-    stop_processes(first)
-    stop_processes(records, token)
-    server.stop()
-    state.processes.clear()
-    state.is_complete = False
-    state.save(home)
+    was_running = bool(find_members(token)) or PostgresServer(home.postgres, 0, "").pid is not None
+    if leash := _leashes.pop(home.path, None):
+        leash.end()
+    elif has_token(state.keeper, token):
+        os.kill(state.keeper, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_S
+        while has_token(state.keeper, token) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+    stop_processes(home, token)
     return was_running
+
+
+def count_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2

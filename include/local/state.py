@@ -1,4 +1,4 @@
-"""What a stack remembers between commands: its ports and its processes, in ``stack.json``."""
+"""What a stack remembers between commands: its ports and processes, in ``stack.json``."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from include.errors import StackError
 from include.local.home import StackHome
-from include.local.processes import ProcessRecord
+
+
+@dataclass
+class StartedProcess:
+    """A component's process: when it started (seconds since the epoch), and its exit code once it has ended."""
+
+    pid: int
+    started_at: float
+    code: int | None = None
 
 
 @dataclass
 class StackState:
-    """Ports by component, processes in the order in which they started.
-
-    ``is_complete`` turns true when everything was healthy; a stack whose start was cut short never gets
-    there.
-    """
+    """Ports by component, the keeper's process id, and processes in the order in which they started."""
 
     ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, ProcessRecord] = field(default_factory=dict)
-    is_complete: bool = False
+    keeper: int = 0
+    processes: dict[str, StartedProcess] = field(default_factory=dict)
 
     def save(self, home: StackHome) -> None:
         """Write the state, replacing the old one at once.
@@ -51,9 +54,9 @@ def load_state(home: StackHome) -> StackState:
         return StackState()
     try:
         content = json.loads(home.state_file.read_text(encoding="utf-8"))
-        processes = {name: ProcessRecord(**record) for name, record in content["processes"].items()}
-        ports = {str(name): int(port) for name, port in content["ports"].items()}
-        return StackState(ports, processes, bool(content["is_complete"]))
+        processes = {name: StartedProcess(**process) for name, process in content["processes"].items()}
+        return StackState({str(name): int(port) for name, port in content["ports"].items()},
+                          int(content["keeper"]), processes)  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StackError(
             f"{home.state_file} is damaged: {error!r}. Look for processes of the stack (ps), end them, "
@@ -69,29 +72,21 @@ def hold_lock(home: StackHome) -> Iterator[None]:
         StackError: another command holds it; the message names its process.
     """
     home.path.mkdir(parents=True, exist_ok=True)
-    with open_lock(home.lock_file) as descriptor:
+    try:
+        descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StackError(
+            f"{home.lock_file} cannot be opened: {error.strerror}. Free some space, or fix its permissions."
+        ) from error
+    with os.fdopen(descriptor, "r+b", buffering=0) as lock:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            owner = os.read(descriptor, 32).decode() or "unknown"
             raise StackError(
-                f"Another command (process {owner}) is starting or stopping the stack in {home.path}. "
-                "Wait until it has finished, then try again."
+                f"Another command (process {lock.read(32).decode() or 'unknown'}) is starting or stopping the stack "
+                f"in {home.path}. Wait until it has finished, then try again."
             ) from error
         with suppress(OSError):  # A full disk must not keep anybody from stopping the stack.
-            os.truncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
+            lock.truncate(0)
+            lock.write(str(os.getpid()).encode())
         yield
-
-
-@contextmanager
-def open_lock(path: Path) -> Iterator[int]:
-    """The descriptor of a lock file, closed at the end of the block."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StackError(f"{path} cannot be opened: {error.strerror}. Free some space, or mend its rights.") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Final, Literal
 
 from include.errors import StackError
+from include.local.components import load_plan
 from include.local.credentials import find_credentials
-from include.local.home import StackHome
-from include.local.launcher import read_tail
-from include.local.stack import Stack
+from include.local.health import is_healthy
+from include.local.home import StackHome, check_disk, read_tail
+from include.local.layout import Stack
+from include.local.stack import list_dead
 from include.local.state import load_state
 
 Condition = Literal["running", "unhealthy", "dead", "stopped"]
-POSTGRES: Final = "postgres"
-_MIN_FREE_MB: Final = 100
+_MIN_FREE_GB: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,22 @@ class ComponentStatus:
 
 
 def read_status(home: StackHome) -> list[ComponentStatus]:
-    """The condition of every component; empty if no stack was ever started here."""
+    """The condition of every component but for jobs; empty if no stack was ever started here."""
     state, credentials = load_state(home), find_credentials(home)
-    if credentials is None or not state.ports:
+    if credentials is None:
         return []
-    stack = Stack(home, state.ports, credentials)
-    was_started = bool(state.processes)
-    lines = [_read_postgres(stack, was_started=was_started)]
-    for component in stack.components():
-        record = state.processes.get(component.name)
-        log = home.log(component.name)
-        if record is None or not record.is_alive():
-            condition: Condition = "dead" if record else "stopped"
+    dead = list_dead(Stack(home, state.ports, credentials), state)
+    lines = []
+    for component in load_plan(home):
+        process, log = state.processes.get(component.name), home.log(component.name)
+        if component.is_job:
+            continue
+        if process is None or component.name in dead:
+            condition: Condition = "dead" if process else "stopped"
             lines.append(ComponentStatus(component.name, condition, None, component.address, log))
         else:
-            condition = "running" if component.check(record) else "unhealthy"
-            lines.append(ComponentStatus(component.name, condition, record.pid, component.address, log))
+            condition = "running" if is_healthy(component, process.started_at) else "unhealthy"
+            lines.append(ComponentStatus(component.name, condition, process.pid, component.address, log))
     return lines
 
 
@@ -60,34 +61,7 @@ def check_stack(stack: Stack) -> None:
     Raises:
         StackError: a process is gone (the message ends with its log), or the disk is full.
     """
-    home = stack.home
-    logs = {name: home.log(name) for name, record in load_state(home).processes.items() if not record.is_alive()}
-    if stack.server.pid is None:
-        logs = {POSTGRES: stack.server.log_path, **logs}
-    for name, log in logs.items():
+    for name in list_dead(stack, load_state(stack.home)):
+        log = stack.home.log(name)
         raise StackError(f"{name} has died. The end of {log}:\n{read_tail(log)}\nStart again with: make down up")
-    free_mb = shutil.disk_usage(home.path).free / 1e6
-    if free_mb < _MIN_FREE_MB:
-        raise StackError(
-            f"The disk of {home.path} is full, {free_mb:.0f} MB are free. Free some space and start again."
-        )
-
-
-def _read_postgres(stack: Stack, *, was_started: bool) -> ComponentStatus:
-    server = stack.server
-    address = f"postgresql://postgres@127.0.0.1:{stack.ports[POSTGRES]}/warehouse"
-    if server.pid is None:
-        return ComponentStatus(POSTGRES, "dead" if was_started else "stopped", None, address, server.log_path)
-    return ComponentStatus(
-        POSTGRES, "running" if _accepts(stack) else "unhealthy", server.pid, address, server.log_path
-    )
-
-
-def _accepts(stack: Stack) -> bool:
-    import psycopg
-
-    try:
-        with psycopg.connect(stack.uris.warehouse, connect_timeout=3) as connection:
-            return connection.execute("select 1").fetchone() == (1,)
-    except psycopg.Error:
-        return False
+    check_disk(stack.home.path, _MIN_FREE_GB, shutil.disk_usage(stack.home.path).free / 1e9)

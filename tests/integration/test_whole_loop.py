@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from include.local.home import StackHome
-from include.local.processes import stop_processes
 from include.local.stack import Stack, running_stack
 from include.local.state import load_state
 from include.warehouse.session import open_session
@@ -220,7 +220,9 @@ def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack) -> No
 
 
 def test_without_mlflow_training_is_tried_again_and_then_says_what_is_away(home: Path, stack: Stack) -> None:
-    stop_processes([load_state(StackHome(home)).processes["mlflow"]])
+    mlflow = psutil.Process(load_state(StackHome(home)).processes["mlflow"].pid)
+    mlflow.terminate()
+    mlflow.wait()
 
     state, tasks = run_dag(stack, "train_candidates", force=True)
 

@@ -13,12 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from include.local.credentials import Credentials
 from include.local.home import StackHome, prepare_home
-from include.local.processes import ProcessRecord, record_process
+from include.local.layout import Stack
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+PORTS = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
 
-StartScript = Callable[..., ProcessRecord]
+StartScript = Callable[..., int]
 
 
 @pytest.fixture
@@ -30,44 +32,48 @@ def home(tmp_path: Path) -> StackHome:
 
 
 @pytest.fixture
-def start_script(tmp_path: Path) -> Iterator[StartScript]:
-    """Starts a Python script as a session leader of its own and returns its record.
+def stack(tmp_path: Path) -> Stack:
+    """A stack that nobody starts."""
+    place = StackHome(tmp_path / "unstarted")
+    place.postgres.mkdir(parents=True)
+    return Stack(place, PORTS, Credentials())
+
+
+@pytest.fixture
+def start_script() -> Iterator[StartScript]:
+    """Starts a Python script as a session leader of its own and returns its process id.
 
     The script says ``ready`` on its standard output when it is.
     """
     started: list[subprocess.Popen[str]] = []
 
-    def start(script: str, **environment: str) -> ProcessRecord:
+    def start(script: str, **environment: str) -> int:
         child = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(script)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
+            [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **environment}, start_new_session=True,
+        )  # fmt: skip
         started.append(child)
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "ready"
-        return record_process("script", child.pid, TOKEN)
+        return child.pid
 
     yield start
     for child in started:
-        for member in session_members(child.pid):
-            with suppress(psutil.Error):
-                member.kill()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if os.getsid(process.pid) == child.pid:
+                    process.kill()
         child.wait()
         assert child.stdout is not None
         child.stdout.close()
 
 
-def session_members(session: int) -> list[psutil.Process]:
-    """The processes in a session, living or not."""
-    members = []
-    for process in psutil.process_iter():
-        with suppress(OSError):
-            if os.getsid(process.pid) == session:
-                members.append(process)
-    return members
+def is_running(pid: int) -> bool:
+    """Whether a process lives; a zombie does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 @pytest.fixture
@@ -76,13 +82,6 @@ def modules(tmp_path: Path) -> Path:
     folder = tmp_path / "modules"
     folder.mkdir()
     sources = {
-        "fake_server": """
-            import sys
-            from http.server import HTTPServer, SimpleHTTPRequestHandler
-            port = int(sys.argv[1])
-            print("serving on", port, flush=True)
-            HTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler).serve_forever()
-        """,
         "fake_sleeper": "import time; print('sleeping', flush=True); time.sleep(3600)",
         "fake_crash": "import sys; print('the disk is upside down', flush=True); sys.exit(3)",
         "fake_late_crash": "import sys, time; time.sleep(2); print('too late', flush=True); sys.exit(4)",
@@ -93,8 +92,8 @@ def modules(tmp_path: Path) -> Path:
         "fake_facts": """
             import json, os, sys
             import fake_shared
-            facts = {"arguments": sys.argv[1:], "colour": os.environ.get("COLOUR"), "session": os.getsid(0),
-                     "pid": os.getpid(), "imported_by": fake_shared.PID, "input": sys.stdin.read()}
+            facts = {"arguments": sys.argv[1:], "session": os.getsid(0), "pid": os.getpid(),
+                     "imported_by": fake_shared.PID, "input": sys.stdin.read()}
             print(json.dumps(facts), flush=True)
         """,
         "fake_shared": "import os; PID = os.getpid()",

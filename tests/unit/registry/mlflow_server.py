@@ -1,28 +1,22 @@
-"""A real MLflow server on loopback, one for the whole test process."""
+"""A real MLflow server on loopback, one for the whole test process, with which it ends."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import httpx
-
+from include.local.components import run_module
+from include.local.environment import base_environment
+from include.local.health import answers_at
+from include.local.home import read_tail
+from include.local.leash import start_leashed
 from include.local.ports import find_free_port
-
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    # Off, or the server starts eight more processes for jobs that nothing here asks for.
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
+from include.settings import PROJECT_ROOT
 
 
 @dataclass(frozen=True)
@@ -35,39 +29,26 @@ class MlflowServer:
 
 @cache
 def start_shared_server() -> MlflowServer:
-    """Start it at the first call; it ends with the process that runs the tests."""
+    """Start it at the first call; it ends with the process that runs the tests, however that ends."""
     folder = tempfile.TemporaryDirectory(prefix="mlflow-")
-    root = Path(folder.name)
-    port = find_free_port()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}",
-        "--artifacts-destination", str(root / "artifacts"), "--serve-artifacts",
-    ]  # fmt: skip
-    log = (root / "server.log").open("w")
-    server = subprocess.Popen(
-        command, stdout=log, stderr=log, env=os.environ | ENVIRONMENT, cwd=root, start_new_session=True
-    )
     atexit.register(folder.cleanup)
-    atexit.register(log.close)
-    atexit.register(stop_group, server)
-    wait_until_healthy(server, f"http://127.0.0.1:{port}", root / "server.log")
-    return MlflowServer(f"http://127.0.0.1:{port}", root / "artifacts")
+    return start_server(Path(folder.name))
 
 
-def wait_until_healthy(server: subprocess.Popen[bytes], uri: str, log: Path) -> None:
-    """Return when the server answers; fail with its log when it died."""
-    while server.poll() is None:
-        try:
-            if httpx.get(f"{uri}/health").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError(f"MLflow ended with {server.returncode}:\n{log.read_text()[-3000:]}")
-
-
-def stop_group(server: subprocess.Popen[bytes]) -> None:
-    """End the server and the workers that it started."""
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+def start_server(folder: Path) -> MlflowServer:
+    """Start a server that keeps everything in ``folder``."""
+    server = MlflowServer(f"http://127.0.0.1:{find_free_port()}", folder / "artifacts")
+    environment = {
+        **base_environment(os.environ),
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MLFLOW_ARTIFACTS_DESTINATION": str(server.artifacts),
+    }
+    command = run_module("include.local.mlflow_server", "--port", server.uri.rpartition(":")[2])
+    log = folder / "server.log"
+    leash = start_leashed(command, log, environment=environment, cwd=PROJECT_ROOT)
+    atexit.register(leash.end)
+    while not answers_at(f"{server.uri}/health"):
+        if leash.poll() is not None:
+            raise RuntimeError(f"MLflow ended with {leash.poll()}:\n{read_tail(log)}")
+        time.sleep(0.1)
+    return server
