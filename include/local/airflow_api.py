@@ -38,9 +38,12 @@ class AirflowApi:
         # Loopback is never behind a proxy, whatever the environment says.
         self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
 
-    def trigger_run(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def trigger_run(
+        self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None
+    ) -> dict[str, Any]:
         """Start a run by hand; returns it."""
-        return self._call("POST", f"dags/{dag_id}/dagRuns", json={"conf": dict(conf or {}), "logical_date": None})
+        body = {"conf": dict(conf or {}), "logical_date": None, "dag_run_id": run_id}
+        return self._call("POST", f"dags/{dag_id}/dagRuns", json=body)
 
     def list_runs(self, dag_id: str = "~") -> list[dict[str, Any]]:
         """The runs of a DAG (of all DAGs for ``~``), oldest first."""
@@ -124,6 +127,10 @@ class AirflowApi:
     def list_import_errors(self) -> list[dict[str, Any]]:
         """DAG files that Airflow could not read: ``filename``, ``stack_trace``…."""
         return self._list("importErrors", "import_errors", {})
+
+    def read_health(self) -> dict[str, Any]:
+        """Airflow's own report on its parts."""
+        return self._call("GET", "monitor/health")
 
     def close(self) -> None:
         """Close the connections."""
