@@ -132,10 +132,10 @@ class FeatureGroup:
     event_time: str
     table: TableName
     online: TableName | None
-    online_model: str | None
     cadence_days: int
     features: tuple[Feature, ...]
     sets: Mapping[str, tuple[str, ...]]
+    online_model: str | None = None
 
     @property
     def location(self) -> GroupTable:
