@@ -97,33 +97,33 @@ def prepare(path: str, answer: Any) -> None:
 def test_a_run_is_triggered_with_its_conf(api: AirflowApi) -> None:
     prepare("dags/deploy_model/dagRuns", RUN)
     assert api.trigger_run("deploy_model", conf={"version": 3}) == RUN
-    body = {"conf": {"version": 3}, "logical_date": None, "dag_run_id": None}
+    body = {"conf": {"version": 3}, "logical_date": None}
     assert Airflow.asked[-1] == ("POST", "/api/v2/dags/deploy_model/dagRuns", body)
 
 
 def test_it_logs_in_once_and_again_when_the_token_has_expired(api: AirflowApi) -> None:
-    prepare("monitor/health", {"scheduler": {"status": "healthy"}})
-    api.read_health()
-    api.read_health()
+    prepare("dags", {"dags": [{"dag_id": "one"}], "total_entries": 1})
+    api.list_dags()
+    api.list_dags()
     Airflow.tokens.clear()
-    assert api.read_health() == {"scheduler": {"status": "healthy"}}
+    assert api.list_dags() == [{"dag_id": "one"}]
     assert [path for _, path, _ in Airflow.asked].count("/auth/token") == 2
 
 
 def test_a_wrong_password_is_said_without_repeating_it(url: str) -> None:
     with pytest.raises(StackError, match=r"does not let admin in \(status 401\): .*Invalid credentials") as refused:
-        AirflowApi(url, "admin", "wrong-password").read_health()
+        AirflowApi(url, "admin", "wrong-password").list_dags()
     assert "wrong-password" not in str(refused.value)
 
 
 def test_a_refusal_carries_airflows_answer(api: AirflowApi) -> None:
     with pytest.raises(StackError, match=r"refused GET dags/x/dagRuns/y for admin \(status 404\): .*was not found"):
-        api.read_run("x", "y")
+        api.wait_for_run("x", "y")
 
 
 def test_an_airflow_that_is_away_is_said() -> None:
     with pytest.raises(StackError, match=r"does not answer: ConnectError.*make status"):
-        AirflowApi(f"http://127.0.0.1:{find_free_port()}", "admin", "right").read_health()
+        AirflowApi(f"http://127.0.0.1:{find_free_port()}", "admin", "right").list_dags()
 
 
 def test_long_lists_are_read_to_their_end(api: AirflowApi) -> None:
@@ -175,19 +175,31 @@ def test_waiting_for_dags_ends_when_all_are_there(api: AirflowApi) -> None:
     assert list(seen) == []
 
 
-def test_a_dag_file_that_cannot_be_imported_ends_the_waiting(api: AirflowApi) -> None:
-    prepare("dags", {"dags": [], "total_entries": 0})
-    error = {"filename": "ingest.py", "stack_trace": "ModuleNotFoundError: pandsa"}
-    prepare("importErrors", {"import_errors": [error], "total_entries": 1})
-    with pytest.raises(StackError, match=r"ingest\.py:\nModuleNotFoundError: pandsa"):
-        api.wait_for_dags(["ingest"])
+def list_import_errors(*traces: str) -> dict[str, Any]:
+    errors = [{"filename": "ingest.py", "stack_trace": trace} for trace in traces]
+    return {"import_errors": errors, "total_entries": len(errors)}
 
 
-def test_a_dag_that_does_not_come_is_named(api: AirflowApi) -> None:
+def test_a_dag_file_that_cannot_be_imported_yet_is_waited_for(api: AirflowApi) -> None:
+    looks = iter([["ManifestMissingError"], ["another error"]])
+
+    def page(_: Any) -> dict[str, Any]:
+        dags = [] if Airflow.answers["importErrors"]["import_errors"] else [{"dag_id": "ingest"}]
+        Airflow.answers["importErrors"] = list_import_errors(*next(looks, []))
+        return {"dags": dags, "total_entries": len(dags)}
+
+    prepare("importErrors", list_import_errors("ManifestMissingError"))
+    prepare("dags", page)
+
+    api.wait_for_dags(["ingest"], quiet_s=0.0)
+
+
+def test_giving_up_names_the_absent_dag_and_the_import_errors(api: AirflowApi) -> None:
     prepare("dags", {"dags": [], "total_entries": 0})
-    prepare("importErrors", {"import_errors": [], "total_entries": 0})
-    with pytest.raises(StackError, match=r"has not read ingest after 0 s"):
-        api.wait_for_dags(["ingest"], timeout_s=0)
+    prepare("importErrors", list_import_errors("ModuleNotFoundError: pandsa"))
+
+    with pytest.raises(StackError, match=r"not read ingest, and nothing has changed[\s\S]*ingest\.py[\s\S]*pandsa"):
+        api.wait_for_dags(["ingest"], quiet_s=0.0)
 
 
 def test_a_structured_log_reads_as_lines(api: AirflowApi) -> None:

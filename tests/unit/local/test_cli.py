@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from include.errors import StackError
 from include.local import cli
+from include.local.console import run_command
 from include.local.credentials import ensure_credentials
 from include.local.home import StackHome
-from include.local.stack import Stack
+from include.local.layout import Stack
+from include.local.startup import StartStep
 from include.settings import PROJECT_ROOT
 
 
@@ -28,23 +32,43 @@ def test_down_where_nothing_runs_is_fine(tmp_path: Path, capsys: pytest.CaptureF
     assert "No stack runs" in capsys.readouterr().out
 
 
-def test_an_error_is_one_message_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").write_text("")
-    assert cli.main(["up", "--home", str(tmp_path / "file")]) == 1
-    said = capsys.readouterr().out
-    assert said.startswith(f"✘ The stack's folder {tmp_path / 'file'} cannot be written")
-    assert "Traceback" not in said
-
-
-def test_ctrl_c_is_exit_code_130(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (StackError("The disk is full."), 1, "✘ The disk is full.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
+    ],
+)
+def test_an_error_is_one_message_and_an_exit_code(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def press_ctrl_c(_: StackHome) -> None:
-        raise KeyboardInterrupt
+    def fail() -> int:
+        raise error
 
-    monkeypatch.setattr(cli, "find_stack", press_ctrl_c)
-    assert cli.main(["up", "--home", str(tmp_path)]) == 130
-    assert capsys.readouterr().out == "Interrupted.\n"
+    assert run_command(fail) == code
+    assert capsys.readouterr().out == said
+
+
+def test_sigterm_is_what_ctrl_c_is() -> None:
+    assert run_command(lambda: os.kill(os.getpid(), signal.SIGTERM) or 0) == 130
+
+
+@pytest.fixture(autouse=True)
+def usual_sigterm() -> Iterator[None]:
+    """Puts the handler of SIGTERM back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_each_component_is_one_line_when_it_is_up(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.say_step(StartStep("mlflow", "starting", 0.0, "http://127.0.0.1:15000"))
+    cli.say_step(StartStep("mlflow", "healthy", 2.345, "http://127.0.0.1:15000"))
+    cli.say_step(StartStep("broken", "failed", 0.5))
+    assert capsys.readouterr().out.splitlines() == [
+        "✔ mlflow                 healthy    2.3 s  http://127.0.0.1:15000",
+        "✘ broken                 failed     0.5 s",
+    ]
 
 
 def test_logs_show_the_end_of_each_log(home: StackHome, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,17 +103,6 @@ def test_access_names_every_address_and_user_and_no_password(home: StackHome) ->
         assert part in text
     assert stack.credentials.postgres_password not in text
     assert not [secret for secret in stack.credentials.airflow_passwords.values() if secret in text]
-
-
-def test_the_demo_gets_its_own_options_and_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[object] = []
-    demo = types.ModuleType("include.demo.run")
-    demo.add_arguments = lambda parser: parser.add_argument("--days", type=int)  # type: ignore[attr-defined]
-    demo.run_from_arguments = lambda options, home: seen.append((options.days, home)) or 7  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "include.demo.run", demo)
-    monkeypatch.setattr("include.demo.run", demo, raising=False)
-    assert cli.main(["demo", "--days", "3", "--home", str(tmp_path)]) == 7
-    assert seen == [(3, tmp_path)]
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:

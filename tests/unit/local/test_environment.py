@@ -15,16 +15,9 @@ from include.local.environment import (
     service_environment,
 )
 from include.local.home import StackHome
-from include.local.stack import Stack
+from include.local.layout import Stack
 from include.settings import PROJECT_ROOT
-
-PORTS = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    """A stack that nobody starts."""
-    return Stack(StackHome(tmp_path), PORTS, Credentials())
+from tests.unit.local.conftest import PORTS
 
 
 def test_airflow_finds_its_database_folders_and_server(stack: Stack) -> None:
@@ -85,6 +78,7 @@ def test_every_user_of_the_passwords_file_has_a_role(stack: Stack) -> None:
 
 def test_every_service_finds_the_others(stack: Stack) -> None:
     environment = service_environment(stack, {})
+    assert environment["ORRERY_DBT_TARGET"] == str(stack.home.dbt_target)
     assert environment["ORRERY_WAREHOUSE_URI"] == stack.uris.warehouse
     assert environment["ORRERY_MLFLOW_URI"] == "http://127.0.0.1:15000"
     assert environment["ORRERY_MODEL_SERVER_URL"] == "http://127.0.0.1:18080"
@@ -146,15 +140,6 @@ def test_programs_of_the_environment_come_first_on_the_path() -> None:
     first, *rest = base_environment({"PATH": "/usr/bin"})["PATH"].split(":")
     assert (Path(first) / "python").exists()
     assert rest == ["/usr/bin"]
-
-
-def test_nobody_is_told(stack: Stack) -> None:
-    environment = service_environment(stack, {"DO_NOT_TRACK": "0", "MLFLOW_DISABLE_TELEMETRY": "false"})
-    assert environment["DO_NOT_TRACK"] == "1"
-    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    assert environment["GX_ANALYTICS_ENABLED"] == "False"
-    assert environment["SCARF_ANALYTICS"] == "false"
-    assert environment["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "False"
 
 
 def test_mlflow_alone_knows_its_own_database(stack: Stack) -> None:

@@ -6,19 +6,18 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from include.local.health import answers_at, beats_in_airflow, has_settled, read_json
+from include.local.components import Component
+from include.local.health import answers_at, beats_in_airflow, is_healthy
 from include.local.ports import find_free_port
-from include.local.processes import ProcessRecord
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PROCESS = ProcessRecord("scheduler", 1, STARTED_AT.timestamp(), "token")
+STARTED_AT_S = STARTED_AT.timestamp()
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -52,19 +51,19 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_server_that_answers_is_healthy(url: str) -> None:
-    assert answers_at(url)(PROCESS)
+    assert answers_at(url)
 
 
 def test_a_server_that_answers_with_an_error_is_not(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "status", 500)
-    assert not answers_at(url)(PROCESS)
+    assert not answers_at(url)
 
 
 def test_nothing_that_listens_is_not_healthy(url: str) -> None:
     absent = f"http://127.0.0.1:{find_free_port()}"
-    assert not answers_at(absent)(PROCESS)
-    assert not answers_at(url, absent)(PROCESS)
-    assert answers_at(url, f"{url}/other")(PROCESS)
+    assert not answers_at(absent)
+    assert not is_healthy(Component("x", (), {}, (url, absent)), 0)
+    assert is_healthy(Component("x", (), {}, (url, f"{url}/other")), 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]"])
@@ -72,7 +71,7 @@ def test_an_answer_of_another_kind_is_not_a_health_report(
     url: str, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Answers, "body", body)
-    assert not beats_in_airflow(url, "scheduler")(PROCESS)
+    assert not beats_in_airflow(url, "scheduler", STARTED_AT_S)
 
 
 def report(status: str, beat: datetime | None) -> dict[str, Any]:
@@ -82,29 +81,30 @@ def report(status: str, beat: datetime | None) -> dict[str, Any]:
 
 def test_a_fresh_heartbeat_is_healthy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "body", report("healthy", STARTED_AT))
-    assert beats_in_airflow(url, "scheduler")(PROCESS)
+    assert beats_in_airflow(url, "scheduler", STARTED_AT_S)
 
 
 def test_the_heartbeat_of_an_earlier_process_is_not(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "body", report("healthy", STARTED_AT))
-    later = replace(PROCESS, created_at=STARTED_AT.timestamp() + 10)
-    assert not beats_in_airflow(url, "scheduler")(later)
+    assert not beats_in_airflow(url, "scheduler", STARTED_AT_S + 10)
 
 
 @pytest.mark.parametrize("status", ["unhealthy", None])
 def test_what_airflow_calls_ill_is_not_healthy(url: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "body", report(status, STARTED_AT))
-    assert not beats_in_airflow(url, "scheduler")(PROCESS)
+    assert not beats_in_airflow(url, "scheduler", STARTED_AT_S)
 
 
 def test_a_part_that_the_report_does_not_know_is_not_healthy(url: str) -> None:
-    assert not beats_in_airflow(url, "dag_processor")(PROCESS)
-
-
-def test_no_answer_reads_as_nothing() -> None:
-    assert read_json(f"http://127.0.0.1:{find_free_port()}/health") is None
+    assert not beats_in_airflow(url, "dag_processor", STARTED_AT_S)
 
 
 def test_a_component_that_nobody_can_ask_is_healthy_once_it_has_lived_for_a_while() -> None:
-    assert not has_settled(replace(PROCESS, created_at=time.time()))
-    assert has_settled(replace(PROCESS, created_at=time.time() - 2))
+    shipper = Component("lineage-shipper", (), {})
+    assert not is_healthy(shipper, time.time())
+    assert is_healthy(shipper, time.time() - 2)
+
+
+def test_a_database_is_healthy_when_it_lets_us_in(warehouse_uri: str) -> None:
+    assert answers_at(warehouse_uri)
+    assert not answers_at(warehouse_uri.replace("postgres:", "postgres:wrong"))

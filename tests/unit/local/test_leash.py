@@ -123,6 +123,7 @@ def test_a_forked_child_of_the_caller_does_not_hold_the_leash(tmp_path: Path) ->
         "from include.local.leash import start_leashed\n"
         f"start_leashed([sys.executable, '-c', {SLEEPER!r}], Path(sys.argv[1]))\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'], stdout=subprocess.DEVNULL)\n"
+        "while not Path(sys.argv[1]).read_text(): pass\n"
         "print(child.pid, flush=True)\n"
     )
     done = subprocess.run(

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,9 @@ def project(tmp_path: Path) -> Path:
     """A folder with the Makefile and nothing installed."""
     shutil.copy(PROJECT_ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.lock").touch()
+    script = tmp_path / "include" / "local" / "setup_venv.py"
+    script.parent.mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / "include" / "local" / "setup_venv.py", script)
     return tmp_path
 
 
@@ -90,29 +94,71 @@ def test_a_named_python_is_used(project: Path, path: Path) -> None:
 
 
 def install(project: Path) -> None:
-    """Pretend that everything was installed."""
+    """Pretend that everything was installed: one package, and the stamp that make setup leaves."""
     (project / ".venv" / "bin").mkdir(parents=True)
     (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    (project / ".venv" / ".installed").touch()
+    (packages_of(project) / "numpy-1.26.4.dist-info").mkdir(parents=True)
+    code = "import setup_venv, json; setup_venv.STAMP.write_text(json.dumps(setup_venv.read_fingerprint()))"
+    subprocess.run([sys.executable, "-c", code], cwd=project / "include" / "local", check=True)
+
+
+def packages_of(project: Path) -> Path:
+    return project / ".venv" / "lib" / "python3.11" / "site-packages"
+
+
+def plan(project: Path, verb: str = "test") -> str:
+    """What make would do, and what it says."""
+    done = run_make(project, "-n", verb)
+    return done.stdout + done.stderr
 
 
 def test_what_is_installed_is_not_installed_again(project: Path) -> None:
     install(project)
-    assert "setup_venv" not in run_make(project, "-n", "test").stdout
+    # A checkout gives the lock file another time and the same content.
+    os.utime(project / "requirements.lock", (2e9, 2e9))
+    assert "-m include.local.setup_venv" not in plan(project)
 
 
-def test_a_changed_lock_file_is_installed(project: Path) -> None:
+def change_lock(project: Path) -> None:
+    (project / "requirements.lock").write_text("numpy==2.0")
+
+
+def change_version(project: Path) -> None:
+    (packages_of(project) / "numpy-1.26.4.dist-info").rename(packages_of(project) / "numpy-2.0.dist-info")
+
+
+def change_python(project: Path) -> None:
+    (project / ".venv" / "lib" / "python3.11").rename(project / ".venv" / "lib" / "python3.12")
+
+
+def replace_environment(project: Path) -> None:
+    (project / ".venv" / ".installed").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_lock, "requirements.lock has changed"),
+        (change_version, "another program has installed or removed packages"),
+        (change_python, "its Python is another version"),
+        (replace_environment, "make setup has not finished in it"),
+    ],
+)
+def test_what_has_changed_is_installed_and_said(project: Path, change: Callable[[Path], None], reason: str) -> None:
     install(project)
-    stamp = (project / ".venv" / ".installed").stat().st_mtime
-    os.utime(project / "requirements.lock", (stamp + 10, stamp + 10))
-    assert "setup_venv" in run_make(project, "-n", "test").stdout
+
+    change(project)
+
+    said = plan(project)
+    assert "-m include.local.setup_venv" in said
+    assert reason in said
 
 
 def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -> None:
     install(project)
     (project / ".venv" / "bin" / "python").unlink()
     (project / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.12")
-    assert "setup_venv" in run_make(project, "-n", "test").stdout
+    assert "-m include.local.setup_venv" in plan(project)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +176,6 @@ def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None
 
 def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    install(project)
-    (project / ".venv" / "bin" / "python").unlink()
+    (project / ".venv" / "bin").mkdir(parents=True)
     add_python(project / ".venv" / "bin", "python", 'echo "says [$PYTHONDONTWRITEBYTECODE]"')
     assert "says []" in run_make(project, "status").stdout

