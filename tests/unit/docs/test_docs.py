@@ -55,7 +55,8 @@ def list_paths(path: Path) -> Iterator[str]:
     """What a document names in backticks below one of the project's folders; placeholders are left out."""
     for code in CODE.findall(read_prose(path)):
         is_plain = re.fullmatch(r"[\w./*-]+", code) is not None
-        if is_plain and "NNNN" not in code and code.startswith(tuple(f"{room}/" for room in ROOMS)):
+        is_placeholder = any(word in code for word in ("NNNN", "NAME", "MODEL"))
+        if is_plain and not is_placeholder and code.startswith(tuple(f"{room}/" for room in ROOMS)):
             yield code
 
 
@@ -145,9 +146,9 @@ def test_the_readme_lists_the_dags_that_there_are() -> None:
 
 
 def list_dag_names() -> set[str]:
-    """The hops, and each hop of each declared model; documents write NAME for any model."""
+    """The hops, and each hop of each declared model; documents write MODEL for any model."""
     hops = {file.stem for file in (ROOT / "dags").glob("*.py")}
-    models = {file.stem for file in (ROOT / "include" / "config" / "models").glob("*.yml")} | {"NAME"}
+    models = {file.stem for file in (ROOT / "include" / "config" / "models").glob("*.yml")} | {"MODEL"}
     return hops | {f"{model}.{hop}" for model in models for hop in hops}
 
 
