@@ -5,7 +5,22 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 
 # XCom pickling off: without it the Astro SDK fails at import. The deserialisation list: what the SDK
 # passes through XCom. The transport: lineage goes to disk first, so that no task waits for its receiver.
+# The target: where dbt's manifest is; not below dbt/, which `astro dev start` mounts from the host.
 ENV AIRFLOW__CORE__ENABLE_XCOM_PICKLING="False" \
     AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*" \
     AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}' \
-    AIRFLOW__OPENLINEAGE__NAMESPACE="orrery"
+    AIRFLOW__OPENLINEAGE__NAMESPACE="orrery" \
+    ORRERY_DBT_TARGET="/usr/local/airflow/dbt-target"
+
+# The Astro SDK asks for flask-session<0.6 and never imports it. Airflow's FAB provider, which the base image
+# may hold, needs 0.8: without it `airflow db migrate` ends with "No module named 'flask_session.sqlalchemy'",
+# the Astro CLI reports success all the same, and no task ever runs. So 0.8 is put back, and the build stops
+# where that is not enough.
+USER root
+RUN python -m pip install --no-cache-dir --no-deps flask-session==0.8.0 \
+    && mkdir -p "$ORRERY_DBT_TARGET" && chown astro: "$ORRERY_DBT_TARGET"
+USER astro
+RUN python -c "import importlib.util as util; util.find_spec('airflow.providers.fab') and __import__('airflow.providers.fab.www.session')"
+
+# dbt's manifest, from which DAG files and tasks learn features and labels; dbt parse needs no database.
+RUN python -m include.features.manifest

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from include.warehouse.session import open_session
 
@@ -53,7 +55,8 @@ def list_paths(path: Path) -> Iterator[str]:
     """What a document names in backticks below one of the project's folders; placeholders are left out."""
     for code in CODE.findall(read_prose(path)):
         is_plain = re.fullmatch(r"[\w./*-]+", code) is not None
-        if is_plain and "NNNN" not in code and code.startswith(tuple(f"{room}/" for room in ROOMS)):
+        is_placeholder = any(word in code for word in ("NNNN", "NAME", "MODEL"))
+        if is_plain and not is_placeholder and code.startswith(tuple(f"{room}/" for room in ROOMS)):
             yield code
 
 
@@ -138,15 +141,40 @@ def test_every_page_of_a_room_is_in_its_index(room: str) -> None:
 
 
 def test_the_readme_lists_the_dags_that_there_are() -> None:
-    named = {dag_id.removeprefix("MODEL.") for dag_id in read_first_column("The flow")}
-    assert named == {path.stem for path in (ROOT / "dags").glob("*.py")}
+    listed = {name.rpartition(".")[2] for name in read_first_column("The flow")}
+    assert listed == {path.stem for path in (ROOT / "dags").glob("*.py")}
+
+
+def list_dag_names() -> set[str]:
+    """The hops, and each hop of each declared model; documents write MODEL for any model."""
+    hops = {file.stem for file in (ROOT / "dags").glob("*.py")}
+    models = {file.stem for file in (ROOT / "include" / "config" / "models").glob("*.yml")} | {"MODEL"}
+    return hops | {f"{model}.{hop}" for model in models for hop in hops}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_document)
 def test_every_dag_that_is_named_exists(path: Path) -> None:
-    named = set(re.findall(r"\bDAG `([a-z_]+)`", path.read_text(encoding="utf-8")))
-    known = {file.stem for file in (ROOT / "dags").glob("*.py")}
-    assert named <= known, f"{name_document(path)} names DAGs that are not there: {sorted(named - known)}"
+    text = path.read_text(encoding="utf-8")
+    hops = "|".join(file.stem for file in (ROOT / "dags").glob("*.py"))
+    named = set(re.findall(r"\bDAG `([\w.]+)`", text)) | set(re.findall(rf"`(\w+\.(?:{hops}))`", text))
+    missing = named - list_dag_names()
+    assert not missing, f"{name_document(path)} names DAGs that are not there: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_document)
+def test_every_module_that_is_run_exists(path: Path) -> None:
+    named = {module for code in list_commands(path) for module in re.findall(r"\bpython -m (include[\w.]*)", code)}
+    missing = [module for module in named if importlib.util.find_spec(module) is None]
+    assert not missing, f"{name_document(path)} runs modules that are not there: {missing}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_document)
+def test_the_astro_cli_is_the_one_that_the_workflows_install(path: Path) -> None:
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "install-astro-cli" / "action.yml").read_text())
+    named = {
+        version for code in list_commands(path) if "astro" in code for version in re.findall(r"\bv\d+\.\d+\.\d+", code)
+    }
+    assert named <= {action["inputs"]["version"]["default"]}
 
 
 def test_the_readme_says_what_each_dependency_is_for() -> None:

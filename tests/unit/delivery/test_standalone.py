@@ -1,0 +1,54 @@
+"""The variables of `astro dev start --standalone`, which knows no containers."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.delivery.project import read, read_env, read_image_variables, read_own_services
+
+
+def test_standalone_has_from_the_env_file_what_the_image_sets_for_airflow() -> None:
+    in_image = {name: value for name, value in read_image_variables().items() if name.startswith("AIRFLOW__")}
+    assert "AIRFLOW__CORE__ENABLE_XCOM_PICKLING" in in_image
+    assert in_image.items() <= read_env(uncomment=False).items()
+
+
+def test_standalone_names_no_host_of_docker_and_listens_on_this_machine_only() -> None:
+    services = {*read_own_services(), "warehouse"}
+    variables = read_env(uncomment=True)
+    connections = {name: json.loads(value) for name, value in variables.items() if name.startswith("AIRFLOW_CONN_")}
+    ids = {
+        f"AIRFLOW_CONN_{each['conn_id'].upper()}" for each in read("airflow_settings.yaml")["airflow"]["connections"]
+    }
+
+    assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert set(connections) == ids
+    assert {each["host"] for each in connections.values()} == {"127.0.0.1"}
+    assert not [
+        name for name, value in variables.items() if any(f"{host}:" in value.partition("@")[2] for host in services)
+    ]
+
+
+def test_standalone_links_and_lineage_lead_where_the_connections_lead() -> None:
+    variables = read_env(uncomment=True)
+    warehouse, mlflow, server = (
+        json.loads(variables[f"AIRFLOW_CONN_{name}"]) for name in ("WAREHOUSE", "MLFLOW", "MODEL_SERVER")
+    )
+
+    assert variables["ORRERY_MLFLOW_URI"] == f"http://{mlflow['host']}:{mlflow['port']}"
+    assert variables["ORRERY_MODEL_SERVER_URL"] == f"http://{server['host']}:{server['port']}"
+    login = (
+        f"{warehouse['login']}:{warehouse['password']}@{warehouse['host']}:{warehouse['port']}/{warehouse['schema']}"
+    )
+    assert variables["ORRERY_WAREHOUSE_URI"] == f"postgresql://{login}"
+
+
+def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first() -> None:
+    from include.local import components, ports
+
+    preferred = getattr(components, "PREFERRED_PORTS", None) or ports.PREFERRED_PORTS
+    variables = read_env(uncomment=True)
+
+    assert json.loads(variables["AIRFLOW_CONN_WAREHOUSE"])["port"] == preferred["postgres"]
+    assert json.loads(variables["AIRFLOW_CONN_MLFLOW"])["port"] == preferred["mlflow"]
+    assert json.loads(variables["AIRFLOW_CONN_MODEL_SERVER"])["port"] == preferred["model-server"]
