@@ -139,7 +139,7 @@ def _translate_errors() -> Iterator[None]:
 
     try:
         yield
-    except psycopg.DataError as error:
+    except psycopg.errors.NumericValueOutOfRange as error:
         raise QualityError(
             f"Publishing was rolled back: a value does not fit its published type: {str(error).strip()}. Widen "
             "publish_type in sources.yml and the column in schema raw, or have the source deliver it again."

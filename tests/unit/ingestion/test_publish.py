@@ -181,7 +181,7 @@ class TestRefusals:
         with open_session(pipeline.uri) as session:
             session.execute("update landing.readings set noise = 1e15 where samples = 1")
 
-        with pytest.raises(QualityError, match=r"rolled back.*publish_type"):
+        with pytest.raises(QualityError, match=r"(?s)rolled back.*publish_type"):
             pipeline.publish(items)
 
         assert pipeline.fetch("select * from raw.partitions") == []
