@@ -41,6 +41,8 @@ class MulticlassTask:
         """The position of each value among the classes, as int64."""
         import numpy as np
 
+        if any(value is None for value in values):
+            raise TrainingError("A multiclass label holds None; it is text and never null.")
         positions = {name: index for index, name in enumerate(classes)}
         unknown = sorted({str(value) for value in values if value not in positions})
         if unknown:

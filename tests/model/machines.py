@@ -109,7 +109,7 @@ def simulate_cutoff(task: TaskName, machines: int, generator: np.random.Generato
             "wear": wear,
             "site": np.where(generator.random(machines) < 0.05, None, site),
             "is_covered": pd.array(is_covered, dtype="boolean"),
-            "units_last": np.round(units + generator.normal(0, 2, machines)),
+            "units_last": np.round(units + generator.normal(0, 3.5, machines)),
             "temperature": generator.normal(20, 5, machines),
             "paint": generator.choice(["red", "blue"], machines),
         }
