@@ -86,7 +86,8 @@ class MulticlassTask:
         positions = list(range(len(decision["classes"])))
         score = float(self.weighted_scores(labels, predictions, np.ones((1, len(labels)), dtype=np.int64))[0])
         averaged: dict[str, Any] = {"labels": positions, "average": "macro", "zero_division": 0}
-        shares = predictions.astype(np.float64) / predictions.sum(axis=1, keepdims=True, dtype=np.float64)
+        probabilities = np.clip(predictions.astype(np.float64), 0.0, 1.0)
+        shares = probabilities / probabilities.sum(axis=1, keepdims=True)
         return {
             "score": score,
             "auc_macro": score,
