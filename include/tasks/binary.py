@@ -77,9 +77,11 @@ class BinaryTask:
 
     def measure(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, float]:
         """AUC, F1, precision, recall, accuracy, log loss, Brier score, share of positives."""
+        import numpy as np
         from sklearn import metrics
 
         predicted = predictions >= decision["threshold"]
+        probabilities = np.clip(predictions, 0.0, 1.0)
         has_both = 0 < labels.sum() < len(labels)
         auc = float(metrics.roc_auc_score(labels, predictions)) if has_both else float("nan")
         return {
@@ -89,10 +91,10 @@ class BinaryTask:
             "precision": float(metrics.precision_score(labels, predicted, zero_division=0)),
             "recall": float(metrics.recall_score(labels, predicted, zero_division=0)),
             "accuracy": float(metrics.accuracy_score(labels, predicted)),
-            "log_loss": float(metrics.log_loss(labels, predictions, labels=[0, 1])),
-            "brier": float(metrics.brier_score_loss(labels, predictions, pos_label=1)),
+            "log_loss": float(metrics.log_loss(labels, probabilities, labels=[0, 1])),
+            "brier": float(metrics.brier_score_loss(labels, probabilities, pos_label=1)),
             "positive_rate": float(labels.mean()),
-            "calibration_error": measure_calibration_error(labels, predictions),
+            "calibration_error": measure_calibration_error(labels, probabilities),
         }
 
     def weighted_scores(self, labels: Labels, predictions: Floats, weights: Labels) -> npt.NDArray[np.float64]:

@@ -47,6 +47,8 @@ class MulticlassTask:
         """The position of each value among the classes, as int64."""
         import numpy as np
 
+        if any(value is None for value in values):
+            raise TrainingError("A multiclass label holds None; it is text and never null.")
         positions = {name: index for index, name in enumerate(classes)}
         unknown = sorted({str(value) for value in values if value not in positions})
         if unknown:
@@ -90,7 +92,8 @@ class MulticlassTask:
         positions = list(range(len(decision["classes"])))
         score = float(self.weighted_scores(labels, predictions, np.ones((1, len(labels)), dtype=np.int64))[0])
         averaged: dict[str, Any] = {"labels": positions, "average": "macro", "zero_division": 0}
-        shares = predictions.astype(np.float64) / predictions.sum(axis=1, keepdims=True, dtype=np.float64)
+        probabilities = np.clip(predictions.astype(np.float64), 0.0, 1.0)
+        shares = probabilities / probabilities.sum(axis=1, keepdims=True)
         return {
             "score": score,
             "auc_macro": score,

@@ -30,7 +30,7 @@ def draw_calibration(labels: Labels, probabilities: Floats, title: str) -> Figur
     """Observed share of positives against predicted probability, in ten groups of equal size."""
     from sklearn.calibration import calibration_curve
 
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=10, strategy="quantile")
+    observed, predicted = calibration_curve(labels, probabilities.clip(0.0, 1.0), n_bins=10, strategy="quantile")
     figure, axes = _new_figure(title)
     axes.plot(predicted, observed, marker="o")
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey")

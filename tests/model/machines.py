@@ -34,10 +34,10 @@ def make_spec(task: TaskName, name: str = "machines") -> ModelSpec:
     """A model of machines, from one group."""
     table = TableName("features", "machine_features")
     features = tuple(Feature(feature, kind, "machine_features") for feature, kind in KINDS.items())
+    online = TableName("online", "machine_features_latest")
     group = FeatureGroup(
-        "machine_features", "", "owner", 1, MACHINE, "as_of_date", table, TableName("online", "machine_features_latest"),
-        1, features, dict.fromkeys(KINDS, ()),
-    )  # fmt: skip
+        "machine_features", "", "owner", 1, MACHINE, "as_of_date", table, online, 1, features, dict.fromkeys(KINDS, ())
+    )
     label = LabelTable(
         "machine_labels", "", "owner", MACHINE, "as_of_date", TableName("features", "machine_labels"), 28,
         {LABELS[task]: task},
@@ -109,7 +109,7 @@ def simulate_cutoff(task: TaskName, machines: int, generator: np.random.Generato
             "wear": wear,
             "site": np.where(generator.random(machines) < 0.05, None, site),
             "is_covered": pd.array(is_covered, dtype="boolean"),
-            "units_last": np.round(units + generator.normal(0, 2, machines)),
+            "units_last": np.round(units + generator.normal(0, 3.5, machines)),
             "temperature": generator.normal(20, 5, machines),
             "paint": generator.choice(["red", "blue"], machines),
         }

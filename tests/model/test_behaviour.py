@@ -1,86 +1,118 @@
-"""What any model of churn has to do, whatever its family and its figures."""
+"""What any model of machines has to do, whatever its task, its family and its figures."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
+import pytest
 
-from include.settings.training import TrainingSettings
-from include.training.dataset import list_features, take_split
-from include.training.evaluate import measure_model
+from include.features.matrix import from_rows
+from include.settings.models import TaskName
+from include.tasks import TASKS
+from include.training.compare import measure_score
 from include.training.fit import train_model
-from tests.model.conftest import Trained
+from include.training.splits import SplitData, read_training_data
+from tests.model.conftest import Trained, World, last_column
 
-STEPS = 6
-
-
-def fade_away(frame: pd.DataFrame, step: int) -> np.ndarray:
-    """The test households as if each had stayed away ``step`` weeks longer and ordered less before."""
-    later = frame.loc[frame["split"] == "test", list_features(frame)].copy()
-    kept = 1 - step / STEPS
-    later["recency_days"] += 7 * step
-    for column in ("orders_7d", "orders_28d", "orders_56d", "spend_28d"):
-        later[column] *= kept
-    later["gap_mean_days"] *= 1 + step
-    return later.to_numpy(np.float32)
+# More wear means more failures and higher grades, but fewer units.
+DIRECTION: dict[TaskName, int] = {"binary": 1, "multiclass": 1, "regression": -1}
 
 
-def test_it_ranks_better_than_chance(trained: Trained, frame: pd.DataFrame) -> None:
-    test = take_split(frame, "test")
-    assert measure_model(test.labels, trained.onnx.predict(test.features), 0.5).auc > 0.7
+def change(split: SplitData, **columns: object) -> SplitData:
+    """The same rows with some features set to one value, or to values, of all machines."""
+    numeric, categorical = split.matrix.numeric.copy(), split.matrix.categorical.copy()
+    for name, values in columns.items():
+        if name in split.matrix.numeric_names:
+            numeric[:, split.matrix.numeric_names.index(name)] = values
+        else:
+            categorical[:, split.matrix.categorical_names.index(name)] = values
+    return replace(split, matrix=replace(split.matrix, numeric=numeric, categorical=categorical))
 
 
-def test_households_that_fade_away_do_not_get_less_probable_to_churn(trained: Trained, frame: pd.DataFrame) -> None:
-    means = [float(trained.onnx.predict(fade_away(frame, step)).mean()) for step in range(STEPS)]
-    assert all(later >= earlier - 1e-3 for earlier, later in itertools.pairwise(means)), means
-    assert means[-1] > means[0] + 0.1
+def test_it_is_better_than_no_model(trained: Trained) -> None:
+    assert trained.score(trained.world.data.test) > (0.1 if trained.world.task == "regression" else 0.65)
 
 
-def test_answers_are_probabilities_that_match_how_often_customers_leave(trained: Trained, frame: pd.DataFrame) -> None:
-    test = take_split(frame, "test")
-    answers = trained.onnx.predict(test.features)
-    assert ((answers >= 0) & (answers <= 1)).all()
-    assert abs(float(answers.mean()) - float(test.labels.mean())) < 0.05
+def test_more_wear_moves_the_answers_one_way(trained: Trained) -> None:
+    """Units of the last time fall with wear too: they are what the forecast's baseline looks at."""
+    test, steps = trained.world.data.test, 5
+    sign = DIRECTION[trained.world.task]
+    wear, units = test.matrix.column("wear"), test.matrix.column("units_last")
+    means = [
+        sign * trained.expect(change(test, wear=wear + step, units_last=units - 1.2 * step)) for step in range(steps)
+    ]
+    spread = float(np.std(last_column(trained.onnx.predict(test.matrix))))
+    assert all(later >= earlier - 0.05 * spread for earlier, later in itertools.pairwise(means)), means
+    assert means[-1] > means[0] + 0.3 * spread
 
 
-def test_a_household_gets_the_same_answer_whoever_stands_beside_it(trained: Trained, frame: pd.DataFrame) -> None:
-    rows = take_split(frame, "test").features
-    order = np.random.default_rng(3).permutation(len(rows))
-    together = trained.onnx.predict(rows)
-    np.testing.assert_array_equal(trained.onnx.predict(rows[order]), together[order])
-    alone = np.concatenate([trained.onnx.predict(rows[index : index + 1]) for index in range(50)])
-    np.testing.assert_allclose(alone, together[:50], atol=1e-6)
+def test_a_category_that_decides_moves_the_answers(trained: Trained) -> None:
+    test = trained.world.data.test
+    moved = DIRECTION[trained.world.task] * (
+        trained.expect(change(test, site="south")) - trained.expect(change(test, site="north"))
+    )
+    if trained.fitted.family == "baseline":
+        assert moved == 0
+    else:
+        assert moved > 0
 
 
-def test_what_is_unknown_of_everybody_says_nothing(trained: Trained, frame: pd.DataFrame) -> None:
-    """Demographics are noise in this shop: losing them may move an answer, but not the ranking."""
-    test = take_split(frame, "test")
-    names = list_features(frame)
-    without = test.features.copy()
-    without[:, [names.index("age_band"), names.index("kids_count")]] = np.nan
-    whole = measure_model(test.labels, trained.onnx.predict(test.features), 0.5).auc
-    assert measure_model(test.labels, trained.onnx.predict(without), 0.5).auc > whole - 0.03
+def test_answers_are_valid_and_agree_with_the_outcomes_on_average(trained: Trained) -> None:
+    test = trained.world.data.test
+    answers = trained.onnx.predict(test.matrix)
+    assert not trained.onnx.task.find_invalid(answers).any()
+    truth = test.labels == 2 if trained.world.task == "multiclass" else test.labels
+    assert abs(trained.expect(test) - float(truth.mean())) < 0.3 * float(truth.std())
 
 
-def test_the_same_seed_gives_the_same_file(trained: Trained, frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    assert train_model(frame, trained.fitted.family, settings).onnx == trained.fitted.onnx
+def test_a_machine_gets_the_same_answer_whichever_is_beside_it(trained: Trained) -> None:
+    matrix = trained.world.data.test.matrix
+    order = np.random.default_rng(3).permutation(len(matrix))
+    together = trained.onnx.predict(matrix)
+    np.testing.assert_array_equal(trained.onnx.predict(matrix.take(order)), together[order])
+    alone = np.concatenate([trained.onnx.predict(matrix.take([index])) for index in range(20)])
+    np.testing.assert_allclose(alone, together[:20], rtol=1e-5, atol=1e-6)
 
 
-def test_the_order_of_the_training_rows_changes_little(
-    trained: Trained, frame: pd.DataFrame, settings: TrainingSettings
-) -> None:
-    test = take_split(frame, "test")
-    shuffled = train_model(frame.sample(frac=1, random_state=5), trained.fitted.family, settings)
-    again = shuffled.model.predict_proba(test.features)[:, 1]
-    assert np.corrcoef(again, trained.onnx.predict(test.features))[0, 1] > 0.95
+def test_values_of_a_request_give_the_answer_of_the_table(trained: Trained) -> None:
+    rows = trained.world.frame[trained.world.frame["split"] == "test"].head(30)
+    names = [feature.name for feature in trained.world.spec.features]
+    values = rows[names].astype(object).where(rows[names].notna(), None).to_dict("records")
+    asked = trained.onnx.predict(from_rows(values, trained.onnx.contract.features))
+    test = trained.world.data.test.matrix.take(slice(0, 30))
+    np.testing.assert_array_equal(asked, trained.onnx.predict(test))
 
 
-def test_nothing_but_noise_is_no_better_than_chance(frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    noise = frame.copy()
-    noise["churned"] = np.random.default_rng(11).permutation(noise["churned"].to_numpy())
-    test = take_split(noise, "test")
-    for family in settings.families:
-        model = train_model(noise, family, settings).model
-        assert abs(measure_model(test.labels, model.predict_proba(test.features)[:, 1], 0.5).auc - 0.5) < 0.12
+def test_what_is_missing_or_unknown_when_serving_still_gets_an_answer(trained: Trained) -> None:
+    test = trained.world.data.test
+    for columns in (
+        {"site": ""},
+        {"site": "never seen"},
+        {"is_covered": np.nan, "temperature": np.nan},
+        {"wear": np.nan, "units_last": np.nan, "is_covered": np.nan, "temperature": np.nan, "site": "", "paint": ""},
+    ):
+        answers = trained.onnx.predict(change(test, **columns).matrix)
+        assert not trained.onnx.task.find_invalid(answers).any()
+
+
+def test_noise_that_is_missing_costs_little(trained: Trained) -> None:
+    test = trained.world.data.test
+    assert trained.score(change(test, temperature=np.nan, paint="")) > trained.score(test) - 0.05
+
+
+def test_the_same_seed_gives_the_same_file(trained: Trained) -> None:
+    world = trained.world
+    assert train_model(world.data, trained.fitted.family, world.spec, world.settings).onnx == trained.fitted.onnx
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_nothing_but_noise_is_no_better_than_chance(worlds: dict[TaskName, World], task: TaskName) -> None:
+    world = worlds[task]
+    shuffled = world.frame.assign(label=np.random.default_rng(11).permutation(world.frame["label"].to_numpy()))
+    data = read_training_data(shuffled, world.spec, world.settings)
+    chance = 0.0 if task == "regression" else 0.5
+    for family in world.settings.families[1:]:
+        fitted = train_model(data, family, world.spec, world.settings)
+        assert measure_score(TASKS[task], data.test.labels, fitted.predict(data.test)) < chance + 0.12

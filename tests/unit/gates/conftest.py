@@ -1,4 +1,4 @@
-"""A candidate that passes every gate; tests make it bad in one way at a time."""
+"""A candidate of each task that passes every gate; tests make it bad in one way at a time."""
 
 from __future__ import annotations
 
@@ -7,36 +7,42 @@ from typing import Any
 
 import pytest
 
-from include.settings import load_settings
 from include.settings.gates import GateSettings
+from include.settings.models import TaskName
+from tests.model.machines import make_model
 
 MakeResult = Callable[..., dict[str, Any]]
+LoadLimits = Callable[[TaskName], GateSettings]
+SCORES: dict[TaskName, tuple[str, float]] = {
+    "binary": ("auc", 0.86), "multiclass": ("auc_macro", 0.82), "regression": ("d2_absolute_error", 0.4),
+}  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def limits() -> GateSettings:
-    """The gates as they ship."""
-    return load_settings().gates
+@pytest.fixture
+def load_limits() -> LoadLimits:
+    """The gates of a task as they ship."""
+    return lambda task: make_model(task).gates
 
 
 @pytest.fixture
 def make_candidate() -> MakeResult:
     """A good result of training, with fields replaced at will."""
 
-    def make(**replaced: Any) -> dict[str, Any]:
+    def make(task: TaskName = "binary", **replaced: Any) -> dict[str, Any]:
+        name, score = SCORES[task]
+        metrics = {"score": score, name: score}
+        if task != "regression":
+            metrics |= {"f1": 0.5, "precision": 0.4, "recall": 0.7}
         good = {
-            "family": "random_forest", "run_id": "run-1", "auc": 0.86, "auc_low": 0.84, "auc_high": 0.88,
-            "f1": 0.5, "precision": 0.4, "recall": 0.7, "training_seconds": 2.0, "size_bytes": 800_000,
-            "parity_difference": 1e-7, "test_positives": 300, "single_feature": "orders_56d",
-            "single_feature_auc": 0.83, "baseline_feature": None,
-            "champion": {"version": 3, "auc": 0.855, "gain": 0.005, "note": "gain +0.005"},
+            "family": "random_forest", "task": task, "run_id": "run-1", "score_name": name, "score": score,
+            "score_low": score - 0.02, "score_high": score + 0.02, "metrics": metrics, "training_seconds": 2.0,
+            "size_bytes": 800_000, "parity_difference": 1e-7, "test_count": 300, "single_feature": "wear",
+            "single_feature_score": 0.83, "baseline_feature": None,
+            "baseline": {
+                "feature": "wear", "score": score - 0.02, "gain": 0.02, "gain_low": 0.01, "gain_high": 0.03,
+            },
+            "champion": {"version": 3, "score": score - 0.005, "gain": 0.005, "note": "gain +0.005"},
         }  # fmt: skip
         return good | replaced
 
     return make
-
-
-@pytest.fixture
-def baseline(make_candidate: MakeResult) -> dict[str, Any]:
-    """The result of the baseline family."""
-    return make_candidate(family="baseline", run_id="run-0", auc=0.84, baseline_feature="orders_56d")

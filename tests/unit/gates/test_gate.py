@@ -13,42 +13,69 @@ from include.gates.decision import decide
 from include.gates.gate import judge_candidates, run_gates
 from include.local.ports import find_free_port
 from include.registry.tracking import open_run
-from include.settings import load_settings
-from include.settings.gates import GateSettings
-from tests.unit.gates.conftest import MakeResult
+from include.settings.models import TaskName
+from tests.model.machines import make_model
+from tests.unit.gates.conftest import LoadLimits, MakeResult
 from tests.unit.registry.mlflow_server import start_shared_server
 
-FAULTS = {
-    "baseline": {"auc": 0.842},
-    "production": {"champion": {"version": 3, "auc": 0.9, "gain": -0.04, "note": "worse"}},
+FAULTS: dict[str, dict[str, Any]] = {
+    "baseline": {"baseline": {"feature": "wear", "score": 0.9, "gain": -0.01, "gain_low": -0.02, "gain_high": 0.0}},
+    "production": {"champion": {"version": 3, "score": 0.9, "gain": -0.04, "note": "worse"}},
     "parity": {"parity_difference": 0.01},
-    "evidence": {"test_positives": 40},
-    "interval": {"auc_low": 0.66},
-    "leakage": {"single_feature_auc": 0.89},
+    "evidence": {"test_count": 40},
+    "interval": {"score_low": -0.1},
+    "leakage": {"single_feature_score": 0.995},
 }
+TASKS: tuple[TaskName, ...] = ("binary", "multiclass", "regression")
 
 
+@pytest.mark.parametrize("task", TASKS)
 def test_a_good_candidate_passes_every_gate(
-    make_candidate: MakeResult, baseline: dict[str, Any], limits: GateSettings
+    task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
 ) -> None:
-    results = run_gates(make_candidate(), baseline, limits)
+    results = run_gates(make_candidate(task), load_limits(task))
     assert {result.name for result in results} == set(FAULTS)
     assert decide(results).outcome == "production"
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_candidate_bad_in_one_way_alone_is_stopped_by_that_gate_alone(
-    fault: str, make_candidate: MakeResult, baseline: dict[str, Any], limits: GateSettings
+    fault: str, task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
 ) -> None:
-    results = run_gates(make_candidate(**FAULTS[fault]), baseline, limits)
+    results = run_gates(make_candidate(task, **FAULTS[fault]), load_limits(task))
     assert [result.name for result in results if not result.is_passed] == [fault]
     assert decide(results).outcome == ("staging" if fault == "evidence" else "refuse")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_that_is_too_good_is_stopped_by_the_gate_on_leakage(
+    task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
+) -> None:
+    results = run_gates(make_candidate(task, score=0.99), load_limits(task))
+    assert [result.name for result in results if not result.is_passed] == ["leakage"]
+
+
+def test_a_regression_whose_gain_may_be_chance_is_stopped_by_the_gate_against_the_rule(
+    make_candidate: MakeResult, load_limits: LoadLimits
+) -> None:
+    uncertain = {"feature": "units_last", "score": 0.38, "gain": 0.02, "gain_low": -0.01, "gain_high": 0.05}
+    results = run_gates(make_candidate("regression", baseline=uncertain), load_limits("regression"))
+    assert [result.name for result in results if not result.is_passed] == ["baseline"]
+
+
+@pytest.mark.parametrize(("task", "title"), [("binary", "AUC"), ("regression", "D² absolute error")])
+def test_reasons_name_the_score_of_the_task(
+    task: TaskName, title: str, make_candidate: MakeResult, load_limits: LoadLimits
+) -> None:
+    reasons = {result.name: result.reason for result in run_gates(make_candidate(task), load_limits(task))}
+    assert all(title in reasons[name] for name in ("baseline", "production", "interval", "leakage"))
 
 
 def log_runs(uri: str, results: list[dict[str, Any]]) -> None:
     """Give each result a run of its own in MLflow."""
     for result in results:
-        with open_run(uri, "churn-gates", result["family"], {}) as mlflow:
+        with open_run(uri, "machines_gates", result["family"], {}) as mlflow:
             result["run_id"] = mlflow.active_run().info.run_id
 
 
@@ -58,19 +85,21 @@ def read_tags(uri: str, run_id: str) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in answer.json()["run"]["data"]["tags"]}
 
 
+@pytest.mark.parametrize("task", ["binary", "regression"])
 def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
-    make_candidate: MakeResult, baseline: dict[str, Any]
+    task: TaskName, make_candidate: MakeResult
 ) -> None:
-    settings, uri = load_settings(), start_shared_server().uri
-    best, other = make_candidate(parity_difference=0.5), make_candidate(family="logistic_regression", f1=0.3)
+    uri = start_shared_server().uri
+    best, baseline = make_candidate(task, parity_difference=0.5), make_candidate(task, family="baseline")
+    other = make_candidate(task, family="linear", metrics=dict.fromkeys(best["metrics"], 0.2))
     log_runs(uri, [other, best, baseline])
-    judged = judge_candidates([other, best, baseline], uri, settings.training, settings.gates)
+    judged = judge_candidates([other, best, baseline], uri, make_model(task))
     assert judged["decision"] == "refuse"
     assert judged["reasons"] == ["parity: the ONNX form differs by at most 0.5, 0.0001 is allowed"]
     assert (judged["candidate"], judged["baseline"]) == (best, baseline)
-    assert [entry["family"] for entry in judged["ranking"]] == ["random_forest", "logistic_regression"]
-    assert judged["gap"] == pytest.approx(0.08, abs=0.04)
-    assert json.loads(json.dumps(judged)) == judged
+    assert [entry["family"] for entry in judged["ranking"]] == ["random_forest", "linear"]
+    assert judged["gap"] > 0
+    assert json.loads(json.dumps(judged, allow_nan=False)) == judged
     tags = read_tags(uri, best["run_id"])
     assert tags["decision"] == "refuse"
     assert json.loads(tags["gates"]) == judged["gates"]
@@ -79,14 +108,11 @@ def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
 
 
 def test_without_the_baseline_nothing_is_judged(make_candidate: MakeResult) -> None:
-    settings = load_settings()
     with pytest.raises(TrainingError, match="The baseline was not fitted"):
-        judge_candidates([make_candidate()], "http://127.0.0.1:1", settings.training, settings.gates)
+        judge_candidates([make_candidate()], "http://127.0.0.1:1", make_model("binary"))
 
 
-def test_without_mlflow_the_judgement_is_not_lost_in_silence(
-    make_candidate: MakeResult, baseline: dict[str, Any]
-) -> None:
-    settings, uri = load_settings(), f"http://127.0.0.1:{find_free_port()}"
+def test_without_mlflow_the_judgement_is_not_lost_in_silence(make_candidate: MakeResult) -> None:
+    results = [make_candidate(), make_candidate(family="baseline", run_id="run-0")]
     with pytest.raises(RegistryError, match="is away"):
-        judge_candidates([make_candidate(), baseline], uri, settings.training, settings.gates)
+        judge_candidates(results, f"http://127.0.0.1:{find_free_port()}", make_model("binary"))

@@ -7,34 +7,34 @@ from typing import Any
 import pytest
 
 from include.gates.production import check_production
-from include.settings.gates import GainGate
+from include.settings.gates import ProductionGate
 
-LIMITS = GainGate(min_auc_gain=-0.005, severity="blocking")
+LIMITS = ProductionGate(min_gain=-0.005, severity="blocking")
 
 
 def champion(gain: float | None) -> dict[str, Any]:
     """A comparison with version 3."""
-    return {"version": 3, "auc": 0.85, "gain": gain, "note": "what was seen"}
+    return {"version": 3, "score": 0.85, "gain": gain, "note": "what was seen"}
 
 
 @pytest.mark.parametrize(("gain", "is_passed"), [(0.02, True), (-0.005, True), (-0.006, False), (-0.2, False)])
 def test_a_worse_candidate_does_not_pass(gain: float, is_passed: bool) -> None:
-    result = check_production(champion(gain), LIMITS)
+    result = check_production(champion(gain), "AUC", LIMITS)
     assert (result.is_passed, result.observed, result.severity) == (is_passed, gain, "blocking")
     assert "champion version 3 (AUC 0.8500): what was seen" in result.reason
 
 
 def test_without_a_champion_it_passes() -> None:
-    result = check_production(None, LIMITS)
+    result = check_production(None, "AUC", LIMITS)
     assert result.is_passed
     assert result.reason == "there is no champion yet"
 
 
 def test_a_champion_that_cannot_be_measured_leaves_the_question_to_a_person() -> None:
-    result = check_production(champion(None), LIMITS)
+    result = check_production(champion(None), "AUC", LIMITS)
     assert (result.is_passed, result.severity, result.observed) == (False, "advisory", None)
     assert "what was seen" in result.reason
 
 
 def test_what_is_not_a_number_does_not_pass() -> None:
-    assert not check_production(champion(float("nan")), LIMITS).is_passed
+    assert not check_production(champion(float("nan")), "AUC", LIMITS).is_passed

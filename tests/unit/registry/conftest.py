@@ -5,16 +5,32 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 
+from include.features.catalog import Entity, Feature, GroupTable, Key
+from include.registry.contract import ModelContract
 from include.registry.onnx import export_onnx
 from include.registry.tracking import log_onnx, open_run
+from include.warehouse.names import TableName
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
 
-FEATURES = ["recency_days", "orders_28d", "spend_28d"]
+FEATURES = (
+    Feature("wear", "numeric", "machine_features"),
+    Feature("is_covered", "boolean", "machine_features"),
+    Feature("uses", "numeric", "machine_features"),
+)
+GROUP = GroupTable(
+    "machine_features", TableName("features", "machine_features"), TableName("online", "machine_features"), "day", 1
+)
+CONTRACT = ModelContract(
+    model="machines", task="binary", entity=Entity("machine", (Key("machine_id", "integer"),)), label="failed",
+    groups=(GROUP,), features=FEATURES, decision={"threshold": 0.123456789012345},
+    test_as_of_date=date(2017, 12, 4), horizon_days=28,
+)  # fmt: skip
 _names = itertools.count()
 
 MakeResult = Callable[..., dict[str, Any]]
@@ -35,12 +51,12 @@ def tracking_uri(mlflow_server: MlflowServer) -> str:
 @pytest.fixture
 def model_name() -> str:
     """A registered model of this test's own."""
-    return f"churn-registry-{next(_names)}"
+    return f"machines_registry_{next(_names)}"
 
 
 @pytest.fixture(scope="session")
 def classifier() -> Any:
-    """A fitted pipeline over three features: churn grows with recency and falls with orders."""
+    """A fitted pipeline over three numbers: failures grow with the first and fall with the second."""
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -54,7 +70,7 @@ def classifier() -> Any:
 @pytest.fixture(scope="session")
 def onnx_bytes(classifier: Any) -> bytes:
     """The classifier as ONNX."""
-    return export_onnx(classifier, len(FEATURES))
+    return export_onnx(classifier, CONTRACT)
 
 
 @pytest.fixture
@@ -63,22 +79,21 @@ def make_result(tracking_uri: str, onnx_bytes: bytes, model_name: str) -> MakeRe
 
     def make(**replaced: Any) -> dict[str, Any]:
         with open_run(tracking_uri, model_name, "fit", {"family": "logistic_regression"}) as mlflow:
-            model_uri = log_onnx(onnx_bytes, len(FEATURES))
+            model_uri = log_onnx(onnx_bytes, CONTRACT)
             run_id = mlflow.active_run().info.run_id
-        figures = dict.fromkeys(("accuracy", "f1", "precision", "recall", "log_loss", "brier"), 0.5)
         return {
-            **figures,
-            "auc": 0.85,
-            "auc_low": 0.83,
-            "auc_high": 0.87,
+            "score_name": "auc",
+            "score": 0.85,
+            "score_low": 0.83,
+            "score_high": 0.87,
+            "metrics": {"score": 0.85, "auc": 0.85, "f1": 0.5},
+            "task": "binary",
             "family": "logistic_regression",
             "data_version": "d1",
-            "feature_version": "f1",
+            "feature_version": "machine_features=1",
             "code_revision": "c1",
             "trained_by": "scientist",
             "test_as_of_date": "2017-12-04",
-            "feature_names": FEATURES,
-            "threshold": 0.123456789012345,
             "onnx_sha256": hashlib.sha256(onnx_bytes).hexdigest(),
             "baseline_feature": None,
             "run_id": run_id,

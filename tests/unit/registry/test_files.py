@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from include.errors import RegistryError
 from include.registry.onnx import OnnxModel
-from include.registry.registry import fetch_onnx, read_version, register_candidate
-from tests.unit.registry.conftest import FEATURES, MakeResult
+from include.registry.registry import fetch_onnx, register_candidate
+from tests.unit.registry.conftest import CONTRACT, MakeResult
 from tests.unit.registry.mlflow_server import MlflowServer
 
 
@@ -28,9 +27,8 @@ def test_a_fetched_version_is_byte_by_byte_what_was_logged(
     found = fetch_onnx(tracking_uri, model_name, version, tmp_path / "new folder")
     assert found.onnx_path.read_bytes() == onnx_bytes
     assert found.sha256 == hashlib.sha256(onnx_bytes).hexdigest()
-    assert (found.version, found.feature_names) == (version, tuple(FEATURES))
-    assert (found.threshold, found.test_as_of_date) == (result["threshold"], date(2017, 12, 4))
-    assert OnnxModel(found.onnx_path).n_features == 3
+    assert found.version == version
+    assert OnnxModel(found.onnx_path).contract == CONTRACT
     assert [path.name for path in found.onnx_path.parent.iterdir()] == ["model.onnx"]
 
 
@@ -92,7 +90,3 @@ def test_a_version_that_another_tool_registered_is_refused_with_the_missing_tag_
     httpx.post(f"{api}/model-versions/create", json=content).raise_for_status()
     with pytest.raises(RegistryError, match="no tag 'onnx_sha256'"):
         fetch_onnx(tracking_uri, model_name, 1, tmp_path)
-    found = read_version(tracking_uri, model_name, 1)
-    assert found is not None
-    with pytest.raises(RegistryError, match="no tag 'feature_names'"):
-        _ = found.feature_names

@@ -44,28 +44,28 @@ def sick_uri() -> Iterator[str]:
 
 def test_a_server_that_fails_is_quoted(sick_uri: str) -> None:
     with MlflowRest(sick_uri) as mlflow, pytest.raises(RegistryError, match=r"\(500\): database is locked"):
-        mlflow.get("registered-models/get", {"name": "churn"})
+        mlflow.get("registered-models/get", {"name": "machines"})
 
 
 def test_a_failure_is_not_mistaken_for_something_that_does_not_exist(sick_uri: str) -> None:
     with MlflowRest(sick_uri) as mlflow, pytest.raises(RegistryError):
-        mlflow.find("registered-models/get", {"name": "churn"})
+        mlflow.find("registered-models/get", {"name": "machines"})
 
 
 def test_a_run_against_a_server_that_fails_is_a_registry_error(sick_uri: str) -> None:
-    with pytest.raises(RegistryError, match="tried again"), open_run(sick_uri, "churn", "fit", {}):
+    with pytest.raises(RegistryError, match="tried again"), open_run(sick_uri, "machines", "fit", {}):
         pass
 
 
 def test_the_credentials_of_the_client_are_sent(sick_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc")
     with MlflowRest(sick_uri) as mlflow, pytest.raises(RegistryError, match="Bearer abc"):
-        mlflow.get("registered-models/get", {"name": "churn"})
+        mlflow.get("registered-models/get", {"name": "machines"})
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
     with MlflowRest(sick_uri) as mlflow, pytest.raises(RegistryError, match="Basic YW5uOnNlY3JldA=="):
-        mlflow.get("registered-models/get", {"name": "churn"})
+        mlflow.get("registered-models/get", {"name": "machines"})
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "sqlite:///mlflow.db"], ids=["nobody there", "no server"])

@@ -1,4 +1,4 @@
-"""The synthetic shop, settings that fit its size, and a real MLflow."""
+"""Small machines of each task, and a real MLflow."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ import itertools
 import pandas as pd
 import pytest
 
-from include.settings import load_settings
+from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings
 from include.training.fit import TrainingLineage
-from tests.model.churn_frame import make_churn_frame
+from tests.model.machines import load_training, make_frame, make_spec
 from tests.unit.registry.mlflow_server import start_shared_server
 
 _names = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def shipped() -> TrainingSettings:
-    """The settings as they ship."""
-    return load_settings().training
+def settings() -> TrainingSettings:
+    """The settings of a binary model, for few machines."""
+    return load_training("binary")
 
 
 @pytest.fixture
-def settings(shipped: TrainingSettings) -> TrainingSettings:
-    """As shipped, for a small shop, with a model and an experiment of this test's own."""
-    name = f"churn-training-{next(_names)}"
-    history = {"label_horizon_days": 28, "training_cutoffs": 6, "training_cutoff_spacing_days": 28}
-    limits = {"min_training_cutoffs": 2, "min_training_rows": 100, "max_model_age_days": 28}
-    return shipped.model_copy(update={"model_name": name, "experiment": name, **history, **limits})
+def spec() -> ModelSpec:
+    """A binary model of a name of this test's own."""
+    return make_spec("binary", f"machines_{next(_names)}")
 
 
 @pytest.fixture(scope="session")
 def frame() -> pd.DataFrame:
-    """A training set of 600 households."""
-    return make_churn_frame()
+    """A training set of 400 machines at five cutoffs, with a binary label."""
+    return make_frame("binary")
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +40,7 @@ def tracking_uri() -> str:
     return start_shared_server().uri
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lineage() -> TrainingLineage:
     """Where the test's models come from."""
-    return TrainingLineage("data-1", "features-1", "code-1", "scientist")
+    return TrainingLineage("data-1", "machine_features=1", "code-1", "scientist")

@@ -1,93 +1,170 @@
-"""A candidate is compared with the champion on the same households."""
+"""A candidate is compared with the champion on the same rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
+import httpx
 import pandas as pd
 import pytest
 
+from include.features.spec import ModelSpec
 from include.registry.registry import register_baseline, register_candidate, set_alias
+from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
-from include.training.champion import compare_with_champion
-from include.training.dataset import list_features, take_split
-from include.training.fit import TrainingLineage, fit_family
+from include.training.champion import compare_with_champion, find_difference
+from include.training.fit import TrainingLineage, fit_family, train_model
+from include.training.splits import read_training_data
+from tests.model.machines import drop_features, load_training, make_frame, make_spec
 
 Promote = Callable[..., int]
 
 
 @pytest.fixture
-def promote(frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str) -> Promote:
-    """Trains a family on some columns and makes it the champion; returns its version."""
+def promote(settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str) -> Promote:
+    """Trains a family and makes it the champion; returns its version."""
 
-    def run(family: str, columns: list[str] | None = None) -> int:
-        keys = ["as_of_date", "household_id", "split", "churned"]
-        chosen = frame if columns is None else frame[keys + columns]
-        result = fit_family(chosen, family, settings, lineage, tracking_uri)
-        version = register_candidate(tracking_uri, settings.model_name, result, "production")
-        set_alias(tracking_uri, settings.model_name, "champion", version)
+    def run(frame: pd.DataFrame, family: str, spec: ModelSpec) -> int:
+        result = fit_family(frame, family, spec, settings, lineage, tracking_uri)
+        version = register_candidate(tracking_uri, spec.name, result, "production")
+        set_alias(tracking_uri, spec.name, "champion", version)
         return version
 
     return run
 
 
-def test_without_a_champion_there_is_nothing_to_compare_with(
-    frame: pd.DataFrame, settings: TrainingSettings, tracking_uri: str
-) -> None:
-    test = take_split(frame, "test")
-    names = list_features(frame)
-    assert compare_with_champion(tracking_uri, settings, names, test, test.features[:, 0]) is None
-
-
+@pytest.mark.parametrize(("task", "family"), [("binary", "logistic_regression"), ("regression", "ridge")])
 def test_a_champion_is_no_better_than_itself(
-    frame: pd.DataFrame,
+    task: TaskName,
+    family: str,
     settings: TrainingSettings,
     lineage: TrainingLineage,
     tracking_uri: str,
     promote: Promote,
 ) -> None:
-    version = promote("logistic_regression")
-    champion = fit_family(frame, "logistic_regression", settings, lineage, tracking_uri)["champion"]
+    frame, spec = make_frame(task), make_spec(task, f"machines_itself_{task}")
+    version = promote(frame, family, spec)
+    champion = fit_family(frame, family, spec, settings, lineage, tracking_uri)["champion"]
     assert champion["version"] == version
     assert (champion["gain"], champion["gain_low"], champion["gain_high"]) == (0, 0, 0)
 
 
-def test_a_champion_that_knows_less_is_beaten_on_its_own_columns(
+def test_a_champion_that_knows_less_is_beaten_on_its_own_features(
     frame: pd.DataFrame,
+    spec: ModelSpec,
     settings: TrainingSettings,
     lineage: TrainingLineage,
     tracking_uri: str,
     promote: Promote,
 ) -> None:
-    """The champion's columns stand in another order than the candidate's."""
-    promote("logistic_regression", ["kids_count", "age_band", "orders_7d"])
-    result = fit_family(frame, "random_forest", settings, lineage, tracking_uri)
+    """The champion's features stand in another order than the candidate's."""
+    fewer = drop_features(spec, "wear", "temperature")
+    promote(frame, "logistic_regression", replace(fewer, features=fewer.features[::-1]))
+    result = fit_family(frame, "random_forest", spec, settings, lineage, tracking_uri)
     champion = result["champion"]
-    assert champion["gain"] == pytest.approx(result["auc"] - champion["auc"])
-    assert champion["auc"] > 0.6
+    assert champion["gain"] == pytest.approx(result["score"] - champion["score"])
+    assert champion["score"] > 0.6
     assert champion["gain_low"] > 0
     assert "95 % interval" in champion["note"]
 
 
-def test_a_champion_whose_feature_is_gone_leaves_the_question_open(
-    frame: pd.DataFrame, settings: TrainingSettings, tracking_uri: str, promote: Promote
-) -> None:
-    version = promote("logistic_regression")
-    test = take_split(frame.drop(columns="recency_days"), "test")
-    names = [name for name in list_features(frame) if name != "recency_days"]
-    found = compare_with_champion(tracking_uri, settings, names, test, np.zeros(len(test.labels), np.float32))
-    assert found is not None
-    assert (found.version, found.auc, found.gain) == (version, None, None)
-    assert "recency_days" in found.note
-
-
 def test_the_registered_baseline_is_a_champion_like_any_other(
-    frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
 ) -> None:
-    baseline = fit_family(frame, "baseline", settings, lineage, tracking_uri)
-    version = register_baseline(tracking_uri, settings.model_name, baseline)
-    champion = fit_family(frame, "gradient_boosting", settings, lineage, tracking_uri)["champion"]
-    assert champion["version"] == version
-    assert champion["auc"] == pytest.approx(baseline["auc"])
-    assert baseline["baseline_feature"] == "orders_28d"
+    baseline = fit_family(frame, "baseline", spec, settings, lineage, tracking_uri)
+    version = register_baseline(tracking_uri, spec.name, baseline)
+    result = fit_family(frame, "gradient_boosting", spec, settings, lineage, tracking_uri)
+    assert result["champion"]["version"] == version
+    compared = ("score", "gain", "gain_low", "gain_high")
+    assert {key: result["champion"][key] for key in compared} == {key: result["baseline"][key] for key in compared}
+
+
+def test_a_champion_still_answers_with_a_feature_that_new_models_leave_out(
+    frame: pd.DataFrame,
+    spec: ModelSpec,
+    settings: TrainingSettings,
+    lineage: TrainingLineage,
+    tracking_uri: str,
+    promote: Promote,
+) -> None:
+    promote(frame, "logistic_regression", spec)
+    changed = frame.assign(temperature=None)
+    champion = fit_family(changed, "logistic_regression", spec, settings, lineage, tracking_uri)["champion"]
+    assert champion["score"] > 0.8
+
+
+def test_a_champion_whose_feature_is_gone_leaves_the_question_open(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str, promote: Promote
+) -> None:
+    version = promote(frame, "logistic_regression", spec)
+    fewer = drop_features(spec, "wear")
+    data = read_training_data(frame, fewer, settings)
+    fitted = train_model(data, "logistic_regression", fewer, settings)
+    found = compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings)
+    assert found is not None
+    assert (found.version, found.score, found.gain) == (version, None, None)
+    assert "needs wear" in found.note
+
+
+def test_without_a_champion_there_is_nothing_to_compare_with(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str
+) -> None:
+    data = read_training_data(frame, spec, settings)
+    fitted = train_model(data, "baseline", spec, settings)
+    assert compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings) is None
+
+
+def test_what_makes_two_models_incomparable_is_said() -> None:
+    settings, spec = load_training("multiclass"), make_spec("multiclass")
+    data = read_training_data(make_frame("multiclass"), spec, settings)
+    contract = train_model(data, "baseline", spec, settings).contract
+    matrix = data.test.matrix
+    assert find_difference(contract, contract, matrix) is None
+    fewer = replace(contract, decision={"classes": ["a", "b"]})
+    assert "knows the classes a, b" in str(find_difference(fewer, contract, matrix))
+    assert "predicts colour" in str(find_difference(replace(contract, label="colour"), contract, matrix))
+    as_text = replace(contract, features=(replace(contract.features[0], kind="categorical"),))
+    assert "needs wear" in str(find_difference(as_text, contract, matrix))
+
+
+def test_a_champion_without_a_contract_leaves_the_question_open(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str, tmp_path_factory: object
+) -> None:
+    """It was registered by an earlier release, or by another tool."""
+    import hashlib
+
+    import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    from include.registry.tracking import open_run
+
+    data = read_training_data(frame, spec, settings)
+    fitted = train_model(data, "baseline", spec, settings)
+    proto = onnx.load_model_from_string(fitted.onnx)
+    del proto.metadata_props[:]
+    import numpy as np
+
+    tensors = Schema([TensorSpec(np.dtype(np.float32), (-1, 1), "numeric")])
+    with open_run(tracking_uri, spec.name, "old", {}) as mlflow:
+        logged = mlflow.onnx.log_model(
+            proto,
+            name="model",
+            signature=ModelSignature(inputs=tensors),
+            pip_requirements=[],
+            save_as_external_data=False,
+        )
+        run_id = mlflow.active_run().info.run_id
+    api = f"{tracking_uri}/api/2.0/mlflow"
+    httpx.post(f"{api}/registered-models/create", json={"name": spec.name}).raise_for_status()
+    version = {
+        "name": spec.name, "source": logged.model_uri, "run_id": run_id, "model_id": logged.model_id,
+        "tags": [{"key": "onnx_sha256", "value": hashlib.sha256(proto.SerializeToString()).hexdigest()}],
+    }  # fmt: skip
+    httpx.post(f"{api}/model-versions/create", json=version).raise_for_status()
+    set_alias(tracking_uri, spec.name, "champion", 1)
+    found = compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings)
+    assert found is not None
+    assert found.gain is None
+    assert "holds no contract" in found.note

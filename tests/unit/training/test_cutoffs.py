@@ -11,6 +11,14 @@ from include.settings.training import TrainingSettings
 from include.training.cutoffs import choose_cutoffs
 
 TEST = date(2017, 12, 4)
+HORIZON_DAYS = 28
+
+
+@pytest.fixture
+def history(settings: TrainingSettings) -> TrainingSettings:
+    """Six training cutoffs, 28 days apart."""
+    wanted = {"training_cutoffs": 6, "training_cutoff_spacing_days": 28, "min_training_cutoffs": 2}
+    return settings.model_copy(update=wanted)
 
 
 def weekly(weeks: int, newest: date = TEST) -> list[date]:
@@ -18,8 +26,8 @@ def weekly(weeks: int, newest: date = TEST) -> list[date]:
     return [newest - timedelta(weeks=week) for week in range(weeks)]
 
 
-def test_the_newest_is_tested_and_the_rest_is_spaced_behind_it(settings: TrainingSettings) -> None:
-    cutoffs = choose_cutoffs(weekly(52), settings)
+def test_the_newest_is_tested_and_the_rest_is_spaced_behind_it(history: TrainingSettings) -> None:
+    cutoffs = choose_cutoffs(weekly(52), HORIZON_DAYS, history)
     assert cutoffs.test == TEST
     assert cutoffs.validation == TEST - timedelta(days=28)
     assert cutoffs.train == tuple(TEST - timedelta(days=28 * step) for step in (7, 6, 5, 4, 3, 2))
@@ -28,53 +36,61 @@ def test_the_newest_is_tested_and_the_rest_is_spaced_behind_it(settings: Trainin
 
 
 @pytest.mark.parametrize("newest", [TEST + timedelta(days=shift) for shift in range(7)])
-def test_no_label_window_reaches_into_the_next_split(settings: TrainingSettings, newest: date) -> None:
+def test_no_label_window_reaches_into_the_next_split(history: TrainingSettings, newest: date) -> None:
     """Weekly dates of the past with one daily date at their end, wherever in the week that falls."""
-    cutoffs = choose_cutoffs([*weekly(40), newest], settings)
+    cutoffs = choose_cutoffs([*weekly(40), newest], HORIZON_DAYS, history)
     horizon = timedelta(days=28)
     assert cutoffs.test == newest
     assert cutoffs.validation + horizon <= cutoffs.test
     assert max(cutoffs.train) + horizon <= cutoffs.validation
-    assert len(cutoffs.train) == settings.training_cutoffs
+    assert len(cutoffs.train) == history.training_cutoffs
 
 
-def test_the_order_and_repetition_of_what_is_there_do_not_matter(settings: TrainingSettings) -> None:
+def test_the_order_and_repetition_of_what_is_there_do_not_matter(history: TrainingSettings) -> None:
     days = weekly(52)
-    assert choose_cutoffs(days[::-1] + days, settings) == choose_cutoffs(days, settings)
+    assert choose_cutoffs(days[::-1] + days, HORIZON_DAYS, history) == choose_cutoffs(days, HORIZON_DAYS, history)
 
 
-def test_the_nearest_date_stands_in_for_a_missing_one(settings: TrainingSettings) -> None:
+def test_the_nearest_date_stands_in_for_a_missing_one(history: TrainingSettings) -> None:
     wanted = TEST - timedelta(days=84)
     days = [day for day in weekly(52) if day != wanted]
-    assert choose_cutoffs(days, settings).train[-2] in (wanted - timedelta(days=7), wanted + timedelta(days=7))
+    assert choose_cutoffs(days, HORIZON_DAYS, history).train[-2] in (
+        wanted - timedelta(days=7),
+        wanted + timedelta(days=7),
+    )
 
 
-def test_a_date_further_away_than_half_a_spacing_does_not(settings: TrainingSettings) -> None:
+def test_a_date_further_away_than_half_a_spacing_does_not(history: TrainingSettings) -> None:
     gap = [day for day in weekly(52) if not TEST - timedelta(days=130) < day < TEST - timedelta(days=70)]
-    chosen = choose_cutoffs(gap, settings).train
-    assert len(chosen) == settings.training_cutoffs - 1
+    chosen = choose_cutoffs(gap, HORIZON_DAYS, history).train
+    assert len(chosen) == history.training_cutoffs - 1
     assert len(set(chosen)) == len(chosen)
 
 
-def test_short_history_gives_fewer_cutoffs(settings: TrainingSettings) -> None:
-    assert len(choose_cutoffs(weekly(13), settings).train) == 2
+def test_short_history_gives_fewer_cutoffs(history: TrainingSettings) -> None:
+    assert len(choose_cutoffs(weekly(13), HORIZON_DAYS, history).train) == 2
 
 
-def test_the_validation_cutoff_is_older_where_the_exact_day_is_missing(settings: TrainingSettings) -> None:
+def test_the_validation_cutoff_is_older_where_the_exact_day_is_missing(history: TrainingSettings) -> None:
     days = [day for day in weekly(52) if day != TEST - timedelta(days=28)]
-    assert choose_cutoffs(days, settings).validation == TEST - timedelta(days=35)
+    assert choose_cutoffs(days, HORIZON_DAYS, history).validation == TEST - timedelta(days=35)
 
 
 @pytest.mark.parametrize(
     ("days", "problem"),
     [
-        ([], "No as-of date has labels yet"),
+        ([], "No as-of date has both labels and features yet"),
         (weekly(4), r"the validation cutoff must lie on or before 2017-11-06.*first as-of date is 2017-11-13"),
         (weekly(8), r"the training cutoff must lie on or before 2017-10-09"),
         (weekly(9), "1 training cutoffs up to 2017-10-09, 2 are needed"),
     ],
     ids=["nothing", "no validation", "no training", "too few"],
 )
-def test_too_little_history_is_said(settings: TrainingSettings, days: list[date], problem: str) -> None:
+def test_too_little_history_is_said(history: TrainingSettings, days: list[date], problem: str) -> None:
     with pytest.raises(TrainingError, match=problem):
-        choose_cutoffs(days, settings)
+        choose_cutoffs(days, HORIZON_DAYS, history)
+
+
+def test_splits_lie_on_different_days_where_a_label_is_known_at_once(history: TrainingSettings) -> None:
+    cutoffs = choose_cutoffs(weekly(52), 0, history)
+    assert (cutoffs.validation, cutoffs.train[-1]) == (TEST - timedelta(weeks=1), TEST - timedelta(weeks=2))

@@ -15,6 +15,7 @@ from include.settings.training import TrainingSettings
 from include.training.due import check_training_due, decide_training
 from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.session import open_session
+from tests.model.machines import make_model, make_spec
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -62,28 +63,28 @@ def request_retraining(uri: str, model_name: str, action: str, at: datetime) -> 
 
 
 def test_what_is_on_record_is_read_from_the_warehouse_and_from_mlflow(
-    warehouse_uri: str, tracking_uri: str, settings: TrainingSettings, frame: pd.DataFrame, lineage: TrainingLineage
+    warehouse_uri: str, tracking_uri: str, frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage
 ) -> None:
-    name = settings.model_name
-    assert "no model" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+    model = make_model("binary", "machines_due")
+    assert "no model" in check_training_due(warehouse_uri, tracking_uri, model).reason
 
-    result = fit_family(frame, "baseline", settings, lineage, tracking_uri)
-    register_baseline(tracking_uri, name, result)
-    assert "no training is on record" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+    result = fit_family(frame, "baseline", make_spec("binary", model.name), settings, lineage, tracking_uri)
+    register_baseline(tracking_uri, model.name, result)
+    assert "no training is on record" in check_training_due(warehouse_uri, tracking_uri, model).reason
     record_decision(tracking_uri, result["run_id"], "refuse", [])
-    assert not check_training_due(warehouse_uri, tracking_uri, settings).is_due
+    assert not check_training_due(warehouse_uri, tracking_uri, model).is_due
 
     soon = datetime.now(UTC) + timedelta(minutes=5)
-    request_retraining(warehouse_uri, "another model", "retrain", soon)
-    request_retraining(warehouse_uri, name, "keep", soon + DAY)
-    assert not check_training_due(warehouse_uri, tracking_uri, settings).is_due
-    request_retraining(warehouse_uri, name, "retrain", soon)
-    assert "requested" in check_training_due(warehouse_uri, tracking_uri, settings).reason
+    request_retraining(warehouse_uri, "another_model", "retrain", soon)
+    request_retraining(warehouse_uri, model.name, "keep", soon + DAY)
+    assert not check_training_due(warehouse_uri, tracking_uri, model).is_due
+    request_retraining(warehouse_uri, model.name, "retrain", soon)
+    assert "requested" in check_training_due(warehouse_uri, tracking_uri, model).reason
 
-    later = datetime.now(UTC) + timedelta(days=settings.max_model_age_days + 1)
-    assert check_training_due(warehouse_uri, tracking_uri, settings, now=later).is_due
+    later = datetime.now(UTC) + timedelta(days=model.training.max_model_age_days + 1)
+    assert check_training_due(warehouse_uri, tracking_uri, model, now=later).is_due
 
 
-def test_without_mlflow_nothing_is_decided(warehouse_uri: str, settings: TrainingSettings) -> None:
+def test_without_mlflow_nothing_is_decided(warehouse_uri: str) -> None:
     with pytest.raises(RegistryError, match="is away"):
-        check_training_due(warehouse_uri, f"http://127.0.0.1:{find_free_port()}", settings)
+        check_training_due(warehouse_uri, f"http://127.0.0.1:{find_free_port()}", make_model("binary"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -12,13 +13,47 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.errors import LeakageSuspectedError, ParityError, RegistryError, TrainingError
+from include.errors import RegistryError, TrainingError
+from include.features.spec import ModelSpec
 from include.local.ports import find_free_port
 from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
+from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
-from include.training.dataset import list_features, take_split
 from include.training.fit import TrainingLineage, fit_family, measure_family, train_model
+from include.training.splits import TrainingData, read_training_data
+from tests.model.machines import KINDS, drop_features, load_training, make_frame, make_spec
+
+FIGURES: dict[TaskName, set[str]] = {
+    "binary": {"roc.png", "calibration.png"},
+    "multiclass": {"confusion.png"},
+    "regression": {"forecast.png", "errors.png"},
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training of one task and what came back from it."""
+
+    task: TaskName
+    frame: pd.DataFrame
+    spec: ModelSpec
+    settings: TrainingSettings
+    result: dict[str, Any]
+
+    @property
+    def data(self) -> TrainingData:
+        """The frame as arrays."""
+        return read_training_data(self.frame, self.spec, self.settings)
+
+
+@pytest.fixture(scope="module", params=list(FIGURES))
+def training(request: pytest.FixtureRequest, tracking_uri: str, lineage: TrainingLineage) -> Training:
+    """Gradient boosting of each task."""
+    task: TaskName = request.param
+    frame, spec, settings = make_frame(task), make_spec(task, f"machines_fit_{task}"), load_training(task)
+    result = fit_family(frame, "gradient_boosting", spec, settings, lineage, tracking_uri)
+    return Training(task, frame, spec, settings, result)
 
 
 def read_run(uri: str, run_id: str) -> dict[str, Any]:
@@ -37,61 +72,57 @@ def list_artifacts(uri: str, run_id: str) -> set[str]:
     return {item["path"] for item in answer.json().get("files", [])}
 
 
-def count_runs(uri: str, experiment: str) -> int:
-    """How many runs an experiment holds."""
-    with MlflowRest(uri) as mlflow:
-        found = mlflow.find("experiments/get-by-name", {"experiment_name": experiment})
-        if found is None:
-            return 0
-        answer = mlflow.send("runs/search", {"experiment_ids": [found["experiment"]["experiment_id"]]})
-        return len(answer.get("runs", []))
-
-
-@pytest.fixture(scope="module")
-def model_settings(shipped: TrainingSettings) -> TrainingSettings:
-    """Settings of the one training that several tests look at."""
-    return shipped.model_copy(update={"model_name": "churn-fit", "experiment": "churn-fit", "min_training_rows": 100})
-
-
-@pytest.fixture(scope="module")
-def result(frame: pd.DataFrame, model_settings: TrainingSettings, tracking_uri: str) -> dict[str, Any]:
-    """What came back from one training."""
-    lineage = TrainingLineage("data-1", "features-1", "code-1", "scientist")
-    return fit_family(frame, "gradient_boosting", model_settings, lineage, tracking_uri)
-
-
-def test_the_result_is_light_and_carries_figures_and_lineage(result: dict[str, Any], frame: pd.DataFrame) -> None:
-    assert len(json.dumps(result)) < 3000
-    assert result["auc_low"] < result["auc"] < result["auc_high"]
-    assert result["feature_names"] == list_features(frame)
-    assert (result["family"], result["champion"], result["baseline_feature"]) == ("gradient_boosting", None, None)
-    assert result["test_as_of_date"] == "2017-12-04"
-    assert (result["test_rows"], result["test_positives"]) == (572, 80)
-    assert result["training_rows"] == 2273
-    lineage = {"data_version": "data-1", "feature_version": "features-1", "code_revision": "code-1"}
+def test_the_result_is_light_finite_and_complete(training: Training) -> None:
+    result = training.result
+    assert len(json.dumps(result, allow_nan=False)) < 3000
+    assert set(result) == {
+        "family", "task", "run_id", "model_uri", "onnx_sha256", "score_name", "score", "score_low", "score_high",
+        "metrics", "decision", "test_as_of_date", "training_seconds", "size_bytes", "parity_difference",
+        "training_rows", "test_rows", "test_count", "single_feature", "single_feature_score", "baseline",
+        "baseline_feature", "champion", "data_version", "feature_version", "code_revision", "trained_by",
+    }  # fmt: skip
+    assert (result["family"], result["task"], result["champion"]) == ("gradient_boosting", training.task, None)
+    assert (result["training_rows"], result["test_rows"], result["test_as_of_date"]) == (1200, 400, "2017-12-04")
+    lineage = {"data_version": "data-1", "feature_version": "machine_features=1", "trained_by": "scientist"}
     assert {key: result[key] for key in lineage} == lineage
+
+
+def test_figures_belong_together(training: Training) -> None:
+    result = training.result
+    assert result["score_low"] < result["score"] < result["score_high"]
+    assert result["metrics"]["score"] == result["metrics"][result["score_name"]] == result["score"]
+    assert result["baseline"]["gain"] == pytest.approx(result["score"] - result["baseline"]["score"])
+    assert 0 < result["baseline"]["gain_low"] < result["baseline"]["gain"] < result["baseline"]["gain_high"]
+    assert result["baseline_feature"] is None
+    assert result["single_feature"] == "wear"
     assert result["training_seconds"] > 0
-    assert result["parity_difference"] <= 1e-4
+    assert 0 <= result["parity_difference"] <= 1e-4
 
 
-def test_the_run_holds_parameters_metrics_tags_and_figures(
-    result: dict[str, Any], tracking_uri: str, model_settings: TrainingSettings
-) -> None:
+def test_the_run_holds_parameters_metrics_tags_and_figures(training: Training, tracking_uri: str) -> None:
+    result = training.result
     run = read_run(tracking_uri, result["run_id"])
     assert run["info"]["status"] == "FINISHED"
-    assert run["metrics"]["auc"] == pytest.approx(result["auc"])
-    assert run["metrics"]["threshold"] == pytest.approx(result["threshold"])
-    assert run["params"]["learning_rate"] == str(model_settings.parameters.gradient_boosting.learning_rate)
-    tags = ("family", "data_version", "feature_version", "code_revision", "trained_by")
+    for name in ("score", result["score_name"], "score_low", "test_count"):
+        assert run["metrics"][name] == pytest.approx(result["metrics"].get(name, result.get(name)))
+    assert run["metrics"]["baseline_gain"] == pytest.approx(result["baseline"]["gain"])
+    learning_rate = training.settings.parameters.gradient_boosting.learning_rate
+    assert run["params"]["learning_rate"] == str(learning_rate)
+    tags = ("family", "task", "data_version", "feature_version", "code_revision", "trained_by")
     assert {key: run["tags"][key] for key in tags} == {key: result[key] for key in tags}
-    assert list_artifacts(tracking_uri, result["run_id"]) == {
-        "calibration.png", "importance.json", "importance.png", "roc.png",
-    }  # fmt: skip
+    expected = {"importance.json", "importance.png", "contract.json", *FIGURES[training.task]}
+    assert list_artifacts(tracking_uri, result["run_id"]) == expected
 
 
-def test_the_logged_model_is_the_one_that_was_measured(
-    result: dict[str, Any], tracking_uri: str, frame: pd.DataFrame
-) -> None:
+def test_the_experiment_has_the_name_of_the_model(training: Training, tracking_uri: str) -> None:
+    run = read_run(tracking_uri, training.result["run_id"])
+    with MlflowRest(tracking_uri) as mlflow:
+        found = mlflow.get("experiments/get-by-name", {"experiment_name": training.spec.name})
+    assert found["experiment"]["experiment_id"] == run["info"]["experiment_id"]
+
+
+def test_the_logged_model_is_the_one_that_was_measured(training: Training, tracking_uri: str) -> None:
+    result, test = training.result, training.data.test
     model_id = result["model_uri"].removeprefix("models:/")
     with MlflowRest(tracking_uri) as mlflow:
         logged = mlflow.get(f"logged-models/{model_id}", {})["model"]["info"]
@@ -99,60 +130,113 @@ def test_the_logged_model_is_the_one_that_was_measured(
         described = mlflow.download(logged["artifact_uri"], "MLmodel").decode()
     assert hashlib.sha256(content).hexdigest() == result["onnx_sha256"]
     assert len(content) == result["size_bytes"]
-    assert "features" in described
-    assert "probabilities" in described
     assert "pickle" not in described.replace("python_function", "")
-    test = take_split(frame, "test")
-    predicted = OnnxModel(content).predict(test.features) >= result["threshold"]
-    assert np.mean(predicted == test.labels) == pytest.approx(result["accuracy"])
+    onnx = OnnxModel(content)
+    again = onnx.task.measure(test.labels, onnx.predict(test.matrix), result["decision"])
+    assert again == pytest.approx(result["metrics"])
 
 
-def test_the_threshold_is_tuned_without_the_test_rows(frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    fitted = train_model(frame, "logistic_regression", settings)
-    test = take_split(frame, "test")
-    other = replace(test, labels=1 - test.labels)
-    validation = take_split(frame, "validation")
-    first = measure_family(fitted, validation, test, settings)
-    assert measure_family(fitted, validation, other, settings)["threshold"] == first["threshold"]
+def test_the_contract_says_what_the_model_takes_and_means(training: Training) -> None:
+    spec, settings = training.spec, training.settings
+    contract = train_model(training.data, "random_forest", spec, settings).contract
+    assert (contract.model, contract.task, contract.label) == (spec.name, spec.task, spec.label_column)
+    assert (contract.entity, contract.features, contract.horizon_days) == (spec.entity, spec.features, 28)
+    assert contract.groups == tuple(group.location for group in spec.groups)
+    assert contract.test_as_of_date.isoformat() == training.result["test_as_of_date"]
 
 
-def test_only_the_training_rows_are_learned_from(frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    changed = frame.copy()
-    later = changed["split"] != "train"
-    changed.loc[later, "churned"] = 1 - changed.loc[later, "churned"]
-    changed.loc[later, list_features(frame)] *= 3
-    assert train_model(changed, "random_forest", settings).onnx == train_model(frame, "random_forest", settings).onnx
-
-
-def test_a_feature_that_knows_the_future_is_found(
-    frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+def test_the_baseline_takes_its_one_feature_and_gains_nothing_over_itself(
+    training: Training, tracking_uri: str, lineage: TrainingLineage
 ) -> None:
-    leaky = frame.copy()
-    leaky["next_order_days"] = np.where(leaky["churned"] == 1, 40.0, 3.0) + np.arange(len(leaky)) % 5
-    with pytest.raises(LeakageSuspectedError, match=r"logistic_regression .* next_order_days \(alone 1\.000\)"):
-        fit_family(leaky, "logistic_regression", settings, lineage, tracking_uri)
-    assert count_runs(tracking_uri, settings.experiment) == 0
+    result = fit_family(training.frame, "baseline", training.spec, training.settings, lineage, tracking_uri)
+    feature = "units_last" if training.task == "regression" else "wear"
+    assert (result["baseline_feature"], result["baseline"]["feature"]) == (feature, feature)
+    assert [result["baseline"][key] for key in ("gain", "gain_low", "gain_high")] == [0, 0, 0]
+    assert result["score"] == pytest.approx(training.result["baseline"]["score"])
+    fitted = train_model(training.data, "baseline", training.spec, training.settings)
+    assert fitted.contract.feature_names == (feature,)
 
 
-def test_a_model_whose_onnx_form_is_off_is_refused(frame: pd.DataFrame, settings: TrainingSettings) -> None:
-    fitted = train_model(frame, "random_forest", settings)
-    other = train_model(frame, "logistic_regression", settings)
+def test_a_single_feature_model_leaves_out_the_groups_that_it_does_not_read(training: Training) -> None:
+    first, second = training.spec.groups[0], replace(training.spec.groups[0], name="further")
+    moved = tuple(replace(item, group="further") if item.name == "paint" else item for item in training.spec.features)
+    spec = replace(training.spec, groups=(first, second), features=moved)
+    data = read_training_data(training.frame, spec, training.settings)
+    baseline = train_model(data, "baseline", spec, training.settings)
+    whole = train_model(data, spec_family(training.task), spec, training.settings)
+    assert [group.name for group in baseline.contract.groups] == [first.name]
+    assert [group.name for group in whole.contract.groups] == [first.name, "further"]
+
+
+def spec_family(task: TaskName) -> str:
+    """A family that is quick to fit."""
+    return "ridge" if task == "regression" else "logistic_regression"
+
+
+def test_the_decision_is_tuned_without_the_test_rows(training: Training) -> None:
+    data = training.data
+    other = replace(data, test=replace(data.test, labels=data.test.labels[::-1]))
+    family = spec_family(training.task)
+    first = train_model(data, family, training.spec, training.settings)
+    assert train_model(other, family, training.spec, training.settings).onnx == first.onnx
+
+
+def test_only_the_training_rows_are_learned_from(training: Training) -> None:
+    data, family = training.data, spec_family(training.task)
+    moved = {"validation": data.train, "test": data.train}
+    first = train_model(data, family, training.spec, training.settings)
+    second = train_model(replace(data, **moved), family, training.spec, training.settings)
+    np.testing.assert_array_equal(first.predict(data.test), second.predict(data.test))
+
+
+def test_a_form_that_answers_otherwise_is_measured_and_not_refused(training: Training) -> None:
+    """The gate on parity decides; it could never fail if training did."""
+    data, spec, settings = training.data, training.spec, training.settings
+    fitted = train_model(data, "random_forest", spec, settings)
+    other = train_model(data, spec_family(training.task), spec, settings)
     mixed_up = replace(fitted, onnx=other.onnx)
-    with pytest.raises(ParityError, match="random_forest: the ONNX form says"):
-        measure_family(mixed_up, take_split(frame, "validation"), take_split(frame, "test"), settings)
+    baseline = train_model(data, "baseline", spec, settings)
+    found = measure_family(mixed_up, OnnxModel(other.onnx), baseline, data, settings)
+    assert 0.01 < found["parity_difference"] < math.inf
+
+
+def test_a_feature_that_has_seen_the_label_is_measured_and_not_refused(training: Training) -> None:
+    """The gate on leakage decides."""
+    data = training.data
+    leaky = training.frame.copy()
+    leaky["temperature"] = np.concatenate([split.labels for split in (data.train, data.validation, data.test)])
+    found = read_training_data(leaky, training.spec, training.settings)
+    baseline = train_model(found, "baseline", training.spec, training.settings)
+    result = measure_family(baseline, OnnxModel(baseline.onnx), baseline, found, training.settings)
+    assert (result["single_feature"], result["single_feature_score"]) == ("temperature", pytest.approx(1.0))
+
+
+def test_a_feature_without_values_is_left_out_of_the_model(training: Training) -> None:
+    empty = training.frame.assign(temperature=np.nan)
+    data = read_training_data(empty, training.spec, training.settings)
+    fitted = train_model(data, "gradient_boosting", training.spec, training.settings)
+    assert set(fitted.contract.feature_names) == set(KINDS) - {"temperature"}
+    assert len(OnnxModel(fitted.onnx).predict(data.test.matrix)) == 400
+
+
+def test_without_a_numeric_feature_there_is_no_baseline(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+) -> None:
+    texts = drop_features(spec, "wear", "is_covered", "units_last", "temperature")
+    with pytest.raises(TrainingError, match="The baseline needs a numeric feature"):
+        fit_family(frame, "random_forest", texts, settings, lineage, tracking_uri)
 
 
 def test_without_mlflow_no_work_is_spent(
-    frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage
 ) -> None:
     uri = f"http://127.0.0.1:{find_free_port()}"
     with pytest.raises(RegistryError, match=rf"MLflow at {uri} is away .*tried again"):
-        fit_family(frame, "no such family", settings, lineage, uri)
+        fit_family(frame, "no such family", spec, settings, lineage, uri)
 
 
 def test_a_training_set_that_is_unfit_is_refused(
-    frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
 ) -> None:
-    one_sided = frame.assign(churned=0)
-    with pytest.raises(TrainingError, match="one-sided"):
-        fit_family(one_sided, "baseline", settings, lineage, tracking_uri)
+    with pytest.raises(TrainingError, match="too small: it has 0 positive"):
+        fit_family(frame.assign(label=0), "baseline", spec, settings, lineage, tracking_uri)

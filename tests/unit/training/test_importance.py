@@ -1,41 +1,39 @@
-"""Importance finds what a model leans on."""
+"""Importance finds what a model relies on, of whatever kind."""
 
 from __future__ import annotations
-
-from datetime import date
 
 import numpy as np
 import pytest
 
-from include.registry.onnx import OnnxModel, export_onnx
-from include.training.dataset import SplitData
+from include.registry.onnx import OnnxModel
+from include.settings.models import TaskName
+from include.training.fit import train_model
 from include.training.importance import measure_importance
+from include.training.splits import SplitData, read_training_data
+from tests.model.machines import KINDS, load_training, make_frame, make_spec
 
 
-@pytest.fixture(scope="module")
-def split() -> SplitData:
-    """The second of three features decides."""
-    features = np.random.default_rng(1).normal(size=(600, 3)).astype(np.float32)
-    labels = (features[:, 1] + np.random.default_rng(2).normal(0, 0.5, 600) > 0).astype(np.int64)
-    return SplitData(features, labels, date(2017, 12, 4))
+@pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
+def trained(request: pytest.FixtureRequest) -> tuple[OnnxModel, SplitData]:
+    """A boosted model of each task, and its test rows."""
+    task: TaskName = request.param
+    spec, settings = make_spec(task), load_training(task)
+    data = read_training_data(make_frame(task), spec, settings)
+    return OnnxModel(train_model(data, "gradient_boosting", spec, settings).onnx), data.test
 
 
-@pytest.fixture(scope="module")
-def model(split: SplitData) -> OnnxModel:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    return OnnxModel(export_onnx(make_pipeline(LogisticRegression()).fit(split.features, split.labels), 3))
-
-
-def test_the_feature_that_decides_comes_first_and_noise_costs_nothing(model: OnnxModel, split: SplitData) -> None:
-    found = measure_importance(model, ["a", "deciding", "c"], split, seed=1)
-    assert next(iter(found)) == "deciding"
-    assert found["deciding"] > 0.3
-    assert max(abs(found["a"]), abs(found["c"])) < 0.02
+def test_what_decides_comes_first_and_noise_costs_little(trained: tuple[OnnxModel, SplitData]) -> None:
+    found = measure_importance(*trained, seed=1)
+    assert set(found) == set(KINDS)
+    assert next(iter(found)) == "wear"
+    assert found["wear"] > 0.1
+    assert min(found["site"], found["is_covered"]) > max(abs(found["paint"]), abs(found["temperature"]))
 
 
-def test_the_rows_are_left_as_they_were(model: OnnxModel, split: SplitData) -> None:
-    before = split.features.copy()
-    measure_importance(model, ["a", "b", "c"], split, seed=1)
-    np.testing.assert_array_equal(split.features, before)
+def test_the_rows_are_left_as_they_were(trained: tuple[OnnxModel, SplitData]) -> None:
+    model, split = trained
+    numeric, categorical = split.matrix.numeric.copy(), split.matrix.categorical.copy()
+    first = measure_importance(model, split, seed=1)
+    np.testing.assert_array_equal(split.matrix.numeric, numeric)
+    np.testing.assert_array_equal(split.matrix.categorical, categorical)
+    assert measure_importance(model, split, seed=1) == first

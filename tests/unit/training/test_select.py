@@ -16,8 +16,14 @@ CEILINGS = CostCeilings(training_seconds=10, size_bytes=1000)
 
 def result(family: str, **changed: Any) -> dict[str, Any]:
     """One family's result."""
-    figures = {"f1": 0.5, "precision": 0.5, "recall": 0.5, "training_seconds": 1.0, "size_bytes": 100, "auc": 0.8}
-    return {"family": family, "run_id": f"run of {family}"} | figures | changed
+    metrics = {"f1": 0.5, "precision": 0.5, "recall": 0.5, "score": 0.8, "auc": 0.8}
+    metrics = {name: changed.pop(name, value) for name, value in metrics.items()}
+    costs = {"training_seconds": 1.0, "size_bytes": 100}
+    return (
+        {"family": family, "run_id": f"run of {family}", "score": metrics["score"], "metrics": metrics}
+        | costs
+        | changed
+    )
 
 
 def test_the_score_is_the_weighted_sum() -> None:
@@ -45,7 +51,7 @@ def test_each_criterion_alone_decides_between_equals(criterion: str, better: flo
 def test_the_weights_decide_what_counts() -> None:
     fast, good = result("fast", training_seconds=0), result("good", f1=0.6, training_seconds=9)
     assert rank_candidates([fast, good], WEIGHTS, CEILINGS).winner.family == "fast"
-    only_f1 = SelectionWeights(f1=1, precision=0, recall=0, training_seconds=0, size=0)
+    only_f1 = SelectionWeights(f1=1)
     assert rank_candidates([fast, good], only_f1, CEILINGS).winner.family == "good"
 
 
@@ -69,8 +75,8 @@ def test_the_baseline_never_wins() -> None:
     assert [entry.family for entry in ranking.candidates] == ["a"]
 
 
-def test_equal_scores_are_ordered_by_auc_then_name() -> None:
-    ranking = rank_candidates([result("c"), result("b"), result("a", auc=0.7)], WEIGHTS, CEILINGS)
+def test_equals_are_ordered_by_the_score_of_the_task_then_by_name() -> None:
+    ranking = rank_candidates([result("c"), result("b"), result("a", score=0.7)], WEIGHTS, CEILINGS)
     assert [entry.family for entry in ranking.candidates] == ["b", "c", "a"]
 
 
@@ -78,3 +84,20 @@ def test_equal_scores_are_ordered_by_auc_then_name() -> None:
 def test_nothing_to_rank_is_an_error(results: list[dict[str, Any]]) -> None:
     with pytest.raises(TrainingError, match="no candidate to rank"):
         rank_candidates(results, WEIGHTS, CEILINGS)
+
+
+def test_a_task_without_decisions_is_ranked_by_its_score_alone() -> None:
+    results: list[dict[str, Any]] = [
+        {
+            "family": name,
+            "run_id": name,
+            "score": score,
+            "metrics": {"score": score},
+            "training_seconds": 1,
+            "size_bytes": 1,
+        }
+        for name, score in (("a", -0.2), ("b", 0.4))
+    ]
+    ranking = rank_candidates(results, SelectionWeights(score=0.9, size=0.1), CEILINGS)
+    assert ranking.winner.family == "b"
+    assert set(ranking.winner.parts) == {"score", "size"}

@@ -1,0 +1,60 @@
+"""A contract survives the trip through its file, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from include.errors import ServingError
+from include.features.catalog import Entity, Feature, GroupTable, Key
+from include.registry.contract import ModelContract
+from include.warehouse.names import TableName
+from tests.unit.registry.conftest import CONTRACT, FEATURES, GROUP
+
+COMPOSITE = replace(
+    CONTRACT,
+    task="multiclass",
+    entity=Entity("site_part", (Key("site_id", "integer"), Key("part", "text"), Key("token", "uuid"))),
+    groups=(GROUP, GroupTable("part_weather", TableName("features", "part_weather"), None, "seen_on", 7)),
+    features=(Feature("colour", "categorical", "part_weather"), *FEATURES),
+    decision={"classes": ["blue", "red"]},
+    test_as_of_date=date(2026, 2, 28),
+)
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, COMPOSITE], ids=["one key", "several keys"])
+def test_it_is_read_as_it_was_written(contract: ModelContract) -> None:
+    assert ModelContract.from_json(contract.to_json()) == contract
+
+
+def test_numbers_come_first_among_the_names() -> None:
+    assert COMPOSITE.feature_names == ("wear", "is_covered", "uses", "colour")
+
+
+def test_equal_contracts_give_equal_text() -> None:
+    assert replace(CONTRACT).to_json() == CONTRACT.to_json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": None},
+        {"entity": {"name": "machine"}},
+        {"test_as_of_date": "yesterday"},
+        {"groups": [{"name": "a", "table": "no schema"}]},
+        {"features": [{"name": "wear", "mood": "numeric"}]},
+    ],
+)
+def test_what_is_no_contract_is_refused(change: dict[str, Any]) -> None:
+    content = json.loads(CONTRACT.to_json()) | change
+    with pytest.raises(ServingError, match="contract cannot be read"):
+        ModelContract.from_json(json.dumps(content))
+
+
+def test_text_that_is_no_json_is_refused() -> None:
+    with pytest.raises(ServingError, match="contract cannot be read"):
+        ModelContract.from_json("{")

@@ -1,0 +1,160 @@
+"""From predictions to answers: decisions, texts, baselines, and what is no prediction."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from include.errors import TrainingError
+from include.features.matrix import FeatureMatrix
+from include.settings.models import TaskName
+from include.tasks import TASKS
+from include.tasks.binary import choose_threshold
+
+RANDOM = np.random.default_rng(4)
+LABELS = (RANDOM.random(500) < 0.2).astype(np.int64)
+SCORES = np.clip(np.round(0.2 + 0.25 * LABELS + RANDOM.normal(0, 0.15, 500), 2), 0.01, 0.99)
+
+
+def test_the_threshold_is_the_best_of_all() -> None:
+    found = f1_score(LABELS, choose_threshold(LABELS, SCORES) <= SCORES)
+    assert found == max(f1_score(LABELS, cut <= SCORES) for cut in np.unique(SCORES))
+
+
+def test_the_threshold_lies_between_two_probabilities() -> None:
+    assert choose_threshold(np.array([1, 1, 0, 0]), np.array([0.8, 0.6, 0.4, 0.2])) == pytest.approx(0.5)
+
+
+def test_where_one_probability_is_all_there_is_everything_is_predicted() -> None:
+    assert choose_threshold(np.array([1, 0, 1]), np.array([0.3, 0.3, 0.3])) <= 0.3
+
+
+@pytest.mark.parametrize(
+    ("task", "predictions", "decision", "texts", "numbers"),
+    [
+        ("binary", [0.5, 0.49, 1.000002], {"threshold": 0.5}, ["true", "false", "true"], [0.5, 0.49, 1.0]),
+        ("multiclass", [[0.2, 0.8], [0.9, 0.1]], {"classes": ["a", "b"]}, ["b", "a"], [0.8, 0.9]),
+        ("regression", [3.5, -1.0], {}, [None, None], [3.5, -1.0]),
+    ],
+)
+def test_predictions_become_answers(
+    task: TaskName, predictions: Any, decision: dict[str, Any], texts: list[str | None], numbers: list[float]
+) -> None:
+    values = np.array(predictions, dtype=np.float32)
+    assert TASKS[task].decide(values, decision) == texts
+    assert TASKS[task].summarise(values) == pytest.approx(numbers)
+    for value, text in zip(values, texts, strict=True):
+        described = TASKS[task].describe(value, decision)["prediction"]
+        expected = float(value) if text is None else {"true": True, "false": False}.get(text, text)
+        assert described == expected
+        assert type(described) is type(expected)
+
+
+def test_each_class_has_its_probability_in_the_answer() -> None:
+    found = TASKS["multiclass"].describe(np.array([0.25, 0.75], np.float32), {"classes": ["a", "b"]})
+    assert found == {"prediction": "b", "probabilities": {"a": 0.25, "b": 0.75}}
+
+
+@pytest.mark.parametrize(
+    ("task", "predictions", "wrong"),
+    [
+        ("binary", [0.0, 1.0, 1.000001, -0.1, 1.1, np.nan, np.inf], [3, 4, 5, 6]),
+        ("multiclass", [[0.5, 0.5], [1.2, -0.2], [np.nan, 1.0]], [1, 2]),
+        ("regression", [-1e9, 0.0, np.nan, np.inf, -np.inf], [2, 3, 4]),
+    ],
+)
+def test_what_is_no_prediction_is_found(task: TaskName, predictions: Any, wrong: list[int]) -> None:
+    assert list(np.flatnonzero(TASKS[task].find_invalid(np.array(predictions)))) == wrong
+
+
+def make_matrix(numeric: np.ndarray) -> FeatureMatrix:
+    """A matrix of numbers a, b, c … alone."""
+    names = tuple("abcdef"[: numeric.shape[1]])
+    return FeatureMatrix(numeric.astype(np.float32), np.empty((len(numeric), 0), dtype=object), names, ())
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_the_baseline_of_classes_is_a_curve_over_the_feature_that_ranks_best(task: TaskName) -> None:
+    labels = RANDOM.integers(0, 2 if task == "binary" else 3, 400)
+    numeric = np.column_stack([RANDOM.normal(size=400), -labels + RANDOM.normal(0, 0.5, 400), RANDOM.normal(size=400)])
+    numeric[::9] = np.nan
+    found = TASKS[task].fit_baseline(make_matrix(numeric), labels, seed=1)
+    assert found.feature == "b"
+    predictions = TASKS[task].predict(found.model, numeric[:, [1]].astype(np.float32))
+    assert not TASKS[task].find_invalid(predictions).any()
+    metrics = TASKS[task].measure(labels, predictions, {"threshold": 0.5, "classes": ["a", "b", "c"]})
+    assert metrics["score"] > (0.85 if task == "binary" else 0.7)
+
+
+def test_the_baseline_of_a_number_is_the_feature_nearest_to_it_taken_as_it_is() -> None:
+    labels = RANDOM.gamma(2, 3, 400)
+    numeric = np.column_stack([10 * labels, labels + RANDOM.normal(0, 1, 400), np.full(400, 6.0)]).astype(np.float32)
+    found = TASKS["regression"].fit_baseline(make_matrix(numeric), labels, seed=1)
+    assert found.feature == "b"
+    np.testing.assert_array_equal(TASKS["regression"].predict(found.model, numeric[:, [1]]), numeric[:, 1])
+    missing = TASKS["regression"].predict(found.model, np.array([[np.nan]], np.float32))
+    assert missing[0] == pytest.approx(np.median(numeric[:, 1]))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_without_a_number_there_is_no_baseline(task: TaskName) -> None:
+    texts = FeatureMatrix(np.empty((4, 0), np.float32), np.full((4, 1), "x", dtype=object), (), ("a",))
+    with pytest.raises(TrainingError, match="needs a numeric feature"):
+        TASKS[task].fit_baseline(texts, np.array([0, 1, 0, 1]), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("task", "expected", "answered", "distance"),
+    [
+        ("binary", [0.5, 0.2], [0.5, 0.3], [0.0, 0.1]),
+        ("multiclass", [[0.5, 0.5], [0.2, 0.8]], [[0.5, 0.5], [0.25, 0.75]], [0.0, 0.05]),
+        ("regression", [10.0, 20.0], [10.0, 25.0], [0.0, 0.5]),
+    ],
+)
+def test_the_distance_of_two_forms_is_in_probability_or_in_standard_deviations(
+    task: TaskName, expected: Any, answered: Any, distance: list[float]
+) -> None:
+    labels = np.array([0.0, 20.0])
+    assert labels.std() == 10
+    found = TASKS[task].measure_difference(np.array(expected), np.array(answered), labels)
+    assert found == pytest.approx(distance)
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("binary", ["calibration.png", "roc.png"]),
+        ("multiclass", ["confusion.png"]),
+        ("regression", ["errors.png", "forecast.png"]),
+    ],
+)
+def test_each_task_draws_its_figures(task: TaskName, names: list[str]) -> None:
+    labels = LABELS if task != "regression" else SCORES * 9
+    predictions = np.column_stack([1 - SCORES, SCORES]) if task == "multiclass" else SCORES
+    figures = TASKS[task].draw_plots(labels, predictions, "boosting")
+    assert sorted(figures) == names
+    assert all(figure.axes[0].get_title().startswith("boosting") for figure in figures.values())
+
+
+def test_a_perfect_ranking_fills_the_square() -> None:
+    curve = TASKS["binary"].draw_plots(LABELS, LABELS.astype(float), "m")["roc.png"].axes[0].lines[0]
+    assert (0.0, 1.0) in list(zip(curve.get_xdata(), curve.get_ydata(), strict=True))
+
+
+def test_the_confusion_counts_rows() -> None:
+    labels, chosen = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0])
+    figure = TASKS["multiclass"].draw_plots(labels, np.eye(2)[chosen], "m")["confusion.png"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "1", "2"]
+
+
+def test_the_most_important_features_stand_at_the_top() -> None:
+    from include.tasks.plots import draw_importance
+
+    importance = {f"feature_{rank:02}": 1 / (rank + 1) for rank in range(20)}
+    axes = draw_importance(importance, "importance", top=3).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["feature_02", "feature_01", "feature_00"]
+    assert all(first < second for first, second in itertools.pairwise(bar.get_width() for bar in axes.patches))
