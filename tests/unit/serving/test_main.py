@@ -1,0 +1,175 @@
+"""The command that people and the stack start, over a real registry: versions are fetched, verified, or refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from include.errors import RegistryError
+from include.features.matrix import from_rows
+from include.local.ports import find_free_port
+from include.registry.onnx import OnnxModel
+from include.registry.rest import MlflowRest
+from include.rollout.state import require_rollout, start_canary
+from include.serving.loader import make_registry_loader
+from include.settings import CONFIG_DIR
+from include.warehouse.session import open_session
+from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
+from tests.unit.serving.live_server import MODEL, by_key, get, make_features, predict, read_log, show, wait_until
+
+
+@pytest.fixture(scope="session")
+def registry() -> MlflowServer:
+    """A real MLflow on loopback."""
+    return start_shared_server()
+
+
+@pytest.fixture
+def config_folder(tmp_path: Path) -> Path:
+    """The shared files as they are, and one model."""
+    folder = tmp_path / "config"
+    (folder / "models").mkdir(parents=True)
+    for path in CONFIG_DIR.glob("*.yml"):
+        (folder / path.name).write_text(path.read_text())
+    declaration = f"""
+        description: Machines that will fail.
+        owner: team
+        task: binary
+        label: machine_labels.failed
+        features: {{groups: [machine_load]}}
+        trainer: scientist
+        governance: {{approvers: [approver]}}
+    """
+    (folder / "models" / f"{MODEL}.yml").write_text(textwrap.dedent(declaration))
+    return folder
+
+
+def register(server: MlflowServer, content: bytes) -> tuple[int, Path]:
+    """Register a file as the next version, as training does; its number, and where the server keeps it."""
+    digest = hashlib.sha256(content).hexdigest()
+    folder = hashlib.sha256(os.urandom(8)).hexdigest()[:12]
+    httpx.put(
+        f"{server.uri}/api/2.0/mlflow-artifacts/artifacts/{folder}/model.onnx", content=content
+    ).raise_for_status()
+    with MlflowRest(server.uri) as mlflow:
+        if mlflow.find("registered-models/get", {"name": MODEL}) is None:
+            mlflow.send("registered-models/create", {"name": MODEL})
+        body = {
+            "name": MODEL,
+            "source": f"mlflow-artifacts:/{folder}",
+            "tags": [{"key": "onnx_sha256", "value": digest}],
+        }
+        created = mlflow.send("model-versions/create", body)
+    return int(created["model_version"]["version"]), server.artifacts / folder / "model.onnx"
+
+
+def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """The server's process, with nothing of ours in its environment but ``environment``."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("ORRERY_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "include.serving", *arguments],
+        env={**kept, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@contextmanager
+def run_server(environment: dict[str, str]) -> Iterator[str]:
+    """The process, answering at the URL; at the end of the block it is told to stop, and does."""
+    port = find_free_port()
+    process = start(environment, "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+
+    def is_up() -> bool:
+        assert process.poll() is None, process.communicate()[0]
+        try:
+            return get(f"{url}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(is_up)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate()
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Application shutdown complete" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("missing", ["ORRERY_WAREHOUSE_URI", "ORRERY_MLFLOW_URI"])
+def test_an_address_that_is_missing_is_named(missing: str) -> None:
+    addresses = {"ORRERY_WAREHOUSE_URI": "postgresql://h/w", "ORRERY_MLFLOW_URI": "http://h"}
+    del addresses[missing]
+    process = start(addresses)
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert f"{missing} is not set" in output
+    assert "Traceback" not in output
+
+
+def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_asked(
+    online_uri: str, registry: MlflowServer, config_folder: Path, onnx_folder: Path, tmp_path: Path
+) -> None:
+    champion, _ = register(registry, (onnx_folder / "good.onnx").read_bytes())
+    challenger, stored = register(registry, (onnx_folder / "other.onnx").read_bytes())
+    stored.write_bytes(stored.read_bytes() + b"\0")
+    with open_session(online_uri) as session:
+        session.execute("update serving.rollouts set champion_version = %s", (champion,))
+    environment = {
+        "ORRERY_WAREHOUSE_URI": online_uri,
+        "ORRERY_MLFLOW_URI": registry.uri,
+        "ORRERY_MODEL_FOLDER": str(tmp_path / "models"),
+        "ORRERY_CONFIG_DIR": str(config_folder),
+        "ORRERY_LINEAGE_SPOOL": str(tmp_path / "spool"),
+    }
+    with run_server(environment) as url:
+        wait_until(lambda: get(f"{url}/readyz").status_code == 200)
+        assert [model["name"] for model in get(f"{url}/models").json()["models"]] == [MODEL]
+        assert (tmp_path / "models" / MODEL / str(champion) / "model.onnx").is_file()
+        with open_session(online_uri) as session:
+            start_canary(session, require_rollout(session, MODEL), challenger, 1.0)
+
+        def has_failed() -> bool:
+            answer = predict(url, by_key(1))
+            assert (answer.status_code, answer.json()["model_version"]) == (200, champion)
+            return any(slot["status"] == "failed" for slot in show(url)["versions"])
+
+        wait_until(has_failed)
+        assert predict(url, by_key(1)).json()["variant"] == "champion"
+        wait_until(lambda: any(row["variant"] == "challenger" for row in read_log(online_uri)))
+    errors = [row["error"] for row in read_log(online_uri) if row["variant"] == "challenger"]
+    assert all("is not the one that was tested" in error for error in errors)
+    with open_session(online_uri) as session:
+        events = session.fetch_value(
+            "select count(*) from governance.lineage_events where event::text like %s", (f"%model_server.{MODEL}%",)
+        )
+    assert events == 1
+
+
+def test_a_registered_version_answers_like_its_file_and_an_unknown_one_is_an_error(
+    registry: MlflowServer, onnx_folder: Path, tmp_path: Path
+) -> None:
+    content = (onnx_folder / "good.onnx").read_bytes()
+    version, _ = register(registry, content)
+    load = make_registry_loader(registry.uri, tmp_path)
+    model, file = load(MODEL, version), OnnxModel(content)
+    rows = [make_features(1), {**make_features(2), "load_28d": None}]
+    expected = file.predict(from_rows(rows, file.contract.features))
+    assert (model.version, model.contract) == (version, file.contract)
+    assert model.predict(rows).tolist() == expected.tolist()
+    with pytest.raises(RegistryError):
+        load(MODEL, version + 1000)
