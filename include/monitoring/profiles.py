@@ -111,13 +111,16 @@ class CategoryProfile:
         return count_categories(values, self.categories)
 
     def group_bins(self) -> Integers:
-        """Each category by itself; missing, unseen, and all rare ones together."""
+        """Each category by itself; missing, unseen, and all rare ones together.
+
+        Where the reference has more categories than are kept, unseen ones cannot be told from its rare ones.
+        """
         import numpy as np
 
-        present = max(int(self.counts[1:].sum()), 1)
-        is_rare = self.counts[2:] < RARE_SHARE * present
-        labels = np.where(is_rare, len(self.categories), np.arange(len(self.categories)))
-        groups: Integers = np.unique(np.concatenate([[-2, -1], labels]), return_inverse=True)[1]
+        present, rare = max(int(self.counts[1:].sum()), 1), len(self.categories)
+        labels = np.where(self.counts[2:] < RARE_SHARE * present, rare, np.arange(rare))
+        unseen = rare if self.counts[1] else -1
+        groups: Integers = np.unique(np.concatenate([[-2, unseen], labels]), return_inverse=True)[1]
         return groups
 
 

@@ -10,28 +10,19 @@ import pytest
 from include.monitoring.decision import Baseline, RetrainingDecision, decide_retraining
 from include.monitoring.drift import ColumnDrift, DriftReport
 from include.monitoring.performance import Performance
-from include.settings import CONFIG_DIR
-from include.settings.monitoring import MonitoringSettings
-from include.settings.section import load_section
+from tests.unit.monitoring.shared_settings import SETTINGS
 
-SETTINGS = load_section(CONFIG_DIR / "monitoring.yml", MonitoringSettings, "production")
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
-BASELINE = Baseline(auc=0.83, auc_low=0.805, auc_high=0.855)
+BASELINE = Baseline(score=0.83, score_low=0.805, score_high=0.855)
 GOOD = Performance(
     first_as_of_date=date(2017, 10, 28),
     last_as_of_date=date(2017, 11, 3),
     predictions=15_400,
-    customers=2_200,
-    base_rate=0.12,
-    auc=0.825,
-    auc_standard_error=0.012,
-    accuracy=0.9,
-    precision=0.5,
-    recall=0.5,
-    f1=0.5,
-    brier_score=0.08,
-    log_loss=0.3,
-    calibration_error=0.01,
+    entities=2_200,
+    metric="auc",
+    score=0.825,
+    score_standard_error=0.012,
+    metrics={"accuracy": 0.9},
 )
 
 
@@ -63,11 +54,11 @@ def test_the_champion_stays_when_all_is_as_usual() -> None:
     assert [check.is_passed for check in decision.checks] == [True, True, True]
 
 
-def test_a_fallen_auc_alone_retrains() -> None:
-    decision = decide(replace(GOOD, auc=0.76))
+def test_a_fallen_score_alone_retrains() -> None:
+    decision = decide(replace(GOOD, score=0.76))
     assert decision.action == "retrain"
-    assert decision.reasons == ("AUC 0.760 on 2200 customers against 0.830 in the test: a drop of 0.070, 0.05 or more",)
-    assert [check.name for check in decision.checks if not check.is_passed] == ["auc_drop"]
+    assert decision.reasons == ("auc 0.760 on 2200 entities against 0.830 in the test: a drop of 0.070, 0.05 or more",)
+    assert [check.name for check in decision.checks if not check.is_passed] == ["score_drop"]
 
 
 def test_many_drifted_features_alone_retrain() -> None:
@@ -83,18 +74,18 @@ def test_drifted_scores_alone_retrain() -> None:
 
 
 def test_all_reasons_are_named() -> None:
-    assert len(decide(replace(GOOD, auc=0.7), report(drifted=9, scores=True)).reasons) == 3
+    assert len(decide(replace(GOOD, score=0.7), report(drifted=9, scores=True)).reasons) == 3
 
 
 def test_a_drop_below_the_limit_keeps() -> None:
-    decision = decide(replace(GOOD, auc=0.79))
+    decision = decide(replace(GOOD, score=0.79))
     assert decision.action == "keep"
     assert "within 0.05" in decision.reasons[0]
 
 
 def test_a_drop_that_may_be_chance_keeps() -> None:
-    # given 300 customers, on whom an AUC is known to within 0.05
-    decision = decide(replace(GOOD, customers=300, auc=0.76, auc_standard_error=0.05))
+    # given 300 entities, on which a score is known to within 0.05
+    decision = decide(replace(GOOD, entities=300, score=0.76, score_standard_error=0.05))
     assert decision.action == "keep"
     assert "may be chance" in decision.reasons[0]
 
@@ -107,9 +98,13 @@ def test_a_few_drifted_features_keep() -> None:
     ("performance", "baseline", "reason"),
     [
         (None, BASELINE, "no outcome is known yet"),
-        (replace(GOOD, customers=199, auc=0.5), BASELINE, "199 customers with a known outcome, 200 needed"),
-        (replace(GOOD, auc=None, auc_standard_error=None), BASELINE, "all known outcomes are the same"),
-        (replace(GOOD, auc=0.5), None, "the champion's test metrics are not known"),
+        (replace(GOOD, entities=199, score=0.5), BASELINE, "199 entities with a known outcome, 200 needed"),
+        (
+            replace(GOOD, score=None, score_standard_error=None),
+            BASELINE,
+            "auc is undefined, because all known outcomes are the same",
+        ),
+        (replace(GOOD, score=0.5), None, "the score of the champion's test is not known"),
     ],
 )
 def test_performance_that_cannot_be_judged_is_inconclusive(
@@ -121,10 +116,10 @@ def test_performance_that_cannot_be_judged_is_inconclusive(
     assert decision.checks[0].observed is None
 
 
-def test_drift_of_too_few_customers_is_inconclusive() -> None:
+def test_drift_of_too_few_rows_is_inconclusive() -> None:
     decision = decide(drift=report(drifted=10, scores=True, rows=199))
     assert decision.action == "keep"
-    assert "199 customers" in decision.reasons[1]
+    assert "199 rows" in decision.reasons[1]
 
 
 def test_drift_against_too_few_training_rows_is_inconclusive() -> None:
@@ -137,17 +132,25 @@ def test_drift_is_judged_before_the_first_score() -> None:
 
 
 def test_a_request_within_the_cool_down_is_held_back_with_its_reasons() -> None:
-    decision = decide(replace(GOOD, auc=0.7), last=NOW - timedelta(days=6))
+    decision = decide(replace(GOOD, score=0.7), last=NOW - timedelta(days=6))
     assert decision.action == "keep"
     assert decision.reasons[0] == "cool-down: retraining was requested on 2017-11-25, next on 2017-12-02"
     assert "a drop of 0.130" in decision.reasons[1]
 
 
 def test_a_request_after_the_cool_down_is_made() -> None:
-    assert decide(replace(GOOD, auc=0.7), last=NOW - timedelta(days=7)).action == "retrain"
+    assert decide(replace(GOOD, score=0.7), last=NOW - timedelta(days=7)).action == "retrain"
 
 
 def test_the_cool_down_alone_is_no_reason_for_anything() -> None:
     decision = decide(last=NOW - timedelta(days=1))
     assert decision.action == "keep"
     assert not any("cool-down" in reason for reason in decision.reasons)
+
+
+def test_a_score_below_zero_is_judged_like_any_other() -> None:
+    # given a regression that is worse than the median by now
+    fallen = replace(GOOD, metric="d2_absolute_error", score=-0.2)
+    decision = decide(fallen, baseline=Baseline(score=0.3, score_low=0.25, score_high=0.35))
+    assert decision.action == "retrain"
+    assert "d2_absolute_error -0.200" in decision.reasons[0]

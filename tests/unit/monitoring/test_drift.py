@@ -11,22 +11,16 @@ from scipy import stats
 from include.monitoring.drift import (
     ColumnDrift,
     DriftReport,
-    adjust_p_values,
     compare_columns,
+    find_large_distance,
     measure_ks,
     measure_psi,
 )
-from include.monitoring.profiles import count_values, profile_column
+from include.monitoring.profiles import profile_column
 from include.settings.monitoring import DriftSettings
+from tests.unit.monitoring.shared_settings import SETTINGS as SHARED
 
-SETTINGS = DriftSettings(
-    psi_threshold=0.2,
-    ks_p_value=0.01,
-    max_drifted_share=0.3,
-    min_rows=200,
-    score_reference_days=7,
-    ignored_features=(),
-)
+SETTINGS = SHARED.drift
 
 
 def compare(reference: np.ndarray, current: np.ndarray, settings: DriftSettings = SETTINGS) -> ColumnDrift:
@@ -89,25 +83,16 @@ def test_ks_counts_missing_values_as_lowest() -> None:
 def test_ks_p_value_has_the_size_that_it_promises() -> None:
     # given 1,000 pairs of samples of one population
     rng = np.random.default_rng(5)
-    edges = profile_column(rng.normal(size=100_000)).edges
+    profile = profile_column(rng.normal(size=100_000))
     p_values = np.array(
-        [
-            measure_ks(count_values(rng.normal(size=500), edges), count_values(rng.normal(size=400), edges))[1]
-            for _ in range(1000)
-        ]
+        [measure_ks(profile.count(rng.normal(size=500)), profile.count(rng.normal(size=400)))[1] for _ in range(1000)]
     )
     # then about 5 % are below 0.05
     assert 0.02 < (p_values < 0.05).mean() < 0.07
 
 
-def test_correction_for_many_tests_equals_scipy() -> None:
-    p_values = [0.01, 0.04, 0.03, 0.005, 0.8, 0.8]
-    expected = stats.false_discovery_control(p_values, method="bh")
-    assert adjust_p_values(p_values) == pytest.approx(tuple(expected))
-
-
-def test_correction_of_no_test_is_none() -> None:
-    assert adjust_p_values([]) == ()
+def test_nothing_to_compare_is_no_drift() -> None:
+    assert compare_columns({}, {}, SETTINGS) == ()
 
 
 def test_a_large_and_certain_shift_is_drift() -> None:
@@ -153,7 +138,7 @@ def test_a_column_that_was_always_missing_and_now_has_values_is_drift() -> None:
 def test_a_constant_that_stays_is_no_drift() -> None:
     found = compare(np.zeros(3000), np.zeros(2000))
     assert found.ks_statistic == 0
-    assert found.psi < 0.001  # smoothing weighs on the smaller sample more
+    assert found.psi == pytest.approx(0)
     assert not found.is_drifted
 
 
@@ -172,7 +157,7 @@ def test_the_correction_spans_the_columns_of_one_call() -> None:
         {"moved": same + 0.12, **{f"still_{i}": same for i in range(99)}},
         SETTINGS,
     )[0]
-    # then it is multiplied by the number of tests
+    # then it is multiplied by the number of tests, and scipy says the same
     assert found.p_value < 0.01 < found.p_value_adjusted
     assert found.p_value_adjusted == pytest.approx(100 * found.p_value)
 
@@ -184,3 +169,110 @@ def test_a_report_counts_and_sorts_its_drifted_features() -> None:
     report = DriftReport(3000, 2000, (column("a", 0.3, True), column("b", 0.1, False), column("c", 0.9, True)), None)
     assert report.drifted_features == ("c", "a")
     assert report.drifted_share == pytest.approx(2 / 3)
+
+
+def draw_zero_heavy(zeros: float, rows: int, seed: int) -> np.ndarray:
+    """So many zeros, and else a number above 0."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(rows) < zeros, 0.0, rng.gamma(2, 3, rows)).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_zeros_that_become_fewer_are_drift_and_a_replay_is_not(seed: int) -> None:
+    # given a column of 80 % zeros in training
+    reference = draw_zero_heavy(0.8, 6000, seed)
+
+    # then 60 % zeros are caught, whichever values are between them, and 80 % again are not
+    assert compare(reference, draw_zero_heavy(0.6, 3000, 100 + seed)).is_drifted
+    replay = compare(reference, draw_zero_heavy(0.8, 3000, 200 + seed))
+    assert not replay.is_drifted
+    assert replay.psi < 0.02
+
+
+def test_a_heavy_value_that_moves_to_its_neighbour_has_a_psi() -> None:
+    # given 79.5 % zeros of which a quarter becomes the smallest value above
+    reference = np.concatenate([np.zeros(7950), np.linspace(0.01, 5, 2050)])
+    current = np.concatenate([np.zeros(5950), np.full(2000, 0.01), np.linspace(0.01, 5, 2050)])
+    assert compare(reference, current).psi > 0.2
+
+
+def test_the_large_distance_is_that_of_a_normal_shift_with_the_psi_of_the_threshold() -> None:
+    # given normal values that shift by the root of the threshold
+    rng = np.random.default_rng(11)
+    shift = math.sqrt(SETTINGS.psi_threshold)
+    found = compare(rng.normal(size=400_000), rng.normal(size=400_000) + shift)
+    assert found.ks_statistic == pytest.approx(find_large_distance(SETTINGS.psi_threshold), abs=0.005)
+
+
+def to_texts(values: np.ndarray) -> np.ndarray:
+    """Text as in a feature matrix."""
+    return values.astype(str).astype(object)
+
+
+def draw_categories(shares: dict[str, float], rows: int, seed: int) -> np.ndarray:
+    """Categories in these shares."""
+    return to_texts(np.random.default_rng(seed).choice(list(shares), rows, p=list(shares.values())))
+
+
+COLORS = {"blue": 0.5, "green": 0.3, "red": 0.15, "": 0.05}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_categories_that_stay_are_no_drift(seed: int) -> None:
+    found = compare(draw_categories(COLORS, 6000, seed), draw_categories(COLORS, 2000, 50 + seed))
+    assert not found.is_drifted
+    assert found.ks_statistic is None
+    assert found.missing_share_current == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"blue": 0.25, "green": 0.55, "red": 0.15, "": 0.05},
+        {"blue": 0.4, "green": 0.2, "red": 0.1, "": 0.3},
+        {"blue": 0.4, "green": 0.25, "red": 0.1, "": 0.05, "violet": 0.2},
+        {"a": 0.5, "b": 0.5},
+    ],
+    ids=["others_more_often", "missing", "unseen", "all_unseen"],
+)
+def test_categories_that_change_are_drift(shares: dict[str, float]) -> None:
+    found = compare(draw_categories(COLORS, 6000, 1), draw_categories(shares, 2000, 2))
+    assert found.is_drifted
+    assert found.psi > 0.15
+
+
+def test_the_p_value_of_categories_is_that_of_the_chi_square_test() -> None:
+    reference, current = draw_categories(COLORS, 3000, 3), draw_categories(COLORS, 1000, 4)
+    counts = [[int((rows == name).sum()) for name in COLORS] for rows in (reference, current)]
+    assert compare(reference, current).p_value == pytest.approx(stats.chi2_contingency(counts).pvalue)
+
+
+def test_one_category_that_stays_is_no_drift_and_another_is() -> None:
+    same = np.full(500, "a", dtype=object)
+    assert not compare(same, same[:300]).is_drifted
+    assert compare(same, np.full(300, "b", dtype=object)).is_drifted
+
+
+def test_codes_that_are_all_different_are_no_drift_for_that() -> None:
+    # given a column with a category for each row, some of which come again
+    reference = to_texts(np.arange(3000))
+    assert not compare(reference, to_texts(np.arange(2000, 4000))).is_drifted
+
+
+@pytest.mark.parametrize(("share", "is_drifted"), [(0.31, False), (0.6, True)])
+def test_booleans_are_compared_as_numbers(share: float, is_drifted: bool) -> None:
+    rng = np.random.default_rng(12)
+    reference, current = rng.random(6000) < 0.3, rng.random(2000) < share
+    assert compare(reference.astype(np.float32), current.astype(np.float32)).is_drifted == is_drifted
+
+
+def test_numbers_and_categories_are_corrected_together() -> None:
+    rng = np.random.default_rng(13)
+    columns = {"number": rng.normal(size=800), "color": draw_categories(COLORS, 800, 14)}
+    references = {
+        "number": profile_column(rng.normal(size=800)),
+        "color": profile_column(draw_categories(COLORS, 800, 15)),
+    }
+    found = compare_columns(references, columns, SETTINGS)
+    expected = stats.false_discovery_control([one.p_value for one in found])
+    assert [one.p_value_adjusted for one in found] == pytest.approx(list(expected))

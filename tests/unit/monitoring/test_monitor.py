@@ -1,99 +1,103 @@
-"""The whole look at a champion, on a real warehouse and a real registry."""
+"""A whole monitoring run for each kind of model, on a real warehouse and a real registry."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from include.errors import RegistryError, SourceError, StaleWriterError
+from include.errors import RegistryError, SettingsError, SourceError, StaleWriterError
+from include.features.catalog import Entity, Key
 from include.monitoring import monitor
-from include.monitoring.monitor import monitor_champion, read_baseline
+from include.monitoring.monitor import load_contract, monitor_champion, read_baseline
+from include.monitoring.records import MonitoringRun
 from include.rollout.state import bootstrap_champion
-from include.settings import CONFIG_DIR
-from include.settings.monitoring import MonitoringSettings
-from include.settings.section import load_section
-from include.warehouse.arrow import write_arrow
+from include.scoring.entities import score_entities
 from include.warehouse.fence import take_fence
 from include.warehouse.session import open_session
 from include.warehouse.trace import trace_tables
-from tests.unit.scoring.registered_models import FEATURES, MODEL, make_onnx, register
+from tests.unit.monitoring.shared_settings import declare_model
+from tests.unit.scoring.registered_models import CASES, MACHINE, PART, TEST_DAY, TICKET, ModelCase, register
 
-SETTINGS = load_section(CONFIG_DIR / "monitoring.yml", MonitoringSettings, "production")
-NOW = datetime(2017, 11, 2, tzinfo=UTC)
-COHORT = date(2017, 10, 3)
-TODAY = date(2017, 11, 1)
-CUSTOMERS = 600
+NOW = datetime(2024, 3, 25, tzinfo=UTC)
+COHORT = TEST_DAY + timedelta(days=1)
+TODAY = TEST_DAY + timedelta(days=9)
+ENTITIES = 300
+CHANGES = {
+    MACHINE.name: ("hours", "hours + 100"),
+    PART.name: ("stock", "stock * 10"),
+    TICKET.name: ("region", "'east'"),
+}
 
 
 @pytest.fixture(scope="session")
-def version(mlflow_uri: str) -> int:
-    """A registered version with an AUC of 0.80 in its test."""
-    return register(mlflow_uri, MODEL, make_onnx(), auc=0.80, auc_low=0.78, auc_high=0.82)
-
-
-def make_features(seed: int, rows: int = CUSTOMERS, factor: float = 1.0) -> dict[str, Any]:
-    """Features of customers who are alike but for chance; ``factor`` makes them others."""
-    random = np.random.default_rng(seed)
-    return {name: random.gamma(2, 10, rows) * factor for name in FEATURES}
-
-
-def write_training_set(uri: str, factor: float = 1.0) -> None:
-    """What the newest training was made from."""
-    rows = 3 * CUSTOMERS
-    columns = {
-        "as_of_date": pa.array([date(2017, 8, 1)] * rows),
-        "household_id": np.arange(rows),
-        "split": ["train"] * rows,
-        "churned": np.zeros(rows, dtype=np.int64),
-    }
-    write_arrow(uri, "ml.training_set", pa.table({**columns, **make_features(1, rows, factor)}), "replace")
-
-
-def write_day(uri: str, day: date, factor: float = 1.0) -> None:
-    """The features of one as-of date."""
-    keys = {"as_of_date": pa.array([day] * CUSTOMERS), "household_id": np.arange(CUSTOMERS)}
-    features = make_features(day.toordinal(), factor=factor)
-    write_arrow(uri, "features.customer_features", pa.table({**keys, **features}), "append")
-
-
-def write_scores(uri: str, day: date, version: int, factor: float = 1.0) -> np.ndarray:
-    """Scores of one as-of date; returns them."""
-    scores = np.random.default_rng(day.toordinal() + 1).beta(2, 6, CUSTOMERS) * factor
-    with open_session(uri) as session:
-        session.execute_many(
-            "insert into ml.predictions values (%s, %s, %s, %s, %s, %s, now())",
-            [(day, household, MODEL, version, score, bool(score >= 0.3)) for household, score in enumerate(scores)],
-        )
-    return scores
-
-
-def write_labels(uri: str, day: date, scores: np.ndarray, sign: float = 1.0) -> None:
-    """Labels that a model with these scores foresees well; with a negative sign, the contrary."""
-    noise = np.random.default_rng(3).normal(0, 0.12, CUSTOMERS)
-    churned = sign * (scores - scores.mean()) + noise > 0.2
-    labels = {"as_of_date": pa.array([day] * CUSTOMERS), "household_id": np.arange(CUSTOMERS), "churned": churned}
-    write_arrow(uri, "features.churn_labels", pa.table(labels), "append")
+def versions(mlflow_uri: str) -> dict[str, int]:
+    """Each model, registered with a score of 0.90 in its test."""
+    return {case.name: register(mlflow_uri, case) for case in CASES}
 
 
 @pytest.fixture
-def uri(warehouse_uri: str, version: int) -> str:
-    """A champion that does as well as in its test, on customers like those of its training."""
+def uri(warehouse_uri: str, mlflow_uri: str, versions: dict[str, int], case: ModelCase) -> str:
+    """A champion that does as well as in its test, on rows like those of its training."""
     with open_session(warehouse_uri) as session:
-        bootstrap_champion(session, MODEL, version)
-    write_training_set(warehouse_uri)
-    write_labels(warehouse_uri, COHORT, write_scores(warehouse_uri, COHORT, version))
-    write_scores(warehouse_uri, TODAY, version)
-    write_day(warehouse_uri, TODAY)
+        bootstrap_champion(session, case.name, versions[case.name])
+    case.create_tables(warehouse_uri)
+    for day in (COHORT, TODAY):
+        case.add_day(warehouse_uri, day, ENTITIES)
+    write_training_set(warehouse_uri, case)
+    score_entities(warehouse_uri, mlflow_uri, case.name, NOW)
+    write_labels(warehouse_uri, case, COHORT, as_predicted)
     return warehouse_uri
 
 
-def look(uri: str, mlflow_uri: str, run_key: str = "", settings: MonitoringSettings = SETTINGS) -> dict[str, Any]:
+only_machines = pytest.mark.parametrize("case", [MACHINE], ids=["binary"])
+
+
+def write_training_set(uri: str, case: ModelCase, change: str = "") -> None:
+    """What the newest training was made from: the rows of today, with a column changed if asked."""
+    with open_session(uri) as session:
+        session.execute(f"drop table if exists ml.{case.name}_training_set")
+        session.execute(
+            f"create table ml.{case.name}_training_set as select *, 'train' as split from {case.group.table} "
+            f"where {case.group.event_time} = %s",
+            (TODAY,),
+        )
+        if change:
+            session.execute(f"update ml.{case.name}_training_set set {CHANGES[case.name][0]} = {change}")
+
+
+def as_predicted(prediction: dict[str, Any], number: int) -> Any:
+    """A label that the model foresees but for one entity in fifteen."""
+    is_other = number % 15 == 0
+    if prediction["decision"] is None:
+        return prediction["prediction"] + (3 if is_other else 0.1)
+    return against(prediction, number) if is_other else prediction["decision"]
+
+
+def against(prediction: dict[str, Any], number: int) -> Any:
+    """A label that is the contrary of what the model foresees."""
+    others = {None: -prediction["prediction"], "true": "false", "false": "true", "blue": "green", "green": "red"}
+    return others.get(prediction["decision"], "blue")
+
+
+def write_labels(uri: str, case: ModelCase, day: date, label: Callable[[dict[str, Any], int], Any]) -> None:
+    """Labels of everything that was scored at a date."""
+    with open_session(uri) as session:
+        predictions = session.fetch_all(
+            f"select * from ml.{case.name}_predictions where as_of_date = %s order by {', '.join(case.keys)}", (day,)
+        )
+        session.execute_many(
+            f"insert into {case.spec.label.table.quoted} values (%s, {', '.join(['%s'] * len(case.keys))}, %s)",
+            [(day, *(row[key] for key in case.keys), label(row, number)) for number, row in enumerate(predictions)],
+        )
+
+
+def watch(uri: str, mlflow_uri: str, case: ModelCase, run_key: str = "", **monitoring: Any) -> dict[str, Any]:
     """Monitor the champion once."""
-    return monitor_champion(uri, mlflow_uri, MODEL, settings, run_key, NOW)
+    return monitor_champion(uri, mlflow_uri, declare_model(case, monitoring), case.spec, run_key, NOW)
 
 
 def read_all(uri: str, table: str) -> list[dict[str, Any]]:
@@ -103,99 +107,135 @@ def read_all(uri: str, table: str) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in ("computed_at", "decided_at", "captured_at")} for row in rows]
 
 
-def drift_today(uri: str) -> None:
-    """Customers of today become others."""
+def change_today(uri: str, case: ModelCase) -> None:
+    """The rows of today become others."""
+    column, value = CHANGES[case.name]
     with open_session(uri) as session:
-        session.execute("delete from features.customer_features")
-    write_day(uri, TODAY, factor=2.0)
+        session.execute(
+            f"update {case.group.table.quoted} set {column} = {value} where {case.group.event_time} = %s", (TODAY,)
+        )
 
 
-def test_a_champion_that_does_as_in_its_test_stays(uri: str, mlflow_uri: str, version: int) -> None:
-    result = look(uri, mlflow_uri)
-    assert result["action"] == "keep"
-    assert (result["model_version"], result["as_of_date"], result["new_outcomes"]) == (version, "2017-11-01", CUSTOMERS)
+def add_changed_day(uri: str, mlflow_uri: str, case: ModelCase, day: date) -> None:
+    """One more day of other rows, scored."""
+    column, value = CHANGES[case.name]
+    case.add_day(uri, day, ENTITIES)
+    with open_session(uri) as session:
+        session.execute(
+            f"update {case.group.table.quoted} set {column} = {value} where {case.group.event_time} = %s", (day,)
+        )
+    score_entities(uri, mlflow_uri, case.name, NOW)
+
+
+def test_a_champion_that_does_as_in_its_test_stays(
+    uri: str, mlflow_uri: str, case: ModelCase, versions: dict[str, int]
+) -> None:
+    result = watch(uri, mlflow_uri, case)
+
+    assert (result["action"], result["model_version"]) == ("keep", versions[case.name]), result["reasons"]
+    assert (result["as_of_date"], result["new_outcomes"]) == (TODAY.isoformat(), ENTITIES)
     assert (result["drifted_share"], result["drifted_features"]) == (0, [])
     (performance,) = read_all(uri, "performance")
-    assert (performance["customers"], performance["last_cohort"]) == (CUSTOMERS, COHORT)
-    assert performance["auc"] == pytest.approx(result["auc"])
-    assert performance["baseline_auc"] == 0.8
+    assert (performance["entities"], performance["last_cohort"]) == (ENTITIES, COHORT)
+    assert (performance["metric"], performance["score"]) == (result["metric"], result["score"])
+    assert performance["score"] > 0.85
+    assert performance["score_standard_error"] > 0
+    assert performance["baseline_score"] == 0.9
+    assert performance["metrics"][result["metric"]] == performance["score"]
     assert {(row["kind"], row["column_name"]) for row in read_all(uri, "drift")} == {
-        *(("feature", name) for name in FEATURES),
+        *(("feature", feature.name) for feature in case.contract.features),
         ("score", "score"),
     }
     (decision,) = read_all(uri, "decisions")
     assert (decision["action"], decision["reasons"]) == ("keep", result["reasons"])
-    assert [check["name"] for check in decision["checks"]] == ["auc_drop", "drifted_share", "score_drift"]
+    assert [check["name"] for check in decision["checks"]] == ["score_drop", "drifted_share", "score_drift"]
 
 
-def test_what_monitoring_reads_and_writes_is_reported_for_its_lineage(uri: str, mlflow_uri: str) -> None:
+def test_what_monitoring_reads_and_writes_is_reported_for_its_lineage(
+    uri: str, mlflow_uri: str, case: ModelCase
+) -> None:
     with trace_tables() as trace:
-        look(uri, mlflow_uri)
-    reads = {str(table) for table in trace.reads}
-    assert {"features.customer_features", "features.churn_labels", "ml.predictions", "ml.training_set"} <= reads
+        watch(uri, mlflow_uri, case)
+    assert {str(table) for table in trace.reads} >= {
+        str(case.group.table), str(case.spec.label.table), f"ml.{case.name}_predictions",
+        f"ml.{case.name}_training_set", f"ml.{case.name}_outcomes",
+    }  # fmt: skip
     assert {str(table) for table in trace.writes} >= {
-        "ml.outcomes", "monitoring.performance", "monitoring.drift", "monitoring.decisions",
+        f"ml.{case.name}_outcomes", "monitoring.performance", "monitoring.drift", "monitoring.decisions",
         "monitoring.reference_profiles",
     }  # fmt: skip
 
 
-def test_the_same_look_again_changes_nothing(uri: str, mlflow_uri: str) -> None:
-    first = look(uri, mlflow_uri)
+def test_the_same_run_again_changes_nothing(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    first = watch(uri, mlflow_uri, case)
     before = {table: read_all(uri, table) for table in ("performance", "drift", "decisions", "reference_profiles")}
-    assert look(uri, mlflow_uri) == {**first, "new_outcomes": 0}
+    assert watch(uri, mlflow_uri, case) == {**first, "new_outcomes": 0}
     assert {table: read_all(uri, table) for table in before} == before
 
 
-def test_customers_who_became_others_start_a_retraining(uri: str, mlflow_uri: str) -> None:
-    drift_today(uri)
-    result = look(uri, mlflow_uri)
+def test_rows_that_became_others_start_a_retraining(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    change_today(uri, case)
+    result = watch(uri, mlflow_uri, case)
     assert result["action"] == "retrain"
-    assert result["drifted_share"] == 1
-    assert "100% of 3 features drifted" in result["reasons"][0]
+    assert result["drifted_features"] == [CHANGES[case.name][0]]
+    assert f"of {len(case.contract.features)} features drifted" in result["reasons"][0]
 
 
-def test_scores_that_became_others_start_a_retraining(uri: str, mlflow_uri: str, version: int) -> None:
+def test_scores_that_became_others_start_a_retraining(uri: str, mlflow_uri: str, case: ModelCase) -> None:
     with open_session(uri) as session:
-        session.execute("delete from ml.predictions where as_of_date = %s", (TODAY,))
-    write_scores(uri, TODAY, version, factor=0.5)
-    result = look(uri, mlflow_uri)
+        session.execute(
+            f"update ml.{case.name}_predictions set prediction = prediction / 4 + 0.3 where as_of_date = %s", (TODAY,)
+        )
+    result = watch(uri, mlflow_uri, case)
     assert result["action"] == "retrain"
     assert "PSI of the scores" in result["reasons"][0]
 
 
-def test_outcomes_that_the_champion_did_not_foresee_start_a_retraining(uri: str, mlflow_uri: str, version: int) -> None:
-    later = COHORT + timedelta(days=10)
-    write_labels(uri, later, write_scores(uri, later, version), sign=-1)
-    result = look(uri, mlflow_uri)
+def test_outcomes_that_the_champion_did_not_foresee_start_a_retraining(
+    uri: str, mlflow_uri: str, case: ModelCase
+) -> None:
+    write_labels(uri, case, TODAY, against)
+    result = watch(uri, mlflow_uri, case, performance={"window_days": 1})
     assert result["action"] == "retrain"
-    assert result["auc"] < 0.5
-    assert "against 0.800 in the test" in result["reasons"][0]
+    assert result["score"] < 0.6
+    assert "against 0.900 in the test" in result["reasons"][0]
 
 
-def test_a_drift_stays_a_drift_when_a_refused_training_has_seen_it(uri: str, mlflow_uri: str) -> None:
-    # given a look at the champion before a training on the new customers, whose model was refused
-    look(uri, mlflow_uri)
-    write_training_set(uri, factor=2.0)
-    write_day(uri, TODAY + timedelta(days=1), factor=2.0)
-    assert look(uri, mlflow_uri)["action"] == "retrain"
+def test_the_newest_day_that_was_scored_is_watched(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    # given features of a day that has no scores yet
+    case.add_day(uri, TODAY + timedelta(days=1), ENTITIES)
+    assert watch(uri, mlflow_uri, case)["as_of_date"] == TODAY.isoformat()
 
 
-def test_a_request_is_followed_by_a_cool_down_in_as_of_days(uri: str, mlflow_uri: str) -> None:
-    drift_today(uri)
+@only_machines
+def test_a_drift_stays_a_drift_when_a_refused_training_has_seen_it(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    # given a run before a training on the new rows, whose model was refused
+    watch(uri, mlflow_uri, case)
+    write_training_set(uri, case, CHANGES[case.name][1])
+    add_changed_day(uri, mlflow_uri, case, TODAY + timedelta(days=1))
+    assert watch(uri, mlflow_uri, case)["action"] == "retrain"
+
+
+@only_machines
+def test_a_request_is_followed_by_a_cool_down_in_as_of_days(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    change_today(uri, case)
     actions = []
     for days in (0, 1, 6, 7, 8):
         if days:
-            write_day(uri, TODAY + timedelta(days=days), factor=2.0)
-        actions.append(look(uri, mlflow_uri, run_key=f"run_{days}")["action"])
+            add_changed_day(uri, mlflow_uri, case, TODAY + timedelta(days=days))
+        actions.append(watch(uri, mlflow_uri, case, run_key=f"run_{days}")["action"])
     assert actions == ["retrain", "keep", "keep", "retrain", "keep"]
     assert [row["action"] for row in read_all(uri, "decisions")] == actions
 
 
-def test_a_run_that_is_repeated_makes_its_request_again_and_another_run_does_not(uri: str, mlflow_uri: str) -> None:
-    drift_today(uri)
-    assert look(uri, mlflow_uri, run_key="run_1")["action"] == "retrain"
-    assert look(uri, mlflow_uri, run_key="run_1")["action"] == "retrain"
-    second = look(uri, mlflow_uri, run_key="run_2")
+@only_machines
+def test_a_run_that_is_repeated_makes_its_request_again_and_another_run_does_not(
+    uri: str, mlflow_uri: str, case: ModelCase
+) -> None:
+    change_today(uri, case)
+    assert watch(uri, mlflow_uri, case, run_key="run_1")["action"] == "retrain"
+    assert watch(uri, mlflow_uri, case, run_key="run_1")["action"] == "retrain"
+    second = watch(uri, mlflow_uri, case, run_key="run_2")
     assert second["action"] == "keep"
     assert "cool-down" in second["reasons"][0]
     # and the request stays on record
@@ -203,85 +243,125 @@ def test_a_run_that_is_repeated_makes_its_request_again_and_another_run_does_not
     assert (decision["action"], decision["run_key"]) == ("retrain", "run_1")
 
 
-def test_runs_without_a_name_do_not_repeat_a_request(uri: str, mlflow_uri: str) -> None:
-    drift_today(uri)
-    assert [look(uri, mlflow_uri)["action"] for _ in range(2)] == ["retrain", "keep"]
+@only_machines
+def test_runs_without_a_key_do_not_repeat_a_request(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    change_today(uri, case)
+    assert [watch(uri, mlflow_uri, case)["action"] for _ in range(2)] == ["retrain", "keep"]
 
 
-def test_before_any_outcome_the_performance_is_inconclusive_and_has_no_row(uri: str, mlflow_uri: str) -> None:
+@only_machines
+def test_before_any_outcome_the_performance_is_inconclusive_and_has_no_row(
+    uri: str, mlflow_uri: str, case: ModelCase
+) -> None:
     with open_session(uri) as session:
-        session.execute("delete from features.churn_labels")
-    result = look(uri, mlflow_uri)
-    assert (result["action"], result["auc"]) == ("keep", None)
+        session.execute(f"delete from {case.spec.label.table.quoted}")
+    result = watch(uri, mlflow_uri, case)
+    assert (result["action"], result["score"]) == ("keep", None)
     assert result["reasons"][0] == "performance inconclusive: no outcome is known yet"
     assert read_all(uri, "performance") == []
 
 
-def test_outcomes_of_another_version_are_not_the_champions(uri: str, mlflow_uri: str, version: int) -> None:
+@only_machines
+def test_outcomes_of_another_version_are_not_the_champions(
+    uri: str, mlflow_uri: str, case: ModelCase, versions: dict[str, int]
+) -> None:
     with open_session(uri) as session:
-        session.execute("update ml.predictions set model_version = %s", (version + 1000,))
-    result = look(uri, mlflow_uri)
-    assert (result["new_outcomes"], result["auc"]) == (CUSTOMERS, None)
+        session.execute(f"update ml.{case.name}_predictions set model_version = %s", (versions[case.name] + 1000,))
+    result = watch(uri, mlflow_uri, case)
+    assert (result["new_outcomes"], result["score"]) == (ENTITIES, None)
 
 
-def test_without_a_champion_there_is_nothing_to_decide(warehouse_uri: str, mlflow_uri: str) -> None:
-    write_day(warehouse_uri, TODAY)
-    result = look(warehouse_uri, mlflow_uri)
-    assert result == {"action": "keep", "reasons": ["model 'churn-scoring' has no champion yet"]}
+@only_machines
+def test_rows_of_the_day_that_are_gone_leave_drift_inconclusive(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    with open_session(uri) as session:
+        session.execute(f"delete from {case.group.table.quoted}")
+    result = watch(uri, mlflow_uri, case)
+    assert result["action"] == "keep"
+    assert any("drift inconclusive: 0 rows" in reason for reason in result["reasons"])
+
+
+@only_machines
+def test_without_a_champion_there_is_nothing_to_decide(warehouse_uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    result = watch(warehouse_uri, mlflow_uri, case)
+    assert result == {"action": "keep", "reasons": ["model 'machine_failure' has no champion yet"]}
     assert read_all(warehouse_uri, "decisions") == []
 
 
-def test_without_customers_there_is_nothing_to_decide(uri: str, mlflow_uri: str) -> None:
-    with open_session(uri) as session:
-        session.execute("delete from features.customer_features")
-    assert look(uri, mlflow_uri)["reasons"] == ["features.customer_features holds no customers"]
+@only_machines
+def test_before_the_first_scores_there_is_nothing_to_decide(
+    warehouse_uri: str, mlflow_uri: str, case: ModelCase, versions: dict[str, int]
+) -> None:
+    with open_session(warehouse_uri) as session:
+        bootstrap_champion(session, case.name, versions[case.name])
+    assert watch(warehouse_uri, mlflow_uri, case)["reasons"] == ["model 'machine_failure' has scored nothing yet"]
 
 
-def ignoring(*features: str) -> MonitoringSettings:
-    """Settings that ignore features."""
-    drift = SETTINGS.drift.model_copy(update={"ignored_features": features})
-    return SETTINGS.model_copy(update={"drift": drift})
-
-
-def test_a_feature_that_follows_the_calendar_can_be_ignored(uri: str, mlflow_uri: str) -> None:
-    result = look(uri, mlflow_uri, settings=ignoring(FEATURES[0]))
+def test_a_feature_that_follows_the_calendar_can_be_ignored(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    change_today(uri, case)
+    ignored = CHANGES[case.name][0]
+    result = watch(uri, mlflow_uri, case, drift={"ignored_features": [ignored, "of_another_version"]})
     assert result["action"] == "keep"
     columns = {row["column_name"] for row in read_all(uri, "drift")}
-    assert columns == {*FEATURES[1:], "score"}
+    assert columns == {*(feature.name for feature in case.contract.features), "score"} - {ignored}
 
 
-def test_a_feature_that_another_version_has_can_be_ignored(uri: str, mlflow_uri: str) -> None:
-    look(uri, mlflow_uri, settings=ignoring("tenure_days"))
-    assert {row["column_name"] for row in read_all(uri, "drift")} == {*FEATURES, "score"}
-
-
-def test_a_feature_that_is_gone_is_named(uri: str, mlflow_uri: str) -> None:
+def test_a_feature_that_is_gone_is_named(uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    column = CHANGES[case.name][0]
     with open_session(uri) as session:
-        session.execute(f"alter table features.customer_features drop column {FEATURES[1]}")
-    with pytest.raises(SourceError, match=f"has lost {FEATURES[1]}"):
-        look(uri, mlflow_uri)
+        session.execute(f"alter table {case.group.table.quoted} drop column {column}")
+    with pytest.raises(SourceError, match=column):
+        watch(uri, mlflow_uri, case)
 
 
+@only_machines
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"entity": Entity("machine", (Key("serial", "text"),))}, "another entity"),
+        ({"task": "regression"}, "another task"),
+        ({"label_column": "broke"}, "another label"),
+    ],
+)
+def test_a_champion_of_an_earlier_declaration_is_not_judged_by_the_new_one(
+    uri: str, mlflow_uri: str, case: ModelCase, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        monitor_champion(uri, mlflow_uri, declare_model(case), replace(case.spec, **change), "", NOW)
+    assert read_all(uri, "decisions") == []
+
+
+@only_machines
 def test_a_worker_that_was_overtaken_decides_nothing(
-    uri: str, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+    uri: str, mlflow_uri: str, case: ModelCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure_drift = monitor.measure_drift
 
     def measure_slowly(*arguments: Any) -> Any:
         with open_session(uri) as session:
-            take_fence(session, f"monitoring.{MODEL}")
+            take_fence(session, f"monitoring.{case.name}")
         return measure_drift(*arguments)
 
     monkeypatch.setattr(monitor, "measure_drift", measure_slowly)
     with pytest.raises(StaleWriterError):
-        look(uri, mlflow_uri)
+        watch(uri, mlflow_uri, case)
     assert [read_all(uri, table) for table in ("performance", "drift", "decisions")] == [[], [], []]
 
 
-def test_a_version_that_is_not_registered_has_no_baseline(mlflow_uri: str, version: int) -> None:
-    assert read_baseline(mlflow_uri, MODEL, version + 1000) is None
+def make_run(version: int) -> MonitoringRun:
+    """A run for a version of the machines' model."""
+    return MonitoringRun(MACHINE.name, version, TODAY, NOW, "")
 
 
-def test_a_registry_that_is_away_is_said_to_be(uri: str) -> None:
+def test_a_version_with_another_score_has_no_baseline(mlflow_uri: str, versions: dict[str, int]) -> None:
+    other = register(mlflow_uri, MACHINE, score_name="accuracy")
+    contract = load_contract(mlflow_uri, make_run(other))
+    assert contract == MACHINE.contract
+    assert read_baseline(mlflow_uri, contract, make_run(other)) is None
+    assert read_baseline(mlflow_uri, contract, make_run(other + 1000)) is None
+    assert read_baseline(mlflow_uri, contract, make_run(versions[MACHINE.name])) is not None
+
+
+@only_machines
+def test_a_registry_that_is_away_is_said_to_be(uri: str, case: ModelCase) -> None:
     with pytest.raises(RegistryError, match="is away"):
-        look(uri, "http://127.0.0.1:9")
+        watch(uri, "http://127.0.0.1:9", case)

