@@ -65,11 +65,11 @@ class Chains(FakeAirflow):
         self._add("ingest_sources", run_id, ("publish",))
         if is_first:
             self._add("build_features", "scheduled", ("is_build_due",))  # it has nothing to do
-        self._add("build_features", f"build {run_id}", TASKS["build_features"])
+        self._add("build_features", f"build__{run_id}", TASKS["build_features"])
         for name in self.models:
             for hop in list(TASKS)[1 if is_first else 3 :]:
                 dag_id = f"{name}.{hop}"
-                if self._add(dag_id, f"{hop} {run_id}", TASKS[hop], self.skips if not is_first else set()) != "success":
+                if self._add(dag_id, f"{hop}__{run_id}", TASKS[hop], self.skips if not is_first else set()) != "success":
                     break
 
     def _add(self, dag_id: str, run_id: str, tasks: tuple[str, ...], skips: set[str] = frozenset()) -> str:  # type: ignore[assignment]
