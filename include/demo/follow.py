@@ -37,9 +37,9 @@ class FinishedRun:
     run_id: str
     tasks: Tasks
 
-    def has_run(self, task_id: str) -> bool:
-        """Whether a task succeeded in it."""
-        return has_run(self.tasks, task_id)
+    def has_run(self, pattern: str) -> bool:
+        """Whether such a task succeeded in it."""
+        return has_run(self.tasks, pattern)
 
     @property
     def began_at(self) -> datetime:
@@ -165,8 +165,8 @@ class Follower:
         """Wait for a run of ``dag_id`` to its end: the one called ``run_id``, else the first queued after ``after``.
 
         Args:
-            meant_by: a task that succeeds in the run that is meant; a run in which it does not had
-                nothing to do and is passed over.
+            meant_by: a task (or a pattern of some, ``publish_*``) that succeeds in the run that is meant; a run in
+                which it does not had nothing to do and is passed over.
             must_run: a task that must succeed in the run that is meant.
             on_look: called with the run's id and task instances while it is under way.
 

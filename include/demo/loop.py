@@ -112,7 +112,8 @@ class Loop:
         found: list[datetime] = []
 
         def wait() -> Chain:
-            found.append((yield from self.follower.wait("build_features", tell, after=after)).began_at)
+            run = yield from self.follower.wait("build_features", tell, after=after, meant_by="publish_*")
+            found.append(run.began_at)
 
         self.follower.drive_one(wait())
         return found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import StackError
@@ -15,9 +16,9 @@ _SHOWN: Final = frozenset({"running", "awaiting_input"})
 _LOG_CHARACTERS: Final = 2500
 
 
-def has_run(tasks: list[dict[str, Any]], task_id: str) -> bool:
-    """Whether a task succeeded."""
-    return any(task["task_id"] == task_id and task["state"] == "success" for task in tasks)
+def has_run(tasks: list[dict[str, Any]], pattern: str) -> bool:
+    """Whether a task succeeded whose id is ``pattern``, such as ``score`` or ``publish_*``."""
+    return any(fnmatchcase(task["task_id"], pattern) and task["state"] == "success" for task in tasks)
 
 
 def describe_tasks(tasks: list[dict[str, Any]]) -> str:

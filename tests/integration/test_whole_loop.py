@@ -1,4 +1,8 @@
-"""The whole loop on a slice of the real panel, through the real scheduler, in a folder of its own."""
+"""The whole loop of every declared model on a slice of the examples' data, through the real scheduler.
+
+One folder and one stack serve all of it: a demo that is interrupted, one that is ended by SIGTERM, one that runs to
+its end and leaves its stack up, and what is done to that stack afterwards, from the gentlest to the roughest.
+"""
 
 from __future__ import annotations
 
@@ -11,40 +15,61 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
+from include.demo.loop import list_dags
+from include.example.deliveries import read_deliveries
+from include.example.traffic import read_entities
+from include.features.catalog import load_catalog
+from include.features.manifest import TARGET_VARIABLE
+from include.features.spec import ModelSpec, resolve_model
+from include.local.airflow_api import FINAL_STATES
 from include.local.home import StackHome
-from include.local.stack import Stack, running_stack
+from include.local.stack import Stack, find_stack, stop_stack
 from include.local.state import load_state
+from include.settings import load_settings
+from include.settings.clock import read_today
 from include.warehouse.session import open_session
 
 ROOT = Path(__file__).resolve().parents[2]
-HOPS = {"ingest_sources", "build_features", "train_candidates", "deploy_model", "score_batch", "monitor_model"}
-HOUSEHOLDS = 1000
+MODELS = load_settings().models
+SAMPLE = 1000
+# Fixed at the start, so that a midnight in between changes nothing.
+TODAY = read_today(load_settings().sources.time_zone)
 
 pytestmark = pytest.mark.integration
 
 
-def start_demo(home: Path) -> subprocess.Popen[str]:
-    """The demo as `make demo ARGS=--exit` runs it, on a sample and one replayed day."""
+def start_demo(home: Path, *more: str) -> subprocess.Popen[str]:
+    """The demo as `make demo` runs it, on a sample and one replayed day."""
     command = [
-        sys.executable, "-m", "include.demo", "--home", str(home),
-        "--households", str(HOUSEHOLDS), "--days", "1", "--exit",
+        sys.executable, "-m", "include.demo", "--home", str(home), "--households", str(SAMPLE), "--days", "1",
+        "--today", TODAY.isoformat(), *more,
     ]  # fmt: skip
-    output = (home.parent / "demo.log").open("a")
+    output = (home.parent / "demo.log").open("w")
     # Started from a background job, a process inherits that Ctrl-C is ignored; a handler is reset by exec.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True)
 
 
 def read_output(home: Path) -> str:
-    """What the demo has printed so far."""
+    """What the newest demo has printed so far."""
     return (home.parent / "demo.log").read_text(encoding="utf-8")
+
+
+def end_at(demo: subprocess.Popen[str], home: Path, line: str, number: signal.Signals) -> int:
+    """Send a signal to a demo once it has printed a line; its exit code."""
+    while line not in read_output(home):
+        assert demo.poll() is None, f"the demo ended early:\n{read_output(home)}"
+        time.sleep(0.1)
+    os.kill(demo.pid, number)
+    return demo.wait()
 
 
 def find_processes(home: Path) -> list[str]:
@@ -62,80 +87,117 @@ def find_processes(home: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A folder for one stack, reachable for PostgreSQL's own user."""
+    """A folder for one stack, reachable for PostgreSQL's own user; nothing of it runs at the end."""
     folder = Path(tempfile.mkdtemp(prefix="orrery-loop-"))
     folder.chmod(0o755)
-    yield folder / "home"
-    shutil.rmtree(folder, ignore_errors=True)
+    home = folder / "home"
+    try:
+        yield home
+    finally:
+        stop_stack(StackHome(home))
+        left = find_processes(home)
+        shutil.rmtree(folder, ignore_errors=True)
+    assert left == []
 
 
 @pytest.fixture(scope="module")
 def interrupted(home: Path) -> int:
     """The exit code of a demo that was interrupted while it ingested."""
-    demo = start_demo(home)
-    while "▶ ingest_sources" not in read_output(home):
-        assert demo.poll() is None, f"the demo ended early:\n{read_output(home)}"
-        time.sleep(0.5)
-    time.sleep(5)
-    os.kill(demo.pid, signal.SIGINT)
-    return demo.wait()
+    return end_at(start_demo(home), home, "  ingest_sources (history): ", signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
-def report(home: Path, interrupted: int) -> dict[str, Any]:
-    """The report of a demo that was started again in the same folder and ran to its end."""
-    assert interrupted != 0
+def terminated(home: Path, interrupted: int) -> int:
+    """The exit code of a demo that was started again in the same folder, and ended while its stack started."""
+    assert interrupted == 130
+    return end_at(start_demo(home), home, "  start the stack: ", signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def report(home: Path, terminated: int) -> dict[str, Any]:
+    """The report of the demo that was started once more and ran to its end."""
+    assert terminated == 130
     code = start_demo(home).wait()
     assert code == 0, f"the demo failed with {code}:\n{read_output(home)[-6000:]}"
     return dict(json.loads((home / "demo" / "report.json").read_text(encoding="utf-8")))
 
 
+@pytest.fixture(params=list(MODELS))
+def section(report: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The report's section of one model."""
+    return dict(report["models"][request.param])
+
+
 def test_an_interrupted_demo_says_so_and_leaves_nothing_running(home: Path, interrupted: int) -> None:
-    assert interrupted != 0
+    assert interrupted == 130
     assert "Interrupted" in read_output(home)
     assert find_processes(home) == []
 
 
-def test_every_hop_ran_and_none_failed(report: dict[str, Any]) -> None:
+def test_sigterm_stops_a_demo_as_ctrl_c_does(home: Path, terminated: int) -> None:
+    assert terminated == 130
+    assert "Interrupted" in read_output(home)
+    assert find_processes(home) == []
+
+
+def test_every_hop_of_every_model_ran_and_none_failed(report: dict[str, Any]) -> None:
+    assert len(MODELS) > 1
     states = {(run["dag_id"], run["state"]) for run in report["dag_runs"]}
-    assert {dag_id for dag_id, _ in states} == HOPS
-    assert {state for _, state in states} == {"success"}
+    assert {dag_id for dag_id, _ in states} == set(list_dags([*MODELS]))
+    assert "failed" not in {state for _, state in states}
+    assert report["shortcomings"] == []
 
 
-def test_all_of_the_history_and_the_replayed_day_are_published(report: dict[str, Any]) -> None:
-    assert report["data"]["days"] == 364  # the shop was closed on one day of the year
-    assert report["data"]["rows"] > 300 * HOUSEHOLDS
+def test_all_of_the_history_and_the_replayed_day_are_published(home: Path, report: dict[str, Any]) -> None:
+    written, data = read_deliveries(StackHome(home).sources), report["data"]
+    # The panel has 365 days and ends on a Sunday; shifted by whole weeks, it ends on today's weekday.
+    days = 358 + TODAY.isoweekday()
+    assert written.last_day == TODAY
+    assert data["days"] == days
+    assert date.fromisoformat(data["last_day"]) == TODAY
+    assert date.fromisoformat(data["first_day"]) == TODAY - timedelta(days=days - 1)
+    assert {name: source["rows"] for name, source in data["sources"].items()} == written.rows
 
 
-def test_the_champion_beats_the_best_single_feature(report: dict[str, Any]) -> None:
-    champion, baseline = report["champion"], report["baseline"]
-    assert champion["auc_low"] <= champion["auc"] <= champion["auc_high"]
-    assert baseline["auc"] < champion["auc"] < 0.90
+def test_the_champion_beats_the_best_single_feature(section: dict[str, Any]) -> None:
+    champion, baseline = section["champion"], section["baseline"]
+    assert champion["score_low"] <= champion["score"] <= champion["score_high"]
+    assert champion["score"] > baseline["score"]
+    assert baseline["gain"] > 0
     assert champion["version"] > 1
-    assert report["decision"] == "production"
+    assert champion["family"] != "baseline"
+    assert section["gates"]["decision"] == "production"
+
+
+def test_no_champion_is_too_good_to_be_true(report: dict[str, Any]) -> None:
+    for name, section in report["models"].items():
+        assert section["champion"]["score"] < MODELS[name].gates.leakage.max_score
 
 
 def test_somebody_else_than_the_trainer_approved(report: dict[str, Any]) -> None:
-    approval = report["approval"]
-    assert approval["answered_by"] == "approver"
-    assert approval["trained_by"] == "scientist"
+    for name, section in report["models"].items():
+        approval, model = section["approval"], MODELS[name]
+        assert approval["answered_by"] in model.governance.approvers
+        assert approval["trained_by"] == model.trainer != approval["answered_by"]
+        assert approval["is_trainer_refused"]
 
 
-def test_the_canary_took_over_in_steps_and_no_request_failed(report: dict[str, Any]) -> None:
-    events = [event["event"] for event in report["canary"]]
-    weights = [event["challenger_weight"] for event in report["canary"] if event["challenger_weight"]]
+def test_the_canary_took_over_in_steps_and_no_request_failed(section: dict[str, Any]) -> None:
+    events = [event["event"] for event in section["canary"]]
+    weights = [event["challenger_weight"] for event in section["canary"] if event["challenger_weight"]]
     assert events[0] == "bootstrapped"
     assert events[-1] == "promoted"
     assert weights == sorted(weights)
     assert weights[-1] == 1.0
-    assert report["traffic"]["requests"] > 100
-    assert report["traffic"]["failed"] == 0
+    assert section["traffic"]["requests"] > 100
+    assert section["traffic"]["failed"] == 0
 
 
-def test_outcomes_became_known_and_monitoring_decided(report: dict[str, Any]) -> None:
-    assert report["performance"]["predictions"] > 0
-    assert report["retraining"]["action"] in {"keep", "retrain"}
-    assert report["retraining"]["reasons"]
+def test_outcomes_became_known_and_monitoring_decided(section: dict[str, Any]) -> None:
+    assert section["performance"]["predictions"] > 0
+    assert section["performance"]["metric"] == section["champion"]["score_name"]
+    assert section["monitoring"]["action"] in {"keep", "retrain"}
+    assert section["monitoring"]["reasons"]
 
 
 def test_every_table_has_a_producing_run(report: dict[str, Any]) -> None:
@@ -143,94 +205,131 @@ def test_every_table_has_a_producing_run(report: dict[str, Any]) -> None:
     assert report["lineage"]["tables_written"] > 20
 
 
-def test_each_stage_has_its_seconds_and_they_sum_up(report: dict[str, Any]) -> None:
+def test_each_stage_has_its_seconds_and_models_overlap(report: dict[str, Any]) -> None:
     seconds = {stage["name"]: stage["seconds"] for stage in report["stages"]}
-    # The shop's files are those of the interrupted demo, so writing them takes no time.
-    assert all(seconds[name] > 0 for name in {*HOPS, "start_stack", "replay_day_1"})
-    assert report["total_seconds"] == pytest.approx(sum(seconds.values()), abs=0.1 * len(seconds))
-
-
-def test_nothing_is_left_running(home: Path, report: dict[str, Any]) -> None:
-    assert report
-    assert find_processes(home) == []
-
-
-def test_sigterm_stops_a_demo_as_ctrl_c_does() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="orrery-term-"))
-    folder.chmod(0o755)
-    try:
-        demo = start_demo(folder / "home")
-        while "▶ ingest_sources" not in read_output(folder / "home"):
-            assert demo.poll() is None, f"the demo ended early:\n{read_output(folder / 'home')}"
-            time.sleep(0.5)
-        demo.terminate()
-        assert demo.wait() == 130
-        assert find_processes(folder / "home") == []
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # The source files are those of the interrupted demo, so writing them takes no time.
+    assert all(seconds[name] > 0 for name in [*list_dags([*MODELS]), "start_stack", "replay_day_1"])
+    assert 0 < report["total_seconds"] < sum(seconds.values())
 
 
 @pytest.fixture(scope="module")
-def stack(home: Path, report: dict[str, Any]) -> Iterator[Stack]:
-    """The demo's stack, started again in its folder."""
-    with running_stack(home) as stack:
-        yield stack
+def stack(home: Path, report: dict[str, Any]) -> Stack:
+    """The stack that the demo has left up."""
+    assert report
+    stack = find_stack(StackHome(home))
+    assert stack is not None
+    return stack
 
 
-def ask_version(stack: Stack) -> int:
-    """The version of the model that answers a client now."""
-    with open_session(stack.uris.warehouse) as session:
-        household = session.fetch_value("select min(household_id) from online.customer_features")
-    answer = httpx.post(f"{stack.uris.model_server}/predict", json={"household_id": household}, trust_env=False)
+@pytest.fixture(scope="module")
+def specs(stack: Stack) -> dict[str, ModelSpec]:
+    """The models as the stack's manifest declares them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TARGET_VARIABLE, str(stack.home.dbt_target))
+        return {name: resolve_model(model, load_catalog()) for name, model in MODELS.items()}
+
+
+def ask_version(stack: Stack, spec: ModelSpec) -> int:
+    """The version of a model that answers a client now."""
+    (keys,) = read_entities(stack.uris.warehouse, spec, limit=1)
+    url = f"{stack.uris.model_server}/models/{spec.name}/predict"
+    answer = httpx.post(url, json={"keys": keys}, trust_env=False, timeout=30)
     return int(answer.raise_for_status().json()["model_version"])
 
 
-def run_dag(stack: Stack, dag_id: str, **parameters: Any) -> tuple[str, dict[tuple[str, int], dict[str, Any]]]:
-    """Run a DAG to its end; its state, and its task instances by task and map index."""
+def start_dag(stack: Stack, dag_id: str, **parameters: Any) -> str:
+    """Start a run of a DAG by hand; its id."""
+    return str(stack.airflow().trigger_run(dag_id, parameters)["dag_run_id"])
+
+
+def finish_dag(stack: Stack, dag_id: str, run_id: str) -> tuple[str, dict[tuple[str, int], dict[str, Any]]]:
+    """Wait for the end of a run; its state, and its task instances by task and map index."""
     airflow = stack.airflow()
-    run_id = airflow.trigger_run(dag_id, parameters)["dag_run_id"]
-    state = airflow.wait_for_run(dag_id, run_id)["state"]
-    instances = airflow.list_task_instances(dag_id, run_id)
-    return state, {(instance["task_id"], instance["map_index"]): instance for instance in instances}
+    state = ""
+    while state not in FINAL_STATES:
+        (state,) = [run["state"] for run in airflow.list_runs(dag_id) if run["dag_run_id"] == run_id]
+        time.sleep(0.3)
+    tasks = airflow.list_task_instances(dag_id, run_id)
+    return state, {(task["task_id"], task["map_index"]): task for task in tasks}
 
 
-def test_a_rollback_puts_the_earlier_version_back(stack: Stack, report: dict[str, Any]) -> None:
-    assert ask_version(stack) == report["champion"]["version"]
+def roll_back(stack: Stack, name: str, version: int) -> tuple[str, str]:
+    """Roll a model back by its DAG; the run's state, and the log of its only try."""
+    dag_id = f"{name}.rollback_model"
+    run_id = start_dag(stack, dag_id, version=version, reason="the test asks for it")
+    state, tasks = finish_dag(stack, dag_id, run_id)
+    assert tasks["restore", -1]["try_number"] == 1
+    return state, stack.airflow().read_log(dag_id, run_id, "restore")
 
-    state, _ = run_dag(stack, "rollback_model", version=1, reason="the test asks for it")
+
+def test_a_rollback_puts_the_earlier_champion_back_and_leaves_the_other_models_alone(
+    stack: Stack, specs: dict[str, ModelSpec], report: dict[str, Any]
+) -> None:
+    champions = {name: section["champion"]["version"] for name, section in report["models"].items()}
+    assert {name: ask_version(stack, spec) for name, spec in specs.items()} == champions
+    chosen, *others = specs
+
+    state, _ = roll_back(stack, chosen, 1)
 
     assert state == "success"
-    deadline = time.monotonic() + 60
-    while ask_version(stack) != 1:
-        assert time.monotonic() < deadline, "the server still answers with the version that was rolled back"
+    while ask_version(stack, specs[chosen]) != 1:
         time.sleep(0.2)
+    assert {name: ask_version(stack, specs[name]) for name in others} == {name: champions[name] for name in others}
 
 
-def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack) -> None:
-    airflow = stack.airflow()
-    before = ask_version(stack)
+def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack, specs: dict[str, ModelSpec]) -> None:
+    name = next(iter(specs))
+    before = ask_version(stack, specs[name])
 
-    state, tasks = run_dag(stack, "rollback_model", version=99, reason="there is no such version")
-
-    assert state == "failed"
-    restore = tasks["restore", -1]
-    assert restore["try_number"] == 1
-    assert "has no version 99" in airflow.read_log("rollback_model", restore["dag_run_id"], "restore")
-    assert ask_version(stack) == before
-
-
-def test_without_mlflow_training_is_tried_again_and_then_says_what_is_away(home: Path, stack: Stack) -> None:
-    mlflow = psutil.Process(load_state(StackHome(home)).processes["mlflow"].pid)
-    mlflow.terminate()
-    mlflow.wait()
-
-    state, tasks = run_dag(stack, "train_candidates", force=True)
+    state, log = roll_back(stack, name, 99)
 
     assert state == "failed"
-    fits = [task for (task_id, _), task in tasks.items() if task_id == "fit"]
-    assert {task["state"] for task in fits} == {"failed"}
-    assert {task["try_number"] for task in fits} == {4}
-    assert tasks["register", -1]["state"] == "upstream_failed"
-    for number in (1, 4):
-        log = stack.airflow().read_log("train_candidates", fits[0]["dag_run_id"], "fit", number, map_index=0)
-        assert f"MLflow at {stack.uris.mlflow} is away" in log
+    assert "has no version 99" in log
+    assert ask_version(stack, specs[name]) == before
+
+
+def test_a_training_that_fails_does_not_touch_the_other_model_whose_new_version_nobody_can_slip_in(
+    stack: Stack, specs: dict[str, ModelSpec]
+) -> None:
+    broken, healthy = list(specs)[:2]
+    with open_session(stack.uris.warehouse) as session:
+        session.execute(f"truncate {specs[broken].label.table.quoted}")
+    runs = {name: start_dag(stack, f"{name}.train_candidates", force=True) for name in (broken, healthy)}
+
+    state, tasks = finish_dag(stack, f"{broken}.train_candidates", runs[broken])
+    assert state == "failed"
+    assert tasks["assemble_training_set", -1]["state"] == "failed"
+    assert tasks["assemble_training_set", -1]["try_number"] == 1
+
+    state, _ = finish_dag(stack, f"{healthy}.train_candidates", runs[healthy])
+    assert state == "success"
+
+    # By hand, the user who started it is the trainer; the new version waits for its approval.
+    registered = stack.airflow().read_xcom(f"{healthy}.train_candidates", runs[healthy], "register")["version"]
+    before = ask_version(stack, specs[healthy])
+    state, log = roll_back(stack, healthy, registered)
+    assert state == "failed"
+    assert "was never champion" in log
+    assert ask_version(stack, specs[healthy]) == before
+
+
+def test_without_mlflow_a_training_is_tried_again_and_says_what_is_away(
+    stack: Stack, specs: dict[str, ModelSpec]
+) -> None:
+    healthy = list(specs)[1]
+    dag_id, airflow = f"{healthy}.train_candidates", stack.airflow()
+    with suppress(ProcessLookupError):
+        os.kill(load_state(stack.home).processes["mlflow"].pid, signal.SIGKILL)
+
+    run_id = start_dag(stack, dag_id, force=True)
+
+    waiting: list[dict[str, Any]] = []
+    while not waiting:
+        (run,) = [run for run in airflow.list_runs(dag_id) if run["dag_run_id"] == run_id]
+        assert run["state"] not in FINAL_STATES
+        tasks = airflow.list_task_instances(dag_id, run_id)
+        waiting = [task for task in tasks if task["task_id"] == "fit" and task["state"] == "up_for_retry"]
+        time.sleep(0.3)
+    log = airflow.read_log(dag_id, run_id, "fit", 1, waiting[0]["map_index"])
+    assert f"MLflow at {stack.uris.mlflow} is away" in log
+    assert ask_version(stack, specs[healthy]) > 0  # what serves does not need MLflow
