@@ -1,13 +1,13 @@
 {{
     config(
-        pre_hook="{{ drop_outdated(ref('int_label_dates'), 'as_of_date') }}",
-        post_hook="{{ mark_built(ref('int_label_dates')) }}"
+        pre_hook="{{ drop_outdated(ref('int_churn_label_dates'), 'as_of_date') }}",
+        post_hook="{{ mark_built(ref('int_churn_label_dates')) }}"
     )
 }}
 
 with label_dates as (
 
-    select * from {{ ref('int_label_dates') }}
+    select * from {{ ref('int_churn_label_dates') }}
 
 ),
 
@@ -26,8 +26,8 @@ purchases as (
     from label_dates
     inner join household_days
         on
-            household_days.day >= label_dates.as_of_date - {{ var('active_window_days') }}
-            and household_days.day < label_dates.as_of_date + {{ var('label_horizon_days') }}
+            household_days.day >= label_dates.as_of_date - {{ var('churn_active_window_days') }}
+            and household_days.day < label_dates.as_of_date + {{ var('churn_horizon_days') }}
     where label_dates.is_pending
 
 ),

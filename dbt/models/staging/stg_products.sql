@@ -9,6 +9,7 @@ renamed as (
     select
         product_id,
         department,
+        product_category,
         brand = 'Private' as is_private_label,
         coalesce(product_type like 'GASOLINE%', false) as is_fuel
     from source

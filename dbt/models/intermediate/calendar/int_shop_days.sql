@@ -1,18 +1,12 @@
-with deliveries as (
+with transaction_days as (
 
-    select * from {{ ref('stg_deliveries') }}
-
-),
-
-transactions as (
-
-    select * from {{ ref('stg_transactions') }}
+    select * from {{ ref('int_transaction_days') }}
 
 ),
 
-coupon_redemptions as (
+redemption_days as (
 
-    select * from {{ ref('stg_coupon_redemptions') }}
+    select * from {{ ref('int_redemption_days') }}
 
 ),
 
@@ -22,63 +16,17 @@ previous as (
 
 ),
 
-arrivals as (
-
-    select
-        'transactions' as source,
-        batch_day,
-        day,
-        count(*) as line_count
-    from transactions
-    group by batch_day, day
-
-    union all
-
-    select
-        'coupon_redemptions' as source,
-        batch_day,
-        day,
-        count(*) as line_count
-    from coupon_redemptions
-    group by batch_day, day
-
-    union all
-
-    -- A delivery without rows (a closed shop) makes a day too.
-    select
-        source,
-        batch_day,
-        batch_day as day,
-        0 as line_count
-    from deliveries
-    where source in ('transactions', 'coupon_redemptions')
-
-),
-
 days as (
 
     select
-        arrivals.day,
-        coalesce(sum(arrivals.line_count) filter (where arrivals.source = 'transactions'), 0) as line_count,
-        bool_or(arrivals.source = 'transactions' and arrivals.batch_day = arrivals.day) as is_delivered,
-        {{ code_version('int_household_days') }} + sum(
-            hashtextextended(
-                concat_ws(
-                    '|',
-                    arrivals.source,
-                    arrivals.batch_day,
-                    extract(epoch from deliveries.published_at),
-                    arrivals.line_count
-                ),
-                0
-            )
-        ) as inputs_version
-    from arrivals
-    left join deliveries
-        on
-            arrivals.source = deliveries.source
-            and arrivals.batch_day = deliveries.batch_day
-    group by arrivals.day
+        coalesce(transaction_days.day, redemption_days.day) as day,
+        coalesce(transaction_days.line_count, 0) as line_count,
+        coalesce(transaction_days.is_delivered, false) as is_delivered,
+        {{ code_version('int_household_days') }}
+        + coalesce(transaction_days.inputs_version, 0)
+        + coalesce(redemption_days.inputs_version, 0) as inputs_version
+    from transaction_days
+    full outer join redemption_days on transaction_days.day = redemption_days.day
 
 ),
 

@@ -1,6 +1,6 @@
 with as_of_dates as (
 
-    select * from {{ ref('int_pending_as_of_dates') }}
+    select * from {{ ref('int_pending_customer_dates') }}
 
 ),
 
@@ -54,7 +54,7 @@ final as (
 
     select *
     from windows
-    where recency_days <= {{ var('active_window_days') }}
+    where recency_days <= {{ var('churn_active_window_days') }}
 
 )
 

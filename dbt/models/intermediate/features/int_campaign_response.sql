@@ -1,6 +1,6 @@
 with as_of_dates as (
 
-    select * from {{ ref('int_pending_as_of_dates') }}
+    select * from {{ ref('int_pending_customer_dates') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with as_of_dates as (
 
-    select * from {{ ref('int_pending_as_of_dates') }}
+    select * from {{ ref('int_pending_customer_dates') }}
 
 ),
 
@@ -30,14 +30,14 @@ recent_visits as (
         visits.is_weekend,
         -- The first visit of the window has no gap: the visit before it lies outside.
         case
-            when visits.previous_day >= as_of_dates.as_of_date - {{ var('history_days') }}
+            when visits.previous_day >= as_of_dates.as_of_date - {{ var('customer_history_days') }}
                 then visits.day - visits.previous_day
         end as gap_days
     from as_of_dates
     inner join visits
         on
             visits.day < as_of_dates.as_of_date
-            and visits.day >= as_of_dates.as_of_date - {{ var('history_days') }}
+            and visits.day >= as_of_dates.as_of_date - {{ var('customer_history_days') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with as_of_dates as (
 
-    select * from {{ ref('int_as_of_dates') }}
+    select * from {{ ref('int_customer_as_of_dates') }}
 
 ),
 
@@ -34,11 +34,11 @@ windows as (
         ) as delivered_days,
         {{ code_version('churn_labels') }} + sum(shop_days.inputs_version) as inputs_version
     from as_of_dates
-    inner join newest on newest.day >= as_of_dates.as_of_date + {{ var('label_horizon_days') }} - 1
+    inner join newest on newest.day >= as_of_dates.as_of_date + {{ var('churn_horizon_days') }} - 1
     inner join shop_days
         on
-            shop_days.day >= as_of_dates.as_of_date - {{ var('active_window_days') }}
-            and shop_days.day < as_of_dates.as_of_date + {{ var('label_horizon_days') }}
+            shop_days.day >= as_of_dates.as_of_date - {{ var('churn_active_window_days') }}
+            and shop_days.day < as_of_dates.as_of_date + {{ var('churn_horizon_days') }}
     group by as_of_dates.as_of_date
 
 ),
@@ -51,7 +51,7 @@ final as (
         coalesce(previous.is_pending or previous.inputs_version <> windows.inputs_version, true) as is_pending
     from windows
     left join previous on windows.as_of_date = previous.as_of_date
-    where windows.delivered_days >= {{ var('label_horizon_days') }} - {{ var('closed_days_allowed') }}
+    where windows.delivered_days >= {{ var('churn_horizon_days') }} - {{ var('churn_closed_days_allowed') }}
 
 )
 

@@ -1,6 +1,6 @@
 with as_of_dates as (
 
-    select * from {{ ref('int_as_of_dates') }}
+    select * from {{ ref('int_sales_as_of_dates') }}
 
 ),
 

@@ -5,7 +5,7 @@ with features as (
         as_of_date,
         household_id
     from {{ ref('customer_features') }}
-    where as_of_date in (select label_dates.as_of_date from {{ ref('int_label_dates') }} as label_dates)
+    where as_of_date in (select label_dates.as_of_date from {{ ref('int_churn_label_dates') }} as label_dates)
 
 ),
 

@@ -17,7 +17,7 @@ previous as (
 bounds as (
 
     select
-        min(day) + {{ var('history_days') }} as earliest,
+        min(day) + {{ var('customer_history_days') }} as earliest,
         max(day) + 1 as newest
     from shop_days
     where is_delivered
@@ -30,7 +30,7 @@ daily_start as (
     select
         coalesce(
             min(previous.as_of_date) filter (where previous.is_daily),
-            bounds.newest - {{ var('daily_as_of_days') }} + 1
+            bounds.newest - {{ var('customer_daily_as_of_days') }} + 1
         ) as as_of_date
     from bounds
     left join previous on true
@@ -61,7 +61,7 @@ versions as (
     inner join shop_days
         on
             shop_days.day < as_of_dates.as_of_date
-            and shop_days.day >= as_of_dates.as_of_date - {{ var('history_days') }}
+            and shop_days.day >= as_of_dates.as_of_date - {{ var('customer_history_days') }}
     where as_of_dates.is_weekly or as_of_dates.is_daily
     group by as_of_dates.as_of_date, as_of_dates.is_weekly, as_of_dates.is_daily
 

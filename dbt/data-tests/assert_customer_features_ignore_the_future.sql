@@ -23,7 +23,7 @@ expected as (
     inner join {{ ref('stg_transactions') }} as transactions
         on
             transactions.day < newest.as_of_date
-            and transactions.day >= newest.as_of_date - {{ var('active_window_days') }}
+            and transactions.day >= newest.as_of_date - {{ var('churn_active_window_days') }}
     where transactions.is_purchase
     group by newest.as_of_date, transactions.household_id
 

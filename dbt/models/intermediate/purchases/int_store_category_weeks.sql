@@ -1,0 +1,51 @@
+{{
+    config(
+        pre_hook="{{ drop_outdated(ref('int_sales_weeks'), 'week') }}",
+        post_hook=["{{ mark_built(ref('int_sales_weeks')) }}", "analyze {{ this }} (week, store_id, product_category)"],
+        indexes=[{'columns': ['week']}]
+    )
+}}
+
+with sales_weeks as (
+
+    select * from {{ ref('int_sales_weeks') }}
+
+),
+
+transactions as (
+
+    select * from {{ ref('stg_transactions') }}
+
+),
+
+products as (
+
+    select * from {{ ref('stg_products') }}
+
+),
+
+final as (
+
+    select
+        sales_weeks.week,
+        transactions.store_id,
+        products.product_category,
+        -- Fuel comes in thousandths of a unit of volume: a filling counts as one unit.
+        sum(case when products.is_fuel then 1 else transactions.quantity end)::bigint as units,
+        count(*)::integer as lines,
+        (count(*) filter (where transactions.is_on_offer))::integer as offer_lines
+    from sales_weeks
+    inner join transactions
+        on
+            transactions.day >= sales_weeks.week
+            and transactions.day < sales_weeks.week + 7
+    inner join products on transactions.product_id = products.product_id
+    where
+        sales_weeks.is_pending
+        and transactions.is_purchase
+        and products.product_category is not null
+    group by sales_weeks.week, transactions.store_id, products.product_category
+
+)
+
+select * from final
