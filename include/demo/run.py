@@ -21,7 +21,7 @@ from include.features.catalog import load_catalog
 from include.features.manifest import TARGET_VARIABLE, build_manifest
 from include.features.spec import resolve_model
 from include.governance.spool import Spool
-from include.local.credentials import USERS
+from include.local.credentials import list_users
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.stack import Stack, release_stack, start_stack, stop_stack
 from include.local.status import check_stack
@@ -60,7 +60,7 @@ def run_demo(options: DemoOptions) -> int:
             carries the end of its log.
     """
     settings, home = load_settings(), resolve_home(options.home)
-    check_options(options, settings.models, USERS)
+    check_options(options, settings.models, list_users(settings.models.values()))
     today = {} if options.today is None else {TODAY_VARIABLE: options.today.isoformat()}
     with ExitStack() as cleanup, set_variables({**today, TARGET_VARIABLE: str(home.dbt_target)}):
         prepare_home(home)

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from include.local.console import say
-from include.local.credentials import USERS
+from include.local.credentials import list_users
 from include.local.home import StackHome, claim_interrupted_demo, read_tail, resolve_home
 from include.local.layout import Stack
 from include.local.stack import find_stack, start_stack, stop_stack
 from include.local.startup import StartStep
 from include.local.state import load_state
 from include.local.status import ComponentStatus, read_status
+from include.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,7 +122,7 @@ def describe_access(stack: Stack) -> str:
     """Addresses, users and where their passwords are."""
     lines = {
         **stack.addresses,
-        "Users": ", ".join(f"{user} ({role})" for user, role in USERS.items()),
+        "Users": ", ".join(f"{user} ({role})" for user, role in list_users(load_settings().models.values()).items()),
         "Passwords": f"{stack.home.passwords_file} (users), {stack.home.secrets_file} (warehouse)",
     }
     return "\n".join(f"{name:<13} {value}" for name, value in lines.items())

@@ -6,21 +6,25 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from include.errors import StackError
 from include.local.home import StackHome
+from include.settings import load_settings
+from include.settings.models import ModelSettings
 
-USERS: Final[dict[str, str]] = {
-    "admin": "admin",
-    "scientist": "user",
-    "analyst": "user",
-    "approver": "op",
-    "reviewer": "viewer",
-}
+HOUSE_USERS: Final[dict[str, str]] = {"admin": "admin", "analyst": "user", "reviewer": "viewer"}
 """User → role of Airflow's SimpleAuthManager (each role includes the ones below: admin, op, user, viewer)."""
+
+
+def list_users(models: Iterable[ModelSettings]) -> dict[str, str]:
+    """The stack's users and their roles: those of the house, and the trainers and approvers of all models."""
+    models = list(models)
+    approvers = {name: "op" for model in models for name in model.governance.approvers}
+    return {**{model.trainer: "user" for model in models}, **approvers, **HOUSE_USERS}
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,22 @@ class Credentials:
 
     stack_token: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
     postgres_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
-    fernet_key: str = field(repr=False, default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    fernet_key: str = field(
+        repr=False, default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    )
     jwt_secret: str = field(repr=False, default_factory=lambda: secrets.token_hex(64))
     api_secret_key: str = field(repr=False, default_factory=lambda: secrets.token_hex(32))
-    airflow_passwords: dict[str, str] = field(repr=False, default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS})
+    airflow_passwords: dict[str, str] = field(repr=False, default_factory=dict)
 
 
 def ensure_credentials(home: StackHome) -> Credentials:
-    """Read the stack's credentials, or generate them; afterwards both files exist.
+    """Read the stack's credentials, or generate them; afterwards both files exist, and every user has a password.
 
     Raises:
         StackError: a file exists and cannot be read as what it should be, or it is gone and its database is not.
     """
     if home.secrets_file.exists():
-        return read_credentials(home)
+        return _complete(home, read_credentials(home))
     if (home.postgres / "PG_VERSION").exists():
         raise StackError(
             f"{home.secrets_file} is gone, and with it the password of the database in {home.postgres}. "
@@ -50,9 +56,19 @@ def ensure_credentials(home: StackHome) -> Credentials:
         )
     credentials = Credentials()
     keys = asdict(credentials)
-    write_private(home.passwords_file, keys.pop("airflow_passwords"))
+    del keys["airflow_passwords"]
+    write_private(home.passwords_file, {})
     write_private(home.secrets_file, keys)
-    return credentials
+    return _complete(home, credentials)
+
+
+def _complete(home: StackHome, credentials: Credentials) -> Credentials:
+    """Give a password to every user that has none; passwords that there are stay."""
+    users = list_users(load_settings().models.values())
+    passwords = {**{user: secrets.token_urlsafe(12) for user in users}, **credentials.airflow_passwords}
+    if passwords != credentials.airflow_passwords:
+        write_private(home.passwords_file, passwords)
+    return replace(credentials, airflow_passwords=passwords)
 
 
 def read_credentials(home: StackHome) -> Credentials:

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from include.local.credentials import USERS
+from include.local.credentials import list_users
 from include.local.layout import Stack
 from include.local.ports import HOST
 from include.local.processes import TOKEN_VARIABLE
-from include.settings import PROJECT_ROOT
+from include.settings import PROJECT_ROOT, load_settings
 
 # Inherited values that would lead a part of the stack elsewhere, or make every start slower.
 _DROPPED: Final = (
@@ -142,7 +142,9 @@ def core_settings(stack: Stack) -> dict[str, str]:
         "AIRFLOW__CORE__FERNET_KEY": credentials.fernet_key,
         "AIRFLOW__CORE__ENABLE_XCOM_PICKLING": "False",
         "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* astro.*",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            f"{user}:{role}" for user, role in list_users(load_settings().models.values()).items()
+        ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(stack.home.passwords_file),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(stack.home.airflow / "logs"),

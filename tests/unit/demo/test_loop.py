@@ -69,7 +69,10 @@ class Chains(FakeAirflow):
         for name in self.models:
             for hop in list(TASKS)[1 if is_first else 3 :]:
                 dag_id = f"{name}.{hop}"
-                if self._add(dag_id, f"{hop}__{run_id}", TASKS[hop], self.skips if not is_first else set()) != "success":
+                if (
+                    self._add(dag_id, f"{hop}__{run_id}", TASKS[hop], self.skips if not is_first else set())
+                    != "success"
+                ):
                     break
 
     def _add(self, dag_id: str, run_id: str, tasks: tuple[str, ...], skips: set[str] = frozenset()) -> str:  # type: ignore[assignment]

@@ -9,8 +9,10 @@ import stat
 import pytest
 
 from include.errors import StackError
-from include.local.credentials import USERS, ensure_credentials, find_credentials, read_credentials
+from include.local import credentials as credentials_module
+from include.local.credentials import ensure_credentials, find_credentials, list_users, read_credentials
 from include.local.home import StackHome
+from include.settings import load_settings
 
 
 def test_the_files_are_readable_by_their_owner_only(home: StackHome) -> None:
@@ -24,11 +26,29 @@ def test_credentials_stay_the_same(home: StackHome) -> None:
     assert ensure_credentials(home) == first == read_credentials(home)
 
 
-def test_every_user_has_a_password_of_its_own(home: StackHome) -> None:
+def test_the_trainers_and_approvers_of_all_models_are_users_with_passwords_of_their_own(home: StackHome) -> None:
+    models = load_settings().models.values()
+    users = list_users(models)
+
     passwords = ensure_credentials(home).airflow_passwords
-    assert set(passwords) == set(USERS)
-    assert len(set(passwords.values())) == len(USERS)
+
+    assert {users[model.trainer] for model in models} == {"user"}
+    assert {users[name] for model in models for name in model.governance.approvers} == {"op", "admin"}
+    assert set(passwords) == set(users)
+    assert len(set(passwords.values())) == len(users)
     assert json.loads(home.passwords_file.read_text()) == passwords
+
+
+def test_a_model_that_is_added_later_brings_its_people_and_nobody_loses_a_password(
+    home: StackHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ensure_credentials(home).airflow_passwords
+    monkeypatch.setattr(credentials_module, "list_users", lambda _: {"newcomer": "op"})
+
+    after = ensure_credentials(home).airflow_passwords
+
+    assert set(after) == {*before, "newcomer"}
+    assert {user: after[user] for user in before} == before
 
 
 def test_the_fernet_key_is_32_bytes(home: StackHome) -> None:

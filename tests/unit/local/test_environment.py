@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.local.credentials import USERS, Credentials
+from include.local.credentials import Credentials, list_users
 from include.local.environment import (
     airflow_environment,
     base_environment,
@@ -16,7 +16,7 @@ from include.local.environment import (
 )
 from include.local.home import StackHome
 from include.local.layout import Stack
-from include.settings import PROJECT_ROOT
+from include.settings import PROJECT_ROOT, load_settings
 from tests.unit.local.conftest import PORTS
 
 
@@ -70,7 +70,7 @@ def test_connections_are_json_that_airflow_reads(stack: Stack) -> None:
 def test_every_user_of_the_passwords_file_has_a_role(stack: Stack) -> None:
     environment = airflow_environment(stack, {}, cores=2)
     users = dict(pair.split(":") for pair in environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].split(","))
-    assert users == USERS
+    assert users == list_users(load_settings().models.values())
     assert users["reviewer"] == "viewer"
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(stack.home.passwords_file)
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"

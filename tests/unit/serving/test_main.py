@@ -41,14 +41,14 @@ def config_folder(tmp_path: Path) -> Path:
     (folder / "models").mkdir(parents=True)
     for path in CONFIG_DIR.glob("*.yml"):
         (folder / path.name).write_text(path.read_text())
-    declaration = f"""
+    declaration = """
         description: Machines that will fail.
         owner: team
         task: binary
         label: machine_labels.failed
-        features: {{groups: [machine_load]}}
+        features: {groups: [machine_load]}
         trainer: scientist
-        governance: {{approvers: [approver]}}
+        governance: {approvers: [approver]}
     """
     (folder / "models" / f"{MODEL}.yml").write_text(textwrap.dedent(declaration))
     return folder
