@@ -29,10 +29,14 @@ class Credentials:
 
     stack_token: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
     postgres_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
-    fernet_key: str = field(repr=False, default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    fernet_key: str = field(
+        repr=False, default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    )
     jwt_secret: str = field(repr=False, default_factory=lambda: secrets.token_hex(64))
     api_secret_key: str = field(repr=False, default_factory=lambda: secrets.token_hex(32))
-    airflow_passwords: dict[str, str] = field(repr=False, default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS})
+    airflow_passwords: dict[str, str] = field(
+        repr=False, default_factory=lambda: {user: secrets.token_urlsafe(12) for user in USERS}
+    )
 
 
 def ensure_credentials(home: StackHome) -> Credentials:
