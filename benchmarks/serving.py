@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from benchmarks.http_load import CONNECTIONS, ask_once, send_load
 from benchmarks.serving_sides import MODEL_NAME
 from benchmarks.surroundings import own_postgres, temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
+from include.local.leash import Leash, start_leashed
 from include.local.ports import HOST, find_free_port
 from include.rollout.state import bootstrap_champion
 from include.settings import PROJECT_ROOT
@@ -79,17 +79,15 @@ def serve(side: str, folder: Path, *arguments: str) -> Iterator[int]:
     """One of ``benchmarks.serving_sides`` as a process that is ready; its port."""
     port, log = find_free_port(), folder / f"{side}.log"
     command = [sys.executable, "-m", "benchmarks.serving_sides", side, str(port), *arguments]
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=PROJECT_ROOT)
+    leash = start_leashed(command, log, cwd=PROJECT_ROOT)
     try:
-        wait_until_ready(process, port, log)
+        wait_until_ready(leash, port, log)
         yield port
     finally:
-        process.terminate()
-        process.wait()
+        leash.end()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_ready(server: Leash, port: int, log: Path) -> None:
     """Ask until the server says that it is ready.
 
     Raises:
@@ -98,7 +96,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> 
     import httpx
 
     ends_at = time.monotonic() + START_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < ends_at:
+    while server.poll() is None and time.monotonic() < ends_at:
         try:
             if httpx.get(f"http://{HOST}:{port}/readyz", trust_env=False).is_success:
                 return

@@ -23,9 +23,10 @@ QUESTIONS = {
     "dbt": (
         "from dbt.cli.flags import Flags\n"
         "from dbt.cli.main import cli\n"
-        "context = cli.make_context('dbt', ['parse', '--project-dir', 'dbt', '--profiles-dir', 'dbt'])\n"
-        "context.invoked_subcommand = 'parse'\n"
-        "print(Flags(context).SEND_ANONYMOUS_USAGE_STATS)"
+        "group = cli.make_context('dbt', ['parse'])\n"
+        "group.invoked_subcommand = 'parse'\n"
+        "command = cli.commands['parse'].make_context('parse', [], parent=group)\n"
+        "print(Flags(command).SEND_ANONYMOUS_USAGE_STATS)"
     ),
 }
 # Libraries without such a function: no code of theirs names a service that counts its users.
@@ -35,14 +36,21 @@ SERVICES = (b"scarf.sh", b"posthog", b"segment.io", b"api.mixpanel", b"google-an
 
 @pytest.mark.parametrize("library", QUESTIONS)
 def test_each_library_says_that_it_reports_nothing(library: str, tmp_path: Path) -> None:
-    environment = base_environment({"PATH": "/usr/bin:/bin", "AIRFLOW_HOME": str(tmp_path), **MISLEADING})
+    (tmp_path / "dbt_project.yml").write_text("name: plain\nprofile: plain\n")
+    bare = {"PATH": "/usr/bin:/bin", "AIRFLOW_HOME": str(tmp_path), **MISLEADING}
+    for folder in ("DBT_PROFILES_DIR", "DBT_PROJECT_DIR"):
+        bare[folder] = str(tmp_path)
 
-    asked = subprocess.run(
-        [sys.executable, "-c", QUESTIONS[library]], env=environment, cwd=PROJECT_ROOT,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    assert ask(library, bare) == "True", "the question does not tell one from the other"
+    assert ask(library, base_environment(bare)) == "False"
 
-    assert asked.stdout.splitlines()[-1:] == ["False"], asked.stderr
+
+def ask(library: str, environment: dict[str, str]) -> str:
+    """What the library answers under an environment: the last line that it prints."""
+    command = [sys.executable, "-c", QUESTIONS[library]]
+    asked = subprocess.run(command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    return asked.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("library", SILENT)
