@@ -14,11 +14,11 @@ from include.local.ports import HOST
 CONNECTIONS: Final = 16
 
 
-async def ask_once(port: int, number: int) -> bytes:
+async def ask_once(port: int, number: int, path: str = PATH) -> bytes:
     """The body of one answer."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
-        return await exchange(reader, writer, make_request(number))
+        return await exchange(reader, writer, make_request(number, path))
     finally:
         writer.close()
 

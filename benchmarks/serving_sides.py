@@ -1,8 +1,8 @@
-"""The two servers that ``benchmarks.serving`` compares, each a process: ``python -m benchmarks.serving_sides``.
+"""The servers that ``benchmarks.serving`` compares, each a process: ``python -m benchmarks.serving_sides``.
 
-``ours PORT URI FOLDER`` is the project's own model server with the ONNX form of the model;
-``peer PORT`` is what serving a scikit-learn model looks like in most tutorials. Both make the same
-model first, from the same seed.
+``ours PORT URI FOLDER`` is the project's own model server with the ONNX form of the model; ``peer PORT`` is
+what serving a scikit-learn model looks like in most tutorials. Both make the same model first, from the same
+seed. ``many PORT URI FOLDER`` serves all declared models, for ``benchmarks.many_models``.
 """
 
 from __future__ import annotations
@@ -77,6 +77,20 @@ def build_ours(uri: str, folder: Path) -> FastAPI:
     return create_app(ModelServer(uri, [MODEL_NAME], load, load_settings().server))
 
 
+def build_many(uri: str, folder: Path) -> FastAPI:
+    """The project's model server of all declared models, each in a file of its name in ``folder``."""
+    from include.serving.app import create_app
+    from include.serving.loader import ServedModel, open_model
+    from include.serving.server import ModelServer
+    from include.settings import load_settings
+
+    def load(model_name: str, version: int) -> ServedModel:
+        return open_model(folder / f"{model_name}.onnx", version)
+
+    settings = load_settings()
+    return create_app(ModelServer(uri, settings.models, load, settings.server))
+
+
 def build_peer() -> FastAPI:
     """FastAPI, a frame of one row, ``predict_proba``."""
     import pandas as pd
@@ -100,5 +114,6 @@ def build_peer() -> FastAPI:
 
 if __name__ == "__main__":
     side, port, *rest = sys.argv[1:]
-    served = build_ours(rest[0], Path(rest[1])) if side == "ours" else build_peer()
+    builders = {"ours": build_ours, "many": build_many}
+    served = builders[side](rest[0], Path(rest[1])) if side in builders else build_peer()
     uvicorn.run(served, host="127.0.0.1", port=int(port), access_log=False, log_level="warning")

@@ -84,7 +84,7 @@ def test_a_good_challenger_goes_all_the_way_under_load(
         ("raising", "error_rate", "out of", False),
         ("nan", "error_rate", "answered nan, no prediction", True),
         ("nan", "error_rate", "answered nan, no prediction", False),
-        ("inverted", "prediction_mean_shift", None, True),
+        ("inverted", "prediction_shift", None, True),
         ("wider", "error_rate", "visits_7d", True),
     ],
 )

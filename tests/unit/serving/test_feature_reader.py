@@ -78,8 +78,8 @@ def test_a_row_has_its_keys_its_date_and_its_features_and_an_unknown_entity_none
 def test_features_of_two_groups_come_in_one_row(online_uri: str) -> None:
     with open_session(online_uri) as session:
         session.execute(
-            "create table online.visits_latest as "
-            "select 2::bigint as machine_id, date '2026-11-30' as as_of_date, 5 as \"visits 100%\""
+            "create table online.visits_latest as select 2::bigint as machine_id, date '2026-11-30' as as_of_date, "
+            '5 as "visits 100%"'
         )
     visits = make_contract(group=make_group("visits"), kinds={"visits 100%": "numeric"})
     load = make_contract()

@@ -20,6 +20,7 @@ from include.features.matrix import from_rows
 from include.local.ports import find_free_port
 from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
+from include.registry.tracking import log_onnx, open_run
 from include.rollout.state import require_rollout, start_canary
 from include.serving.loader import make_registry_loader
 from include.settings import CONFIG_DIR
@@ -56,21 +57,18 @@ def config_folder(tmp_path: Path) -> Path:
 
 def register(server: MlflowServer, content: bytes) -> tuple[int, Path]:
     """Register a file as the next version, as training does; its number, and where the server keeps it."""
-    digest = hashlib.sha256(content).hexdigest()
-    folder = hashlib.sha256(os.urandom(8)).hexdigest()[:12]
-    httpx.put(
-        f"{server.uri}/api/2.0/mlflow-artifacts/artifacts/{folder}/model.onnx", content=content
-    ).raise_for_status()
+    contract = OnnxModel(content).contract
+    with open_run(server.uri, MODEL, "fit", {}) as mlflow:
+        source = log_onnx(content, contract)
+        run_id = mlflow.active_run().info.run_id
     with MlflowRest(server.uri) as mlflow:
         if mlflow.find("registered-models/get", {"name": MODEL}) is None:
             mlflow.send("registered-models/create", {"name": MODEL})
-        body = {
-            "name": MODEL,
-            "source": f"mlflow-artifacts:/{folder}",
-            "tags": [{"key": "onnx_sha256", "value": digest}],
-        }
-        created = mlflow.send("model-versions/create", body)
-    return int(created["model_version"]["version"]), server.artifacts / folder / "model.onnx"
+        tags = [{"key": "onnx_sha256", "value": hashlib.sha256(content).hexdigest()}]
+        model_id = source.removeprefix("models:/")
+        body = {"name": MODEL, "source": source, "run_id": run_id, "model_id": model_id, "tags": tags}
+        version = int(mlflow.send("model-versions/create", body)["model_version"]["version"])
+    return version, next(server.artifacts.glob(f"*/models/{model_id}/artifacts/model.onnx"))
 
 
 def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
