@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from include.demo.loop import list_dags
@@ -74,8 +75,6 @@ def end_at(demo: subprocess.Popen[str], home: Path, line: str, number: signal.Si
 
 def find_processes(home: Path) -> list[str]:
     """Command lines of live processes that belong to the stack in this folder."""
-    import psutil
-
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         environment = process.info["environ"] or {}

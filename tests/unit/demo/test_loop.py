@@ -68,11 +68,8 @@ class Chains(FakeAirflow):
         self._add("build_features", f"build__{run_id}", TASKS["build_features"])
         for name in self.models:
             for hop in list(TASKS)[1 if is_first else 3 :]:
-                dag_id = f"{name}.{hop}"
-                if (
-                    self._add(dag_id, f"{hop}__{run_id}", TASKS[hop], self.skips if not is_first else set())
-                    != "success"
-                ):
+                skips = set() if is_first else self.skips
+                if self._add(f"{name}.{hop}", f"{hop}__{run_id}", TASKS[hop], skips) != "success":
                     break
 
     def _add(self, dag_id: str, run_id: str, tasks: tuple[str, ...], skips: set[str] = frozenset()) -> str:  # type: ignore[assignment]

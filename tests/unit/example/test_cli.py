@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,8 +105,16 @@ def test_the_stacks_passwords_go_to_no_other_airflow(stack: Stack) -> None:
 
 
 @pytest.fixture
-def senders(url: str, monkeypatch: pytest.MonkeyPatch) -> list[Traffic]:
-    """Two models' traffic, in place of what the warehouse would give."""
+def senders(url: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> list[Traffic]:
+    """Two models' traffic, in place of what the warehouse would give; time passes once both were asked enough."""
+    moment = [0.0]
+
+    def sleep(seconds: float) -> None:
+        server.is_enough.wait()
+        moment[0] += seconds
+
+    server.asked = {"failures": [], "units": []}
+    monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: moment[0], sleep=sleep))
     senders = [Traffic(url, name, [{"machine_id": 1}], rate=500) for name in ("failures", "units")]
     monkeypatch.setattr(cli, "open_traffic", lambda *_: senders)
     monkeypatch.setenv("ORRERY_WAREHOUSE_URI", "postgresql://nowhere")
@@ -115,7 +124,7 @@ def senders(url: str, monkeypatch: pytest.MonkeyPatch) -> list[Traffic]:
 def test_traffic_ends_after_its_time_with_the_counts_of_each_model(
     senders: list[Traffic], url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["traffic", "--server", url, "--seconds", "1"]) == 0
+    assert cli.main(["traffic", "--server", url, "--seconds", "7"]) == 0
     in_all = capsys.readouterr().out.partition("In all:")[2]
     for sender in senders:
         assert f"{sender.model}: {sender.requests:,} requests ({sender.requests} × 200)" in in_all
@@ -125,7 +134,7 @@ def test_failed_requests_are_an_exit_code(
     senders: list[Traffic], server: ModelServer, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.answers = [500, 200]
-    assert cli.main(["traffic", "--server", url, "--seconds", "1"]) == 1
+    assert cli.main(["traffic", "--server", url, "--seconds", "7"]) == 1
     assert "1 × 500" in capsys.readouterr().out
 
 
@@ -133,15 +142,14 @@ def test_models_that_never_answer_are_an_exit_code(
     senders: list[Traffic], server: ModelServer, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.unready = 1_000_000
-    assert cli.main(["traffic", "--server", url, "--seconds", "0.5"]) == 1
+    server.is_enough.set()
+    assert cli.main(["traffic", "--server", url, "--seconds", "7"]) == 1
     assert "failures: not ready to answer yet" in capsys.readouterr().out
 
 
 def test_ctrl_c_stops_the_traffic_and_the_counts_are_told(
     senders: list[Traffic], server: ModelServer, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.asked = {"failures": [], "units": []}
-
     def press() -> None:
         server.is_enough.wait()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

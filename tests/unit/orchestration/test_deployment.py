@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from include.errors import ApprovalError, RolloutError
-from include.registry.registry import CHAMPION, get_alias, register_baseline, register_candidate
+from include.registry.registry import CHAMPION, ModelVersion, get_alias, register_baseline, register_candidate
+from include.rollout.check import Check
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
-from include.settings import Settings, load_settings
+from include.settings import load_settings
+from include.settings.models import ModelSettings
 from include.warehouse.session import Row, open_session
 from tests.unit.registry.conftest import (
     MakeResult,
@@ -22,8 +26,11 @@ from tests.unit.registry.conftest import (
     onnx_bytes,
     tracking_uri,
 )
+from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
-__all__ = ["classifier", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri"]
+__all__ = [
+    "classifier", "config_dir", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri", "write_model",
+]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -31,35 +38,29 @@ SEEN = {"version": 2, "trained_by": "grace", "summary": "| auc | 0.85 |"}
 
 
 @pytest.fixture
-def settings(model_name: str) -> Settings:
+def model(config_dir: Path, write_model: WriteModel, model_name: str) -> ModelSettings:
     """A model of this test's own, two approvers, and a canary that needs few answers and little time."""
-    shipped = load_settings(environment="development")
-    criteria = {"min_samples": 5, "min_interval_s": 0.0, "max_wait_s": 3600.0, "poll_interval_s": 0.02}
-    canary = shipped.rollout.canary
-    canary = canary.model_copy(
-        update={"steps": (0.05, 0.5, 1.0), "criteria": canary.criteria.model_copy(update=criteria)}
+    criteria = {"min_samples": 5, "min_interval_s": 0.001, "max_wait_s": 3600.0, "poll_interval_s": 0.02}
+    write_model(
+        model_name,
+        governance={"approvers": ["ada", "grace"]},
+        rollout={"canary": {"steps": [0.05, 0.5, 1.0], "criteria": criteria}},
     )
-    return shipped.model_copy(
-        update={
-            "training": shipped.training.model_copy(update={"model_name": model_name}),
-            "governance": shipped.governance.model_copy(update={"approvers": ("ada", "grace")}),
-            "rollout": shipped.rollout.model_copy(update={"canary": canary}),
-        }
-    )
+    return load_settings(config_dir, "development").models[model_name]
 
 
 @pytest.fixture
-def champion_uri(warehouse_uri: str, settings: Settings) -> str:
+def champion_uri(warehouse_uri: str, model: ModelSettings) -> str:
     """A warehouse in which version 1 is the champion."""
     with open_session(warehouse_uri) as session:
-        bootstrap_champion(session, settings.training.model_name, 1)
+        bootstrap_champion(session, model.name, 1)
     return warehouse_uri
 
 
 @pytest.fixture
 def versions(tracking_uri: str, make_result: MakeResult, model_name: str) -> tuple[int, int]:
     """The champion and the candidate in the registry."""
-    baseline = make_result(family="baseline", baseline_feature="recency_days")
+    baseline = make_result(family="baseline", baseline_feature="wear")
     champion = register_baseline(tracking_uri, model_name, baseline)
     return champion, register_candidate(tracking_uri, model_name, make_result(), "production")
 
@@ -69,7 +70,7 @@ def make_context(seen: dict[str, Any] | None, answer: dict[str, Any] | None) -> 
     results = {"check_staging": seen, "approve": answer}
     return {
         "ti": SimpleNamespace(xcom_pull=lambda task_ids: results[task_ids]),
-        "dag_run": SimpleNamespace(dag_id="deploy_model", run_id="manual__1"),
+        "dag_run": SimpleNamespace(dag_id="machines.deploy_model", run_id="manual__1"),
     }
 
 
@@ -86,22 +87,22 @@ def read_ledger(uri: str) -> list[Row]:
         )
 
 
-def read_state(uri: str, settings: Settings) -> RolloutState:
+def read_state(uri: str, model: ModelSettings) -> RolloutState:
     with open_session(uri) as session:
-        return require_rollout(session, settings.training.model_name)
+        return require_rollout(session, model.name)
 
 
-def test_an_approval_reaches_the_ledger_with_what_was_seen(warehouse_uri: str, settings: Settings) -> None:
+def test_an_approval_reaches_the_ledger_with_what_was_seen(warehouse_uri: str, model: ModelSettings) -> None:
     from include.orchestration.deployment import record_answer
 
-    said = record_answer(make_context(SEEN, make_answer("Approve", "ada")), warehouse_uri, settings)
+    said = record_answer(make_context(SEEN, make_answer("Approve", "ada")), warehouse_uri, model)
 
     assert said == {"answered_by": "ada", "trained_by": "grace", "decision": "Approve"}
     [row] = read_ledger(warehouse_uri)
     assert "ada approved" in row.pop("reason")
     assert row == {
         "model_version": 2, "decision": "approved", "answered_by": "ada", "trained_by": "grace",
-        "dag_id": "deploy_model", "run_id": "manual__1", "seen": {"summary": "| auc | 0.85 |"},
+        "dag_id": "machines.deploy_model", "run_id": "manual__1", "seen": {"summary": "| auc | 0.85 |"},
     }  # fmt: skip
 
 
@@ -117,12 +118,12 @@ def test_an_approval_reaches_the_ledger_with_what_was_seen(warehouse_uri: str, s
     ids=["refused", "by the trainer", "by a stranger", "time is up", "a default of yes"],
 )
 def test_whatever_is_no_approval_is_recorded_as_refused_and_stops_the_run(
-    warehouse_uri: str, settings: Settings, option: str, user: str | None, reason: str
+    warehouse_uri: str, model: ModelSettings, option: str, user: str | None, reason: str
 ) -> None:
     from include.orchestration.deployment import record_answer
 
     with pytest.raises(ApprovalError, match=reason):
-        record_answer(make_context(SEEN, make_answer(option, user)), warehouse_uri, settings)
+        record_answer(make_context(SEEN, make_answer(option, user)), warehouse_uri, model)
 
     [row] = read_ledger(warehouse_uri)
     assert (row["decision"], row["answered_by"], row["model_version"]) == ("refused", user or "", 2)
@@ -131,7 +132,7 @@ def test_whatever_is_no_approval_is_recorded_as_refused_and_stops_the_run(
 
 @pytest.mark.parametrize(("option", "is_refused"), [("Approve", False), ("Reject", True)])
 def test_the_task_that_records_the_answer_names_the_ledger_as_its_output(
-    warehouse_uri: str, settings: Settings, option: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+    warehouse_uri: str, model: ModelSettings, option: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import airflow.providers.openlineage.api as openlineage
 
@@ -143,7 +144,7 @@ def test_the_task_that_records_the_answer_names_the_ledger_as_its_output(
     monkeypatch.setattr(openlineage, "emit_dataset_lineage", lambda **report: reports.append(report))
 
     with pytest.raises(ApprovalError) if is_refused else nullcontext(), report_tables(lambda: warehouse_uri):
-        record_answer(make_context(SEEN, make_answer(option, "ada")), warehouse_uri, settings)
+        record_answer(make_context(SEEN, make_answer(option, "ada")), warehouse_uri, model)
 
     [report] = reports
     assert report["inputs"] == []
@@ -154,14 +155,14 @@ def test_the_task_that_records_the_answer_names_the_ledger_as_its_output(
 
 @pytest.mark.parametrize(("seen", "answer"), [(None, None), (SEEN, None), (None, make_answer("Approve", "ada"))])
 def test_where_nobody_was_asked_nothing_is_recorded(
-    warehouse_uri: str, settings: Settings, seen: dict[str, Any] | None, answer: dict[str, Any] | None
+    warehouse_uri: str, model: ModelSettings, seen: dict[str, Any] | None, answer: dict[str, Any] | None
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.orchestration.deployment import record_answer
 
     with pytest.raises(AirflowSkipException, match="Nobody was asked"):
-        record_answer(make_context(seen, answer), warehouse_uri, settings)
+        record_answer(make_context(seen, answer), warehouse_uri, model)
 
     assert read_ledger(warehouse_uri) == []
 
@@ -172,7 +173,7 @@ def log_answers(uri: str, name: str, errors: int = 0) -> None:
         for variant, version, failed in (("champion", 1, 0), ("challenger", 2, errors)):
             session.execute(
                 "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
-                "probability, latency_ms, is_error, error) "
+                "prediction, latency_ms, is_error, error) "
                 "select clock_timestamp() + interval '1 hour', 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, "
                 "1.0, n <= %s, case when n <= %s then 'broke' end from generate_series(1, 10) as n",
                 (name, version, variant, failed, failed, failed),
@@ -180,112 +181,134 @@ def log_answers(uri: str, name: str, errors: int = 0) -> None:
 
 
 def test_the_first_step_starts_the_canary_and_a_later_one_raises_its_share(
-    champion_uri: str, settings: Settings
+    champion_uri: str, model: ModelSettings
 ) -> None:
     from include.orchestration.deployment import run_step
 
-    log_answers(champion_uri, settings.training.model_name)
+    log_answers(champion_uri, model.name)
 
-    assert run_step(champion_uri, 2, 0.05, settings)["weight"] == 0.05
-    state = read_state(champion_uri, settings)
+    assert run_step(champion_uri, 2, 0.05, model)["weight"] == 0.05
+    state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.05)
 
-    assert run_step(champion_uri, 2, 0.5, settings)["checks"] > 0
-    state = read_state(champion_uri, settings)
+    assert run_step(champion_uri, 2, 0.5, model)["checks"] > 0
+    state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.5)
 
 
-def test_a_later_step_never_starts_a_canary(champion_uri: str, settings: Settings) -> None:
+def test_a_later_step_never_starts_a_canary(champion_uri: str, model: ModelSettings) -> None:
     from include.orchestration.deployment import run_step
 
-    before = read_state(champion_uri, settings)
+    before = read_state(champion_uri, model)
 
     with pytest.raises(RolloutError, match="no canary"):
-        run_step(champion_uri, 2, 0.5, settings)
+        run_step(champion_uri, 2, 0.5, model)
 
-    assert read_state(champion_uri, settings) == before
+    assert read_state(champion_uri, model) == before
 
 
 @pytest.mark.parametrize("weight", [0.05, 0.5])
-def test_the_canary_of_another_version_is_left_alone(champion_uri: str, settings: Settings, weight: float) -> None:
+def test_the_canary_of_another_version_is_left_alone(champion_uri: str, model: ModelSettings, weight: float) -> None:
     from include.orchestration.deployment import run_step
 
     with open_session(champion_uri) as session:
-        before = start_canary(session, require_rollout(session, settings.training.model_name), 3, 0.05)
+        before = start_canary(session, require_rollout(session, model.name), 3, 0.05)
 
     with pytest.raises(RolloutError, match="version 3"):
-        run_step(champion_uri, 2, weight, settings)
+        run_step(champion_uri, 2, weight, model)
 
-    assert read_state(champion_uri, settings) == before
+    assert read_state(champion_uri, model) == before
 
 
 def test_a_step_that_fails_is_rolled_back_and_a_later_step_does_not_begin_again(
-    champion_uri: str, settings: Settings
+    champion_uri: str, model: ModelSettings
 ) -> None:
     from include.orchestration.deployment import run_step
 
-    log_answers(champion_uri, settings.training.model_name, errors=5)
+    log_answers(champion_uri, model.name, errors=5)
 
     with pytest.raises(RolloutError, match=r"rolled back at 5%.*error_rate"):
-        run_step(champion_uri, 2, 0.05, settings)
+        run_step(champion_uri, 2, 0.05, model)
     with pytest.raises(RolloutError, match=r"rolled back at 50%.*error_rate"):
-        run_step(champion_uri, 2, 0.5, settings)
+        run_step(champion_uri, 2, 0.5, model)
 
-    state = read_state(champion_uri, settings)
+    state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.stage) == (1, None, "idle")
 
 
 def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
-    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
 ) -> None:
     from include.orchestration.deployment import promote_candidate
 
-    (champion, candidate), name = versions, settings.training.model_name
+    (champion, candidate), name = versions, model.name
     with open_session(warehouse_uri) as session:
         state = start_canary(session, bootstrap_champion(session, name, champion), candidate, 0.05)
         set_weight(session, state, 1.0)
 
-    first = promote_candidate(warehouse_uri, tracking_uri, candidate, settings)
-    promoted = read_state(warehouse_uri, settings)
+    first = promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
+    promoted = read_state(warehouse_uri, model)
     assert (promoted.champion_version, promoted.stage) == (candidate, "idle")
     assert get_alias(tracking_uri, name, CHAMPION) == candidate
 
-    assert promote_candidate(warehouse_uri, tracking_uri, candidate, settings) == first
-    assert read_state(warehouse_uri, settings) == promoted
+    assert promote_candidate(warehouse_uri, tracking_uri, candidate, model.name) == first
+    assert read_state(warehouse_uri, model) == promoted
     assert get_alias(tracking_uri, name, CHAMPION) == candidate
 
 
 def test_what_has_no_canary_is_not_promoted(
-    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
 ) -> None:
     from include.orchestration.deployment import promote_candidate
 
-    (champion, candidate), name = versions, settings.training.model_name
+    (champion, candidate), name = versions, model.name
     with open_session(warehouse_uri) as session:
         before = bootstrap_champion(session, name, champion)
 
     with pytest.raises(RolloutError, match="no challenger"):
-        promote_candidate(warehouse_uri, tracking_uri, candidate, settings)
+        promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
 
-    assert read_state(warehouse_uri, settings) == before
+    assert read_state(warehouse_uri, model) == before
     assert get_alias(tracking_uri, name, CHAMPION) == champion
 
 
-def test_an_earlier_version_is_put_back_and_one_that_never_was_is_not(
-    warehouse_uri: str, tracking_uri: str, settings: Settings, versions: tuple[int, int]
+def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_refused(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
 ) -> None:
-    from include.orchestration.deployment import restore_version
+    from include.orchestration.deployment import promote_candidate, restore_version
 
-    (champion, candidate), name = versions, settings.training.model_name
+    (champion, candidate), name = versions, model.name
     with open_session(warehouse_uri) as session:
         before = bootstrap_champion(session, name, champion)
 
-    with pytest.raises(RolloutError, match="has no version 99"):
-        restore_version(warehouse_uri, tracking_uri, 99, "a try", settings)
-    assert read_state(warehouse_uri, settings) == before
+    for version, message in ((99, "has no version 99"), (candidate, "champion")):
+        with pytest.raises(RolloutError, match=message):
+            restore_version(warehouse_uri, tracking_uri, version, "a try", name)
+        assert read_state(warehouse_uri, model) == before
+        assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+    with open_session(warehouse_uri) as session:
+        set_weight(session, start_canary(session, before, candidate, 0.05), 1.0)
+    promote_candidate(warehouse_uri, tracking_uri, candidate, name)
+
+    restored = restore_version(warehouse_uri, tracking_uri, champion, "better", name)
+    assert restored == {"model": name, "version": champion}
+    assert read_state(warehouse_uri, model).champion_version == champion
     assert get_alias(tracking_uri, name, CHAMPION) == champion
 
-    restored = restore_version(warehouse_uri, tracking_uri, candidate, "better", settings)
-    assert restored == {"model": name, "version": candidate}
-    assert read_state(warehouse_uri, settings).champion_version == candidate
-    assert get_alias(tracking_uri, name, CHAMPION) == candidate
+
+def test_an_approver_sees_score_and_metrics_of_the_task_and_every_staging_check() -> None:
+    from include.orchestration.deployment import summarise_candidate
+
+    tags = {
+        "task": "regression",
+        "score_name": "d2_absolute_error",
+        "score": "0.4",
+        "metrics": '{"score": 0.4, "mae": 12.5}',
+    }
+    candidate = ModelVersion("hours", 3, "r", "s", datetime.now(UTC), (), tags)
+    text = summarise_candidate(candidate, (Check("readiness", True, 0.2, 60, "ready"),))
+
+    assert "| score_name | d2_absolute_error |" in text
+    assert "| mae | 12.5 |" in text
+    assert "| readiness | yes | 0.2 | 60 |" in text

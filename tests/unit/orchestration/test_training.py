@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from include.errors import RegistryError
+from include.features.catalog import Catalog
+from include.features.spec import ModelSpec, resolve_model
 from include.local.ports import find_free_port
 from include.registry.registry import list_versions, read_version
-from include.settings import PROJECT_ROOT, Settings, load_settings
+from include.settings import PROJECT_ROOT, load_settings
+from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
+from tests.unit.features.conftest import catalog, manifest
 from tests.unit.registry.conftest import (
     MakeResult,
     classifier,
@@ -24,17 +28,27 @@ from tests.unit.registry.conftest import (
     onnx_bytes,
     tracking_uri,
 )
+from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
-__all__ = ["classifier", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri"]
+__all__ = [
+    "catalog", "classifier", "config_dir", "make_result", "manifest", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri",
+    "write_model",
+]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
 
 @pytest.fixture
-def settings(model_name: str) -> Settings:
-    """As shipped, with a registered model of this test's own."""
-    shipped = load_settings(environment="development")
-    return shipped.model_copy(update={"training": shipped.training.model_copy(update={"model_name": model_name})})
+def model(config_dir: Path, write_model: WriteModel, model_name: str) -> ModelSettings:
+    """A registered model of this test's own; ada is its trainer."""
+    write_model(model_name, label="outage_labels.failed", features={"groups": ["readings"]})
+    return load_settings(config_dir, "development").models[model_name]
+
+
+@pytest.fixture
+def spec(model: ModelSettings, catalog: Catalog) -> ModelSpec:
+    """The model against the catalog."""
+    return resolve_model(model, catalog)
 
 
 @pytest.fixture
@@ -43,22 +57,22 @@ def published_uri(warehouse_uri: str) -> str:
     with open_session(warehouse_uri) as session:
         session.execute(
             "insert into raw.partitions (source, batch_day, row_count, content_hash) "
-            "values ('transactions', '2026-03-09', 12, 'a'), ('transactions', '2026-03-10', 12, 'b')"
+            "values ('readings', '2026-03-09', 12, 'a'), ('readings', '2026-03-10', 12, 'b')"
         )
     return warehouse_uri
 
 
-@pytest.mark.parametrize(("triggered_by", "accountable"), [("ada", "ada"), (None, "scientist"), ("", "scientist")])
+@pytest.mark.parametrize(("triggered_by", "accountable"), [("grace", "grace"), (None, "ada"), ("", "ada")])
 def test_whoever_started_the_run_answers_for_the_model_before_the_trainer(
-    published_uri: str, settings: Settings, triggered_by: str | None, accountable: str
+    published_uri: str, model: ModelSettings, spec: ModelSpec, triggered_by: str | None, accountable: str
 ) -> None:
     from include.orchestration.training import training_lineage
 
-    assert settings.training.trainer == "scientist"
-    lineage = training_lineage(triggered_by, published_uri, settings)
+    assert model.trainer == "ada"
+    lineage = training_lineage(triggered_by, published_uri, model, spec)
 
     assert lineage.trained_by == accountable
-    assert lineage.feature_version == str(settings.features.feature_version)
+    assert lineage.feature_version == "readings=1"
 
 
 @pytest.mark.parametrize(
@@ -69,29 +83,33 @@ def test_whoever_started_the_run_answers_for_the_model_before_the_trainer(
         "update raw.partitions set batch_day = '2026-03-11' where batch_day = '2026-03-10'",
         "delete from raw.partitions where batch_day = '2026-03-10'",
         "insert into raw.partitions (source, batch_day, row_count, content_hash) "
-        "values ('products', '2026-03-09', 3, 'a')",
+        "values ('repairs', '2026-03-09', 3, 'a')",
     ],
 )
-def test_other_data_is_another_data_version(published_uri: str, settings: Settings, change: str) -> None:
+def test_other_data_is_another_data_version(
+    published_uri: str, model: ModelSettings, spec: ModelSpec, change: str
+) -> None:
     from include.orchestration.training import training_lineage
 
-    before = training_lineage(None, published_uri, settings)
+    before = training_lineage(None, published_uri, model, spec)
     with open_session(published_uri) as session:
         assert session.execute(change) == 1
-    after = training_lineage(None, published_uri, settings)
+    after = training_lineage(None, published_uri, model, spec)
 
     assert after.data_version != before.data_version
     assert replace(after, data_version=before.data_version) == before
 
 
-def test_the_same_data_published_again_is_the_same_version(published_uri: str, settings: Settings) -> None:
+def test_the_same_data_published_again_is_the_same_version(
+    published_uri: str, model: ModelSettings, spec: ModelSpec
+) -> None:
     from include.orchestration.training import training_lineage
 
-    before = training_lineage(None, published_uri, settings)
+    before = training_lineage(None, published_uri, model, spec)
     with open_session(published_uri) as session:
         assert session.execute("update raw.partitions set published_at = published_at + interval '1 day'") == 2
 
-    assert training_lineage(None, published_uri, settings) == before
+    assert training_lineage(None, published_uri, model, spec) == before
 
 
 def test_the_image_says_which_code_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +153,7 @@ def judge(make_result: MakeResult, decision: str) -> dict[str, Any]:
     gate = {"name": "auc", "is_passed": decision != "refuse", "observed": 0.85, "threshold": 0.8, "reason": "auc .85"}
     return {
         "candidate": make_result(),
-        "baseline": make_result(family="baseline", auc=0.8, baseline_feature="recency_days"),
+        "baseline": make_result(family="baseline", score=0.8, baseline_feature="wear"),
         "decision": decision,
         "gates": [gate],
         "reasons": ["auc is too low", "parity is broken"],
@@ -145,13 +163,13 @@ def judge(make_result: MakeResult, decision: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("decision", ["production", "staging"])
 def test_a_candidate_that_passed_is_registered_and_the_baseline_is_its_incumbent(
-    tracking_uri: str, make_result: MakeResult, settings: Settings, decision: str
+    tracking_uri: str, make_result: MakeResult, model: ModelSettings, decision: str
 ) -> None:
     from include.orchestration.training import register_or_refuse
 
-    name, judgement = settings.training.model_name, judge(make_result, decision)
+    name, judgement = model.name, judge(make_result, decision)
 
-    registered = register_or_refuse(judgement, tracking_uri, settings)
+    registered = register_or_refuse(judgement, tracking_uri, model.name)
 
     champion, candidate = (read_version(tracking_uri, name, alias) for alias in ("champion", "candidate"))
     assert champion is not None
@@ -160,31 +178,31 @@ def test_a_candidate_that_passed_is_registered_and_the_baseline_is_its_incumbent
     assert champion.run_id == judgement["baseline"]["run_id"]
     assert candidate.run_id == judgement["candidate"]["run_id"]
     assert (champion.tags["decision"], candidate.tags["decision"]) == ("baseline", decision)
-    assert candidate.tags["baseline_auc"] == "0.8"
+    assert candidate.tags["baseline_score"] == "0.8"
 
 
-def test_a_rerun_registers_nothing_new(tracking_uri: str, make_result: MakeResult, settings: Settings) -> None:
+def test_a_rerun_registers_nothing_new(tracking_uri: str, make_result: MakeResult, model: ModelSettings) -> None:
     from include.orchestration.training import register_or_refuse
 
     judgement = judge(make_result, "production")
-    first = register_or_refuse(judgement, tracking_uri, settings)
-    before = list_versions(tracking_uri, settings.training.model_name)
+    first = register_or_refuse(judgement, tracking_uri, model.name)
+    before = list_versions(tracking_uri, model.name)
 
-    assert register_or_refuse(judgement, tracking_uri, settings) == first
-    assert list_versions(tracking_uri, settings.training.model_name) == before
+    assert register_or_refuse(judgement, tracking_uri, model.name) == first
+    assert list_versions(tracking_uri, model.name) == before
     assert len(before) == 2
 
 
 def test_the_next_candidate_does_not_unseat_the_champion(
-    tracking_uri: str, make_result: MakeResult, settings: Settings
+    tracking_uri: str, make_result: MakeResult, model: ModelSettings
 ) -> None:
     from include.orchestration.training import register_or_refuse
 
-    name = settings.training.model_name
-    register_or_refuse(judge(make_result, "production"), tracking_uri, settings)
+    name = model.name
+    register_or_refuse(judge(make_result, "production"), tracking_uri, model.name)
     before = read_version(tracking_uri, name, "champion")
 
-    second = register_or_refuse(judge(make_result, "production"), tracking_uri, settings)
+    second = register_or_refuse(judge(make_result, "production"), tracking_uri, model.name)
 
     assert read_version(tracking_uri, name, "champion") == before
     candidate = read_version(tracking_uri, name, "candidate")
@@ -193,26 +211,26 @@ def test_the_next_candidate_does_not_unseat_the_champion(
 
 
 def test_a_refused_candidate_is_not_registered_and_every_reason_is_told(
-    tracking_uri: str, make_result: MakeResult, settings: Settings
+    tracking_uri: str, make_result: MakeResult, model: ModelSettings
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.orchestration.training import register_or_refuse
 
-    name, judgement = settings.training.model_name, judge(make_result, "refuse")
+    name, judgement = model.name, judge(make_result, "refuse")
 
     with pytest.raises(AirflowSkipException, match="auc is too low; parity is broken"):
-        register_or_refuse(judgement, tracking_uri, settings)
+        register_or_refuse(judgement, tracking_uri, model.name)
 
     assert [(item.aliases, item.run_id) for item in list_versions(tracking_uri, name)] == [
         (("champion",), judgement["baseline"]["run_id"])
     ]
 
 
-def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(settings: Settings) -> None:
+def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(model: ModelSettings) -> None:
     from include.orchestration.training import register_or_refuse
 
     judgement = {"gates": [], "ranking_reason": "", "decision": "refuse", "reasons": ["r"], "baseline": {}}
 
     with pytest.raises(RegistryError, match="is away"):
-        register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", settings)
+        register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", model.name)
