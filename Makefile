@@ -48,6 +48,7 @@ lint: setup ## check style, types and SQL
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(PY) -m sqlfluff lint dbt/models dbt/data-tests
+	@.venv/bin/zizmor --offline --quiet .github
 
 format: setup ## correct what can be corrected
 	@$(PY) -m ruff check --fix .

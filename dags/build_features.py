@@ -70,6 +70,15 @@ def build_features() -> None:
         record_build(warehouse_uri(), data_version)
         return data_version
 
+    @task
+    @traced
+    def end_orphaned_canaries() -> list[str]:
+        """Roll back the canaries of models whose file was removed while they ran; nobody else would."""
+        from include.orchestration.deployment import end_orphans
+
+        return end_orphans(warehouse_uri())
+
+    end_orphaned_canaries()
     due = is_build_due()
     models = dbt_models("dbt", callback=emit_dbt_lineage)
     due >> models

@@ -17,6 +17,7 @@ from include.registry.onnx import OnnxModel
 from include.registry.registry import ModelVersion, fetch_onnx, read_version, set_alias
 from include.rollout.canary import StepStatus, plan_steps, run_canary_step
 from include.rollout.check import Check
+from include.rollout.orphans import end_orphaned_canaries
 from include.rollout.staging import check_staging
 from include.rollout.state import (
     bootstrap_champion,
@@ -26,6 +27,7 @@ from include.rollout.state import (
     restore_champion,
     start_canary,
 )
+from include.settings import load_settings
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
@@ -179,6 +181,14 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, name: str) -> d
         raise RolloutError(f"Version {version} should be champion of {name!r}, found {state.champion_version}.")
     set_alias(tracking_uri, name, "champion", version)
     return {"model": name, "version": version}
+
+
+def end_orphans(uri: str) -> list[str]:
+    """Roll back the canary of every model that is no longer declared; the names of those models."""
+    with open_session(uri) as session:
+        if session.fetch_value("select to_regclass('serving.rollouts')") is None:
+            return []
+        return end_orphaned_canaries(session, load_settings().models)
 
 
 def restore_version(uri: str, tracking_uri: str, version: int, reason: str, name: str) -> dict[str, Any]:

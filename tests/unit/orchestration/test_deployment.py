@@ -29,7 +29,8 @@ from tests.unit.registry.conftest import (
 from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
 __all__ = [
-    "classifier", "config_dir", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri", "write_model",
+    "classifier", "config_dir", "make_result", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri",
+    "write_model",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("airflow_home")

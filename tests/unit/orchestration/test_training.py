@@ -31,8 +31,8 @@ from tests.unit.registry.conftest import (
 from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
 __all__ = [
-    "catalog", "classifier", "config_dir", "make_result", "manifest", "mlflow_server", "model_name", "onnx_bytes", "tracking_uri",
-    "write_model",
+    "catalog", "classifier", "config_dir", "make_result", "manifest", "mlflow_server", "model_name", "onnx_bytes",
+    "tracking_uri", "write_model",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
