@@ -69,6 +69,16 @@ def test_the_log_holds_each_model_under_its_name_with_typed_keys(many_url: str, 
     assert rows[MODEL]["answer"] == {"prediction": binary["prediction"], "probability": binary["probability"]}
 
 
+def count_stuck(uri: str) -> int:
+    """The server's connections that wait for a lock."""
+    with open_session(uri) as session:
+        found = session.fetch_value(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+            "and application_name = 'orrery-serving-read'"
+        )
+    return int(found or 0)
+
+
 def test_locked_tables_refuse_their_own_models_in_time_and_no_other(
     many_uri: str, shelf: Shelf, hasty_settings: ServerSettings
 ) -> None:
@@ -85,9 +95,11 @@ def test_locked_tables_refuse_their_own_models_in_time_and_no_other(
             assert predict(url, {"keys": SENSOR}, "grade").status_code == 503
             with constant_load(url) as locked:
                 other = pool.submit(lambda: [predict(url, {"keys": SENSOR}, "grade").status_code for _ in range(2)])
-                answered = []
+                answered, stuck = [], []
                 while not other.done():
                     answered.append(predict(url, BOLT, "units").status_code)
+                    stuck.append(count_stuck(many_uri))
+            assert max(stuck) == 1
             assert set(answered) == {200}
             assert other.result() == [503, 503]
             assert {response.status_code for response in locked} == {503}
