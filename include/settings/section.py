@@ -122,6 +122,8 @@ def describe_problem(problem: Any, section_type: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"key '{key}' is missing"
     expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if isinstance(problem["input"], dict):  # a rule over several keys: they stand in the file already
+        return f"key '{key}': expected {expected}" if key else f"expected {expected}"
     return f"key '{key}': expected {expected}, found {problem['input']!r}"
 
 

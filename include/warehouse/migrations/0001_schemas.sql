@@ -14,9 +14,3 @@ create table governance.fences (
     name text primary key,
     token bigint not null
 );
-
-create table governance.settings_facts (
-    name text primary key,
-    value jsonb not null,
-    recorded_at timestamptz not null default now()
-);
