@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import json
 import random
 import shutil
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +17,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-import yaml
 
 from include.local.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings
@@ -24,6 +27,9 @@ LAST_DAY = date(2024, 5, 20)
 AS_OF = date(2024, 4, 15)
 FUEL, MILK = 1, 2
 DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+SALES_MONDAY = date(2024, 2, 26)
+UNITS = {"FUEL": 1, "MILK": 2}
 
 Purchase = tuple[int, date]
 
@@ -79,6 +85,7 @@ def purchases() -> list[Purchase]:
 def built(postgres: PostgresServer, project: Project, purchases: list[Purchase]) -> str:
     """A warehouse with all purchases, after its first build; tests work on copies of it."""
     uri = postgres.create_database("dbt_built", template="warehouse_template")
+    make_raw_tables(uri)
     plant_snapshots(uri)
     day = FIRST_DAY
     while day <= LAST_DAY:
@@ -115,6 +122,13 @@ def find_failures(nodes: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def make_raw_tables(uri: str) -> None:
+    """The published tables, as ingestion makes them from sources.yml."""
+    if importlib.util.find_spec("include.ingestion.tables") is not None:
+        tables = importlib.import_module("include.ingestion.tables")
+        tables.ensure_raw_tables(uri, load_settings().sources)
+
+
 def plant_snapshots(uri: str) -> None:
     with psycopg.connect(uri) as connection:
         connection.execute(
@@ -132,9 +146,13 @@ def plant_snapshots(uri: str) -> None:
 
 
 def plant_delivery(uri: str, batch_day: date, purchases: list[Purchase]) -> None:
-    """Publish one day's delivery in the place of an earlier one: per purchase, fuel and two milks for $30."""
+    """Publish one day's delivery in the place of an earlier one: per purchase, fuel and two milks for $30.
+
+    A household always goes to the same store of three.
+    """
     rows = [
-        (household, 10, household * 100_000 + (day - FIRST_DAY).days, product, quantity, dollars, 1, 0, 0,
+        (household, 10 + household % 3, household * 100_000 + (day - FIRST_DAY).days,
+         product, quantity, dollars, 1, 0, 0,
          datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=15), day, batch_day)
         for household, day in purchases
         for product, quantity, dollars in ((FUEL, 9000, 20), (MILK, 2, 10))
@@ -156,15 +174,22 @@ def fetch_all(uri: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 def hash_rows(uri: str, table: str, key: str = "as_of_date") -> dict[date, str]:
     """The content of a table by its key, without what says only when it was built."""
-    rows = fetch_all(
-        uri, f"select {key}, md5(string_agg(t::text, '|' order by household_id)) from {table} as t group by 1"
-    )
+    rows = fetch_all(uri, f"select {key}, md5(string_agg(t::text, '|' order by t::text)) from {table} as t group by 1")
     return dict(rows)
 
 
 def hash_marts(uri: str) -> dict[str, dict[date, str]]:
-    tables = ("features.customer_features", "features.churn_labels", "online.customer_features")
+    tables = (
+        "features.customer_features", "features.churn_labels", "online.customer_features",
+        "features.store_category_features", "features.demand_labels", "online.store_category_features",
+    )  # fmt: skip
     return {table: hash_rows(uri, table) for table in tables}
+
+
+def find_changes(before: dict[str, dict[date, str]], after: dict[str, dict[date, str]], table: str) -> set[date]:
+    """The as-of dates whose rows differ."""
+    days = {*before[table], *after[table]}
+    return {day for day in days if before[table].get(day) != after[table].get(day)}
 
 
 def test_features_are_those_of_the_days_before_the_as_of_date(built: str, purchases: list[Purchase]) -> None:
@@ -174,7 +199,7 @@ def test_features_are_those_of_the_days_before_the_as_of_date(built: str, purcha
         return sum(shortest < (as_of - day).days <= longest for day in days)
 
     expected = set()
-    as_of_dates = [row[0] for row in fetch_all(built, "select as_of_date from intermediate.int_as_of_dates")]
+    as_of_dates = [row[0] for row in fetch_all(built, "select as_of_date from intermediate.int_customer_as_of_dates")]
     for as_of in as_of_dates:
         for household in {household for household, _ in purchases}:
             known = [day for buyer, day in purchases if buyer == household and day < as_of]
@@ -237,9 +262,147 @@ def test_labels_look_at_their_horizon_and_at_nothing_after(built: str, purchases
     assert (AS_OF, 103) not in {row[:2] for row in found}
 
 
+def count_sales(purchases: list[Purchase]) -> dict[tuple[int, str, date], int]:
+    """Units by store, category and Monday of the week."""
+    found: dict[tuple[int, str, date], int] = {}
+    for household, day in purchases:
+        for category, units in UNITS.items():
+            key = (10 + household % 3, category, day - day.weekday() * DAY)
+            found[key] = found.get(key, 0) + units
+    return found
+
+
+def test_sales_features_are_those_of_the_eight_weeks_before_a_monday(built: str, purchases: list[Purchase]) -> None:
+    """Counted again here, from the purchases before each Monday and nothing else."""
+    sales = count_sales(purchases)
+    expected, as_of = set(), SALES_MONDAY
+    while as_of <= LAST_DAY:
+        weeks = {
+            (store, category): [sales.get((store, category, as_of - n * WEEK), 0) for n in range(1, 9)]
+            for store, category, _ in sales
+        }
+        for (store, category), units in weeks.items():
+            if units[0] and sum(map(bool, units)) >= 5:
+                of_store = [sum(week) for week in zip(*(weeks[store, other] for other in UNITS), strict=True)]
+                of_all = [sum(week) for week in zip(*(weeks[other, category] for other in (10, 11, 12)), strict=True)]
+                expected.add((
+                    as_of, store, category, units[0], sum(units[:4]) / 4, sum(units) / 8, statistics.median(units),
+                    round(statistics.stdev(units), 9), max(units), sum(map(bool, units)), sum(of_store) / 8,
+                    round(4 * sum(of_store[:2]) / sum(of_store), 9), sum(of_all) / 8,
+                    round(4 * sum(of_all[:2]) / sum(of_all), 9), 1, False,
+                    "FUEL" if category == "FUEL" else "GROCERY",
+                ))  # fmt: skip
+        as_of += WEEK
+    found = fetch_all(
+        built,
+        "select as_of_date, store_id, product_category, units_1w, units_mean_4w, units_mean_8w, units_median_8w, "
+        "round(units_std_8w::numeric, 9)::float, units_max_8w, weeks_sold_8w, store_units_mean_8w, "
+        "round(store_units_trend::numeric, 9)::float, category_units_mean_8w, "
+        "round(category_units_trend::numeric, 9)::float, offer_share_1w, is_on_offer, department "
+        "from features.store_category_features",
+    )
+    assert len(expected) > 50
+    assert set(found) == expected
+    assert len(found) == len(expected)
+
+
+def test_demand_is_that_of_the_two_weeks_from_a_monday_on(built: str, purchases: list[Purchase]) -> None:
+    sales = count_sales(purchases)
+    entities = fetch_all(built, "select as_of_date, store_id, product_category from features.store_category_features")
+    expected = {
+        (as_of, store, category, sum(sales.get((store, category, as_of + n * WEEK), 0) for n in (0, 1)) / 2)
+        for as_of, store, category in entities
+        if as_of + 2 * WEEK <= LAST_DAY + DAY
+    }
+    found = fetch_all(built, "select as_of_date, store_id, product_category, weekly_units from features.demand_labels")
+    assert len(expected) > 40
+    assert set(found) == expected
+
+
+FIRST_CALENDAR_DAY = date(2023, 10, 1)
+WEEKDAYS = [date(2024, 2, 26) + n * DAY for n in range(7)]
+CLOCK_CHANGES = [date(2024, 3, 10), date(2024, 11, 3)]
+MONTH_ENDS = [date(2024, 1, 31), date(2024, 2, 29), date(2024, 12, 31)]
+
+
+CALENDAR = (
+    "int_sales_weeks", "int_sales_as_of_dates", "int_demand_label_dates", "int_customer_as_of_dates",
+    "int_churn_label_dates",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def calendar_sql(built: str, project: Project) -> dict[str, str]:
+    """The compiled SQL of the calendar models, in the order in which they are built."""
+    nodes = project.run(built, "compile", "--select", *CALENDAR)
+    return {name: nodes[name].node.compiled_code for name in CALENDAR}
+
+
+@pytest.mark.parametrize("last_day", sorted({*WEEKDAYS, *CLOCK_CHANGES, *MONTH_ENDS}), ids=str)
+def test_the_calendar_is_right_whatever_the_last_day_is(
+    built: str, calendar_sql: dict[str, str], last_day: date
+) -> None:
+    """The first day is a Sunday, so that the first week is not whole."""
+    days = [FIRST_CALENDAR_DAY + n * DAY for n in range((last_day - FIRST_CALENDAR_DAY).days + 1)]
+    newest = last_day + DAY
+
+    found = build_calendar(built, calendar_sql, days)
+
+    weeks = [day for day in days if day.weekday() == 0 and day + 6 * DAY <= last_day]
+    mondays = [week + WEEK for week in weeks if week - 7 * WEEK >= weeks[0]]
+    customer_dates = [
+        day
+        for day in (*days, newest)
+        if (day - days[0]).days >= 84 and (day.weekday() == 0 or (newest - day).days < 28)
+    ]
+    assert found == {
+        "int_sales_weeks": weeks,
+        "int_sales_as_of_dates": mondays,
+        "int_demand_label_dates": [day for day in mondays if day + 14 * DAY <= newest],
+        "int_customer_as_of_dates": customer_dates,
+        "int_churn_label_dates": [day for day in customer_dates if day + 28 * DAY <= newest],
+    }
+
+
+def build_calendar(uri: str, calendar_sql: dict[str, str], days: list[date]) -> dict[str, list[date]]:
+    """The dates of each calendar model as the first build over these days makes it; nothing is kept."""
+    found = {}
+    with psycopg.connect(uri) as connection:
+        for name in (*calendar_sql, "int_transaction_days", "int_shop_days"):
+            connection.execute(f"delete from intermediate.{name}")
+        for name, is_pending in (("int_transaction_days", ""), ("int_shop_days", ", false")):
+            connection.execute(
+                f"insert into intermediate.{name} (day, line_count, is_delivered, inputs_version"
+                f"{', is_pending' if is_pending else ''}) select unnest(%s::date[]), 1, true, 1{is_pending}",
+                (days,),
+            )
+        for name, sql in calendar_sql.items():
+            connection.execute(f"insert into intermediate.{name} {sql}")
+            connection.execute(f"update intermediate.{name} set is_pending = false")
+            found[name] = sorted(row[0] for row in connection.execute(f"table intermediate.{name}").fetchall())
+        connection.rollback()
+    return found
+
+
 def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Project) -> None:
     nodes = project.run(warehouse, "run")
-    for name in ("int_household_days", "customer_features", "churn_labels"):
+    for name in (
+        "int_household_days", "customer_features", "churn_labels",
+        "int_store_category_weeks", "store_category_features", "demand_labels",
+    ):  # fmt: skip
+        assert nodes[name].adapter_response["rows_affected"] == 0
+
+
+def test_a_day_within_a_week_computes_nothing_of_the_weekly_group(warehouse: str, project: Project) -> None:
+    before = hash_marts(warehouse)
+    plant_delivery(warehouse, LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+
+    nodes = project.run(warehouse, "run")
+
+    after = hash_marts(warehouse)
+    assert after["features.customer_features"] != before["features.customer_features"]
+    assert after["features.store_category_features"] == before["features.store_category_features"]
+    for name in ("int_store_category_weeks", "store_category_features", "demand_labels"):
         assert nodes[name].adapter_response["rows_affected"] == 0
 
 
@@ -255,6 +418,9 @@ def test_a_late_row_changes_its_own_day_and_the_as_of_dates_after_it(warehouse: 
     features = hash_rows(warehouse, "features.customer_features")
     changed = {day for day in features if features[day] != before["features.customer_features"].get(day)}
     assert changed == {day for day in features if day > late_day}
+    after = hash_marts(warehouse)
+    assert find_changes(before, after, "features.store_category_features") == {date(2024, 5, 13), date(2024, 5, 20)}
+    assert find_changes(before, after, "features.demand_labels") == {date(2024, 4, 29), date(2024, 5, 6)}
     incremental = hash_marts(warehouse)
     project.run(warehouse, "run", "--full-refresh")
     assert hash_marts(warehouse) == incremental
@@ -322,23 +488,52 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
 
 
 def test_an_empty_warehouse_builds(warehouse_uri: str, project: Project) -> None:
+    make_raw_tables(warehouse_uri)
     assert find_failures(project.run(warehouse_uri, "run")) == {}
     assert fetch_all(warehouse_uri, "select * from features.customer_features") == []
+    assert fetch_all(warehouse_uri, "select * from features.store_category_features") == []
 
 
-def test_vars_agree_with_the_settings() -> None:
-    declared = yaml.safe_load((DBT_DIR / "dbt_project.yml").read_text())["vars"]
-    settings = load_settings()
-    assert settings.features.dbt_vars == declared
-    assert settings.features.time_zone == settings.sources.time_zone
+def read_models(project: Project) -> dict[str, dict[str, Any]]:
+    """The models of the manifest by name."""
+    manifest = json.loads((project.target / "manifest.json").read_text())
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+def find_ancestors(models: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """Every model that one is made from."""
+    parents = {parent.rsplit(".", 1)[-1] for parent in models[name]["depends_on"]["nodes"]} & set(models)
+    return parents.union(*(find_ancestors(models, parent) for parent in parents))
+
+
+def test_a_group_needs_nothing_of_the_other(project: Project, built: str) -> None:
+    models = read_models(project)
+    customers = find_ancestors(models, "customer_features") | find_ancestors(models, "churn_labels")
+    sales = find_ancestors(models, "store_category_features") | find_ancestors(models, "demand_labels")
+    assert customers & sales == {"stg_deliveries", "stg_transactions", "stg_products", "int_transaction_days"}
+
+
+def test_groups_and_labels_begin_with_event_time_and_keys(project: Project, built: str) -> None:
+    models = read_models(project)
+    declared = {
+        name: meta
+        for name, model in models.items()
+        for meta in (model["config"]["meta"].get("feature_group") or model["config"]["meta"].get("label"),)
+        if meta
+    }
+    assert sorted(declared) == ["churn_labels", "customer_features", "demand_labels", "store_category_features"]
+    for name, meta in declared.items():
+        columns = list(models[name]["columns"])
+        keys = [meta["event_time"], *meta["keys"]]
+        assert columns[: len(keys)] == keys
+        assert columns[len(keys) :] == list(meta["columns"]) if "columns" in meta else len(columns) > len(keys)
+    horizons = {name: int(meta["horizon_days"]) for name, meta in declared.items() if "horizon_days" in meta}
+    assert horizons == {"churn_labels": 28, "demand_labels": 14}
 
 
 def test_everything_is_described(project: Project, built: str) -> None:
-    import json
-
-    manifest = json.loads((project.target / "manifest.json").read_text())
-    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    assert len(models) == 18
+    models = list(read_models(project).values())
+    assert len(models) == 31
     assert not [model["name"] for model in models if "One row per" not in model["description"]]
     marts = [model for model in models if model["fqn"][1] == "marts"]
     undescribed = [
@@ -347,21 +542,21 @@ def test_everything_is_described(project: Project, built: str) -> None:
         for column in model["columns"].values()
         if not column["description"]
     ]
-    assert len(marts) == 3
+    assert len(marts) == 6
     assert undescribed == []
     assert all(model["contract"]["enforced"] for model in marts)
 
 
-def test_features_are_double_precision_and_online_has_the_same_columns(built: str) -> None:
+@pytest.mark.parametrize("group", ["customer_features", "store_category_features"])
+def test_the_online_table_has_the_columns_of_the_group(built: str, group: str) -> None:
     def columns(schema: str) -> list[tuple[Any, ...]]:
         return fetch_all(
             built,
             "select column_name, data_type from information_schema.columns "
-            "where table_schema = %s and table_name = 'customer_features' order by ordinal_position",
-            schema,
-        )
+            "where table_schema = %s and table_name = %s order by ordinal_position",
+            schema, group,
+        )  # fmt: skip
 
     offline = columns("features")
-    assert offline[:2] == [("as_of_date", "date"), ("household_id", "bigint")]
-    assert {kind for _, kind in offline[2:]} == {"double precision"}
+    assert offline[0] == ("as_of_date", "date")
     assert columns("online") == offline

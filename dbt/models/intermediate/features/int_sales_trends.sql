@@ -24,7 +24,8 @@ final as (
         sums.store_id,
         sums.product_category,
         sum(sums.units) / 8::double precision as units_mean_8w,
-        4::double precision * coalesce(sum(sums.units) filter (where sums.week >= as_of_dates.as_of_date - 14), 0)
+        4::double precision
+        * coalesce(sum(sums.units) filter (where sums.week >= as_of_dates.as_of_date - 14), 0)
         / nullif(sum(sums.units), 0) as units_trend
     from as_of_dates
     inner join sums
