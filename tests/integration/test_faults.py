@@ -23,14 +23,13 @@ from include.errors import RegistryError, TransientError, WarehouseError
 from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
 from include.settings import load_settings
-from include.settings.training import TrainingSettings
 from include.training.due import check_training_due
 from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
 from tests.integration.shop import DAY, PUBLISHED, ROWS, Shop
-from tests.model.churn_frame import make_churn_frame
+from tests.model.machines import load_training, make_frame, make_model, make_spec
 from tests.unit.ingestion.conftest import Pipeline
 from tests.unit.orchestration.conftest import airflow_home
 
@@ -81,12 +80,6 @@ def pipeline(uri: str, tmp_path: Path) -> Pipeline:
     pipeline = Pipeline(uri, load_settings(environment="development").sources, tmp_path)
     pipeline.load(DAY)
     return pipeline
-
-
-@pytest.fixture(scope="module")
-def training() -> TrainingSettings:
-    """The settings as they ship."""
-    return load_settings(environment="development").training
 
 
 @dataclass
@@ -217,23 +210,21 @@ def test_a_table_that_is_being_replaced_stays_what_it_was(server: PostgresServer
         }
 
 
-def test_without_mlflow_no_family_is_fitted(airflow_home: Path, training: TrainingSettings) -> None:
+def test_without_mlflow_no_family_is_fitted(airflow_home: Path) -> None:
     # Too small to learn from: had any work been begun, that would be the complaint.
-    frame = make_churn_frame(households=4)
+    frame, spec = make_frame("binary", machines=4), make_spec("binary")
     lineage = TrainingLineage("data-1", "features-1", "code-1", "scientist")
 
     with pytest.raises(RegistryError, match="is away") as caught:
-        fit_family(frame, "baseline", training, lineage, closed_address())
+        fit_family(frame, "baseline", spec, load_training("binary"), lineage, closed_address())
 
     assert isinstance(caught.value, TransientError)
     assert decide_retry(caught.value) != "fail"
 
 
-def test_without_mlflow_nobody_says_whether_training_is_due(
-    airflow_home: Path, uri: str, training: TrainingSettings
-) -> None:
+def test_without_mlflow_nobody_says_whether_training_is_due(airflow_home: Path, uri: str) -> None:
     with pytest.raises(RegistryError, match="is away") as caught:
-        check_training_due(uri, closed_address(), training)
+        check_training_due(uri, closed_address(), make_model("binary"))
 
     assert decide_retry(caught.value) != "fail"
 
