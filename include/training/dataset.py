@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from include.errors import TrainingError
 from include.features.read import AS_OF, read_checked, select_features
@@ -67,14 +67,14 @@ def read_labelled_dates(uri: str, spec: ModelSpec) -> list[date]:
 
 
 def _read_rows(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> pa.Table:
+    import pyarrow as pa
+
     rows = read_checked(uri, _select_rows(spec, cutoffs.all), [group.location for group in spec.groups])
     _check_features_found(rows, spec)
     splits = [cutoffs.split_of(day) for day in rows.column(AS_OF).to_pylist()]
     columns = {name: rows.column(name) for name in (AS_OF, *spec.entity.key_names)}
-    columns |= {SPLIT: _as_text(splits), LABEL: _cast_label(rows.column(LABEL), spec)}
+    columns |= {SPLIT: pa.array(splits, pa.string()), LABEL: _cast_label(rows.column(LABEL), spec)}
     columns |= {feature.name: _as_float(rows.column(feature.name)) for feature in spec.features}
-    import pyarrow as pa
-
     return pa.table(columns)
 
 
@@ -130,12 +130,6 @@ def _cast_label(column: pa.ChunkedArray, spec: ModelSpec) -> pa.ChunkedArray:
             f"The label {spec.label.name}.{spec.label_column} is no {spec.task} label: {error}. "
             "Correct it in dbt/models, or the task in the model's file."
         ) from error
-
-
-def _as_text(values: Sequence[str]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(values, pa.string())
 
 
 def _as_float(column: pa.ChunkedArray) -> pa.ChunkedArray:
