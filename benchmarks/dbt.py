@@ -14,13 +14,11 @@ between repetitions; and the rows that each has built are compared.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,6 +31,7 @@ from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
 from include.example.panel import write_shop_sources
 from include.settings import PROJECT_ROOT, load_settings
+from include.settings.clock import read_today
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         for path in DAG_FILES:
             shutil.copy(path, dags)
         sample = HOUSEHOLDS if options.households is None else options.households or None
-        panel = write_shop_sources(home / "shop", date.today(), 0, sample)
+        panel = write_shop_sources(home / "shop", read_today(load_settings().sources.time_zone), 0, sample)
         with own_stack(home, dags, tell) as stack:
             api, uri = stack.airflow(), stack.uris.warehouse
             api.wait_for_dags({"ingest_sources", WATCHER, LOCAL})
@@ -126,7 +125,7 @@ def time_plain_build(uri: str, target: Path) -> float:
     }  # fmt: skip
     command = [
         sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build", "--exclude-resource-type", "unit_test",
-        "--vars", json.dumps(load_settings().features.dbt_vars), "--project-dir", str(project),
+        "--project-dir", str(project),
         "--profiles-dir", str(project), "--target-path", str(target), "--log-path", str(target / "logs"),
     ]  # fmt: skip
     began_at = time.perf_counter()

@@ -16,7 +16,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from benchmarks.serving import wait_until_ready
 from benchmarks.serving_sides import make_contract, make_model
 from benchmarks.surroundings import own_postgres, temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
+from include.local.leash import Leash, start_leashed
 from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
 from include.rollout.state import bootstrap_champion
@@ -66,12 +66,12 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         uris = {side: prepare_side(folder / side, server, list_names(size)) for side, size in sizes.items()}
 
         def run(side: str) -> float:
-            with serve(folder, folder / side, uris[side]) as (process, port, seconds):
+            with serve(folder, folder / side, uris[side]) as (leash, port, seconds):
                 check_answers(port, list_names(sizes[side]))
                 path = f"/models/{list_names(1)[0]}/predict"
                 asyncio.run(send_load(port, 1.0, path))
                 rates[side].append(len(asyncio.run(send_load(port, SECONDS, path))) / SECONDS)
-                memory[side].append(read_memory_mb(process.pid))
+                memory[side].append(read_memory_mb(leash))
             return seconds
 
         tell("  seconds until every model answers")
@@ -120,20 +120,18 @@ def prepare_side(folder: Path, server: PostgresServer, names: list[str]) -> str:
 
 
 @contextmanager
-def serve(folder: Path, config: Path, uri: str) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+def serve(folder: Path, config: Path, uri: str) -> Iterator[tuple[Leash, int, float]]:
     """A server of the models in ``config``: its process, its port, and the seconds until all of them answer."""
     port, log = find_free_port(), folder / "server.log"
     command = [sys.executable, "-m", "benchmarks.serving_sides", "many", str(port), uri, str(folder / "onnx")]
     environment = {**os.environ, "ORRERY_CONFIG_DIR": str(config), "ORRERY_ENVIRONMENT": "development"}
     began_at = time.perf_counter()
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=PROJECT_ROOT, env=environment)
+    leash = start_leashed(command, log, environment=environment, cwd=PROJECT_ROOT)
     try:
-        wait_until_ready(process, port, log)
-        yield process, port, time.perf_counter() - began_at
+        wait_until_ready(leash, port, log)
+        yield leash, port, time.perf_counter() - began_at
     finally:
-        process.terminate()
-        process.wait()
+        leash.end()
 
 
 def check_answers(port: int, names: list[str]) -> None:
@@ -144,8 +142,9 @@ def check_answers(port: int, names: list[str]) -> None:
             raise BenchmarkError(f"Model {name} was asked, and {answer['model']} answered.")
 
 
-def read_memory_mb(pid: int) -> float:
-    """The resident memory of a process, in megabytes."""
+def read_memory_mb(leash: Leash) -> float:
+    """The resident memory of the held process, in megabytes."""
     import psutil
 
-    return float(psutil.Process(pid).memory_info().rss) / 1e6
+    (server,) = psutil.Process(leash.process.pid).children()
+    return float(server.memory_info().rss) / 1e6

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
+from include.features.catalog import load_catalog
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_lineage import emit_dbt_lineage
 from include.orchestration.dbt_project import dbt_models
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
-from include.settings import load_settings
-
-SETTINGS = load_settings()
 
 
 @dag(dag_id="build_features_local", schedule=None, **dag_defaults(__doc__, "benchmark", "dbt"))
@@ -26,13 +24,13 @@ def build_features_local() -> None:
 
     @task
     @traced
-    def describe() -> dict[str, object]:
+    def describe() -> list[dict[str, object]]:
         """Say what is there."""
-        from include.features.store import describe_features
+        from include.features.store import describe_group
 
-        return describe_features(warehouse_uri(), SETTINGS.features)
+        return [describe_group(warehouse_uri(), group) for group in load_catalog().groups.values()]
 
-    models = dbt_models("dbt", SETTINGS.features.dbt_vars, callback=emit_dbt_lineage, is_one_build=False)
+    models = dbt_models("dbt", callback=emit_dbt_lineage, is_one_build=False)
     models >> describe()
 
 

@@ -25,7 +25,7 @@ from include.governance.store import insert_events
 from include.local.ports import find_free_port
 from include.registry.rest import MlflowRest
 from include.settings.models import ModelSettings
-from include.warehouse.session import Session, open_session
+from include.warehouse.session import open_session
 from tests.unit.registry.mlflow_server import start_shared_server
 
 SECTION: dict[str, Any] = {
@@ -59,8 +59,8 @@ TAGS = {
 }  # fmt: skip
 
 
-def plant_champion(uri: str, model_name: str, version: int) -> None:
-    with open_session(uri) as session:
+def plant_champion(warehouse_uri: str, model_name: str, version: int) -> None:
+    with open_session(warehouse_uri) as session:
         session.execute(
             "insert into serving.rollouts (model_name, champion_version) values (%s, %s)", (model_name, version)
         )
@@ -84,31 +84,15 @@ def rename(model: ModelSettings, name: str) -> ModelSettings:
     return model.model_copy(update={"name": name})
 
 
-def make_performance_table(session: Session) -> None:
-    """``monitoring.performance`` with the columns that are read."""
-    session.execute("drop table monitoring.performance")
-    session.execute(
-        "create table monitoring.performance (model_name text, model_version integer, as_of_date date, "
-        "predictions bigint, entities bigint, metric text, score double precision, baseline_score double precision, "
-        "metrics jsonb not null default '{}', computed_at timestamptz)"
-    )
-
-
-@pytest.fixture
-def uri(warehouse_uri: str) -> str:
-    """A warehouse without anything in it."""
-    with open_session(warehouse_uri) as session:
-        make_performance_table(session)
-    return warehouse_uri
-
-
-def test_the_report_has_what_is_shared_and_a_section_for_each_model(uri: str, models: dict[str, ModelSettings]) -> None:
+def test_the_report_has_what_is_shared_and_a_section_for_each_model(
+    warehouse_uri: str, models: dict[str, ModelSettings]
+) -> None:
     tracking_uri = start_shared_server().uri
     declared = {
         name: rename(model, name) for name, model in zip(("report_a", "report_b"), models.values(), strict=True)
     }
     for name in declared:
-        plant_champion(uri, name, register(tracking_uri, name, TAGS))
+        plant_champion(warehouse_uri, name, register(tracking_uri, name, TAGS))
     stages = [
         Stage("start_stack", "start", None, started_at=100.0, seconds=1.26),
         Stage("report_a.train_candidates", "train", "report_a", started_at=101.0, seconds=9.0),
@@ -118,7 +102,7 @@ def test_the_report_has_what_is_shared_and_a_section_for_each_model(uri: str, mo
     runs = [{"dag_id": "report_a.score_batch", "run_id": "r", "state": "success"}]
     notes = {"report_a": ModelNotes(True, 50, 1), "report_b": ModelNotes(failure="report_b.deploy_model failed\nlog")}
 
-    report = build_report(uri, tracking_uri, declared, notes, Progress("demo", stages, is_live=False), runs)
+    report = build_report(warehouse_uri, tracking_uri, declared, notes, Progress("demo", stages, is_live=False), runs)
 
     assert report["stages"] == [
         {"name": "start_stack", "model": None, "seconds": 1.3},
@@ -135,11 +119,11 @@ def test_the_report_has_what_is_shared_and_a_section_for_each_model(uri: str, mo
     assert json.loads(json.dumps(report, default=str))["models"]["report_b"]["failure"].endswith("log")
 
 
-def test_a_section_tells_what_the_stores_hold(uri: str, models: dict[str, ModelSettings]) -> None:
+def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
     tracking_uri, name = start_shared_server().uri, "report_section"
-    plant_champion(uri, name, register(tracking_uri, name, TAGS))
+    plant_champion(warehouse_uri, name, register(tracking_uri, name, TAGS))
 
-    section = report_model(uri, tracking_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
+    section = report_model(warehouse_uri, tracking_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
 
     assert section["champion"] == {
         "version": 1, "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81,
@@ -154,22 +138,24 @@ def test_a_section_tells_what_the_stores_hold(uri: str, models: dict[str, ModelS
     assert (section["canary"], section["performance"]) == ([], {})
 
 
-def test_a_model_without_a_champion_says_so(uri: str, models: dict[str, ModelSettings]) -> None:
+def test_a_model_without_a_champion_says_so(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
     nowhere = f"http://127.0.0.1:{find_free_port()}"
-    section = report_model(uri, nowhere, models["units"], [], ModelNotes())
+    section = report_model(warehouse_uri, nowhere, models["units"], [], ModelNotes())
     assert section["champion"] is None
     assert section["shortcomings"] == ["no version serves; look at the runs of its deploy_model in the Airflow UI"]
 
 
-def test_a_champion_that_the_registry_does_not_know_serves_nobody(uri: str, models: dict[str, ModelSettings]) -> None:
-    plant_champion(uri, "report_unregistered", 7)
+def test_a_champion_that_the_registry_does_not_know_serves_nobody(
+    warehouse_uri: str, models: dict[str, ModelSettings]
+) -> None:
+    plant_champion(warehouse_uri, "report_unregistered", 7)
     model = rename(models["units"], "report_unregistered")
-    section = report_model(uri, start_shared_server().uri, model, [], ModelNotes())
+    section = report_model(warehouse_uri, start_shared_server().uri, model, [], ModelNotes())
     assert section["champion"] is None
 
 
-def test_the_newest_approval_of_the_model_counts(uri: str, models: dict[str, ModelSettings]) -> None:
-    with open_session(uri) as session:
+def test_the_newest_approval_of_the_model_counts(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    with open_session(warehouse_uri) as session:
         session.execute_many(
             "insert into governance.approvals (at, model_name, model_version, decision, answered_by, trained_by, "
             "dag_id, run_id) values (%s, %s, %s, 'approved', %s, 'scientist', 'deploy', %s)",
@@ -185,9 +171,9 @@ def test_the_newest_approval_of_the_model_counts(uri: str, models: dict[str, Mod
         }  # fmt: skip
 
 
-def test_a_table_without_a_producing_run_is_named(uri: str) -> None:
-    database = uri.rsplit("/", 1)[1]
-    with open_session(uri) as session:
+def test_a_table_without_a_producing_run_is_named(warehouse_uri: str) -> None:
+    database = warehouse_uri.rsplit("/", 1)[1]
+    with open_session(warehouse_uri) as session:
         session.execute("create table raw.parts (part text)")
         session.execute("create table raw.sites (site text)")
         session.execute("insert into raw.parts values ('a')")
@@ -203,14 +189,14 @@ def test_a_table_without_a_producing_run_is_named(uri: str) -> None:
     lineage: dict[str, Any] = {"tables_written": 0}
     # PostgreSQL publishes a session's statistics a moment after its end.
     while lineage["tables_written"] < 2:
-        with open_session(uri) as session:
+        with open_session(warehouse_uri) as session:
             lineage = read_lineage(session)
     assert lineage == {"tables_written": 2, "tables_without_producer": ["raw.sites"], "events": 1}
 
 
-def test_the_rollouts_events_come_in_order(uri: str) -> None:
+def test_the_rollouts_events_come_in_order(warehouse_uri: str) -> None:
     events = [("bootstrapped", 0.0), ("canary_started", 0.05), ("weight_set", 0.5), ("promoted", 0.0)]
-    with open_session(uri) as session:
+    with open_session(warehouse_uri) as session:
         session.execute_many(
             "insert into serving.rollout_events (model_name, event, champion_version, challenger_weight) "
             "values (%s, %s, 1, %s)",
@@ -220,8 +206,8 @@ def test_the_rollouts_events_come_in_order(uri: str) -> None:
     assert [(row["event"], row["challenger_weight"]) for row in found] == events
 
 
-def test_the_newest_decision_counts_with_its_reasons(uri: str) -> None:
-    with open_session(uri) as session:
+def test_the_newest_decision_counts_with_its_reasons(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
         session.execute_many(
             "insert into monitoring.decisions (model_name, as_of_date, model_version, action, reasons, checks, "
             "run_key, decided_at) values (%s, %s, 2, %s, %s, '[]', 'k', %s)",
@@ -235,14 +221,14 @@ def test_the_newest_decision_counts_with_its_reasons(uri: str) -> None:
     assert found == {"action": "retrain", "reasons": ["the score fell", "drift"], "as_of_date": "2026-03-02"}
 
 
-def test_of_two_versions_on_one_day_the_later_measured_one_counts(uri: str) -> None:
+def test_of_two_versions_on_one_day_the_later_measured_one_counts(warehouse_uri: str) -> None:
     rows = [
         ("units", 1, "2026-03-02", 0.7, "2026-03-02 10:00Z"),
         ("units", 2, "2026-03-02", 0.8, "2026-03-02 12:00Z"),
         ("units", 3, "2026-03-02", None, "2026-03-02 11:00Z"),
         ("units", 2, "2026-03-01", 0.6, "2026-03-02 13:00Z"),
     ]
-    with open_session(uri) as session:
+    with open_session(warehouse_uri) as session:
         session.execute_many(
             "insert into monitoring.performance (model_name, model_version, as_of_date, predictions, entities, metric, "
             "score, computed_at) values (%s, %s, %s, 10, 5, 'd2_absolute_error', %s, %s)",
@@ -256,8 +242,8 @@ def test_of_two_versions_on_one_day_the_later_measured_one_counts(uri: str) -> N
     assert json.loads(json.dumps(found)) == found
 
 
-def test_the_published_rows_and_days_are_counted_by_source(uri: str) -> None:
-    with open_session(uri) as session:
+def test_the_published_rows_and_days_are_counted_by_source(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
         assert read_data(session) == {"rows": 0, "days": 0, "first_day": None, "last_day": None, "sources": {}}
         session.execute_many(
             "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, 'x')",
