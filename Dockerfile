@@ -5,12 +5,20 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 
 # XCom pickling off: without it the Astro SDK fails at import. The deserialisation list: what the SDK
 # passes through XCom. The transport: lineage goes to disk first, so that no task waits for its receiver.
-# The target: where dbt's manifest is; not below dbt/, which `astro dev start` mounts from the host.
+# The target: where dbt's manifest is; not below dbt/, which `astro dev start` mounts from the host. The rest:
+# no library reports its use to its makers.
 ENV AIRFLOW__CORE__ENABLE_XCOM_PICKLING="False" \
     AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*" \
     AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}' \
     AIRFLOW__OPENLINEAGE__NAMESPACE="orrery" \
-    ORRERY_DBT_TARGET="/usr/local/airflow/dbt-target"
+    ORRERY_DBT_TARGET="/usr/local/airflow/dbt-target" \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY="False" \
+    DBT_SEND_ANONYMOUS_USAGE_STATS="False" \
+    DO_NOT_TRACK="1" \
+    GX_ANALYTICS_ENABLED="False" \
+    MLFLOW_DISABLE_TELEMETRY="true" \
+    SCARF_ANALYTICS="false" \
+    SCARF_NO_ANALYTICS="true"
 
 # The Astro SDK asks for flask-session<0.6 and never imports it. Airflow's FAB provider, which the base image
 # may hold, needs 0.8: without it `airflow db migrate` ends with "No module named 'flask_session.sqlalchemy'",

@@ -40,7 +40,7 @@ logs: setup ## show the end of the logs (ARGS="airflow-scheduler -f")
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)
 
-test: setup ## run the tests (ARGS="tests/unit/gates -k fairness")
+test: setup ## run the tests (ARGS="tests/unit/gates -k leakage")
 	@$(PY) -m pytest -n $(CORES) --dist loadfile $(ARGS)
 
 lint: setup ## check style, types and SQL

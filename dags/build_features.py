@@ -65,10 +65,9 @@ def build_features() -> None:
     @traced
     def record(data_version: str) -> str:
         """Note which data and which dbt project were built, also when a test failed: the same again would not help."""
-        from include.features.builds import record_build
+        from include.orchestration.builds import record_run
 
-        record_build(warehouse_uri(), data_version)
-        return data_version
+        return record_run(get_current_context(), warehouse_uri(), data_version)
 
     @task
     @traced
@@ -82,14 +81,15 @@ def build_features() -> None:
     due = is_build_due()
     models = dbt_models("dbt", callback=emit_dbt_lineage)
     due >> models
-    models >> record(due)
+    recorded = record(due)
+    models >> recorded
     catalog = load_catalog()
     for group in catalog.groups.values():
         published = publish(group.name, features_of(group.name), group=group)
         for node in (group.name, *([group.online_model] if group.online_model else [])):
-            find_task(models, node) >> published
+            find_task(models, node) >> published >> recorded
     for label in catalog.labels.values():
-        find_task(models, label.name) >> publish(label.name, labels_of(label.name), label=label)
+        find_task(models, label.name) >> publish(label.name, labels_of(label.name), label=label) >> recorded
 
 
 build_features()

@@ -3,7 +3,7 @@
 
 Joins the outcomes that have become known, measures the champion on them, compares the newest features
 and scores with those of training, and decides whether to retrain. A request to retrain starts
-`<model>.train_candidates`; a cool-down keeps it from storming.
+`<model>.train_candidates`; a cool-down limits how often it asks.
 
 **When it fails**: the warehouse or MLflow is away; it retries. Thresholds and the cool-down stand in
 `include/config/monitoring.yml` and in the model's file; each decision with its numbers is in

@@ -29,6 +29,7 @@ from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.settings.models import ModelSettings
+from include.warehouse.names import name_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 def train_candidates(model: ModelSettings) -> None:
     """Make the DAG of one model."""
-    training_set = Table(f"{model.name}_training_set", conn_id=WAREHOUSE, metadata=Metadata(schema="ml"))
+    table = name_table(model.name, "training_set")
+    training_set = Table(table.name, conn_id=WAREHOUSE, metadata=Metadata(schema=table.schema))
     needed = [*(features_of(group) for group in model.features.groups), labels_of(model.label_table)]
 
     @dag(

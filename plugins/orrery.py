@@ -9,13 +9,12 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """One navigation link for each address that is set in the environment."""
-    links = {
-        "MLflow": environment.get("ORRERY_MLFLOW_URI"),
-        "Model server": environment.get("ORRERY_MODEL_SERVER_URL"),
-    }
+    """One navigation link for each address that is set in the environment; MLflow opens on the experiments."""
+    links = {"MLflow": ("ORRERY_MLFLOW_URI", "/#/experiments"), "Model server": ("ORRERY_MODEL_SERVER_URL", "")}
     return [
-        {"name": name, "href": href, "destination": "nav", "category": "browse"} for name, href in links.items() if href
+        {"name": name, "href": environment[variable].rstrip("/") + page, "destination": "nav", "category": "browse"}
+        for name, (variable, page) in links.items()
+        if environment.get(variable)
     ]
 
 

@@ -136,9 +136,8 @@ def _print_stages(console: Console, report: dict[str, Any]) -> None:
 
 def _print_addresses(console: Console, stack: Stack) -> None:
     console.print("[bold]Everything is up[/bold]")
-    uris = stack.uris
-    for name, address in (("Airflow", uris.airflow), ("MLflow", uris.mlflow), ("model server", uris.model_server)):
-        console.print(f"  {name:<14}{address}")
+    for name, address in stack.addresses.items():
+        console.print(f"  {name:<14}{address}", soft_wrap=True)
     console.print(f"  Airflow users and passwords: {stack.home.passwords_file}", markup=False, soft_wrap=True)
     arguments = "" if stack.home == resolve_home() else f' ARGS="--home {stack.home.path}"'
     console.print(

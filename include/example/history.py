@@ -55,7 +55,7 @@ def trigger_history(api: AirflowApi, deliveries: Deliveries) -> str:
 def describe_what_follows(url: str, run_id: str, deliveries: Deliveries, settings: Settings) -> str:
     """What happens by itself from here on, and where a person is needed."""
     lines = [
-        f"ingest_sources loads {deliveries.first_day} … {deliveries.history_to} now (run {run_id}).",
+        f"ingest_sources loads {deliveries.first_day} … {deliveries.history_to} (run {run_id}).",
         "What follows starts by itself: build_features, then for each model",
     ]
     for name, model in settings.models.items():
@@ -65,7 +65,7 @@ def describe_what_follows(url: str, run_id: str, deliveries: Deliveries, setting
         lines.append(f"  → {name}.score_batch → {name}.monitor_model")
     lines += [
         f"Watch it, and approve (Required Actions), at {url}.",
-        "A canary needs traffic: python -m include.example traffic",
+        "A canary needs traffic, from the end of build_features on: python -m include.example traffic",
     ]
     if deliveries.replay_days:
         days = ", ".join(map(str, deliveries.replay_days))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from include.features.manifest import hash_project
 from include.ingestion.version import read_data_version
 from include.warehouse.session import open_session
@@ -26,6 +28,22 @@ def find_changes(uri: str) -> str | None:
     if last["data_version"] != data_version:
         return "data was published since the last build"
     return "the dbt project has changed since the last build" if last["project_hash"] != hash_project() else None
+
+
+def find_unbuilt(states: Mapping[str, str | None]) -> list[str]:
+    """The tasks of a build that failed although no test of the data stopped them, by name.
+
+    A failed test is what the build found in the data, and the same again would find it, too. A model that could
+    not be built, or a group that could not be announced, may go well the next time.
+
+    Args:
+        states: of the run's tasks, by task id, as Airflow names them.
+    """
+    return sorted(
+        task
+        for task, state in states.items()
+        if state == "failed" and (task.endswith(".run") or task.startswith("publish_"))
+    )
 
 
 def record_build(uri: str, data_version: str) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from include.errors import SettingsError
 from include.features.catalog import Catalog, Entity, Feature, FeatureGroup, LabelTable
 from include.settings.models import ModelSettings, TaskName
-from include.warehouse.names import TableName
+from include.warehouse.names import TableName, name_table
 
 FoundT = TypeVar("FoundT")
 
@@ -43,11 +43,6 @@ class ModelSpec:
         return ",".join(f"{group.name}={group.version}" for group in self.groups)
 
     @property
-    def training_set_table(self) -> TableName:
-        """Where the training set is."""
-        return name_table(self.name, "training_set")
-
-    @property
     def predictions_table(self) -> TableName:
         """Where the batch scores are."""
         return name_table(self.name, "predictions")
@@ -56,11 +51,6 @@ class ModelSpec:
     def outcomes_table(self) -> TableName:
         """Where the outcomes of the predictions are."""
         return name_table(self.name, "outcomes")
-
-
-def name_table(model: str, kind: str) -> TableName:
-    """A model's own table of a kind: ``ml.<model>_<kind>``."""
-    return TableName("ml", f"{model}_{kind}")
 
 
 def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:

@@ -20,9 +20,9 @@ def check_leakage(score: float, feature: str, feature_score: float, title: str, 
         observed=feature_score if is_model_credible else score,
         threshold=limits.max_single_feature if is_model_credible else limits.max_score,
         reason=(
-            f"the model has {_with_article(title)} of {score:.4f}, at most {limits.max_score:.4f} is credible; "
-            f"the best feature alone, {feature}, reaches {feature_score:.4f}, at most "
-            f"{limits.max_single_feature:.4f} is credible"
+            f"the model has {_with_article(title)} of {score:.4f}, the limit is {limits.max_score:.4f}; "
+            f"the best feature alone, {feature}, reaches {feature_score:.4f}, "
+            f"the limit is {limits.max_single_feature:.4f}"
         ),
         severity=limits.severity,
     )

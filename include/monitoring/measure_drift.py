@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from include.features.matrix import from_table
 from include.features.read import AS_OF, read_features
-from include.features.spec import name_table
 from include.monitoring.drift import ColumnDrift, DriftReport, compare_columns
 from include.monitoring.profiles import Profile, profile_column
 from include.monitoring.records import MonitoringRun
@@ -14,6 +13,7 @@ from include.monitoring.reference import load_reference
 from include.registry.contract import ModelContract
 from include.settings.monitoring import DriftSettings
 from include.warehouse.arrow import read_arrow
+from include.warehouse.names import name_table
 
 
 def measure_drift(uri: str, run: MonitoringRun, contract: ModelContract, settings: DriftSettings) -> DriftReport:

@@ -8,12 +8,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from include.features.read import AS_OF
-from include.features.spec import name_table
 from include.registry.contract import ModelContract
 from include.tasks import TASKS
 from include.tasks.bootstrap import estimate_standard_error
 from include.warehouse.arrow import read_arrow
-from include.warehouse.names import quote_column
+from include.warehouse.names import name_table, quote_column
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from include.features.matrix import from_table
-from include.features.spec import name_table
 from include.monitoring.profiles import CategoryProfile, NumericProfile, Profile, profile_column
 from include.registry.contract import ModelContract
 from include.warehouse.arrow import read_arrow
+from include.warehouse.names import name_table
 from include.warehouse.session import open_session
 
 

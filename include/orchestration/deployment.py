@@ -20,6 +20,7 @@ from include.rollout.check import Check
 from include.rollout.orphans import end_orphaned_canaries
 from include.rollout.staging import check_staging
 from include.rollout.state import (
+    RolloutState,
     bootstrap_champion,
     promote_challenger,
     read_rollout,
@@ -78,7 +79,7 @@ def require_version(tracking_uri: str, name: str, alias: str) -> ModelVersion:
     """
     found = read_version(tracking_uri, name, alias)
     if found is None:
-        raise RegistryError(f"No version of {name!r} is the {alias}. Run the DAG train_candidates first.")
+        raise RegistryError(f"No version of {name!r} is the {alias}. Run the DAG {name}.train_candidates first.")
     return found
 
 
@@ -172,15 +173,29 @@ def log_progress(status: StepStatus) -> None:
 
 
 def promote_candidate(uri: str, tracking_uri: str, version: int, name: str) -> dict[str, Any]:
-    """Make the candidate the champion: the rollout row first, the registry's alias after it."""
+    """Make the candidate the champion: the rollout row first, the registry's alias after it.
+
+    Raises:
+        RolloutError: its canary does not run, or has not come to all of the traffic; nothing is changed.
+    """
     with open_session(uri) as session:
         state = require_rollout(session, name)
         if state.champion_version != version:
-            state = promote_challenger(session, state)
-    if state.champion_version != version:
-        raise RolloutError(f"Version {version} should be champion of {name!r}, found {state.champion_version}.")
+            if (state.challenger_version, state.challenger_weight) != (version, 1.0):
+                raise RolloutError(
+                    f"Version {version} of {name!r} has not carried all of the traffic: {describe_canary(state)}. "
+                    "Clear the first canary task of the run that it belongs to."
+                )
+            promote_challenger(session, state)
     set_alias(tracking_uri, name, "champion", version)
     return {"model": name, "version": version}
+
+
+def describe_canary(state: RolloutState) -> str:
+    """Which canary runs, in words."""
+    if state.challenger_version is None:
+        return "there is no canary"
+    return f"the canary is version {state.challenger_version}, with {state.challenger_weight:.0%}"
 
 
 def end_orphans(uri: str) -> list[str]:

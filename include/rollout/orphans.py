@@ -1,4 +1,4 @@
-"""Canaries of models whose declaration was removed: nothing that runs would end them."""
+"""Canaries of models whose declaration was removed: no DAG of their own is left to end them."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import SourceError
 from include.features.catalog import SQL_TYPES, Entity
 from include.features.read import AS_OF
-from include.features.spec import name_table
 from include.registry.onnx import OnnxModel
-from include.warehouse.names import TableName, quote_column
+from include.warehouse.names import TableName, name_table, quote_column
 from include.warehouse.partitions import ensure_day_partitions, ensure_partitioned_table
 from include.warehouse.session import Session
 

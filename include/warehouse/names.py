@@ -37,6 +37,11 @@ class TableName:
         return f'"{self.schema}"."{self.name}"'
 
 
+def name_table(model: str, kind: str) -> TableName:
+    """A model's own table of a kind: ``ml.<model>_<kind>``."""
+    return TableName("ml", f"{model}_{kind}")
+
+
 def parse_table(name: str | TableName) -> TableName:
     """``"raw.events"`` → :class:`TableName`.
 

@@ -24,7 +24,6 @@ _ALIASES: Final = {
     "timestamptz": "timestamp with time zone",
     "varchar": "character varying",
 }
-_TABLES: Final = ("r", "p")
 
 
 def normalize_type(data_type: str) -> str:

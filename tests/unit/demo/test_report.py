@@ -230,8 +230,9 @@ def test_of_two_versions_on_one_day_the_later_measured_one_counts(warehouse_uri:
     ]
     with open_session(warehouse_uri) as session:
         session.execute_many(
-            "insert into monitoring.performance (model_name, model_version, as_of_date, predictions, entities, metric, "
-            "score, computed_at) values (%s, %s, %s, 10, 5, 'd2_absolute_error', %s, %s)",
+            "insert into monitoring.performance (model_name, model_version, as_of_date, first_cohort, "
+            "last_cohort, predictions, entities, metric, score, computed_at) values (%s, %s, %s, '2026-01-26', "
+            "'2026-02-02', 10, 5, 'd2_absolute_error', %s, %s)",
             rows,
         )
         found = read_performance(session, "units")

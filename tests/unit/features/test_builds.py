@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.features import builds
-from include.features.builds import find_changes, read_published_version, record_build
+from include.features.builds import find_changes, find_unbuilt, read_published_version, record_build
 from include.warehouse.session import open_session
 
 
@@ -51,3 +51,14 @@ def test_data_that_arrives_during_a_build_counts_as_new(published_uri: str) -> N
     publish(published_uri, "2026-03-10")
     record_build(published_uri, began_with)
     assert find_changes(published_uri) is not None
+
+
+def test_a_failed_test_is_a_finding_and_a_model_that_failed_is_not_built() -> None:
+    ended: dict[str, str | None] = {
+        "dbt.dbt_producer_watcher": "failed", "dbt.orders.run": "success", "dbt.orders.test": "failed",
+        "dbt.visits.run": "upstream_failed", "publish_orders": "upstream_failed", "record": "running",
+        "end_orphaned_canaries": None,
+    }  # fmt: skip
+    assert find_unbuilt(ended) == []
+    assert find_unbuilt({**ended, "dbt.orders.run": "failed"}) == ["dbt.orders.run"]
+    assert find_unbuilt({**ended, "publish_orders": "failed"}) == ["publish_orders"]

@@ -33,7 +33,7 @@ def spool(tmp_path: Path) -> Spool:
 
 @pytest.fixture
 def settings() -> LineageSettings:
-    return load_settings().governance.lineage
+    return load_settings().lineage
 
 
 def encode_event(**changes: Any) -> bytes:

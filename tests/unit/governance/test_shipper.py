@@ -138,7 +138,7 @@ def test_a_second_shipper_keeps_off(spool: Spool, start: Start, warehouse_uri: s
 
 
 def test_it_waits_longer_and_longer_for_the_warehouse(spool: Spool, dead_uri: str) -> None:
-    settings = load_settings().governance.lineage.model_copy(update={"retry_first_s": 1.0, "retry_max_s": 5.0})
+    settings = load_settings().lineage.model_copy(update={"retry_first_s": 1.0, "retry_max_s": 5.0})
     append_events(spool, 1)
     waits: list[float] = []
 

@@ -97,7 +97,7 @@ def prepare(path: str, answer: Any) -> None:
 def test_a_run_is_triggered_with_its_conf(api: AirflowApi) -> None:
     prepare("dags/deploy_model/dagRuns", RUN)
     assert api.trigger_run("deploy_model", conf={"version": 3}) == RUN
-    body = {"conf": {"version": 3}, "logical_date": None}
+    body = {"conf": {"version": 3}, "logical_date": None, "dag_run_id": None}
     assert Airflow.asked[-1] == ("POST", "/api/v2/dags/deploy_model/dagRuns", body)
 
 

@@ -164,14 +164,15 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -
 @pytest.mark.parametrize(
     ("verb", "command"),
     [
-        ("demo", '.venv/bin/python -m include.demo --days "3"'),
-        ("test", '.venv/bin/python -m pytest --days "3"'),
-        ("up", '.venv/bin/python -m include.local up --days "3"'),
+        ("demo", "-m include.demo"),
+        ("test", "-m pytest"),
+        ("up", "-m include.local up"),
     ],
 )
 def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None:
     install(project)
-    assert command in run_make(project, "-n", verb, 'ARGS=--days "3"').stdout
+    lines = run_make(project, "-n", verb, 'ARGS=--days "3"').stdout.splitlines()
+    assert [line for line in lines if command in line and line.endswith('--days "3"')]
 
 
 def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

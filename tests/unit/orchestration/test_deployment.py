@@ -266,7 +266,30 @@ def test_what_has_no_canary_is_not_promoted(
     with open_session(warehouse_uri) as session:
         before = bootstrap_champion(session, name, champion)
 
-    with pytest.raises(RolloutError, match="no challenger"):
+    with pytest.raises(RolloutError, match="there is no canary"):
+        promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
+
+    assert read_state(warehouse_uri, model) == before
+    assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+
+@pytest.mark.parametrize(("is_newer", "weight"), [(True, 1.0), (False, 0.5)], ids=["another canary", "half of the way"])
+def test_a_promotion_that_was_not_earned_changes_nothing(
+    is_newer: bool,
+    weight: float,
+    warehouse_uri: str,
+    tracking_uri: str,
+    model: ModelSettings,
+    versions: tuple[int, int],
+) -> None:
+    from include.orchestration.deployment import promote_candidate
+
+    (champion, candidate), name = versions, model.name
+    with open_session(warehouse_uri) as session:
+        state = start_canary(session, bootstrap_champion(session, name, champion), candidate + is_newer, 0.05)
+        before = set_weight(session, state, weight)
+
+    with pytest.raises(RolloutError, match=f"the canary is version {candidate + is_newer}, with {weight:.0%}"):
         promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
 
     assert read_state(warehouse_uri, model) == before
