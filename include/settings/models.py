@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
@@ -142,11 +142,13 @@ def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedF
     )
 
 
-def load_models(folder: Path, environment: Environment) -> dict[str, ModelSettings]:
-    """Every model declared in ``folder/models``, by name.
+def load_models(folder: Path, environment: Environment) -> tuple[dict[str, ModelSettings], dict[str, str]]:
+    """The models declared in ``folder/models`` by name, and what is wrong with the others by the stem of their file.
+
+    A model whose file is wrong stops no other model. Each environment is checked.
 
     Raises:
-        SettingsError: a file or a key is wrong, or two files name one model; each environment is checked.
+        SettingsError: a shared file is wrong.
     """
     shared = {
         name: read_shared(
@@ -155,29 +157,40 @@ def load_models(folder: Path, environment: Environment) -> dict[str, ModelSettin
         for name in SECTIONS
     }
     check_shared(shared)
-    return {path.stem: load_model(path, shared, environment) for path in find_model_files(folder / "models")}
+    paths = find_model_files(folder / "models")
+    models: dict[str, ModelSettings] = {}
+    broken: dict[str, str] = {}
+    for path in paths:
+        try:
+            check_model_file(path, paths)
+            models[path.stem] = load_model(path, shared, environment)
+        except SettingsError as error:
+            broken[path.stem] = " ".join(str(error).split())
+    return models, broken
 
 
 def find_model_files(folder: Path) -> list[Path]:
-    """The models' files, by name.
+    """The YAML files of a folder, by name; hidden ones are left out."""
+    found = sorted(folder.glob("*")) if folder.is_dir() else []
+    return [path for path in found if path.suffix in (".yml", ".yaml") and not path.name.startswith(".")]
+
+
+def check_model_file(path: Path, paths: Sequence[Path]) -> None:
+    """Check the name of a model's file.
 
     Raises:
-        SettingsError: a file's name is no model name, or two files name one model.
+        SettingsError: it is no model name, or another file of ``paths`` names the same model.
     """
-    found = sorted(folder.glob("*")) if folder.is_dir() else []
-    paths = [path for path in found if path.suffix in (".yml", ".yaml") and not path.name.startswith(".")]
-    seen: dict[str, Path] = {}
-    for path in paths:
-        earlier = seen.setdefault(path.stem.casefold(), path)
-        if earlier is not path:
-            raise SettingsError(f"{earlier} and {path.name} declare one model, {path.stem!r}. Rename or remove one.")
-    for path in paths:
-        if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
-            raise SettingsError(
-                f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
-                "underscores, begins with a letter and has at most 31 characters. Rename it."
-            )
-    return paths
+    same = [other.name for other in paths if other.stem.casefold() == path.stem.casefold()]
+    if len(same) > 1:
+        raise SettingsError(
+            f"{path.parent}: {' and '.join(same)} declare one model, {path.stem.casefold()!r}. Rename or remove one."
+        )
+    if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
+        raise SettingsError(
+            f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
+            "underscores, begins with a letter and has at most 31 characters. Rename it."
+        )
 
 
 def load_model(path: Path, shared: Mapping[str, SharedFile], environment: Environment) -> ModelSettings:
