@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
@@ -117,10 +117,11 @@ def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedF
     """Read one shared file.
 
     Args:
-        house_keys: keys that hold for the whole house and are left out here (see :func:`read_house_values`).
+        house_keys: keys that hold for the whole house and are left out here (see :func:`load_house_section`).
 
     Raises:
-        SettingsError: the file is absent, no YAML, or names an unknown task or environment.
+        SettingsError: the file is absent, no YAML, names an unknown task or environment, or holds a key where it
+            would have no effect.
     """
     content = read_yaml(path)
     overrides = read_overrides(content, str(path))
@@ -130,16 +131,28 @@ def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedF
     for name in tasks:
         if name not in get_args(TaskName):
             raise SettingsError(f"{path}: unknown task 'tasks.{name}'; known are {', '.join(get_args(TaskName))}.")
-
-    def keep(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if key not in {"tasks", "environments", *house_keys}}
-
+    for name, values in tasks.items():
+        refuse_keys(values, {"tasks", "environments", *house_keys}, f"{path}: unknown key 'tasks.{name}")
+    for name, values in overrides.items():
+        refuse_keys(values, {"tasks", "environments"}, f"{path}: unknown key 'environments.{name}")
     return SharedFile(
         path,
-        keep(content),
-        {name: keep(values) for name, values in tasks.items()},
-        {name: keep(values) for name, values in overrides.items()},
+        drop_keys(content, {"tasks", "environments", *house_keys}),
+        tasks,
+        {name: drop_keys(values, house_keys) for name, values in overrides.items()},
     )
+
+
+def drop_keys(values: Mapping[str, Any], dropped: Set[str]) -> dict[str, Any]:
+    """The mapping without some of its keys."""
+    return {key: value for key, value in values.items() if key not in dropped}
+
+
+def refuse_keys(values: Mapping[str, Any], refused: Set[str], place: str) -> None:
+    """Raise a SettingsError for a key that would have no effect in its place."""
+    for key in values:
+        if key in refused:
+            raise SettingsError(f"{place}.{key}'; '{key}' has an effect further up only. Move it.")
 
 
 def load_models(folder: Path, environment: Environment) -> tuple[dict[str, ModelSettings], dict[str, str]]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.errors import SettingsError
 from include.settings import load_settings
+from include.settings.section import merge_mappings
 from tests.unit.settings.conftest import WriteModel
 
 
@@ -116,6 +118,32 @@ def test_a_mistake_in_a_shared_file_is_not_put_down_to_a_model(config_dir: Path,
     with pytest.raises(SettingsError, match=r"gates\.yml \(task 'binary'\)") as error:
         load_settings(config_dir, "development")
     assert "failures.yml" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "key"),
+    [
+        (
+            "training.yml",
+            {"environments": {"development": {"tasks": {"regression": {}}}}},
+            "environments.development.tasks",
+        ),
+        ("training.yml", {"environments": {"staging": {"environments": {}}}}, "environments.staging.environments"),
+        ("training.yml", {"environments": {"staging": {"server": {}}}}, "server"),
+        ("rollout.yml", {"tasks": {"binary": {"server": {"nonsense": 1}}}}, "tasks.binary.server"),
+        ("governance.yml", {"tasks": {"binary": {"lineage": {}}}}, "tasks.binary.lineage"),
+        ("gates.yml", {"tasks": {"binary": {"environments": {}}}}, "tasks.binary.environments"),
+        ("gates.yml", {"tasks": {"binary": {"tasks": {}}}}, "tasks.binary.tasks"),
+        ("gates.yml", {"tasks": {"binary": {"baseline": {"tasks": {}}}}}, "baseline.tasks"),
+    ],
+)
+def test_a_key_that_would_have_no_effect_is_refused(
+    config_dir: Path, file: str, content: dict[str, Any], key: str
+) -> None:
+    path = config_dir / file
+    path.write_text(yaml.safe_dump(merge_mappings(yaml.safe_load(path.read_text()), content)))
+    with pytest.raises(SettingsError, match=rf"(?s){re.escape(file)}.*unknown key '{re.escape(key)}'"):
+        load_settings(config_dir, "development")
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
