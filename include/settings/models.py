@@ -26,6 +26,8 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "monitoring": MonitoringSettings,
     "governance": GovernanceSettings,
 }
+RESERVED_NAMES: Final = frozenset({"features", "labels"})
+"""First parts of the shared assets' names (``include/assets.py``)."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -94,6 +96,15 @@ class ModelSettings(Section):
             weight for name, weight in self.training.selection_weights if name in ("f1", "precision", "recall")
         ):
             raise ValueError("selection_weights of score, training_seconds and size only: regression has no f1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_can_be_approved(self) -> Self:
+        if self.governance.is_approval_required and set(self.governance.all_approvers) <= {self.trainer}:
+            raise ValueError(
+                f"an approver besides the trainer in governance.approvers: {self.trainer!r} trains this model and may "
+                "not approve it, so nobody could"
+            )
         return self
 
 
@@ -192,7 +203,7 @@ def check_model_file(path: Path, paths: Sequence[Path]) -> None:
     """Check the name of a model's file.
 
     Raises:
-        SettingsError: it is no model name, or another file of ``paths`` names the same model.
+        SettingsError: it is no model name, it is reserved, or another file of ``paths`` names the same model.
     """
     same = [other.name for other in paths if other.stem.casefold() == path.stem.casefold()]
     if len(same) > 1:
@@ -203,6 +214,11 @@ def check_model_file(path: Path, paths: Sequence[Path]) -> None:
         raise SettingsError(
             f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
             "underscores, begins with a letter and has at most 31 characters. Rename it."
+        )
+    if path.stem in RESERVED_NAMES:
+        raise SettingsError(
+            f"{path}: a model cannot be called {path.stem!r}: its assets would have the names of those of "
+            "build_features. Rename it."
         )
 
 

@@ -211,6 +211,24 @@ def test_a_name_that_cannot_name_tables_and_dags_is_refused(
     assert "the file of a model is called NAME.yml" in read_refusal(config_dir, name)
 
 
+@pytest.mark.parametrize("name", ["features", "labels"])
+def test_a_name_whose_assets_would_be_those_of_the_features_is_refused(
+    config_dir: Path, write_model: WriteModel, name: str
+) -> None:
+    write_model(name)
+    assert f"cannot be called '{name}'" in read_refusal(config_dir, name)
+
+
+def test_a_model_whose_only_approver_is_its_trainer_is_refused(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(governance={"approvers": ["ada"]})
+    assert "'ada' trains this model and may not approve it" in read_refusal(config_dir)
+
+
+def test_an_approval_that_is_not_required_needs_nobody(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(governance={"approvers": ["ada"], "is_approval_required": False})
+    assert list(load_settings(config_dir, "production").models) == ["failures"]
+
+
 def test_an_unknown_model_is_answered_with_the_nearest_name(config_dir: Path, write_model: WriteModel) -> None:
     write_model()
     with pytest.raises(SettingsError, match=r"a model 'failure'\. Did you mean 'failures'\?"):
