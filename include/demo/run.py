@@ -15,7 +15,7 @@ from include.demo.options import DemoOptions, check_options, read_options
 from include.demo.progress import Progress, Stage
 from include.demo.report import build_report, write_report
 from include.demo.summary import print_summary
-from include.errors import StackError
+from include.errors import SettingsError, StackError
 from include.example.deliveries import Deliveries, write_deliveries
 from include.features.catalog import load_catalog
 from include.features.manifest import TARGET_VARIABLE, build_manifest
@@ -25,7 +25,7 @@ from include.local.credentials import list_users
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.stack import Stack, release_stack, start_stack, stop_stack
 from include.local.status import check_stack
-from include.settings import load_settings
+from include.settings import describe_broken, load_settings
 from include.settings.clock import TODAY_VARIABLE, read_today
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ def run_demo(options: DemoOptions) -> int:
     interrupted, or was asked to.
 
     Raises:
-        OrreryError: the options cannot work, a component died, or a hop failed that all models need; the message
-            carries the end of its log.
+        OrreryError: the options cannot work, a model's file is wrong, a component died, or a hop failed that all
+            models need; the message carries the end of its log.
     """
     settings, home = load_settings(), resolve_home(options.home)
+    if settings.broken_models:
+        raise SettingsError(describe_broken(settings.broken_models.values()))
     check_options(options, settings.models, list_users(settings.models.values()))
     today = {} if options.today is None else {TODAY_VARIABLE: options.today.isoformat()}
     with ExitStack() as cleanup, set_variables({**today, TARGET_VARIABLE: str(home.dbt_target)}):

@@ -134,7 +134,10 @@ def open_traffic(server: str, warehouse_uri: str, rate: float) -> list[Traffic]:
     from include.features.spec import resolve_model
     from include.settings import load_settings
 
-    models = load_settings().models
+    settings = load_settings()
+    for name, message in settings.broken_models.items():
+        say(f"✘ no traffic for {name}: {message}")
+    models = settings.models
     if not models:
         return []
     build_manifest()

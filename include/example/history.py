@@ -63,6 +63,7 @@ def describe_what_follows(url: str, run_id: str, deliveries: Deliveries, setting
         approval = f"; to be approved by {approvers}" if model.governance.is_approval_required else ""
         lines.append(f"  {name}.train_candidates → {name}.deploy_model{approval}")
         lines.append(f"  → {name}.score_batch → {name}.monitor_model")
+    lines += [f"  ✘ not {name}: {message}" for name, message in settings.broken_models.items()]
     lines += [
         f"Watch it, and approve (Required Actions), at {url}.",
         "A canary needs traffic, from the end of build_features on: python -m include.example traffic",

@@ -15,7 +15,7 @@ from include.local.stack import find_stack, start_stack, stop_stack
 from include.local.startup import StartStep
 from include.local.state import load_state
 from include.local.status import ComponentStatus, read_status
-from include.settings import load_settings
+from include.settings import describe_broken, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +61,9 @@ def up(home: StackHome) -> int:
     stack = start_stack(home, say_step)
     state = "is up already" if running else f"is healthy after {time.monotonic() - started_at:.1f} s"
     say(f"\nThe stack in {home.path} {state}.\n\n{describe_access(stack)}")
+    broken = load_settings().broken_models
+    if broken:
+        say(f"\n✘ {describe_broken(broken.values())}\nThe others run. Correct the files, and restart the stack.")
     return 0
 
 

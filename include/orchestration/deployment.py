@@ -199,11 +199,15 @@ def describe_canary(state: RolloutState) -> str:
 
 
 def end_orphans(uri: str) -> list[str]:
-    """Roll back the canary of every model that is no longer declared; the names of those models."""
+    """Roll back the canary of every model that is no longer declared; the names of those models.
+
+    A model whose file is wrong is still declared: its canary waits for the file to be corrected.
+    """
+    settings = load_settings()
     with open_session(uri) as session:
         if session.fetch_value("select to_regclass('serving.rollouts')") is None:
             return []
-        return end_orphaned_canaries(session, load_settings().models)
+        return end_orphaned_canaries(session, [*settings.models, *settings.broken_models])
 
 
 def restore_version(uri: str, tracking_uri: str, version: int, reason: str, name: str) -> dict[str, Any]:

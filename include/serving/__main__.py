@@ -1,5 +1,7 @@
 """``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop, every declared model.
 
+A model whose file is wrong is not served; the log says why, and the others are.
+
 Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_FOLDER`` (a temporary
 folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it), ``ORRERY_CONFIG_DIR``, ``ORRERY_ENVIRONMENT``.
 """
@@ -7,6 +9,7 @@ folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it), ``ORRERY_CONFIG_DIR``, ``ORR
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -23,6 +26,8 @@ from include.serving.loader import make_registry_loader
 from include.serving.server import ModelServer
 from include.settings import load_settings
 
+log = logging.getLogger(__name__)
+
 
 def main() -> None:
     """Serve until told to stop."""
@@ -31,6 +36,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8600)
     arguments = parser.parse_args()
     uri, tracking_uri, settings = _require("ORRERY_WAREHOUSE_URI"), _require("ORRERY_MLFLOW_URI"), load_settings()
+    for name, message in settings.broken_models.items():
+        log.error("The model %r is not served: %s", name, message)
     folder = Path(os.environ.get("ORRERY_MODEL_FOLDER") or tempfile.mkdtemp(prefix="orrery-models-"))
     spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
     server = ModelServer(

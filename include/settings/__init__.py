@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -34,20 +35,28 @@ CONFIG_DIR: Final = PROJECT_ROOT / "include" / "config"
 
 
 class Settings(Section):
-    """Everything that people tune: what holds for the whole house, and each model's own."""
+    """Everything that people tune: what holds for the whole house, and each model's own.
+
+    Attributes:
+        broken_models: what is wrong with a model's file, in one line, by the file's stem; such a model is not in
+            ``models``.
+    """
 
     environment: Environment
     sources: SourceSettings
     server: ServerSettings
     lineage: LineageSettings
     models: dict[str, ModelSettings]
+    broken_models: dict[str, str]
 
     def find_model(self, name: str) -> ModelSettings:
         """The settings of one model.
 
         Raises:
-            SettingsError: no file declares it; near names are given.
+            SettingsError: its file is wrong, or no file declares it; near names are given.
         """
+        if name in self.broken_models:
+            raise SettingsError(self.broken_models[name])
         if name in self.models:
             return self.models[name]
         near = difflib.get_close_matches(name, self.models, n=1)
@@ -55,15 +64,22 @@ class Settings(Section):
         raise SettingsError(f"No file of include/config/models declares a model {name!r}. {hint}")
 
 
+def describe_broken(messages: Collection[str]) -> str:
+    """One text of what is wrong with each of several models."""
+    return "\n".join((f"{len(messages)} of the declared models cannot work:", *(f"  - {text}" for text in messages)))
+
+
 def load_settings(config_dir: Path | None = None, environment: str | None = None) -> Settings:
     """Load all sections and models; defaults run with nothing set.
+
+    A wrong file of one model is noted in ``broken_models`` and stops nothing else.
 
     Args:
         config_dir: folder of the YAML files; ``ORRERY_CONFIG_DIR`` or ``include/config`` when absent.
         environment: overrides ``ORRERY_ENVIRONMENT``.
 
     Raises:
-        SettingsError: names the file, the key and what was expected.
+        SettingsError: a shared file is wrong; names the file, the key and what was expected.
     """
     folder = config_dir or Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
     return _load(folder, resolve_environment(environment))
@@ -96,11 +112,13 @@ def load_house_section(path: Path, key: str, section_type: type[SectionT], envir
 
 @lru_cache(maxsize=8)
 def _load(folder: Path, environment: Environment) -> Settings:
+    models, broken = load_models(folder, environment)
     # Not validated again as a whole: each part is frozen and checked already.
     return Settings.model_construct(
         environment=environment,
         sources=load_section(folder / "sources.yml", SourceSettings, environment),
         server=load_house_section(folder / "rollout.yml", "server", ServerSettings, environment),
         lineage=load_house_section(folder / "governance.yml", "lineage", LineageSettings, environment),
-        models=load_models(folder, environment),
+        models=models,
+        broken_models=broken,
     )

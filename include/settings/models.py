@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
@@ -26,6 +26,8 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "monitoring": MonitoringSettings,
     "governance": GovernanceSettings,
 }
+RESERVED_NAMES: Final = frozenset({"features", "labels"})
+"""First parts of the shared assets' names (``include/assets.py``)."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -96,6 +98,15 @@ class ModelSettings(Section):
             raise ValueError("selection_weights of score, training_seconds and size only: regression has no f1")
         return self
 
+    @model_validator(mode="after")
+    def _check_can_be_approved(self) -> Self:
+        if self.governance.is_approval_required and set(self.governance.all_approvers) <= {self.trainer}:
+            raise ValueError(
+                f"an approver besides the trainer in governance.approvers: {self.trainer!r} trains this model and may "
+                "not approve it, so nobody could"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class SharedFile:
@@ -117,10 +128,11 @@ def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedF
     """Read one shared file.
 
     Args:
-        house_keys: keys that hold for the whole house and are left out here (see :func:`read_house_values`).
+        house_keys: keys that hold for the whole house and are left out here (see :func:`load_house_section`).
 
     Raises:
-        SettingsError: the file is absent, no YAML, or names an unknown task or environment.
+        SettingsError: the file is absent, no YAML, names an unknown task or environment, or holds a key where it
+            would have no effect.
     """
     content = read_yaml(path)
     overrides = read_overrides(content, str(path))
@@ -130,23 +142,37 @@ def read_shared(path: Path, house_keys: frozenset[str] = frozenset()) -> SharedF
     for name in tasks:
         if name not in get_args(TaskName):
             raise SettingsError(f"{path}: unknown task 'tasks.{name}'; known are {', '.join(get_args(TaskName))}.")
-
-    def keep(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if key not in {"tasks", "environments", *house_keys}}
-
+    for name, values in tasks.items():
+        refuse_keys(values, {"tasks", "environments", *house_keys}, f"{path}: unknown key 'tasks.{name}")
+    for name, values in overrides.items():
+        refuse_keys(values, {"tasks", "environments"}, f"{path}: unknown key 'environments.{name}")
     return SharedFile(
         path,
-        keep(content),
-        {name: keep(values) for name, values in tasks.items()},
-        {name: keep(values) for name, values in overrides.items()},
+        drop_keys(content, {"tasks", "environments", *house_keys}),
+        tasks,
+        {name: drop_keys(values, house_keys) for name, values in overrides.items()},
     )
 
 
-def load_models(folder: Path, environment: Environment) -> dict[str, ModelSettings]:
-    """Every model declared in ``folder/models``, by name.
+def drop_keys(values: Mapping[str, Any], dropped: Set[str]) -> dict[str, Any]:
+    """The mapping without some of its keys."""
+    return {key: value for key, value in values.items() if key not in dropped}
+
+
+def refuse_keys(values: Mapping[str, Any], refused: Set[str], place: str) -> None:
+    """Raise a SettingsError for a key that would have no effect in its place."""
+    for key in values:
+        if key in refused:
+            raise SettingsError(f"{place}.{key}'; '{key}' has an effect further up only. Move it.")
+
+
+def load_models(folder: Path, environment: Environment) -> tuple[dict[str, ModelSettings], dict[str, str]]:
+    """The models declared in ``folder/models`` by name, and what is wrong with the others by the stem of their file.
+
+    A model whose file is wrong stops no other model. Each environment is checked.
 
     Raises:
-        SettingsError: a file or a key is wrong, or two files name one model; each environment is checked.
+        SettingsError: a shared file is wrong.
     """
     shared = {
         name: read_shared(
@@ -155,29 +181,45 @@ def load_models(folder: Path, environment: Environment) -> dict[str, ModelSettin
         for name in SECTIONS
     }
     check_shared(shared)
-    return {path.stem: load_model(path, shared, environment) for path in find_model_files(folder / "models")}
+    paths = find_model_files(folder / "models")
+    models: dict[str, ModelSettings] = {}
+    broken: dict[str, str] = {}
+    for path in paths:
+        try:
+            check_model_file(path, paths)
+            models[path.stem] = load_model(path, shared, environment)
+        except SettingsError as error:
+            broken[path.stem] = " ".join(str(error).split())
+    return models, broken
 
 
 def find_model_files(folder: Path) -> list[Path]:
-    """The models' files, by name.
+    """The YAML files of a folder, by name; hidden ones are left out."""
+    found = sorted(folder.glob("*")) if folder.is_dir() else []
+    return [path for path in found if path.suffix in (".yml", ".yaml") and not path.name.startswith(".")]
+
+
+def check_model_file(path: Path, paths: Sequence[Path]) -> None:
+    """Check the name of a model's file.
 
     Raises:
-        SettingsError: a file's name is no model name, or two files name one model.
+        SettingsError: it is no model name, it is reserved, or another file of ``paths`` names the same model.
     """
-    found = sorted(folder.glob("*")) if folder.is_dir() else []
-    paths = [path for path in found if path.suffix in (".yml", ".yaml") and not path.name.startswith(".")]
-    seen: dict[str, Path] = {}
-    for path in paths:
-        earlier = seen.setdefault(path.stem.casefold(), path)
-        if earlier is not path:
-            raise SettingsError(f"{earlier} and {path.name} declare one model, {path.stem!r}. Rename or remove one.")
-    for path in paths:
-        if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
-            raise SettingsError(
-                f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
-                "underscores, begins with a letter and has at most 31 characters. Rename it."
-            )
-    return paths
+    same = [other.name for other in paths if other.stem.casefold() == path.stem.casefold()]
+    if len(same) > 1:
+        raise SettingsError(
+            f"{path.parent}: {' and '.join(same)} declare one model, {path.stem.casefold()!r}. Rename or remove one."
+        )
+    if path.suffix != ".yml" or not _NAME.fullmatch(path.stem):
+        raise SettingsError(
+            f"{path}: the file of a model is called NAME.yml, and NAME is lower-case letters, digits and "
+            "underscores, begins with a letter and has at most 31 characters. Rename it."
+        )
+    if path.stem in RESERVED_NAMES:
+        raise SettingsError(
+            f"{path}: a model cannot be called {path.stem!r}: its assets would have the names of those of "
+            "build_features. Rename it."
+        )
 
 
 def load_model(path: Path, shared: Mapping[str, SharedFile], environment: Environment) -> ModelSettings:

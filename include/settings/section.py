@@ -80,7 +80,11 @@ def read_overrides(content: dict[str, Any], source: str) -> dict[str, dict[str, 
 def check_section(merged: dict[str, Any], section_type: type[SectionT], environment: str, source: str) -> SectionT:
     """Turn the values of one environment into a section, or name what does not fit."""
     try:
-        return section_type.model_validate_json(json.dumps(merged, default=str), strict=True)
+        content = json.dumps(merged, default=str)
+    except (TypeError, ValueError) as error:  # a key that is a date, an anchor that holds itself
+        raise SettingsError(f"{source} holds what is no plain mapping of names to values: {error}.") from error
+    try:
+        return section_type.model_validate_json(content, strict=True)
     except ValidationError as error:
         problems = "\n".join(f"  - {describe_problem(item, section_type)}" for item in error.errors())
         raise SettingsError(
@@ -89,12 +93,14 @@ def check_section(merged: dict[str, Any], section_type: type[SectionT], environm
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; an absent file, a syntax error or another shape is a SettingsError."""
+    """Read one YAML mapping; an absent or unreadable file, a syntax error or another shape is a SettingsError."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe loader
     except FileNotFoundError as error:
         raise SettingsError(f"{path} does not exist. Restore it from version control.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}. Correct its permissions, or remove it.") from error
+    except (yaml.YAMLError, ValueError) as error:  # such as a date of a thirteenth month
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if content is None:
         return {}

@@ -134,6 +134,33 @@ def test_a_file_more_is_a_model_more_and_a_file_less_takes_its_dags_away(
     assert set(dags) == SHARED | {f"{model}.{hop}" for model in (first.stem, "another") for hop in HOPS}
 
 
+def test_models_that_cannot_work_are_named_in_one_import_error_and_touch_no_other(
+    read_dags: DagBagReader, tmp_path: Path
+) -> None:
+    shutil.copytree(CONFIG_DIR, tmp_path / "config")
+    folder = tmp_path / "config" / "models"
+    first = next(iter(MODELS.values()))
+    text = (folder / f"{first.name}.yml").read_text()
+    (folder / "wrong.yml").write_text(text.replace("task:", "taks:"))
+    (folder / "torn.yml").write_text("description: [")
+    (folder / "misfit.yml").write_text(text.replace(first.label_table, "no_labels"))
+
+    bag = read_dags(ORRERY_CONFIG_DIR=str(tmp_path / "config"))
+
+    [(file, message)] = bag["errors"].items()
+    assert Path(file).name == "check_models.py"
+    for part in (
+        "3 of the declared models",
+        "wrong.yml",
+        "did you mean 'task'?",
+        "torn.yml",
+        "misfit.yml",
+        "no_labels",
+    ):
+        assert part in message
+    assert set(bag["dags"]) == SHARED | {f"{model}.{hop}" for model in (*MODELS, "misfit") for hop in HOPS}
+
+
 def test_without_a_manifest_the_file_says_so_in_one_line_the_others_go_on_and_it_recovers_by_itself(
     read_dags: DagBagReader, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from include.demo import run
 from include.demo.options import DemoOptions, check_options, read_options
 from include.demo.run import list_stages, run_demo, set_variables
-from include.errors import OrreryError, SourceError, StackError
+from include.errors import OrreryError, SettingsError, SourceError, StackError
 from include.settings.models import ModelSettings
 
 USERS = ("admin", "scientist", "approver")
@@ -49,8 +49,12 @@ def test_a_refused_demo_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.Monk
     for options in (DemoOptions(home, days=0), DemoOptions(home, sample=10)):
         with pytest.raises(OrreryError):
             run_demo(options)
-    monkeypatch.setattr(run, "load_settings", lambda: SimpleNamespace(models={}))
+    monkeypatch.setattr(run, "load_settings", lambda: SimpleNamespace(models={}, broken_models={}))
     with pytest.raises(StackError, match="No model is declared"):
+        run_demo(DemoOptions(home))
+    broken = {"units": "units.yml is not valid YAML"}
+    monkeypatch.setattr(run, "load_settings", lambda: SimpleNamespace(models={}, broken_models=broken))
+    with pytest.raises(SettingsError, match=r"units\.yml is not valid YAML"):
         run_demo(DemoOptions(home))
     assert not home.exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from include.local.credentials import ensure_credentials
 from include.local.home import StackHome
 from include.local.layout import Stack
 from include.local.startup import StartStep
-from include.settings import PROJECT_ROOT
+from include.settings import CONFIG_DIR, PROJECT_ROOT
 
 
 def test_status_where_nothing_runs_says_how_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +104,19 @@ def test_access_names_every_address_and_user_and_no_password(home: StackHome) ->
         assert part in text
     assert stack.credentials.postgres_password not in text
     assert not [secret for secret in stack.credentials.airflow_passwords.values() if secret in text]
+
+
+def test_up_names_each_model_whose_file_is_wrong(
+    home: StackHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(CONFIG_DIR, tmp_path / "config")
+    (tmp_path / "config" / "models" / "wrong.yml").write_text("taks: binary")
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(tmp_path / "config"))
+    ports = {"postgres": 1, "mlflow": 2, "model-server": 3, "airflow": 4}
+    stack = Stack(home, ports, ensure_credentials(home))
+    monkeypatch.setattr(cli, "start_stack", lambda *_: stack)
+    assert cli.up(home) == 0
+    assert re.search(r"✘ 1 of the declared models.*wrong\.yml.*did you mean 'task'", capsys.readouterr().out, re.DOTALL)
 
 
 def test_it_runs_as_a_module(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -319,6 +320,24 @@ def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_ref
     assert restored == {"model": name, "version": champion}
     assert read_state(warehouse_uri, model).champion_version == champion
     assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+
+def test_a_canary_is_ended_when_the_file_is_gone_and_not_when_it_is_wrong(
+    champion_uri: str, model: ModelSettings, config_dir: Path, write_model: WriteModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.orchestration.deployment import end_orphans
+
+    path = write_model(model.name, taks="binary")
+    shutil.copytree(config_dir, config_dir / "wrong", ignore=shutil.ignore_patterns("wrong"))
+    path.unlink()
+    shutil.copytree(config_dir, config_dir / "gone", ignore=shutil.ignore_patterns("wrong", "gone"))
+    with open_session(champion_uri) as session:
+        start_canary(session, require_rollout(session, model.name), 2, 0.05)
+
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config_dir / "wrong"))
+    assert end_orphans(champion_uri) == []
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config_dir / "gone"))
+    assert end_orphans(champion_uri) == [model.name]
 
 
 def test_an_approver_sees_score_and_metrics_of_the_task_and_every_staging_check() -> None:

@@ -22,6 +22,7 @@ from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
 from include.registry.tracking import log_onnx, open_run
 from include.rollout.state import require_rollout, start_canary
+from include.serving import __main__ as serving
 from include.serving.loader import make_registry_loader
 from include.settings import CONFIG_DIR
 from include.warehouse.session import open_session
@@ -117,6 +118,28 @@ def test_an_address_that_is_missing_is_named(missing: str) -> None:
     assert process.returncode == 1
     assert f"{missing} is not set" in output
     assert "Traceback" not in output
+
+
+def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
+    config_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (config_folder / "models" / "wrong.yml").write_text("taks: binary")
+    served: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["serving"])
+    monkeypatch.setenv("ORRERY_WAREHOUSE_URI", "postgresql://h/w")
+    monkeypatch.setenv("ORRERY_MLFLOW_URI", "http://h")
+    monkeypatch.setenv("ORRERY_MODEL_FOLDER", str(tmp_path / "models"))
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config_folder))
+    monkeypatch.setattr(serving, "ModelServer", lambda _, models, *__, **___: served.extend(models))
+    monkeypatch.setattr(serving, "create_app", lambda _: None)
+    monkeypatch.setattr(serving.uvicorn, "run", lambda *_, **__: None)
+
+    serving.main()
+
+    assert served == [MODEL]
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "'wrong' is not served" in line
+    assert "did you mean 'task'?" in line
 
 
 def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_asked(

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.errors import SettingsError
 from include.settings import load_settings
+from include.settings.section import merge_mappings
 from tests.unit.settings.conftest import WriteModel
+
+
+def read_refusal(config_dir: Path, name: str = "failures") -> str:
+    """What is said of a model that is refused."""
+    settings = load_settings(config_dir, "development")
+    assert settings.models == {}
+    return settings.broken_models[name]
 
 
 def test_without_a_file_there_is_no_model(config_dir: Path) -> None:
@@ -97,8 +107,7 @@ def test_a_mistake_is_named_with_its_file_and_the_nearest_key(
     config_dir: Path, write_model: WriteModel, change: dict[str, Any], message: str
 ) -> None:
     write_model(**change)
-    with pytest.raises(SettingsError, match=f"(?s){message}"):
-        load_settings(config_dir, "development")
+    assert re.search(message, read_refusal(config_dir))
 
 
 def test_a_mistake_in_a_shared_file_is_not_put_down_to_a_model(config_dir: Path, write_model: WriteModel) -> None:
@@ -111,6 +120,32 @@ def test_a_mistake_in_a_shared_file_is_not_put_down_to_a_model(config_dir: Path,
     assert "failures.yml" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "key"),
+    [
+        (
+            "training.yml",
+            {"environments": {"development": {"tasks": {"regression": {}}}}},
+            "environments.development.tasks",
+        ),
+        ("training.yml", {"environments": {"staging": {"environments": {}}}}, "environments.staging.environments"),
+        ("training.yml", {"environments": {"staging": {"server": {}}}}, "server"),
+        ("rollout.yml", {"tasks": {"binary": {"server": {"nonsense": 1}}}}, "tasks.binary.server"),
+        ("governance.yml", {"tasks": {"binary": {"lineage": {}}}}, "tasks.binary.lineage"),
+        ("gates.yml", {"tasks": {"binary": {"environments": {}}}}, "tasks.binary.environments"),
+        ("gates.yml", {"tasks": {"binary": {"tasks": {}}}}, "tasks.binary.tasks"),
+        ("gates.yml", {"tasks": {"binary": {"baseline": {"tasks": {}}}}}, "baseline.tasks"),
+    ],
+)
+def test_a_key_that_would_have_no_effect_is_refused(
+    config_dir: Path, file: str, content: dict[str, Any], key: str
+) -> None:
+    path = config_dir / file
+    path.write_text(yaml.safe_dump(merge_mappings(yaml.safe_load(path.read_text()), content)))
+    with pytest.raises(SettingsError, match=rf"(?s){re.escape(file)}.*unknown key '{re.escape(key)}'"):
+        load_settings(config_dir, "development")
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_a_mistake_for_one_task_is_found_though_no_model_has_it(config_dir: Path, task: str) -> None:
     path = config_dir / "monitoring.yml"
@@ -119,11 +154,53 @@ def test_a_mistake_for_one_task_is_found_though_no_model_has_it(config_dir: Path
         load_settings(config_dir, "development")
 
 
-def test_two_files_of_one_name_are_refused(config_dir: Path, write_model: WriteModel) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "description: [",
+        "taks: binary",
+        "- a list",
+        "2026-13-45: no month",
+        "2026-12-24: a day",
+        "owner: &a [*a]",
+        "? [a]\n: b",
+    ],
+)
+def test_a_wrong_file_stops_its_own_model_and_no_other(config_dir: Path, write_model: WriteModel, content: str) -> None:
+    write_model("hours", task="regression", label="hour_labels.hours")
+    write_model().write_text(content)
+
+    settings = load_settings(config_dir, "development")
+
+    assert list(settings.models) == ["hours"]
+    [(name, message)] = settings.broken_models.items()
+    assert name == "failures"
+    assert "failures.yml" in message
+    assert "\n" not in message
+    with pytest.raises(SettingsError) as error:
+        settings.find_model("failures")
+    assert str(error.value) == message
+
+
+def test_a_folder_called_like_a_model_stops_no_other(config_dir: Path, write_model: WriteModel) -> None:
+    write_model("hours")
+    (config_dir / "models" / "failures.yml").mkdir()
+
+    settings = load_settings(config_dir, "development")
+
+    assert list(settings.models) == ["hours"]
+    assert "failures.yml cannot be read" in settings.broken_models["failures"]
+
+
+def test_two_files_of_one_name_are_no_model_and_the_others_go_on(config_dir: Path, write_model: WriteModel) -> None:
+    write_model("hours")
     path = write_model()
     path.with_suffix(".yaml").write_text(path.read_text())
-    with pytest.raises(SettingsError, match=r"declare one model, 'failures'"):
-        load_settings(config_dir, "development")
+
+    settings = load_settings(config_dir, "development")
+
+    assert list(settings.models) == ["hours"]
+    assert "failures.yaml and failures.yml declare one model, 'failures'" in settings.broken_models["failures"]
 
 
 @pytest.mark.parametrize("name", ["Failures", "2nd", "fail-ures", "a" * 32])
@@ -131,8 +208,25 @@ def test_a_name_that_cannot_name_tables_and_dags_is_refused(
     config_dir: Path, write_model: WriteModel, name: str
 ) -> None:
     write_model(name)
-    with pytest.raises(SettingsError, match=r"the file of a model is called NAME\.yml"):
-        load_settings(config_dir, "development")
+    assert "the file of a model is called NAME.yml" in read_refusal(config_dir, name)
+
+
+@pytest.mark.parametrize("name", ["features", "labels"])
+def test_a_name_whose_assets_would_be_those_of_the_features_is_refused(
+    config_dir: Path, write_model: WriteModel, name: str
+) -> None:
+    write_model(name)
+    assert f"cannot be called '{name}'" in read_refusal(config_dir, name)
+
+
+def test_a_model_whose_only_approver_is_its_trainer_is_refused(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(governance={"approvers": ["ada"]})
+    assert "'ada' trains this model and may not approve it" in read_refusal(config_dir)
+
+
+def test_an_approval_that_is_not_required_needs_nobody(config_dir: Path, write_model: WriteModel) -> None:
+    write_model(governance={"approvers": ["ada"], "is_approval_required": False})
+    assert list(load_settings(config_dir, "production").models) == ["failures"]
 
 
 def test_an_unknown_model_is_answered_with_the_nearest_name(config_dir: Path, write_model: WriteModel) -> None:
