@@ -137,8 +137,8 @@ def _parse_project(target: Path, source_hash: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True, cwd=DBT_DIR, check=False)
         if done.returncode not in (0, *_DBT_REFUSED):
             raise ManifestMissingError(
-                f"dbt parse of {DBT_DIR} ended with {done.returncode} before it was done, as when memory runs out. It is "
-                "tried again at the next look (to try at once: python -m include.features.manifest)."
+                f"dbt parse of {DBT_DIR} ended with {done.returncode} before it was done, as when memory runs out. "
+                "It is tried again at the next look (to try at once: python -m include.features.manifest)."
             )
         if done.returncode != 0:
             message = f"dbt cannot parse {DBT_DIR}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
