@@ -84,6 +84,7 @@ def build_features() -> None:
     recorded = record(due)
     models >> recorded
     catalog = load_catalog()
+    catalog.check()
     for group in catalog.groups.values():
         published = publish(group.name, features_of(group.name), group=group)
         for node in (group.name, *([group.online_model] if group.online_model else [])):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
@@ -163,18 +163,34 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All feature groups and label tables of the dbt project, by the name of their dbt model."""
+    """All feature groups and label tables of the dbt project, by the name of their dbt model.
+
+    Attributes:
+        errors: what is wrong with the declarations of the dbt models that are in neither.
+    """
 
     groups: Mapping[str, FeatureGroup]
     labels: Mapping[str, LabelTable]
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse a catalog with a wrong declaration; for what builds all groups and labels.
+
+        Raises:
+            SettingsError: names each dbt model, the key and the nearest known key.
+        """
+        if self.errors:
+            raise SettingsError("\n".join(self.errors.values()))
 
 
 def load_catalog() -> Catalog:
-    """The catalog of the manifest that there is, read once for each content.
+    """The catalog of the last good manifest, read once for each content.
+
+    A wrong declaration stands in ``errors``, and stops what uses it and nothing else.
 
     Raises:
         ManifestMissingError: there is no manifest yet.
-        SettingsError: a declaration is wrong; names the dbt model, the key and the nearest known key.
+        SettingsError: dbt cannot parse the project, and there is no earlier manifest.
     """
     path = find_manifest()
     stat = path.stat()
@@ -191,14 +207,28 @@ def read_catalog(manifest: Mapping[str, Any]) -> Catalog:
     nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     groups: dict[str, FeatureGroup] = {}
     labels: dict[str, LabelTable] = {}
+    errors: dict[str, str] = {}
     for name, node in sorted(nodes.items()):
-        meta = dict(node["config"].get("meta") or {})
-        _check_names(meta, name)
-        if "feature_group" in meta:
-            groups[name] = _read_group(node, _check(GroupMeta, meta["feature_group"], name, "feature_group"), nodes)
-        if "label" in meta:
-            labels[name] = _read_label(node, _check(LabelMeta, meta["label"], name, "label"))
-    return Catalog(groups, labels)
+        try:
+            group, label = _read_node(node, nodes)
+        except SettingsError as error:
+            errors[name] = str(error)
+            continue
+        if group:
+            groups[name] = group
+        if label:
+            labels[name] = label
+    return Catalog(groups, labels, errors)
+
+
+def _read_node(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> tuple[FeatureGroup | None, LabelTable | None]:
+    name, meta, group, label = node["name"], dict(node["config"].get("meta") or {}), None, None
+    _check_names(meta, name)
+    if "feature_group" in meta:
+        group = _read_group(node, _check(GroupMeta, meta["feature_group"], name, "feature_group"), nodes)
+    if "label" in meta:
+        label = _read_label(node, _check(LabelMeta, meta["label"], name, "label"))
+    return group, label
 
 
 def _check_names(meta: Mapping[str, Any], name: str) -> None:

@@ -29,6 +29,8 @@ _PARTS: Final = ("models", "macros", "data-tests", "seeds", "snapshots", "dbt_pr
 _MANIFEST: Final = "manifest.json"
 _SOURCE_HASH: Final = "manifest.sha256"
 _FAILURE: Final = "manifest.failure.json"
+_DBT_REFUSED: Final = (1, 2)
+"""The return codes by which dbt itself says that it cannot parse a project; any other is an accident."""
 
 
 def target_dir() -> Path:
@@ -58,6 +60,7 @@ def build_manifest() -> Path:
 
     Raises:
         SettingsError: dbt cannot parse the project; the message is dbt's own. The last good manifest stays.
+        ManifestMissingError: dbt was ended before it was done; the next look tries again.
     """
     target = target_dir()
     target.mkdir(parents=True, exist_ok=True)
@@ -68,22 +71,28 @@ def build_manifest() -> Path:
     return target / _MANIFEST
 
 
-def find_manifest() -> Path:
-    """The manifest that there is, at once; a newer one is made in the background where a file has changed.
+def find_manifest(*, is_strict: bool = False) -> Path:
+    """The last good manifest, at once; a newer one is made in the background where a file has changed.
+
+    Args:
+        is_strict: what dbt cannot parse is an error also while there is an earlier manifest. For what builds
+            the project; what only uses its tables goes on with the last good manifest.
 
     Raises:
         ManifestMissingError: there is none yet; it is being made, and the next look finds it.
-        SettingsError: dbt cannot parse the project as it is now; the message is dbt's own.
+        SettingsError: dbt cannot parse the project as it is now, and there is no earlier manifest or the
+            caller is strict; the message is dbt's own.
     """
     target = target_dir()
     wanted = hash_project()
-    is_new = _read_text(target / _SOURCE_HASH) == wanted and (target / _MANIFEST).exists()
-    if not is_new:
+    has_one = (target / _MANIFEST).exists()
+    if not has_one or _read_text(target / _SOURCE_HASH) != wanted:
         failure = json.loads(_read_text(target / _FAILURE) or "{}")
-        if failure.get("source_hash") == wanted:
+        if failure.get("source_hash") != wanted:
+            refresh_in_background()
+        elif is_strict or not has_one:
             raise SettingsError(failure["message"])
-        refresh_in_background()
-    if not (target / _MANIFEST).exists():
+    if not has_one:
         raise ManifestMissingError(
             f"{target / _MANIFEST} does not exist yet. It is being made now; this file is read again within a minute "
             "(to make it at once: python -m include.features.manifest)."
@@ -106,7 +115,7 @@ def refresh_in_background() -> None:
 
 
 def read_manifest() -> Mapping[str, Any]:
-    """The manifest that there is (see :func:`find_manifest`), parsed once for each content."""
+    """The last good manifest (see :func:`find_manifest`), parsed once for each content."""
     path = find_manifest()
     stat = path.stat()
     return _load_json(path, stat.st_mtime_ns, stat.st_size)
@@ -126,6 +135,11 @@ def _parse_project(target: Path, source_hash: str) -> None:
             "--profiles-dir", str(DBT_DIR), "--target-path", folder, "--log-path", folder, "--no-partial-parse",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, cwd=DBT_DIR, check=False)
+        if done.returncode not in (0, *_DBT_REFUSED):
+            raise ManifestMissingError(
+                f"dbt parse of {DBT_DIR} ended with {done.returncode} before it was done, as when memory runs out. "
+                "It is tried again at the next look (to try at once: python -m include.features.manifest)."
+            )
         if done.returncode != 0:
             message = f"dbt cannot parse {DBT_DIR}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
             _write_text(target / _FAILURE, json.dumps({"source_hash": source_hash, "message": message}))

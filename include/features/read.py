@@ -1,7 +1,7 @@
 """Reads features of several groups together: at as-of dates out of the offline tables, newest out of the online ones.
 
-The first group decides which rows there are. The others add what was known then: their row of the same
-as-of date where they have the same cadence, else their newest row at or before it.
+The first group decides which rows there are. The others add what was known then, which is their newest row at or
+before the as-of date, as the online tables hold it.
 """
 
 from __future__ import annotations
@@ -61,21 +61,32 @@ def select_features(entity: Entity, groups: Sequence[GroupTable], features: Sequ
     """
     columns = [f"g0.{_quote(groups[0].event_time)} as {AS_OF}", *(f"g0.{_quote(key)}" for key in entity.key_names)]
     aliases = {group.name: f"g{index}" for index, group in enumerate(groups)}
-    columns += [f"{aliases[feature.group]}.{_quote(feature.name)}" for feature in features]
+    columns += [_select_feature(feature, aliases[feature.group], groups) for feature in features]
     joins = [_join_group(entity, groups[0], group, aliases[group.name]) for group in groups[1:]]
     return f"select {', '.join(columns)} from {groups[0].table.quoted} as g0 {' '.join(joins)}"
 
 
+def _select_feature(feature: Feature, alias: str, groups: Sequence[GroupTable]) -> str:
+    name = _quote(feature.name)
+    if alias == "g0":
+        return f"g0.{name}"
+    time = next(_quote(group.event_time) for group in groups if group.name == feature.group)
+    return f"case when {alias}.{time} is not null then {alias}.{name} else {alias}_before.{name} end as {name}"
+
+
 def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str) -> str:
-    keys = " and ".join(f"other.{_quote(key)} = g0.{_quote(key)}" for key in entity.key_names)
-    time, first_time = f"other.{_quote(group.event_time)}", f"g0.{_quote(first.event_time)}"
-    if group.cadence_days == first.cadence_days:
-        return f"left join {group.table.quoted} as {alias} on {keys} and {time} = {first_time}".replace(
-            "other.", f"{alias}."
-        )
+    """The group's row of the same date, and its newest earlier row where there is none.
+
+    The first join reads the wanted dates once for all entities; the second is a look-up for each row that is left.
+    """
+    keys = " and ".join(f"{{0}}.{_quote(key)} = g0.{_quote(key)}" for key in entity.key_names)
+    time, first_time = _quote(group.event_time), f"g0.{_quote(first.event_time)}"
+    table = group.table.quoted
     return (
-        f"left join lateral (select other.* from {group.table.quoted} as other where {keys} and {time} <= {first_time} "
-        f"order by {time} desc limit 1) as {alias} on true"
+        f"left join {table} as {alias} on {keys.format(alias)} and {alias}.{time} = {first_time} "
+        f"left join lateral (select earlier.* from {table} as earlier where {alias}.{time} is null "
+        f"and {keys.format('earlier')} and earlier.{time} < {first_time} order by earlier.{time} desc limit 1) "
+        f"as {alias}_before on true"
     )
 
 

@@ -57,11 +57,12 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
     """Check a declaration against the catalog.
 
     Raises:
-        SettingsError: the label or a group does not exist, the label is of another kind than the task, a
-            group is of another entity than the label or has other keys, two groups have one feature, a
-            feature set is unknown or empty; the message names the model's file and the nearest name.
+        SettingsError: the label or a group does not exist or is declared wrongly, the label is of another kind
+            than the task, a group is of another entity than the label or has other keys, two groups have one
+            feature, a feature set is unknown or empty; the message names the file and the nearest name.
     """
     file = f"include/config/models/{settings.name}.yml"
+    _check_declared(file, (settings.label_table, *settings.features.groups), catalog)
     label = _find(settings.label_table, catalog.labels, f"{file}: label names the dbt model", "label table")
     if settings.label_column not in label.columns:
         near = _suggest(settings.label_column, label.columns)
@@ -77,6 +78,12 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
         _check_entity(file, group, label)
     features = _select_features(file, groups, settings.features.sets)
     return ModelSpec(settings.name, settings.task, label.entity, label, settings.label_column, groups, features)
+
+
+def _check_declared(file: str, names: Iterable[str], catalog: Catalog) -> None:
+    for name in names:
+        if name in catalog.errors:
+            raise SettingsError(f"{file} uses the dbt model {name!r}. {catalog.errors[name]}")
 
 
 def _find(name: str, known: Mapping[str, FoundT], where: str, what: str) -> FoundT:

@@ -51,7 +51,7 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER)
     return DbtTaskGroup(
         group_id=group_id,
-        project_config=_describe_project(find_manifest()),
+        project_config=_describe_project(find_manifest(is_strict=True)),
         profile_config=ProfileConfig(
             profile_name="orrery",
             target_name="airflow",

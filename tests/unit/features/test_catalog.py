@@ -68,23 +68,39 @@ def test_a_mistake_in_meta_is_named_with_the_nearest_key(
 ) -> None:
     manifest["nodes"]["model.plant.readings"]["config"]["meta"]["feature_group"].update(change)
     with pytest.raises(SettingsError, match=f"(?s){message}"):
-        read_catalog(manifest)
+        read_catalog(manifest).check()
+
+
+def test_one_mistake_leaves_the_other_groups_and_labels(manifest: dict[str, Any]) -> None:
+    manifest["nodes"]["model.plant.readings"]["config"]["meta"]["feature_group"]["entty"] = "machine"
+
+    catalog = read_catalog(manifest)
+
+    assert (set(catalog.groups), set(catalog.labels)) == ({"repairs"}, {"outage_labels"})
+    assert set(catalog.errors) == {"readings"}
+
+
+def test_every_mistake_is_said_at_once_to_who_builds_the_project(manifest: dict[str, Any]) -> None:
+    manifest["nodes"]["model.plant.readings"]["config"]["meta"]["feature_group"]["entty"] = "machine"
+    manifest["nodes"]["model.plant.outage_labels"]["config"]["meta"]["label"]["ownr"] = "maintenance"
+    with pytest.raises(SettingsError, match=r"(?s)'outage_labels'.*'ownr'.*'readings'.*'entty'"):
+        read_catalog(manifest).check()
 
 
 def test_a_misspelt_declaration_is_not_taken_for_the_analysts_own_meta(manifest: dict[str, Any]) -> None:
     meta = manifest["nodes"]["model.plant.readings"]["config"]["meta"]
     meta["feature_groop"] = meta.pop("feature_group")
     with pytest.raises(SettingsError, match=r"unknown key 'meta\.feature_groop'; did you mean 'meta\.feature_group'\?"):
-        read_catalog(manifest)
+        read_catalog(manifest).check()
 
 
 def test_a_label_column_that_is_not_there_is_named(manifest: dict[str, Any]) -> None:
     manifest["nodes"]["model.plant.outage_labels"]["config"]["meta"]["label"]["columns"] = {"faild": "binary"}
     with pytest.raises(SettingsError, match=r"label\.columns names 'faild'.*Did you mean 'failed'\?"):
-        read_catalog(manifest)
+        read_catalog(manifest).check()
 
 
 def test_a_feature_of_another_type_is_named_with_the_remedy(manifest: dict[str, Any]) -> None:
     manifest["nodes"]["model.plant.readings"]["columns"]["heat"]["data_type"] = "jsonb"
     with pytest.raises(SettingsError, match=r"feature 'heat' is of type 'jsonb'.*feature: false"):
-        read_catalog(manifest)
+        read_catalog(manifest).check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -86,11 +87,44 @@ def test_what_dbt_cannot_parse_is_said_until_it_is_corrected_and_the_last_good_m
     with pytest.raises(SettingsError, match="nowhere"):
         build_manifest()
     with pytest.raises(SettingsError, match="nowhere"):
-        find_manifest()
-    assert names(path) == {"one"}
+        find_manifest(is_strict=True)
+    assert names(find_manifest()) == {"one"}
+    assert [node["name"] for node in read_manifest()["nodes"].values()] == ["one"]
+    assert asked == []
 
     (project / MODEL).write_text("select 3 as a")
     assert find_manifest() == path
+    assert asked == [True]
+
+
+def test_what_dbt_cannot_parse_is_said_to_everyone_while_there_is_no_good_manifest(
+    project: Path, asked: list[bool]
+) -> None:
+    (project / MODEL).write_text("select {{ ref('nowhere') }}")
+    with pytest.raises(SettingsError, match="nowhere"):
+        build_manifest()
+    with pytest.raises(SettingsError, match="nowhere"):
+        find_manifest()
+    assert asked == []
+
+
+@pytest.mark.parametrize("return_code", [-9, 137])
+def test_a_parse_that_was_killed_is_tried_again(
+    project: Path, asked: list[bool], monkeypatch: pytest.MonkeyPatch, return_code: int
+) -> None:
+    path = build_manifest()
+    (project / MODEL).write_text("select 2 as a")
+    with monkeypatch.context() as patch:
+        killed = subprocess.CompletedProcess([], return_code, stdout="", stderr="")
+        patch.setattr(manifest_module.subprocess, "run", lambda *_args, **_options: killed)
+        with pytest.raises(ManifestMissingError, match=f"ended with {return_code}.*tried again"):
+            build_manifest()
+        assert manifest_module.main() == 1
+
+    assert find_manifest(is_strict=True) == path
+    assert asked == [True]
+    build_manifest()
+    assert find_manifest(is_strict=True) == path
     assert asked == [True]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from include.errors import SourceError
 from include.features.catalog import Catalog
 from include.features.read import read_as_of_dates, read_features, read_newest_as_of, read_online_rows
+from include.warehouse.names import TableName
 from include.warehouse.session import open_session
 
 
@@ -31,6 +33,27 @@ def test_each_row_has_what_the_other_group_knew_by_then(plant_uri: str, catalog:
         (date(2024, 3, 12), 1, "pump", 12.0),
     ]
     assert [None if row[-1] is None else float(row[-1]) for row in rows] == [None, None, 11.0, None]
+
+
+@pytest.mark.parametrize("cadence_days", [7, 1])
+def test_two_groups_of_other_weekdays_join_as_the_online_tables_do(
+    plant_uri: str, catalog: Catalog, cadence_days: int
+) -> None:
+    """Repairs of Mondays for visits of Wednesdays; the visit of Monday the 18th has the repairs of that day."""
+    repairs = catalog.groups["repairs"]
+    visits = replace(repairs.location, name="visits", table=TableName("features", "visits"), cadence_days=cadence_days)
+    with open_session(plant_uri) as session:
+        session.execute(
+            "create table features.visits as select as_of_date, site_id, part from features.readings "
+            "where as_of_date in ('2024-03-13', '2024-03-18') and part = 'fan'"
+        )
+
+    table = read_features(
+        plant_uri, repairs.entity, [visits, repairs.location], repairs.features,
+        [date(2024, 3, 13), date(2024, 3, 18)],
+    )  # fmt: skip
+
+    assert [float(value) for value in table.column("repairs_28d").to_pylist()] == [11.0, 18.0]
 
 
 def test_the_dates_of_a_group(plant_uri: str, catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from include.errors import SettingsError
-from include.features.catalog import Catalog, Entity, Key
+from include.features.catalog import Catalog, Entity, Key, read_catalog
 from include.features.spec import ModelSpec, resolve_model
 from include.settings import load_settings
 from tests.unit.settings.conftest import WriteModel, config_dir, write_model
@@ -58,6 +58,27 @@ def test_a_model_has_the_features_of_its_groups_in_their_order(resolve: Any) -> 
 def test_what_the_catalog_does_not_have_is_named(resolve: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         resolve(**changes)
+
+
+@pytest.mark.parametrize(("node", "part"), [("repairs", "feature_group"), ("outage_labels", "label")])
+def test_a_mistake_in_dbt_is_said_to_the_models_that_use_it(
+    config_dir: Path, write_model: WriteModel, manifest: dict[str, Any], node: str, part: str
+) -> None:
+    manifest["nodes"][f"model.plant.{node}"]["config"]["meta"][part]["ownr"] = "maintenance"
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings", "repairs"]})
+    with pytest.raises(SettingsError, match=rf"(?s)'{node}', meta\.{part}.*unknown key 'ownr'; did you mean 'owner'\?"):
+        resolve_model(load_settings(config_dir, "development").models["outages"], read_catalog(manifest))
+
+
+def test_a_mistake_in_dbt_does_not_stop_the_other_models(
+    config_dir: Path, write_model: WriteModel, manifest: dict[str, Any]
+) -> None:
+    manifest["nodes"]["model.plant.repairs"]["config"]["meta"]["feature_group"]["ownr"] = "maintenance"
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings"]})
+
+    spec = resolve_model(load_settings(config_dir, "development").models["outages"], read_catalog(manifest))
+
+    assert [group.name for group in spec.groups] == ["readings"]
 
 
 @pytest.mark.parametrize(
