@@ -13,7 +13,7 @@ Outcome = Literal["refuse", "staging", "production"]
 
 @dataclass(frozen=True)
 class Decision:
-    """Where a candidate may go, and the reasons of the gates that stood in its way."""
+    """Where a candidate may go, and the reasons of the gates that it did not pass."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
@@ -22,6 +22,7 @@ class Decision:
 def decide(results: Sequence[GateResult]) -> Decision:
     """One failed blocking gate refuses; else one failed advisory gate means staging; else production.
 
+    A failed gate that asks does not keep the candidate from production: its reason is shown to the approver.
     No gates at all is no evidence: refused.
     """
     if not results:
@@ -30,6 +31,6 @@ def decide(results: Sequence[GateResult]) -> Decision:
     reasons = tuple(f"{result.name}: {result.reason}" for result in failed)
     if any(result.severity == "blocking" for result in failed):
         return Decision("refuse", reasons)
-    if failed:
+    if any(result.severity == "advisory" for result in failed):
         return Decision("staging", reasons)
-    return Decision("production", (f"all {len(results)} gates passed",))
+    return Decision("production", reasons or (f"all {len(results)} gates passed",))

@@ -13,7 +13,8 @@ def check_production(champion: Mapping[str, Any] | None, title: str, limits: Pro
     """Ask for a gain in score over the champion, both measured on the candidate's test rows.
 
     Without a champion there is nothing to be worse than. A champion that can no longer answer for the
-    rows leaves the question open: the candidate stays in staging, where a person decides.
+    rows leaves the question open: the person who approves is asked, or the candidate stays in staging
+    (``when_incomparable``).
 
     Args:
         champion: ``version``, ``score``, ``gain`` (None when it cannot answer for the test rows) and ``note``.
@@ -23,14 +24,7 @@ def check_production(champion: Mapping[str, Any] | None, title: str, limits: Pro
         return GateResult("production", True, None, limits.min_gain, "there is no champion yet", limits.severity)
     gain = champion["gain"]
     if gain is None:
-        return GateResult(
-            "production",
-            False,
-            None,
-            limits.min_gain,
-            f"champion version {champion['version']} could not be compared: {champion['note']}",
-            "advisory",
-        )
+        return _answer_incomparable(champion, limits)
     return GateResult(
         name="production",
         is_passed=gain >= limits.min_gain,
@@ -41,4 +35,20 @@ def check_production(champion: Mapping[str, Any] | None, title: str, limits: Pro
             f"at least {limits.min_gain:+.4f} is asked"
         ),
         severity=limits.severity,
+    )
+
+
+def _answer_incomparable(champion: Mapping[str, Any], limits: ProductionGate) -> GateResult:
+    is_asked = limits.when_incomparable == "ask"
+    follows = "the person who approves decides" if is_asked else "the candidate stays in staging"
+    return GateResult(
+        name="production",
+        is_passed=False,
+        observed=None,
+        threshold=limits.min_gain,
+        reason=(
+            f"champion version {champion['version']} could not be compared: {champion['note']}; {follows} "
+            f"(gates, production.when_incomparable: {limits.when_incomparable})"
+        ),
+        severity="ask" if is_asked else "advisory",
     )

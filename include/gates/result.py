@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from include.settings.gates import Severity
+
+ResultSeverity = Severity | Literal["ask"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class GateResult:
 
     Attributes:
         observed: the figure that was judged; None when it could not be measured.
-        severity: 'blocking' refuses the candidate when it fails, 'advisory' keeps it in staging.
+        severity: when it fails, 'blocking' refuses the candidate, 'advisory' keeps it in staging, and 'ask'
+            leaves it to the person who approves.
     """
 
     name: str
@@ -21,4 +25,4 @@ class GateResult:
     observed: float | None
     threshold: float
     reason: str
-    severity: Severity
+    severity: ResultSeverity

@@ -47,7 +47,8 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
 
     Raises:
         RolloutError: a check failed; its number and threshold are in the message.
-        AirflowSkipException: the candidate was cleared for staging only.
+        AirflowSkipException: the candidate was cleared for staging only, or a gate leaves it to a person and
+            nobody is asked.
     """
     name = model.name
     candidate = require_version(tracking_uri, name, "candidate")
@@ -63,6 +64,12 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
         raise RolloutError(f"Candidate {candidate.version} stays out of production: {report.reason}")
     if candidate.tags.get("decision") != "production":
         raise AirflowSkipException(f"Candidate {candidate.version} was cleared for staging only.")
+    questions = list_questions(candidate)
+    if questions and not model.governance.is_approval_required:
+        raise AirflowSkipException(
+            f"Candidate {candidate.version} stays in staging: {'; '.join(questions)}. Nobody is asked, because "
+            f"governance.is_approval_required is false for {name!r}. Set it to true and trigger this DAG again."
+        )
     return {
         "version": candidate.version,
         "trained_by": candidate.tags.get("trained_by", ""),
@@ -93,14 +100,22 @@ def read_contract(tracking_uri: str, name: str, version: int) -> ModelContract:
         return OnnxModel(fetch_onnx(tracking_uri, name, version, Path(folder)).onnx_path).contract
 
 
+def list_questions(candidate: ModelVersion) -> list[str]:
+    """What the gates leave to the person who approves, a line each."""
+    gates = json.loads(candidate.tags.get("gates", "[]"))
+    asked = [gate for gate in gates if not gate["is_passed"] and gate["severity"] == "ask"]
+    return [" ".join(f"{gate['name']}: {gate['reason']}".split()) for gate in asked]
+
+
 def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> str:
-    """What an approver needs to see, in Markdown."""
+    """What an approver needs to see, in Markdown; first of all what the gates leave to them."""
     tags = candidate.tags
     facts = (
         "task", "family", "score_name", "score", "score_low", "score_high", "baseline_score", "baseline_feature",
         "data_version", "feature_version", "trained_by",
     )  # fmt: skip
-    lines = ["| fact | value |", "|---|---|"]
+    lines = [line for question in list_questions(candidate) for line in (f"**To decide.** {question}", "")]
+    lines += ["| fact | value |", "|---|---|"]
     lines += [f"| {fact} | {tags[fact]} |" for fact in facts if fact in tags]
     metrics = json.loads(tags.get("metrics", "{}"))
     lines += [f"| {name} | {value:.4g} |" for name, value in metrics.items() if name != "score"]

@@ -22,9 +22,13 @@ class BaselineGate(Section):
 
 
 class ProductionGate(Section):
-    """Asks for a gain in score over the champion."""
+    """Asks for a gain in score over the champion.
+
+    A candidate that cannot be compared goes on to the person who approves ('ask'), or stays in staging ('staging').
+    """
 
     min_gain: _Gain
+    when_incomparable: Literal["ask", "staging"]
     severity: Severity
 
 

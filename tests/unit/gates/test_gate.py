@@ -49,6 +49,16 @@ def test_a_candidate_bad_in_one_way_alone_is_stopped_by_that_gate_alone(
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_a_candidate_that_cannot_be_compared_goes_on_to_the_person_who_approves(
+    task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
+) -> None:
+    champion = {"version": 3, "score": None, "gain": None, "note": "the champion needs wear"}
+    decision = decide(run_gates(make_candidate(task, champion=champion), load_limits(task)))
+    assert decision.outcome == "production"
+    assert "the champion needs wear" in decision.reasons[0]
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_a_model_that_is_too_good_is_stopped_by_the_gate_on_leakage(
     task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
 ) -> None:

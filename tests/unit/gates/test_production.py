@@ -9,7 +9,7 @@ import pytest
 from include.gates.production import check_production
 from include.settings.gates import ProductionGate
 
-LIMITS = ProductionGate(min_gain=-0.005, severity="blocking")
+LIMITS = ProductionGate(min_gain=-0.005, when_incomparable="ask", severity="blocking")
 
 
 def champion(gain: float | None) -> dict[str, Any]:
@@ -30,10 +30,13 @@ def test_without_a_champion_it_passes() -> None:
     assert result.reason == "there is no champion yet"
 
 
-def test_a_champion_that_cannot_be_measured_leaves_the_question_to_a_person() -> None:
-    result = check_production(champion(None), "AUC", LIMITS)
-    assert (result.is_passed, result.severity, result.observed) == (False, "advisory", None)
-    assert "what was seen" in result.reason
+@pytest.mark.parametrize(("setting", "severity"), [("ask", "ask"), ("staging", "advisory")])
+def test_a_champion_that_cannot_be_compared_is_answered_as_the_settings_say(setting: Any, severity: str) -> None:
+    limits = ProductionGate(min_gain=-0.005, when_incomparable=setting, severity="blocking")
+    result = check_production(champion(None), "AUC", limits)
+    assert (result.is_passed, result.severity, result.observed) == (False, severity, None)
+    assert "champion version 3 could not be compared: what was seen" in result.reason
+    assert "production.when_incomparable" in result.reason
 
 
 def test_what_is_not_a_number_does_not_pass() -> None:

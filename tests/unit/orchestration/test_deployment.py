@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pytest
 from include.errors import ApprovalError, RolloutError
 from include.registry.registry import CHAMPION, ModelVersion, get_alias, register_baseline, register_candidate
 from include.rollout.check import Check
+from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
 from include.settings import load_settings
 from include.settings.models import ModelSettings
@@ -355,3 +357,54 @@ def test_an_approver_sees_score_and_metrics_of_the_task_and_every_staging_check(
     assert "| score_name | d2_absolute_error |" in text
     assert "| mae | 12.5 |" in text
     assert "| readiness | yes | 0.2 | 60 |" in text
+
+
+INCOMPARABLE = "champion version 1 could not be compared: the champion needs wear,\n| which is gone"
+
+
+def ask_about(reason: str) -> list[dict[str, Any]]:
+    """What the gates said of a candidate that could not be compared."""
+    open_question = {"observed": None, "threshold": -0.005, "severity": "ask"}
+    return [
+        {"name": "parity", "is_passed": True, "reason": "alike", "observed": 0, "threshold": 1, "severity": "blocking"},
+        {"name": "production", "is_passed": False, "reason": reason, **open_question},
+    ]
+
+
+def test_an_approver_sees_why_a_candidate_could_not_be_compared() -> None:
+    from include.orchestration.deployment import summarise_candidate
+
+    tags = {"gates": json.dumps(ask_about(INCOMPARABLE))}
+    text = summarise_candidate(ModelVersion("hours", 3, "r", "s", datetime.now(UTC), (), tags), ())
+
+    assert text.startswith("**To decide.** production: champion version 1 could not be compared: ")
+    assert "the champion needs wear, | which is gone" in text.splitlines()[0]
+    assert "alike" not in text
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_a_candidate_that_could_not_be_compared_goes_on_only_if_a_person_is_asked(
+    is_required: bool,
+    warehouse_uri: str,
+    tracking_uri: str,
+    model: ModelSettings,
+    make_result: MakeResult,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.orchestration import deployment
+
+    register_baseline(tracking_uri, model.name, make_result(family="baseline", baseline_feature="wear"))
+    register_candidate(tracking_uri, model.name, make_result(), "production", ask_about(INCOMPARABLE))
+    monkeypatch.setattr(deployment, "read_online_rows", lambda *_: [])
+    monkeypatch.setattr(deployment, "check_staging", lambda *_: StagingReport(2, ()))
+    governance = model.governance.model_copy(update={"is_approval_required": is_required})
+    changed = model.model_copy(update={"governance": governance})
+
+    if is_required:
+        found = deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed)
+        assert "could not be compared" in found["summary"]
+    else:
+        with pytest.raises(AirflowSkipException, match=r"could not be compared.*is_approval_required"):
+            deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed)
