@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from include.errors import ServingError, WarehouseError
-from include.features.catalog import Entity, Feature, GroupTable, Key
+from include.features.catalog import Entity, Feature, FeatureKind, GroupTable, Key, KeyType
 from include.features.matrix import split_names
 from include.settings.models import TaskName
 from include.warehouse.names import parse_table
@@ -65,18 +65,18 @@ class ModelContract:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ServingError: the text is no contract of this release.
+            ServingError: the text is no contract of this release; a task, key type or kind is named.
         """
         try:
             content = json.loads(text)
             entity = content["entity"]
             return cls(
                 model=content["model"],
-                task=content["task"],
-                entity=Entity(entity["name"], tuple(Key(**key) for key in entity["keys"])),
+                task=_require_known(content["task"], TaskName, "task"),
+                entity=Entity(entity["name"], tuple(_read_key(key) for key in entity["keys"])),
                 label=content["label"],
                 groups=tuple(_read_group(group) for group in content["groups"]),
-                features=tuple(Feature(**feature) for feature in content["features"]),
+                features=tuple(_read_feature(feature) for feature in content["features"]),
                 decision=content["decision"],
                 test_as_of_date=date.fromisoformat(content["test_as_of_date"]),
                 horizon_days=content["horizon_days"],
@@ -85,6 +85,30 @@ class ModelContract:
             raise ServingError(
                 f"The version's contract cannot be read ({error!r}). Train and register it again."
             ) from error
+
+
+def _read_key(content: Mapping[str, Any]) -> Key:
+    key = Key(**content)
+    _require_known(key.type, KeyType, f"type of key {key.name!r}:")
+    return key
+
+
+def _read_feature(content: Mapping[str, Any]) -> Feature:
+    feature = Feature(**content)
+    _require_known(feature.kind, FeatureKind, f"kind of feature {feature.name!r}:")
+    return feature
+
+
+def _require_known(value: Any, known: Any, what: str) -> Any:
+    """The value, if it is one of the literal type's.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    names = get_args(known)
+    if value not in names:
+        raise ValueError(f"{what} {value!r}; this release knows {', '.join(names)}")
+    return value
 
 
 def _read_group(content: Mapping[str, Any]) -> GroupTable:

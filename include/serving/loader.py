@@ -27,11 +27,17 @@ _NEUTRAL: Final[Mapping[FeatureKind, Any]] = {"numeric": 0.0, "boolean": False, 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One version in memory; ``run_ms`` is what one row took, as measured when it was opened."""
+    """One version in memory.
+
+    Attributes:
+        run_ms: what one row took, as measured when it was opened.
+        check: what a request to this version alone must fulfil.
+    """
 
     version: int
     onnx: OnnxModel
     run_ms: float
+    check: RequestCheck
 
     @property
     def contract(self) -> ModelContract:
@@ -42,11 +48,6 @@ class ServedModel:
     def feature_names(self) -> tuple[str, ...]:
         """The features that it takes."""
         return tuple(feature.name for feature in self.contract.features)
-
-    @cached_property
-    def check(self) -> RequestCheck:
-        """What a request to this version alone must fulfil."""
-        return RequestCheck(self.contract)
 
     @cached_property
     def lookup_sql(self) -> str:
@@ -83,7 +84,8 @@ def open_model(onnx_path: Path, version: int) -> ServedModel:
     onnx = OnnxModel(onnx_path)
     row = {feature.name: _NEUTRAL[feature.kind] for feature in onnx.contract.features}
     run_model(onnx, version, [row])
-    return ServedModel(version, onnx, min(_time_run(onnx, version, row) for _ in range(_WARM_UPS)))
+    run_ms = min(_time_run(onnx, version, row) for _ in range(_WARM_UPS))
+    return ServedModel(version, onnx, run_ms, RequestCheck(onnx.contract))
 
 
 def _time_run(onnx: OnnxModel, version: int, row: Mapping[str, Any]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from include.rollout.state import RolloutState
 from include.serving.loader import ServedModel
 from include.serving.request_check import RequestCheck
 from include.serving.workers import run_in_daemon_thread
+
+log = logging.getLogger(__name__)
 
 Status = Literal["loading", "ready", "failed"]
 
@@ -60,6 +63,7 @@ class ModelStore:
         self._staged: list[int] = []
         self._wanted: RolloutState | None = None
         self._no_rollout_reason = "serving.rollouts has not been read yet"
+        self.trouble: str | None = None
         self.routing = Routing()
 
     @property
@@ -69,13 +73,18 @@ class ModelStore:
 
     @property
     def reason(self) -> str:
-        """Why there is no champion to answer; or that there is one."""
-        if self.routing.champion is not None:
-            return f"champion version {self.routing.champion.version} answers"
-        if self._wanted is None:
-            return self._no_rollout_reason
-        slot = self._slots[self._wanted.champion_version]
-        return f"champion version {slot.version} {slot.reason}"
+        """Why there is no champion to answer; or which one answers, and what keeps its successor from it."""
+        slot = self._slots.get(self._wanted.champion_version) if self._wanted else None
+        champion = self.routing.champion
+        if champion is None:
+            waiting = f"champion version {slot.version} {slot.reason}" if slot else self._no_rollout_reason
+            return self.trouble or waiting
+        answers = f"champion version {champion.version} answers"
+        if self.trouble is not None:
+            return f"{answers}; {self.trouble}"
+        if slot is not None and slot.version != champion.version:
+            return f"{answers}; champion is version {slot.version} now, which {slot.reason}"
+        return answers
 
     def apply(self, state: RolloutState) -> None:
         """Follow the rollout: load what is missing, route what is loaded, forget the rest."""
@@ -94,15 +103,29 @@ class ModelStore:
     @property
     def failure(self) -> str | None:
         """Why there is no champion to answer, once that was given up for now; else None."""
-        if self._wanted is None or self.routing.champion is not None:
+        if self.routing.champion is not None:
             return None
-        slot = self._slots[self._wanted.champion_version]
-        return self.reason if slot.status == "failed" else None
+        slot = self._slots.get(self._wanted.champion_version) if self._wanted else None
+        is_given_up = self.trouble is not None or (slot is not None and slot.status == "failed")
+        return self.reason if is_given_up else None
 
     @property
     def is_settled(self) -> bool:
         """Whether the champion answers, could not be loaded, or is none at all."""
         return self._wanted is None or self.routing.champion is not None or self.failure is not None
+
+    def follow(self, state: RolloutState) -> None:
+        """Like :meth:`apply`; what goes wrong is kept in ``trouble`` and logged once, and takes no answers away."""
+        try:
+            self.apply(state)
+        except Exception as error:  # a fault here must not reach the other models
+            trouble = f"does not follow its rollout: {type(error).__name__}: {error}"
+            if trouble != self.trouble:
+                message = "Model %r %s. What answers now goes on answering."
+                log.warning(message, state.model_name, trouble, exc_info=error)
+            self.trouble = trouble
+        else:
+            self.trouble = None
 
     def note_no_rollout(self, reason: str) -> None:
         """Remember why there is no rollout to follow; what answers now goes on answering."""
@@ -144,6 +167,12 @@ class ModelStore:
         slot.retry_at, slot.is_busy = time.monotonic() + pause_s, False
         slot.status = "failed" if slot.attempts >= _ATTEMPTS else "loading"
         slot.reason = f"could not be loaded ({slot.attempts} attempts, next in {pause_s:g} s): {reason}"
+        if slot.attempts == _ATTEMPTS and self._wanted is not None:
+            log.warning(
+                "Version %d of model %r could not be loaded in %d attempts: %s. It is tried again; "
+                "what answers now goes on answering.",
+                slot.version, self._wanted.model_name, _ATTEMPTS, reason,
+            )  # fmt: skip
         self._reroute()
 
     def _reroute(self) -> None:

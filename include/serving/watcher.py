@@ -24,13 +24,22 @@ class RolloutWatcher:
         self._stores = stores
         self._interval_s = interval_s
         self._undeclared: set[str] = set()
+        self._failure = ""
         self.is_reachable = False
         self.has_looked = False
 
     async def run(self) -> None:
-        """Look at every interval, until cancelled."""
+        """Look at every interval, until this task is cancelled; nothing else ends it."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                self._report_failure(error)
+            else:
+                self._failure = ""
             await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
@@ -45,11 +54,19 @@ class RolloutWatcher:
         states = {row["model_name"]: RolloutState(**row) for row in rows}
         for name, store in self._stores.items():
             if name in states:
-                store.apply(states[name])
+                store.follow(states[name])
             else:
                 store.note_no_rollout(f"model {name!r} has no champion in serving.rollouts yet: deploy one")
         self.is_reachable = self.has_looked = True
         self._report_undeclared(states)
+
+    def _report_failure(self, error: BaseException) -> None:
+        """Log once that a look came to no end; the next one may."""
+        self.is_reachable = False
+        failure = f"{type(error).__name__}: {error}"
+        if failure != self._failure:
+            log.error("The rollouts could not be followed: %s. The next look follows.", failure, exc_info=error)
+        self._failure = failure
 
     def _report_undeclared(self, states: Mapping[str, RolloutState]) -> None:
         """Log once which rollouts belong to no declared model."""

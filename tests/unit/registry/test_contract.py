@@ -55,6 +55,21 @@ def test_what_is_no_contract_is_refused(change: dict[str, Any]) -> None:
         ModelContract.from_json(json.dumps(content))
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"task": "clustering"}, "task 'clustering'"),
+        ({"entity": {"name": "machine", "keys": [{"name": "seen_at", "type": "timestamp"}]}}, "key 'seen_at'"),
+        ({"features": [{"name": "wear", "kind": "vector", "group": "machine_features"}]}, "feature 'wear'"),
+        ({"entity": {"name": "machine", "keys": [{"name": "seen_at", "type": ["text"]}]}}, "key 'seen_at'"),
+    ],
+)
+def test_a_type_of_another_release_is_named(change: dict[str, Any], named: str) -> None:
+    content = json.loads(CONTRACT.to_json()) | change
+    with pytest.raises(ServingError, match=f"contract cannot be read.*{named}"):
+        ModelContract.from_json(json.dumps(content))
+
+
 def test_text_that_is_no_json_is_refused() -> None:
     with pytest.raises(ServingError, match="contract cannot be read"):
         ModelContract.from_json("{")

@@ -76,6 +76,7 @@ def write_all(folder: Path) -> None:
     write_units(folder / "units.onnx")
     write_grade(folder / "grade.onnx")
     (folder / "corrupt.onnx").write_bytes(b"this is no model")
+    write_timed(folder)
     write_raising(folder / "raising.onnx")
     write_slow(folder / "slow.onnx", SLOW_TURNS)
     write_slow(folder / "slowish.onnx", 10_000)
@@ -135,6 +136,14 @@ def _write_graph(path: Path, nodes: list[Any], constants: list[Any]) -> None:
     entry.key, entry.value = METADATA_KEY, make_contract().to_json()
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
+
+
+def write_timed(folder: Path) -> None:
+    """``timed`` is ``good`` with a key type that this release does not know."""
+    model = onnx.load(folder / "good.onnx")
+    entry = next(entry for entry in model.metadata_props if entry.key == METADATA_KEY)
+    entry.value = entry.value.replace('"integer"', '"timestamp"')
+    (folder / "timed.onnx").write_bytes(model.SerializeToString())
 
 
 def write_raising(path: Path) -> None:

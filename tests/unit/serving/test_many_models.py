@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -132,6 +133,39 @@ def test_a_version_that_cannot_be_loaded_keeps_no_other_model_from_clients(
         assert predict(url, BOLT, "units").status_code == 200
         assert get(f"{url}/models/{MODEL}/readyz").status_code == 503
         assert predict(url, {"features": make_features(1)}).status_code == 503
+
+
+def test_a_contract_of_another_release_leaves_its_model_and_all_others_in_step(
+    many_uri: str, shelf: Shelf, hasty_settings: ServerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf.files[2], shelf.others["units", 2] = "timed", "units"
+    with caplog.at_level(logging.WARNING), serve(many_uri, shelf.load, hasty_settings, NAMES) as url:
+        for name in NAMES:
+            wait_until_ready(url, name)
+        promote_second_version(many_uri, MODEL)
+        wait_until(lambda: {"version": 2, "status": "failed"}.items() <= show(url)["versions"][-1].items())
+        promote_second_version(many_uri, "units")
+        wait_until(lambda: show(url, "units")["champion_version"] == 2)
+        assert predict(url, by_key(1)).json()["model_version"] == 1
+        readiness = get(f"{url}/models/{MODEL}/readyz").json()
+        assert readiness["is_ready"]
+        assert "version 2" in readiness["reason"] and "timestamp" in readiness["reason"]
+        wait_until(lambda: find_attempts(show(url)["versions"][-1]["reason"]) > 3)
+    warnings = [record.getMessage() for record in caplog.records if "Version 2" in record.getMessage()]
+    assert len(warnings) == 1
+    assert f"{MODEL!r}" in warnings[0] and "timestamp" in warnings[0]
+
+
+def find_attempts(reason: str) -> int:
+    """How often a version was tried, by its reason."""
+    return int(re.search(r"\((\d+) attempts", reason)[1])  # type: ignore[index]
+
+
+def promote_second_version(uri: str, name: str) -> None:
+    """Version 2 becomes the champion."""
+    put_canary(uri, 2, 0.5, name)
+    with open_session(uri) as session:
+        promote_challenger(session, require_rollout(session, name))
 
 
 def test_a_download_that_hangs_keeps_no_other_model_waiting(
