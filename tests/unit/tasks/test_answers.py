@@ -90,14 +90,39 @@ def test_the_baseline_of_classes_is_a_curve_over_the_feature_that_ranks_best(tas
     assert metrics["score"] > (0.85 if task == "binary" else 0.7)
 
 
-def test_the_baseline_of_a_number_is_the_feature_nearest_to_it_taken_as_it_is() -> None:
+def test_the_baseline_of_a_number_is_the_feature_as_it_is_where_no_line_is_nearer() -> None:
+    # given an earlier value that is the label itself but for a few rows that pull the least-squares line
     labels = RANDOM.gamma(2, 3, 400)
-    numeric = np.column_stack([10 * labels, labels + RANDOM.normal(0, 1, 400), np.full(400, 6.0)]).astype(np.float32)
+    earlier = np.where(np.arange(400) < 20, labels + 40, labels)
+    numeric = np.column_stack([RANDOM.normal(size=400), earlier, np.full(400, 6.0)]).astype(np.float32)
     found = TASKS["regression"].fit_baseline(make_matrix(numeric), labels, seed=1)
     assert found.feature == "b"
     np.testing.assert_array_equal(TASKS["regression"].predict(found.model, numeric[:, [1]]), numeric[:, 1])
     missing = TASKS["regression"].predict(found.model, np.array([[np.nan]], np.float32))
     assert missing[0] == pytest.approx(np.median(numeric[:, 1]))
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (1e-3, 0.0), (-2.0, 0.0), (1.0, 1e6)])
+def test_the_baseline_of_a_number_need_not_be_in_the_unit_of_the_label(scale: float, offset: float) -> None:
+    # given labels around 1000 and a feature that knows much of them, in a unit of its own
+    known = RANDOM.random(400)
+    labels = 1000 + 300 * known + RANDOM.normal(0, 20, 400)
+    numeric = np.column_stack([RANDOM.random(400), scale * known + offset, np.full(400, 6.0)]).astype(np.float32)
+    numeric[::50] = np.nan
+    found = TASKS["regression"].fit_baseline(make_matrix(numeric), labels, seed=1)
+    assert found.feature == "b"
+    predictions = TASKS["regression"].predict(found.model, numeric[:, [1]])
+    assert TASKS["regression"].measure(labels, predictions, {})["score"] > 0.6
+
+
+@pytest.mark.parametrize("feature", [RANDOM.normal(size=401), np.full(401, 6.0), np.full(401, np.nan)])
+def test_the_baseline_of_a_number_is_never_worse_than_the_median(feature: Any) -> None:
+    # given a feature that knows nothing, and an outlier that makes the least-squares line steep
+    labels, numeric = RANDOM.gamma(2, 300, 401), feature.astype(np.float32)[:, None]
+    labels[-1], numeric[-1] = 1e6, np.where(np.isnan(numeric[-1]), np.nan, 6.0)
+    found = TASKS["regression"].fit_baseline(make_matrix(numeric), labels, seed=1)
+    predictions = TASKS["regression"].predict(found.model, numeric)
+    assert TASKS["regression"].measure(labels, predictions, {})["score"] >= -1e-9
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
