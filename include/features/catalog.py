@@ -15,6 +15,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from include.errors import SettingsError
+from include.features.columns import (
+    check_event_time,
+    check_feature_name,
+    check_key_names,
+    check_label,
+    read_type,
+    require_column,
+)
 from include.features.manifest import find_manifest, read_manifest
 from include.settings.models import TaskName
 from include.settings.section import Section, describe_problem
@@ -232,10 +240,13 @@ def _read_node(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> tuple[Featu
 
 
 def _check_names(meta: Mapping[str, Any], name: str) -> None:
-    """Name a misspelt ``feature_group`` or ``label``; other keys of meta are the analyst's own."""
-    for key in meta:
+    """Name a misspelt ``feature_group`` or ``label``; other keys of meta are the analyst's own.
+
+    Misspelt is what is spelt nearly so and declares an entity, keys or an event time; ``labels: [pii]`` is not.
+    """
+    for key, content in meta.items():
         near = difflib.get_close_matches(key, ("feature_group", "label"), n=1, cutoff=0.75)
-        if near and key != near[0]:
+        if near and key != near[0] and isinstance(content, Mapping) and {"entity", "keys", "event_time"} & set(content):
             raise SettingsError(f"dbt model {name!r}: unknown key 'meta.{key}'; did you mean 'meta.{near[0]}'?")
 
 
@@ -257,6 +268,7 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
         column_meta = _read_column_meta(name, column, description)
         if column in (*meta.keys, meta.event_time) or not column_meta.feature:
             continue
+        check_feature_name(node, column)
         features.append(Feature(column, _find_kind(name, column, description), name))
         sets[column] = column_meta.sets
     if not features:
@@ -278,8 +290,8 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
 
 
 def _read_label(node: Mapping[str, Any], meta: LabelMeta) -> LabelTable:
-    for column in meta.columns:
-        _require_column(node, column, "label.columns")
+    for column, kind in meta.columns.items():
+        check_label(node, column, kind, meta.keys, meta.event_time)
     entity = _read_entity(node, meta.entity, meta.keys, meta.event_time)
     return LabelTable(
         node["name"], node["description"], meta.owner, entity, meta.event_time, _name_table(node),
@@ -288,10 +300,11 @@ def _read_label(node: Mapping[str, Any], meta: LabelMeta) -> LabelTable:
 
 
 def _read_entity(node: Mapping[str, Any], entity: str, keys: tuple[str, ...], event_time: str) -> Entity:
-    _require_column(node, event_time, "event_time")
+    check_event_time(node, event_time)
+    check_key_names(node, keys, event_time)
     found = []
     for key in keys:
-        data_type = _plain_type(_require_column(node, key, "keys"))
+        data_type = read_type(require_column(node, key, "keys"))
         if data_type not in _KEY_TYPES:
             raise SettingsError(
                 f"dbt model {node['name']!r}: key {key!r} is of type {data_type or 'unknown'!r}; a key is an integer, "
@@ -301,15 +314,6 @@ def _read_entity(node: Mapping[str, Any], entity: str, keys: tuple[str, ...], ev
     return Entity(entity, tuple(found))
 
 
-def _require_column(node: Mapping[str, Any], column: str, key: str) -> Mapping[str, Any]:
-    columns: Mapping[str, Mapping[str, Any]] = node["columns"]
-    if column in columns:
-        return columns[column]
-    near = difflib.get_close_matches(column, columns, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise SettingsError(f"dbt model {node['name']!r}: {key} names {column!r}, which its yml does not list.{hint}")
-
-
 def _read_column_meta(name: str, column: str, description: Mapping[str, Any]) -> ColumnMeta:
     meta = (description.get("config") or {}).get("meta") or description.get("meta") or {}
     checked: ColumnMeta = _check(ColumnMeta, meta, f"{name}.{column}", "…")
@@ -317,17 +321,13 @@ def _read_column_meta(name: str, column: str, description: Mapping[str, Any]) ->
 
 
 def _find_kind(name: str, column: str, description: Mapping[str, Any]) -> FeatureKind:
-    data_type = _plain_type(description)
+    data_type = read_type(description)
     if data_type not in _FEATURE_KINDS:
         raise SettingsError(
             f"dbt model {name!r}: feature {column!r} is of type {data_type or 'unknown'!r}; a feature is a number, a "
             "boolean or text. Cast it, or say `meta: {feature: false}` in the model's yml."
         )
     return _FEATURE_KINDS[data_type]
-
-
-def _plain_type(description: Mapping[str, Any]) -> str:
-    return str(description.get("data_type") or "").lower().partition("(")[0].strip()
 
 
 def _name_table(node: Mapping[str, Any]) -> TableName:

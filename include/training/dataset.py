@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from include.errors import TrainingError
+from include.features.columns import FEATURE_NAMES_TAKEN
 from include.features.read import AS_OF, read_checked, select_features
 from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings
@@ -45,7 +46,7 @@ def build_training_set(uri: str, spec: ModelSpec, settings: TrainingSettings) ->
 
 def _check_names(spec: ModelSpec) -> None:
     names = [*spec.entity.key_names, *(feature.name for feature in spec.features)]
-    taken = [name for name in names if name in (AS_OF, SPLIT, LABEL, _FOUND)]
+    taken = [name for name in names if name in FEATURE_NAMES_TAKEN]
     if taken:
         raise TrainingError(
             f"The training set of {spec.name} has a column {taken[0]!r} of its own, so that no key and no feature may "

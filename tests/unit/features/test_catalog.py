@@ -104,3 +104,76 @@ def test_a_feature_of_another_type_is_named_with_the_remedy(manifest: dict[str, 
     manifest["nodes"]["model.plant.readings"]["columns"]["heat"]["data_type"] = "jsonb"
     with pytest.raises(SettingsError, match=r"feature 'heat' is of type 'jsonb'.*feature: false"):
         read_catalog(manifest).check()
+
+
+def change_node(manifest: dict[str, Any], name: str, meta: dict[str, Any], columns: dict[str, str]) -> None:
+    """Change a declaration, and the types of its columns; columns that are not there are added."""
+    node = manifest["nodes"][f"model.plant.{name}"]
+    next(node["config"]["meta"][part] for part in ("feature_group", "label") if part in node["config"]["meta"]).update(
+        meta
+    )
+    for column, data_type in columns.items():
+        node["columns"][column] = {"name": column, "data_type": data_type, "config": {"meta": {}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "meta", "columns", "message"),
+    [
+        ("readings", {}, {"as_of_date": "timestamp"}, r"event time 'as_of_date' is of type 'timestamp'.*Cast it"),
+        ("readings", {}, {"as_of_date": ""}, r"event time 'as_of_date' is of type 'unknown'"),
+        ("readings", {"keys": ["part", "part"]}, {}, r"keys names 'part' twice"),
+        ("readings", {"keys": ["as_of_date"]}, {}, r"'as_of_date' is both the event time and a key"),
+        ("readings", {"keys": ["model_version"]}, {"model_version": "integer"}, r"key 'model_version'.*Rename"),
+        ("readings", {}, {"is_found": "boolean"}, r"feature 'is_found'.*Rename"),
+        ("outage_labels", {}, {"as_of_date": "text"}, r"event time 'as_of_date' is of type 'text'"),
+        ("outage_labels", {"columns": {"part": "multiclass"}}, {}, r"label 'part' is also a key"),
+        ("outage_labels", {"columns": {"as_of_date": "regression"}}, {}, r"label 'as_of_date' is also .* event time"),
+        ("outage_labels", {}, {"failed": "text"}, r"label 'failed' is binary, but of type 'text'.*boolean.*Cast it"),
+        ("outage_labels", {}, {"failed": "double precision"}, r"label 'failed' is binary, but of type 'double"),
+        ("outage_labels", {}, {"hours": "text"}, r"label 'hours' is regression, but of type 'text'"),
+        ("outage_labels", {}, {"hours": "boolean"}, r"label 'hours' is regression, but of type 'boolean'"),
+        ("outage_labels", {"columns": {"hours": "multiclass"}}, {}, r"'hours' is multiclass, but of type 'double"),
+    ],
+)
+def test_a_column_that_the_tables_of_a_model_cannot_take_is_refused(
+    manifest: dict[str, Any], name: str, meta: dict[str, Any], columns: dict[str, str], message: str
+) -> None:
+    change_node(manifest, name, meta, columns)
+    with pytest.raises(SettingsError, match=rf"(?s)dbt model '{name}': .*{message}"):
+        read_catalog(manifest).check()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data_type"),
+    [("binary", "integer"), ("multiclass", "text"), ("multiclass", "smallint"), ("multiclass", "boolean"),
+     ("regression", "integer"), ("regression", "numeric(10, 2)")],
+)  # fmt: skip
+def test_a_label_of_each_kind_has_the_types_that_its_task_takes(
+    manifest: dict[str, Any], kind: str, data_type: str
+) -> None:
+    change_node(manifest, "outage_labels", {"columns": {"level": kind}}, {"level": data_type})
+    assert read_catalog(manifest).labels["outage_labels"].columns == {"level": kind}
+
+
+def test_a_feature_may_be_called_as_a_column_of_the_scores(manifest: dict[str, Any]) -> None:
+    change_node(manifest, "readings", {}, {"decision": "text"})
+    assert "decision" in [feature.name for feature in read_catalog(manifest).groups["readings"].features]
+
+
+def test_a_left_out_column_may_have_any_name(manifest: dict[str, Any]) -> None:
+    change_node(manifest, "readings", {}, {"label": "jsonb"})
+    manifest["nodes"]["model.plant.readings"]["columns"]["label"]["config"]["meta"] = {"feature": False}
+    assert not read_catalog(manifest).errors
+
+
+@pytest.mark.parametrize("own", [{"labels": ["pii", "gold"]}, {"labels": {"tier": 1}}, {"sla_hours": {"entity": 4}}])
+def test_the_analysts_own_meta_is_left_alone(manifest: dict[str, Any], own: dict[str, Any]) -> None:
+    manifest["nodes"]["model.plant.readings"]["config"]["meta"].update(own)
+    assert not read_catalog(manifest).errors
+
+
+def test_a_declaration_in_the_plural_is_named(manifest: dict[str, Any]) -> None:
+    meta = manifest["nodes"]["model.plant.outage_labels"]["config"]["meta"]
+    meta["labels"] = meta.pop("label")
+    with pytest.raises(SettingsError, match=r"unknown key 'meta\.labels'; did you mean 'meta\.label'\?"):
+        read_catalog(manifest).check()
