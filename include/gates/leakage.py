@@ -10,7 +10,7 @@ def check_leakage(score: float, feature: str, feature_score: float, title: str, 
     """Limit the score of the model, and what the best single feature knows of the label.
 
     Args:
-        feature: the numeric feature that knows most by itself.
+        feature: the one that knows most by itself.
         title: of the score, for people.
     """
     is_model_credible = score <= limits.max_score

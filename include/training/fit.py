@@ -30,6 +30,7 @@ from include.training.champion import compare_with_champion
 from include.training.compare import measure_gain
 from include.training.families import build_family, build_inputs
 from include.training.record import log_run
+from include.training.single_feature import find_single_feature
 from include.training.splits import SplitData, TrainingData, read_training_data
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def fit_family(
         what XCom carries: family, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
         score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
         parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
-        (best numeric feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
+        (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
         baseline_feature (None but for the baseline), champion (version, score, gain, gain_low, gain_high,
         note; None without one), and the fields of ``lineage``. All numbers are finite.
 
@@ -189,18 +190,10 @@ def measure_family(
         "training_rows": len(data.train.labels),
         "test_rows": len(test.labels),
         "test_count": task.count_evidence(test.labels, data.classes),
-        **_find_single_feature(task, data),
+        **find_single_feature(task, data),
         "baseline": _compare_with_baseline(task, baseline, test, answers, settings),
         "baseline_feature": onnx.contract.feature_names[0] if fitted.family == BASELINE else None,
     }
-
-
-def _find_single_feature(task: Task, data: TrainingData) -> dict[str, Any]:
-    """The numeric feature that knows most of the label by itself."""
-    names = [item.name for item in data.features if item.kind != "categorical"]
-    scores = task.score_features(data.test.matrix.select(names).numeric, data.test.labels)
-    best = int(scores.argmax())
-    return {"single_feature": names[best], "single_feature_score": float(scores[best])}
 
 
 def _compare_with_baseline(

@@ -211,6 +211,17 @@ def test_a_feature_that_has_seen_the_label_is_measured_and_not_refused(training:
     assert (result["single_feature"], result["single_feature_score"]) == ("temperature", pytest.approx(1.0))
 
 
+def test_a_text_that_has_seen_the_label_is_measured_and_not_refused(training: Training) -> None:
+    leaky = training.frame.copy()
+    leaky["label"] = leaky["label"].round() if training.task == "regression" else leaky["label"]
+    leaky["paint"] = "is " + leaky["label"].astype(str)
+    found = read_training_data(leaky, training.spec, training.settings)
+    baseline = train_model(found, "baseline", training.spec, training.settings)
+    result = measure_family(baseline, OnnxModel(baseline.onnx), baseline, found, training.settings)
+    assert result["single_feature"] == "paint"
+    assert result["single_feature_score"] > 0.995
+
+
 def test_a_feature_without_values_is_left_out_of_the_model(training: Training) -> None:
     empty = training.frame.assign(temperature=np.nan)
     data = read_training_data(empty, training.spec, training.settings)
