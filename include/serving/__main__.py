@@ -1,6 +1,7 @@
 """``python -m include.serving --host 127.0.0.1 --port 8600``: one process, one event loop, every declared model.
 
-A model whose file is wrong is not served; the log says why, and the others are.
+A model whose file is wrong is not served; the log says why, and the others are. A model's file that is added or removed
+counts without a restart (``declared_models``).
 
 Environment: ``ORRERY_WAREHOUSE_URI`` and ``ORRERY_MLFLOW_URI`` (required), ``ORRERY_MODEL_FOLDER`` (a temporary
 folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it), ``ORRERY_CONFIG_DIR``, ``ORRERY_ENVIRONMENT``.
@@ -21,10 +22,11 @@ import uvicorn
 from include.errors import ServingError, SettingsError
 from include.governance.spool import Spool
 from include.serving.app import create_app
+from include.serving.declared_models import DeclaredModels
 from include.serving.lineage import report_serving
 from include.serving.loader import make_registry_loader
 from include.serving.server import ModelServer
-from include.settings import load_settings
+from include.settings import CONFIG_DIR, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +42,14 @@ def main() -> None:
         log.error("The model %r is not served: %s", name, message)
     folder = Path(os.environ.get("ORRERY_MODEL_FOLDER") or tempfile.mkdtemp(prefix="orrery-models-"))
     spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
+    declared = DeclaredModels(Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR)))
     server = ModelServer(
         uri,
-        settings.models,
+        declared.read(),
         make_registry_loader(tracking_uri, folder),
         settings.server,
         on_first_log=partial(report_serving, spool, uri, settings.lineage),
+        read_names=declared.read,
     )
     uvicorn.run(create_app(server), host=arguments.host, port=arguments.port, access_log=False, proxy_headers=False)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
@@ -28,6 +29,8 @@ from include.warehouse.names import TableName
 if TYPE_CHECKING:
     from fastapi import Request, Response
 
+log = logging.getLogger(__name__)
+
 _FLUSH_AT_END_S: Final = 5.0
 _NAMES_MAX: Final = 10
 
@@ -44,8 +47,15 @@ class ModelServer:
         load: Loader,
         settings: ServerSettings,
         on_first_log: ReportFirstLog | None = None,
+        read_names: Callable[[], Iterable[str]] | None = None,
     ) -> None:
-        """``on_first_log`` is called once for each model that answered, with the online tables that it reads."""
+        """Serve the models of these names.
+
+        Args:
+            on_first_log: called once for each model that answered, with the online tables that it reads.
+            read_names: called at every look at the rollouts, on another thread; gives the names that are declared
+                then. Without it, the names stay the same.
+        """
         sizes = {"read": settings.connections_max, "log": 1, "watch": 1}
         self._pools = {
             job: WarehousePool(uri, size, settings.database_timeout_s, f"orrery-serving-{job}")
@@ -58,23 +68,44 @@ class ModelServer:
         self._log = InferenceLog(
             self._pools["log"], settings.log_flush_interval_s, settings.log_capacity, self._tell_first_log
         )
-        self.engines = self._make_engines(sorted(model_names), load)
-        stores = {name: engine.store for name, engine in self.engines.items()}
-        self._watcher = RolloutWatcher(self._pools["watch"], stores, settings.poll_interval_s)
+        self._load = load
+        self._loads = asyncio.Semaphore(settings.loads_at_once)
+        self._online = OnlineStore(self._pools["read"], settings.connections_max)
+        self._read_names = read_names
+        self._names_error = ""
+        self.engines = {name: self._make_engine(name) for name in sorted(model_names)}
+        self._watcher = RolloutWatcher(self._pools["watch"], self._refresh_stores, settings.poll_interval_s)
 
-    def _make_engines(self, names: Sequence[str], load: Loader) -> dict[str, ModelEngine]:
-        loads = asyncio.Semaphore(self._settings.loads_at_once)
-        online = OnlineStore(self._pools["read"], self._settings.connections_max)
-        return {
-            name: ModelEngine(
-                name,
-                ModelStore(partial(load, name), loads),
-                online,
-                PredictionRecorder(name, self._log, self._metrics),
-                self._settings,
-            )
-            for name in names
-        }
+    def _make_engine(self, name: str) -> ModelEngine:
+        return ModelEngine(
+            name,
+            ModelStore(partial(self._load, name), self._loads),
+            self._online,
+            PredictionRecorder(name, self._log, self._metrics),
+            self._settings,
+        )
+
+    async def _refresh_stores(self) -> Mapping[str, ModelStore]:
+        """The stores of the declared models; while the names cannot be read, the last ones stand."""
+        if self._read_names is not None:
+            try:
+                self._set_engines(set(await asyncio.to_thread(self._read_names)))
+                self._names_error = ""
+            except Exception as error:  # whatever it is, the next look may go well
+                message = f"{type(error).__name__}: {error}"
+                if message != self._names_error:
+                    log.warning("The declared models cannot be read, and those that are served stay: %s", message)
+                self._names_error = message
+        return {name: engine.store for name, engine in self.engines.items()}
+
+    def _set_engines(self, names: Collection[str]) -> None:
+        """Serve these models: others are found no more, and requests that have found theirs are answered by it."""
+        if self.engines.keys() == names:
+            return
+        before = self.engines
+        self.engines = {name: before.get(name) or self._make_engine(name) for name in sorted(names)}
+        for name in before.keys() - names:
+            before[name].close()
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -83,14 +114,14 @@ class ModelServer:
             await pool.open()
         stop = asyncio.Event()
         watching = asyncio.create_task(self._watcher.run())
-        logging = asyncio.create_task(self._log.run(stop))
+        writing = asyncio.create_task(self._log.run(stop))
         try:
             yield
         finally:
             stop.set()
             watching.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(logging, _FLUSH_AT_END_S)
+                await asyncio.wait_for(writing, _FLUSH_AT_END_S)
             for engine in self.engines.values():
                 engine.close()
             for pool in self._pools.values():
@@ -197,7 +228,8 @@ class ModelServer:
         return {**read_gauges(self.engines), **{name: {"": value} for name, value in own.items()}}
 
     def _tell_first_log(self, model_name: str) -> None:
-        champion = self.engines[model_name].store.routing.champion
+        engine = self.engines.get(model_name)
+        champion = engine.store.routing.champion if engine else None
         groups = champion.contract.groups if champion else ()
         if self._report_first_log is not None:
             self._report_first_log(model_name, [group.online for group in groups if group.online])

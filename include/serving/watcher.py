@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from include.rollout.state import COLUMNS, RolloutState
@@ -19,9 +19,13 @@ SQL: Final = f"select {COLUMNS} from serving.rollouts order by model_name"
 class RolloutWatcher:
     """Reads the rollouts of all models at every interval; while the warehouse is away, the last ones stand."""
 
-    def __init__(self, pool: WarehousePool, stores: Mapping[str, ModelStore], interval_s: float) -> None:
+    def __init__(
+        self, pool: WarehousePool, read_stores: Callable[[], Awaitable[Mapping[str, ModelStore]]], interval_s: float
+    ) -> None:
+        """``read_stores`` gives the stores of the models that are declared at the moment of a look."""
         self._pool = pool
-        self._stores = stores
+        self._read_stores = read_stores
+        self._stores: Mapping[str, ModelStore] = {}
         self._interval_s = interval_s
         self._undeclared: set[str] = set()
         self._failure = ""
@@ -44,6 +48,7 @@ class RolloutWatcher:
 
     async def look(self) -> None:
         """Read the rollouts once and have each store follow its own."""
+        self._stores = await self._read_stores()
         try:
             rows = await self._pool.fetch_all(SQL, ())
         except Exception as error:  # whatever it is, the next look may go well

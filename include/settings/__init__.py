@@ -122,3 +122,8 @@ def _load(folder: Path, environment: Environment) -> Settings:
         models=models,
         broken_models=broken,
     )
+
+
+def reload_settings(config_dir: Path, environment: str | None = None) -> Settings:
+    """Like :func:`load_settings`, from the files as they are now: for a process that outlives their changes."""
+    return _load.__wrapped__(config_dir, resolve_environment(environment))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,9 +98,10 @@ def serve(
     settings: ServerSettings,
     names: Sequence[str] = (MODEL,),
     on_first_log: ReportFirstLog | None = None,
+    read_names: Callable[[], Iterable[str]] | None = None,
 ) -> Iterator[str]:
     """Run a model server in a thread; gives its URL, and stops it gracefully."""
-    server = ModelServer(uri, names, load, settings, on_first_log)
+    server = ModelServer(uri, names, load, settings, on_first_log, read_names)
     port = find_free_port()
     config = uvicorn.Config(create_app(server), host="127.0.0.1", port=port, log_level="warning", access_log=False)
     runner = uvicorn.Server(config)
@@ -204,6 +205,16 @@ def make_features(machine_id: int) -> dict[str, Any]:
 def list_failed(responses: list[httpx.Response]) -> list[str]:
     """The responses that are no answer, as text."""
     return [f"{response.status_code}: {response.text}" for response in responses if response.status_code != 200]
+
+
+def count_stuck(uri: str) -> int:
+    """The server's connections that wait for a lock."""
+    with open_session(uri) as session:
+        found = session.fetch_value(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+            "and application_name = 'orrery-serving-read'"
+        )
+    return int(found or 0)
 
 
 def read_log(uri: str) -> list[Row]:

@@ -172,6 +172,9 @@ def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_aske
         wait_until(has_failed)
         assert predict(url, by_key(1)).json()["variant"] == "champion"
         wait_until(lambda: any(row["variant"] == "challenger" for row in read_log(online_uri)))
+        declaration = (config_folder / "models" / f"{MODEL}.yml").read_text()
+        (config_folder / "models" / "breakdowns.yml").write_text(declaration)
+        wait_until(lambda: get(f"{url}/models/breakdowns").status_code == 200)
     errors = [row["error"] for row in read_log(online_uri) if row["variant"] == "challenger"]
     assert all("is not the one that was tested" in error for error in errors)
     with open_session(online_uri) as session:

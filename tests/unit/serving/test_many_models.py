@@ -21,6 +21,7 @@ from tests.unit.serving.live_server import (
     bootstrap_all,
     by_key,
     constant_load,
+    count_stuck,
     get,
     make_features,
     predict,
@@ -68,16 +69,6 @@ def test_the_log_holds_each_model_under_its_name_with_typed_keys(many_url: str, 
     assert rows["grade"]["prediction"] == grade["probabilities"]["high"]
     assert rows[MODEL]["keys"] is None
     assert rows[MODEL]["answer"] == {"prediction": binary["prediction"], "probability": binary["probability"]}
-
-
-def count_stuck(uri: str) -> int:
-    """The server's connections that wait for a lock."""
-    with open_session(uri) as session:
-        found = session.fetch_value(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
-            "and application_name = 'orrery-serving-read'"
-        )
-    return int(found or 0)
 
 
 def test_locked_tables_refuse_their_own_models_in_time_and_no_other(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,16 +13,18 @@ import pytest
 
 from include.rollout.state import RolloutState
 from include.serving.model_store import ModelStore
+from include.serving.warehouse_pool import WarehousePool
 from include.serving.watcher import RolloutWatcher
 from tests.unit.serving.live_server import Shelf
 
 NOW = datetime.now(UTC)
 
 
-class Rollouts:
+class Rollouts(WarehousePool):
     """Answers like the warehouse's pool; ``fail`` may raise first."""
 
     def __init__(self, names: tuple[str, ...], fail: Callable[[], None] = lambda: None) -> None:
+        super().__init__("", 1, 1.0, "test")
         self.versions = dict.fromkeys(names, 1)
         self.fail = fail
 
@@ -55,12 +57,21 @@ def make_store(store_type: type[ModelStore], shelf: Shelf, name: str) -> ModelSt
     return store_type(partial(shelf.load, name), asyncio.Semaphore(4))
 
 
+def give(**stores: ModelStore) -> Callable[[], Awaitable[dict[str, ModelStore]]]:
+    """Stores that stay the same."""
+
+    async def read_stores() -> dict[str, ModelStore]:
+        return stores
+
+    return read_stores
+
+
 def test_a_store_that_cannot_follow_holds_up_no_other_and_says_so(
     shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
         broken, good = make_store(BrokenStore, shelf, "grade"), make_store(ModelStore, shelf, "units")
-        watcher = RolloutWatcher(Rollouts(("grade", "units")), {"grade": broken, "units": good}, 0.01)  # type: ignore[arg-type]
+        watcher = RolloutWatcher(Rollouts(("grade", "units")), give(grade=broken, units=good), 0.01)
         watching = asyncio.create_task(watcher.run())
         while good.routing.champion is None:
             assert not watching.done()
@@ -94,9 +105,9 @@ def test_a_look_that_fails_is_logged_once_and_followed_by_the_next(
 
     async def run() -> None:
         store = make_store(ModelStore, shelf, "units")
-        watcher = RolloutWatcher(Rollouts(("units",), fail), {"units": store}, 0.01)  # type: ignore[arg-type]
+        watcher = RolloutWatcher(Rollouts(("units",), fail), give(units=store), 0.01)
         if isinstance(error, Exception):
-            watcher = RolloutWatcher(Rollouts(("units",)), {"units": store}, 0.01)  # type: ignore[arg-type]
+            watcher = RolloutWatcher(Rollouts(("units",)), give(units=store), 0.01)
             monkeypatch.setattr(watcher, "_report_undeclared", fail)
         watching = asyncio.create_task(watcher.run())
         while not (watcher.is_reachable and store.routing.champion is not None and next(failures, None) is None):
