@@ -32,25 +32,33 @@ def measure_drift(uri: str, run: MonitoringRun, contract: ModelContract, setting
         reference_rows=min((int(profile.counts.sum()) for profile in references.values()), default=0),
         current_rows=len(matrix),
         features=compare_columns(references, columns, settings) if len(matrix) else (),
-        scores=measure_score_drift(uri, run, settings),
+        scores=measure_score_drift(uri, run, contract, settings),
     )
 
 
-def measure_score_drift(uri: str, run: MonitoringRun, settings: DriftSettings) -> ColumnDrift | None:
+def measure_score_drift(
+    uri: str, run: MonitoringRun, contract: ModelContract, settings: DriftSettings
+) -> ColumnDrift | None:
     """Compare the scores of the run's day with those of the version's first days; None without scores.
 
-    Scores of training rows are no reference: a model is surer of rows that it has learned from.
+    With several classes the probability of each is compared beside that of the predicted one, and the one that
+    drifted most is returned: classes that change places leave the latter as it was. Scores of training rows are no
+    reference: a model is surer of rows that it has learned from.
     """
     table = name_table(run.model_name, "predictions").quoted
     of_version = f"from {table} where model_version = {run.model_version}"
+    classes = contract.decision.get("classes", ())
+    columns = ", ".join(["prediction", *(f"scores[{position}]" for position in range(1, len(classes) + 1))])
     # Dates hold no quotes, and the Arrow driver takes no parameters here.
     first = read_arrow(
         uri,
-        f"select prediction {of_version} and {AS_OF} < {settings.score_reference_days} + "
+        f"select {columns} {of_version} and {AS_OF} < {settings.score_reference_days} + "
         f"(select min({AS_OF}) {of_version})",
     )
-    current = read_arrow(uri, f"select prediction {of_version} and {AS_OF} = date '{run.as_of_date}'")
+    current = read_arrow(uri, f"select {columns} {of_version} and {AS_OF} = date '{run.as_of_date}'")
     if not first.num_rows or not current.num_rows:
         return None
-    reference = {"score": profile_column(first.column(0).to_numpy())}
-    return compare_columns(reference, {"score": current.column(0).to_numpy()}, settings)[0]
+    names = ["score", *(f"score of {name}" for name in classes)]
+    references = {name: profile_column(first.column(index).to_numpy()) for index, name in enumerate(names)}
+    values = {name: current.column(index).to_numpy() for index, name in enumerate(names)}
+    return max(compare_columns(references, values, settings), key=lambda drift: (drift.is_drifted, drift.psi))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, pi, sqrt
 from typing import Final, Literal
 
 from include.rollout.check import Check, list_failures
@@ -51,6 +51,8 @@ def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: Can
         _check_latency(challenger, criteria),
         _check_latency_ratio(champion, challenger, criteria),
         _check_prediction_shift(champion, challenger, criteria),
+        _check_prediction_spread(champion, challenger, criteria),
+        *_check_class_shift(champion, challenger, criteria),
     )
     return CanaryDecision("proceed" if all(check.is_passed for check in checks) else "roll_back", checks)
 
@@ -110,24 +112,97 @@ def _check_prediction_shift(champion: VariantStats, challenger: VariantStats, cr
     observed = measure_shift(champion, challenger)
     if observed is None:
         return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
+    subject, before, now = max(_pair_means(champion, challenger), key=lambda pair: abs(pair[2] - pair[1]))
     reason = (
-        f"mean prediction {challenger.prediction_mean:.4g} against the champion's {champion.prediction_mean:.4g}, "
-        f"{observed:.3g} pooled standard deviations apart; at most {most:g} is allowed"
+        f"mean {subject} {now:.4g} against the champion's {before:.4g}, {observed:.3g} standard deviations of the "
+        f"answers apart; at most {most:g} is allowed"
     )
     return Check(name, observed <= most, observed, most, reason)
 
 
-def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | None:
-    """The distance of the mean predictions in pooled standard deviations (Cohen's d, 1988); None without answers.
+def _check_prediction_spread(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
+    name, most = "prediction_spread", criteria.prediction_spread_ratio_max
+    if champion.prediction_mean is None or challenger.prediction_mean is None:
+        return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
+    before, now = _measure_spread(champion), _measure_spread(challenger)
+    if before <= _ROUNDING * _measure_size(champion):
+        return Check(
+            name, True, None, most, "the champion's answers are all alike, so their spread compares to nothing"
+        )
+    smallest = _ROUNDING * max(before, now, _measure_size(champion))
+    observed = max(before, now) / max(min(before, now), smallest)
+    reason = (
+        f"standard deviation of the answers {now:.4g} against the champion's {before:.4g}; neither may be more than "
+        f"{most:g} times the other"
+    )
+    return Check(name, observed <= most, observed, most, reason)
 
-    A deviation below a millionth of the means counts as that much: constants that differ by rounding do not shift.
+
+def _check_class_shift(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> tuple[Check, ...]:
+    """Of models with several classes only."""
+    if not champion.classes or not challenger.classes:
+        return ()
+    observed, most = measure_class_shift(champion, challenger), criteria.class_shift_max
+    moved = ", ".join(
+        f"{before:.3f} → {now:.3f} {name}" for name, before, now in _pair_means(champion, challenger)[:10]
+    )
+    reason = (
+        f"{observed:.3g} of the probability moved from one class to another beyond chance, at most {most:g} may "
+        f"({moved})"
+    )
+    return (Check("class_shift", observed <= most, observed, most, reason),)
+
+
+def measure_class_shift(champion: VariantStats, challenger: VariantStats) -> float:
+    """The share of the mean probabilities that changed its class, less what chance alone moves on average.
+
+    The total variation distance, in [0, 1]. By chance each class contributes half of ``sqrt(2 / π)`` standard errors,
+    the mean absolute value of a normal error. Unlike :func:`measure_shift` it does not fade with how sure a model is:
+    swapped classes show where their shares differ by more than the limit.
+    """
+    distance = sum(abs(now - before) for _, before, now in _pair_means(champion, challenger)) / 2
+    variances = [
+        {item.name: (item.deviation or 0.0) ** 2 / max(stats.samples - stats.errors, 1) for item in stats.classes}
+        for stats in (champion, challenger)
+    ]
+    names = sorted({*variances[0], *variances[1]})
+    errors = sum(sqrt(sum(variance.get(name, 0.0) for variance in variances)) for name in names)
+    return max(distance - sqrt(2 / pi) * errors / 2, 0.0)
+
+
+def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | None:
+    """The distance of the mean answers in standard deviations; None without answers.
+
+    With several classes it is the Euclidean distance of the mean probabilities, because the probability of the
+    predicted class grows as a model gets better, and the mean over all rows stays. The deviation is the larger one
+    of both variants, not the pooled one of Cohen's d (1988): a good model spreads its answers more than the
+    champion that it replaces. A deviation below a millionth of the means counts as that much: constants that differ
+    by rounding do not shift.
     """
     if champion.prediction_mean is None or challenger.prediction_mean is None:
         return None
     both = (champion, challenger)
-    freedom = [stats.samples - stats.errors - 1 for stats in both]
-    squares = sum(count * (stats.prediction_deviation or 0.0) ** 2 for count, stats in zip(freedom, both, strict=True))
-    rounding = _ROUNDING * max(abs(champion.prediction_mean), abs(challenger.prediction_mean))
-    scale = max(sqrt(squares / max(sum(freedom), 1)), rounding)
-    difference = abs(challenger.prediction_mean - champion.prediction_mean)
+    scale = max(*map(_measure_spread, both), *(_ROUNDING * _measure_size(stats) for stats in both))
+    difference = hypot(*(now - before for _, before, now in _pair_means(champion, challenger)))
     return difference / scale if difference else 0.0
+
+
+def _pair_means(champion: VariantStats, challenger: VariantStats) -> list[tuple[str, float, float]]:
+    """What is compared, the champion's mean and the challenger's; a class that one does not know has none of it."""
+    if not champion.classes and not challenger.classes:
+        return [("prediction", champion.prediction_mean or 0.0, challenger.prediction_mean or 0.0)]
+    before, now = ({item.name: item.mean for item in stats.classes} for stats in (champion, challenger))
+    names = sorted({*before, *now})
+    return [(f"probability of class {name}", before.get(name, 0.0), now.get(name, 0.0)) for name in names]
+
+
+def _measure_spread(stats: VariantStats) -> float:
+    """The standard deviation of the answers; of several classes, the root of the summed variances."""
+    if not stats.classes:
+        return stats.prediction_deviation or 0.0
+    return hypot(*(item.deviation or 0.0 for item in stats.classes))
+
+
+def _measure_size(stats: VariantStats) -> float:
+    """How large the mean answer is, whatever its sign."""
+    return hypot(*(item.mean for item in stats.classes)) if stats.classes else abs(stats.prediction_mean or 0.0)

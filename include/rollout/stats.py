@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from include.warehouse.session import Session
 
 Variant = Literal["champion", "challenger", "staging"]
+
+
+@dataclass(frozen=True)
+class ClassProbability:
+    """The probability that a variant gives to one class: mean and standard deviation (None with one answer)."""
+
+    name: str
+    mean: float
+    deviation: float | None
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class VariantStats:
         latency_p95_ms: milliseconds inside the server.
         prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
         prediction_deviation: standard deviation of the same; None also with one answer.
+        classes: the probability of each class, by name; empty unless the model has several classes.
     """
 
     samples: int
@@ -28,6 +39,7 @@ class VariantStats:
     latency_p95_ms: float | None
     prediction_mean: float | None
     prediction_deviation: float | None
+    classes: tuple[ClassProbability, ...] = ()
 
     @property
     def error_rate(self) -> float:
@@ -42,13 +54,27 @@ class VariantStats:
 
 def read_stats(session: Session, model_name: str, variant: Variant, version: int, since: datetime) -> VariantStats:
     """The figures of one version in one variant, from requests at or after ``since``."""
+    answers = "from serving.inference_log where model_name = %s and at >= %s and variant = %s and model_version = %s"
+    parameters = (model_name, since, variant, version)
     row = session.fetch_one(
         "select count(*) as samples, count(*) filter (where is_error) as errors, "
         "percentile_cont(0.95) within group (order by latency_ms) filter (where not is_error) as latency_p95_ms, "
         "avg(prediction) filter (where not is_error) as prediction_mean, "
-        "stddev_samp(prediction) filter (where not is_error) as prediction_deviation "
-        "from serving.inference_log "
-        "where model_name = %s and at >= %s and variant = %s and model_version = %s",
-        (model_name, since, variant, version),
+        "stddev_samp(prediction) filter (where not is_error) as prediction_deviation, "
+        f"coalesce(bool_or(answer ? 'probabilities'), false) as has_classes {answers}",
+        parameters,
     )
-    return VariantStats(**(row or {}))
+    figures = dict(row or {})
+    classes = _read_classes(session, answers, parameters) if figures.pop("has_classes") else ()
+    return VariantStats(**figures, classes=classes)
+
+
+def _read_classes(session: Session, answers: str, parameters: Sequence[Any]) -> tuple[ClassProbability, ...]:
+    rows = session.fetch_all(
+        "select name, avg(value::double precision) as mean, stddev_samp(value::double precision) as deviation "
+        f"from (select answer {answers} and not is_error) as answered "
+        "cross join jsonb_each_text(answer -> 'probabilities') as probabilities (name, value) "
+        "group by name order by name",
+        parameters,
+    )
+    return tuple(ClassProbability(**row) for row in rows)

@@ -28,6 +28,8 @@ class CanaryCriteria(Section):
     latency_ratio_max: Annotated[float, Field(ge=1)]
     latency_floor_ms: Positive
     prediction_shift_max: Positive
+    prediction_spread_ratio_max: Annotated[float, Field(ge=1)]
+    class_shift_max: Share
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:

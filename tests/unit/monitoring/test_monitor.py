@@ -191,6 +191,22 @@ def test_scores_that_became_others_start_a_retraining(uri: str, mlflow_uri: str,
     assert "PSI of the scores" in result["reasons"][0]
 
 
+def test_classes_that_changed_places_start_a_retraining(
+    uri: str, mlflow_uri: str, case: ModelCase, versions: dict[str, int]
+) -> None:
+    if case.contract.task != "multiclass":
+        pytest.skip("has no classes")
+    # given the same probability of the predicted class, which is another class
+    table, size = f"ml.{case.name}_predictions", len(case.contract.decision["classes"])
+    moved = ", ".join(f"scores[{index % size + 1}]" for index in range(1, size + 1))
+    with open_session(uri) as session:
+        changed = session.execute(f"update {table} set scores = array[{moved}] where as_of_date = %s", (TODAY,))
+    assert changed == ENTITIES
+    result = watch(uri, mlflow_uri, case)
+    assert result["action"] == "retrain"
+    assert "PSI of the scores" in result["reasons"][0]
+
+
 def test_outcomes_that_the_champion_did_not_foresee_start_a_retraining(
     uri: str, mlflow_uri: str, case: ModelCase
 ) -> None:

@@ -33,6 +33,8 @@ CRITERIA = CanaryCriteria(
     latency_ratio_max=2.0,
     latency_floor_ms=10,
     prediction_shift_max=0.5,
+    prediction_spread_ratio_max=20,
+    class_shift_max=0.2,
 )
 SHORT = CRITERIA.model_copy(update={"max_wait_s": 1.5})
 PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, pi
 
 import pytest
 
-from include.rollout.judge import judge_canary, measure_shift
-from include.rollout.stats import VariantStats
+from include.rollout.judge import judge_canary, measure_class_shift, measure_shift
+from include.rollout.stats import ClassProbability, VariantStats
 from include.settings.rollout import CanaryCriteria
 
 CRITERIA = CanaryCriteria(
@@ -23,6 +23,8 @@ CRITERIA = CanaryCriteria(
     latency_ratio_max=2.0,
     latency_floor_ms=10,
     prediction_shift_max=0.5,
+    prediction_spread_ratio_max=20,
+    class_shift_max=0.2,
 )
 CHAMPION = VariantStats(samples=20_000, errors=0, latency_p95_ms=8.0, prediction_mean=0.12, prediction_deviation=0.2)
 CHALLENGER = VariantStats(samples=2_000, errors=0, latency_p95_ms=9.0, prediction_mean=0.15, prediction_deviation=0.2)
@@ -45,8 +47,9 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
         "latency_p95",
         "latency_ratio",
         "prediction_shift",
+        "prediction_spread",
     ]
-    assert decision.reason == "all 8 checks passed"
+    assert decision.reason == "all 9 checks passed"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,8 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
         ("latency_p95", replace(CHAMPION, latency_p95_ms=70.0), replace(CHALLENGER, latency_p95_ms=101.0), CRITERIA),
         ("latency_ratio", CHAMPION, replace(CHALLENGER, latency_p95_ms=16.1), CRITERIA),
         ("prediction_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.221), CRITERIA),
+        ("prediction_spread", CHAMPION, replace(CHALLENGER, prediction_deviation=0.0099), CRITERIA),
+        ("prediction_spread", CHAMPION, replace(CHALLENGER, prediction_deviation=4.01), CRITERIA),
     ],
 )  # fmt: skip
 def test_each_criterion_alone_rolls_back(
@@ -119,13 +124,36 @@ def test_a_challenger_that_only_fails_is_rolled_back_without_a_latency() -> None
     assert "1000 of 1000 answers failed" in decision.reason
 
 
-def test_a_shift_is_counted_in_pooled_deviations() -> None:
-    # given variances 4 and 9 of 10 and 5 answers, means 3 apart
+def test_a_shift_is_counted_in_the_larger_deviation() -> None:
     champion = VariantStats(10, 0, 1.0, prediction_mean=5.0, prediction_deviation=2.0)
     challenger = VariantStats(6, 1, 1.0, prediction_mean=8.0, prediction_deviation=3.0)
+    assert measure_shift(champion, challenger) == measure_shift(challenger, champion) == pytest.approx(1)
 
-    # then it is 3 / sqrt((9 * 4 + 4 * 9) / 13)
-    assert measure_shift(champion, challenger) == pytest.approx(3 / (72 / 13) ** 0.5)
+
+def test_two_classes_shift_as_their_one_probability_does() -> None:
+    def add_classes(stats: VariantStats) -> VariantStats:
+        mean, deviation = stats.prediction_mean or 0.0, stats.prediction_deviation
+        classes = (ClassProbability("no", 1 - mean, deviation), ClassProbability("yes", mean, deviation))
+        return replace(stats, classes=classes)
+
+    expected = measure_shift(CHAMPION, CHALLENGER)
+    assert measure_shift(add_classes(CHAMPION), add_classes(CHALLENGER)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(10**9, 0.3), (50, 0.3 - (2 / pi) ** 0.5 * 0.08), (2, 0)])
+def test_a_class_shift_is_what_moved_less_what_chance_moves(samples: int, expected: float) -> None:
+    # given two classes of deviation 0.4, which have a standard error of 0.4 * sqrt(2 / samples) each
+    def make(mean: float) -> VariantStats:
+        classes = (ClassProbability("no", 1 - mean, 0.4), ClassProbability("yes", mean, 0.4))
+        return VariantStats(samples, 0, 1.0, 0.7, 0.1, classes)
+
+    assert measure_class_shift(make(0.2), make(0.5)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_no_spread_is_too_large_beside_a_champion_that_says_the_same_to_all() -> None:
+    champion = replace(CHAMPION, prediction_deviation=1e-9)
+    assert judge_canary(champion, CHALLENGER, CRITERIA).action == "proceed"
+    assert judge_canary(champion, replace(CHALLENGER, prediction_mean=0.12), CRITERIA).action == "proceed"
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
