@@ -54,7 +54,7 @@ class IntervalGate(Section):
 
 
 class LeakageGate(Section):
-    """Asks that neither the model nor a feature alone knows too much."""
+    """Asks that neither the model nor one feature alone exceeds its limit."""
 
     max_score: _Score
     max_single_feature: _Score
