@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
@@ -14,6 +15,9 @@ from include.serving.refusal import RequestRefusedError, list_names
 
 _FLOAT32_MAX: Final = 3.4e38
 _SHOWN_MAX: Final = 40
+# Python's own readers take more forms, such as weeks of a year and hyphens anywhere.
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class RequestCheck:
@@ -115,15 +119,12 @@ def _read_text(value: Any) -> str | None:
 
 
 def _read_uuid(value: Any) -> UUID | None:
-    try:
-        return UUID(value) if type(value) is str and len(value) == 36 else None
-    except ValueError:
-        return None
+    return UUID(value) if type(value) is str and _UUID.fullmatch(value) else None
 
 
 def _read_date(value: Any) -> date | None:
     try:
-        return date.fromisoformat(value) if type(value) is str and len(value) == 10 else None
+        return date.fromisoformat(value) if type(value) is str and _DATE.fullmatch(value) else None
     except ValueError:
         return None
 
