@@ -28,6 +28,7 @@ from include.tasks.bootstrap import estimate_interval
 from include.tasks.task import Decision, Task
 from include.training.champion import compare_with_champion
 from include.training.compare import measure_gain
+from include.training.constant import CONSTANT, fit_constant
 from include.training.families import build_family, build_inputs
 from include.training.record import log_run
 from include.training.single_feature import find_single_feature
@@ -114,7 +115,8 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
     with threadpool_limits(settings.threads_per_fit):
         started = time.process_time()
         if family == BASELINE:
-            rule = task.fit_baseline(matrix, train.labels, settings.random_seed)
+            fit_rule = task.fit_baseline if matrix.numeric_names else fit_constant
+            rule = fit_rule(matrix, train.labels, settings.random_seed)
             model, features = rule.model, tuple(item for item in features if item.name == rule.feature)
         else:
             model = build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels)
@@ -192,15 +194,21 @@ def measure_family(
         "test_count": task.count_evidence(test.labels, data.classes),
         **find_single_feature(task, data),
         "baseline": _compare_with_baseline(task, baseline, test, answers, settings),
-        "baseline_feature": onnx.contract.feature_names[0] if fitted.family == BASELINE else None,
+        "baseline_feature": _name_rule(onnx.contract) if fitted.family == BASELINE else None,
     }
+
+
+def _name_rule(baseline: ModelContract) -> str:
+    """The numeric feature that the baseline looks at; 'a constant' when there is none."""
+    feature = baseline.features[0]
+    return CONSTANT if feature.kind == "categorical" else feature.name
 
 
 def _compare_with_baseline(
     task: Task, baseline: FittedFamily, test: SplitData, answers: Floats, settings: TrainingSettings
 ) -> dict[str, Any]:
     gain = measure_gain(task, test.labels, answers, OnnxModel(baseline.onnx).predict(test.matrix), settings)
-    feature = baseline.contract.feature_names[0]
+    feature = _name_rule(baseline.contract)
     return {
         "feature": feature, "score": gain.score, "gain": gain.gain, "gain_low": gain.low, "gain_high": gain.high,
     }  # fmt: skip

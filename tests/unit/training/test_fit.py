@@ -230,12 +230,24 @@ def test_a_feature_without_values_is_left_out_of_the_model(training: Training) -
     assert len(OnnxModel(fitted.onnx).predict(data.test.matrix)) == 400
 
 
-def test_without_a_numeric_feature_there_is_no_baseline(
-    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+def test_without_a_numeric_feature_the_baseline_is_a_constant(
+    training: Training, tracking_uri: str, lineage: TrainingLineage
 ) -> None:
-    texts = drop_features(spec, "wear", "is_covered", "units_last", "temperature")
-    with pytest.raises(TrainingError, match="The baseline needs a numeric feature"):
-        fit_family(frame, "random_forest", texts, settings, lineage, tracking_uri)
+    spec = drop_features(training.spec, "wear", "is_covered", "units_last", "temperature")
+    spec = replace(spec, name=f"texts_{training.task}")
+    result = fit_family(training.frame, "baseline", spec, training.settings, lineage, tracking_uri)
+    assert (result["baseline_feature"], result["baseline"]["feature"]) == ("a constant", "a constant")
+    assert result["parity_difference"] < 1e-4
+    chance = 0 if training.task == "regression" else 0.5
+    assert result["score"] == pytest.approx(chance, abs=0.05)
+    data = read_training_data(training.frame, spec, training.settings)
+    labels, fitted = data.train.labels, train_model(data, "baseline", spec, training.settings)
+    answers = OnnxModel(fitted.onnx).predict(data.test.matrix)
+    shares = np.bincount(labels.astype(int)) / len(labels)
+    expected = {"binary": shares[1:2], "multiclass": shares, "regression": [np.median(labels)]}[training.task]
+    np.testing.assert_allclose(np.unique(answers.reshape(len(answers), -1), axis=0), [expected], rtol=1e-3)
+    better = fit_family(training.frame, spec_family(training.task), spec, training.settings, lineage, tracking_uri)
+    assert better["baseline"]["gain"] > 0
 
 
 def test_without_mlflow_no_work_is_spent(
