@@ -10,7 +10,6 @@ folder), ``ORRERY_LINEAGE_SPOOL`` (a folder in it), ``ORRERY_CONFIG_DIR``, ``ORR
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import tempfile
@@ -28,8 +27,6 @@ from include.serving.loader import make_registry_loader
 from include.serving.server import ModelServer
 from include.settings import CONFIG_DIR, load_settings
 
-log = logging.getLogger(__name__)
-
 
 def main() -> None:
     """Serve until told to stop."""
@@ -38,8 +35,6 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8600)
     arguments = parser.parse_args()
     uri, tracking_uri, settings = _require("ORRERY_WAREHOUSE_URI"), _require("ORRERY_MLFLOW_URI"), load_settings()
-    for name, message in settings.broken_models.items():
-        log.error("The model %r is not served: %s", name, message)
     folder = Path(os.environ.get("ORRERY_MODEL_FOLDER") or tempfile.mkdtemp(prefix="orrery-models-"))
     spool = Spool(Path(os.environ.get("ORRERY_LINEAGE_SPOOL", folder / "lineage-spool")))
     declared = DeclaredModels(Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR)))

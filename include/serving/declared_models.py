@@ -54,11 +54,11 @@ class DeclaredModels:
         """The models whose file is right, and those that are served although their file is wrong now."""
         try:
             stems = {path.stem for path in find_model_files(self._folder / "models")}
-            models = reload_settings(self._folder, self._environment).models
+            settings = reload_settings(self._folder, self._environment)
         except SettingsError as error:
             log.warning("The models that are served stay the same until this is corrected: %s", error)
             return self._names
-        for name in sorted(stems - models.keys()):
+        for name, message in settings.broken_models.items():
             state = "served as before" if name in self._names else "not served"
-            log.warning("Model %r is %s: its file does not fit the settings. Correct it.", name, state)
-        return frozenset(models) | (self._names & stems)
+            log.warning("Model %r is %s: %s", name, state, message)
+        return frozenset(settings.models) | (self._names & stems)
