@@ -193,10 +193,17 @@ def test_the_canary_took_over_in_steps_and_no_request_failed(section: dict[str, 
 
 
 def test_outcomes_became_known_and_monitoring_decided(section: dict[str, Any]) -> None:
-    assert section["performance"]["predictions"] > 0
-    assert section["performance"]["metric"] == section["champion"]["score_name"]
     assert section["monitoring"]["action"] in {"keep", "retrain"}
-    assert section["monitoring"]["reasons"]
+    if section["performance"]:
+        assert section["performance"]["predictions"] > 0
+        assert section["performance"]["metric"] == section["champion"]["score_name"]
+    else:
+        # A weekly model's next as-of date is younger than its horizon on every day that a demo can end.
+        assert "no outcome is known yet" in " ".join(section["monitoring"]["reasons"])
+
+
+def test_the_outcomes_of_a_daily_model_became_known(report: dict[str, Any]) -> None:
+    assert report["models"]["churn"]["performance"]["predictions"] > 0
 
 
 def test_every_table_has_a_producing_run(report: dict[str, Any]) -> None:
