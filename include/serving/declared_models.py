@@ -59,6 +59,8 @@ class DeclaredModels:
             log.warning("The models that are served stay the same until this is corrected: %s", error)
             return self._names
         for name, message in settings.broken_models.items():
-            state = "served as before" if name in self._names else "not served"
-            log.warning("Model %r is %s: %s", name, state, message)
+            if name in self._names:
+                log.warning("Model %r is served as before: %s", name, message)
+            else:
+                log.error("Model %r is not served: %s", name, message)
         return frozenset(settings.models) | (self._names & stems)

@@ -151,7 +151,12 @@ def test_a_stack_that_stays_up_is_shown_with_its_addresses(
     stack = Stack(home, ports, credentials)
     lines = print_lines(capsys, stack)
     shown = lines[lines.index("Everything is up") + 1 :]
-    assert [line.split()[-1] for line in shown[:4]] == list(stack.addresses.values())
+    assert [line.split()[-1] for line in shown[:4]] == [
+        "http://127.0.0.1:18080",
+        "http://127.0.0.1:15000/#/experiments",
+        "http://127.0.0.1:18000/docs",
+        "postgresql://postgres@127.0.0.1:15432/warehouse",
+    ]
     assert shown[4] == f"Airflow users and passwords: {home.passwords_file}"
     place = f'ARGS="--home {home.path}"'
     assert shown[5] == f"make status {place} shows it, make down {place} stops it"

@@ -164,9 +164,9 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -
 @pytest.mark.parametrize(
     ("verb", "command"),
     [
-        ("demo", "-m include.demo"),
-        ("test", "-m pytest"),
-        ("up", "-m include.local up"),
+        ("demo", ".venv/bin/python -m include.demo"),
+        ("test", ".venv/bin/python -m pytest"),
+        ("up", ".venv/bin/python -m include.local up"),
     ],
 )
 def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None:

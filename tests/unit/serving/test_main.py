@@ -137,7 +137,7 @@ def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
     serving.main()
 
     assert served == [MODEL]
-    [line] = [record.getMessage() for record in caplog.records if record.name.endswith("declared_models")]
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "'wrong' is not served" in line
     assert "did you mean 'task'?" in line
 
