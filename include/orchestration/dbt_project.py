@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -35,21 +37,20 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
     """
     import_cosmos()
     from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, RenderConfig
-    from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+    from cosmos.constants import PRODUCER_WATCHER_TASK_ID, ExecutionMode, InvocationMode, LoadMode, TestBehavior
     from cosmos.profiles import PostgresUserPasswordProfileMapping
 
     operator_args: dict[str, Any] = {"callback": callback, "install_deps": False}
     # Unit tests check the models' code, which CI does; a build checks data.
     if is_one_build:
-        flags = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]}
-        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=flags)
-        # The tasks defer: awake, they could hold every slot while the build waits for one to be tried again.
-        operator_args |= {"poke_interval": 2, "deferrable": True}
+        # A second try of the build would only skip itself; each model that failed is tried again by its own task.
+        build_args = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"], "retries": 0}
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=build_args)
     else:
         # The flag would reach `dbt run` too, which does not know it.
         operator_args |= {"env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}, "append_env": True}
         execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER)
-    return DbtTaskGroup(
+    group = DbtTaskGroup(
         group_id=group_id,
         project_config=_describe_project(find_manifest(is_strict=True)),
         profile_config=ProfileConfig(
@@ -70,6 +71,44 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         execution_config=execution,
         operator_args=operator_args,
     )
+    if is_one_build:
+        from include.orchestration.dbt_producer import SparseProducer
+        from include.orchestration.dbt_trigger import start_in_triggerer
+
+        nodes = group.dbt_graph.nodes
+        producer = group.tasks_map[PRODUCER_WATCHER_TASK_ID]
+        producer.__class__ = SparseProducer  # Cosmos takes no class of ours
+        producer.tests_per_model = assign_tests(
+            producer.tests_per_model, {unique_id: node.depends_on for unique_id, node in nodes.items()}
+        )
+        for task in group.iter_tasks():
+            if hasattr(task, "producer_task_id"):
+                start_in_triggerer(task)
+    return group
+
+
+def assign_tests(
+    tests_of: Mapping[str, Sequence[str]], depends_on: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Give a test of several models to the last of them: dbt runs it once that one is built.
+
+    Cosmos gives it to each of them. The first one's tests would then end after its descendants are built, and a
+    failure would stop everything that depends on the first, where dbt stops what depends on all of them.
+
+    Args:
+        tests_of: of each model, its tests.
+        depends_on: of each node, what it depends on directly.
+    """
+
+    @cache
+    def ancestors(node: str) -> frozenset[str]:
+        parents = depends_on.get(node, ())
+        return frozenset(parents).union(*map(ancestors, parents))
+
+    return {
+        model: [test for test in tests if not any(model in ancestors(other) for other in depends_on[test])]
+        for model, tests in tests_of.items()
+    }
 
 
 def find_task(group: DbtTaskGroup, dbt_model: str) -> Any:

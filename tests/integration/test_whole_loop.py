@@ -294,6 +294,38 @@ def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack, specs
     assert ask_version(stack, specs[name]) == before
 
 
+def test_a_failing_dbt_test_stops_what_depends_on_its_model_and_nothing_else(
+    stack: Stack, specs: dict[str, ModelSpec]
+) -> None:
+    """The rows are mended while the test waits for its second try, so that the rest of the build follows."""
+    spoilt, other = specs["churn"].groups[0], specs["demand"].groups[0]
+    airflow, dag_id = stack.airflow(), "build_features"
+    table = spoilt.table.quoted
+    with open_session(stack.uris.warehouse) as session:
+        rows = session.execute(f"update {table} set recency_days = -recency_days where recency_days = 1")
+    assert rows > 0
+    run_id = start_dag(stack, dag_id)
+
+    states: dict[str, str | None] = {}
+    while states.get(f"dbt.{spoilt.name}.test") != "up_for_retry" or states.get(f"publish_{other.name}") != "success":
+        assert states.get(f"dbt.{spoilt.name}.test") != "success"
+        states = {task["task_id"]: task["state"] for task in airflow.list_task_instances(dag_id, run_id)}
+        time.sleep(0.3)
+    with open_session(stack.uris.warehouse) as session:
+        assert session.execute(f"update {table} set recency_days = 1 where recency_days = -1") == rows
+    assert states[f"dbt.{spoilt.name}.run"] == "success"
+    assert {states[f"dbt.{spoilt.online_model}.run"], states[f"publish_{spoilt.name}"]} == {None}
+
+    state, tasks = finish_dag(stack, dag_id, run_id)
+    found = {name: (task["state"], task["try_number"]) for (name, _), task in tasks.items()}
+    assert state == "success"
+    assert found[f"dbt.{spoilt.name}.test"][0] == found[f"publish_{spoilt.name}"][0] == "success"
+    assert found[f"dbt.{spoilt.name}.test"][1] > 1, "the tests ran again by themselves"
+    assert found["dbt.dbt_producer_watcher"] == ("failed", 1)
+    # Each model of the other group went well at its first try: nothing was built twice.
+    assert found[f"dbt.{other.name}.run"] == found[f"dbt.{other.name}.test"] == ("success", 1)
+
+
 def test_a_training_that_fails_does_not_touch_the_other_model_whose_new_version_nobody_can_slip_in(
     stack: Stack, specs: dict[str, ModelSpec]
 ) -> None:

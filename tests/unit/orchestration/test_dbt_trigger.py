@@ -1,0 +1,100 @@
+"""How a dbt model's task ends in the triggerer, on what the build has reported.
+
+The triggerer hands these reports out through its own connection to Airflow's API server, which only it has; here a
+dictionary stands in for it. ``tests/integration/test_whole_loop.py`` runs the triggers in a real triggerer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
+
+from include.orchestration.dbt_trigger import NodeTrigger
+
+MODEL = "model.shop.days"
+STATUS, TESTS = "model__shop__days_status", "model__shop__days_tests_status"
+
+
+class Reported(NodeTrigger):
+    """A trigger whose build reports one thing more each time that it asks for the producer's state."""
+
+    def __init__(self, *states: tuple[str, dict[str, Any]], is_test: bool = False, try_number: int = 1) -> None:
+        super().__init__(MODEL, "dbt.producer", is_test, 0.0)
+        self.states = list(states)
+        self.task_instance = SimpleNamespace(  # type: ignore[assignment]
+            dag_id="build", run_id="today", map_index=-1, try_number=try_number, task_id="dbt.days.run"
+        )
+
+    async def get_xcom_val(self, key: str) -> Any:
+        assert (self.dag_id, self.run_id) == ("build", "today")
+        return self.states[0][1].get(key)
+
+    async def _get_producer_task_status(self) -> str | None:
+        if len(self.states) > 1:
+            self.states.pop(0)
+        return self.states[0][0]
+
+
+def finish(trigger: NodeTrigger) -> TriggerEvent:
+    """The one event of the trigger."""
+
+    async def collect() -> list[TriggerEvent]:
+        return [event async for event in trigger.run()]
+
+    (event,) = asyncio.run(collect())
+    return event
+
+
+def report(status: str) -> dict[str, Any]:
+    """What the build reports of a model."""
+    return {STATUS: {"status": status, "outlet_uris": []}}
+
+
+def test_a_model_that_was_built_ends_its_task_without_a_worker() -> None:
+    event = finish(Reported(("running", {}), ("running", {}), ("running", report("success"))))
+
+    assert isinstance(event, TaskSuccessEvent)
+
+
+def test_a_skipped_model_ends_its_task_without_a_worker() -> None:
+    assert isinstance(finish(Reported(("running", {}), ("running", report("skipped")))), TaskSkippedEvent)
+
+
+def test_a_failed_model_is_failed_by_a_worker() -> None:
+    event = finish(Reported(("running", {}), ("running", report("error"))))
+
+    assert type(event) is TriggerEvent
+    assert (event.payload["status"], event.payload["reason"]) == ("failed", "node_failed")
+
+
+@pytest.mark.parametrize(("status", "is_good"), [("pass", True), ("fail", False)])
+def test_the_tests_of_a_model_decide_its_second_task(status: str, is_good: bool) -> None:
+    event = finish(Reported(("running", report("success")), ("running", {TESTS: status}), is_test=True))
+
+    assert isinstance(event, TaskSuccessEvent) is is_good
+
+
+def test_a_build_that_ended_without_a_word_of_the_model_fails_it() -> None:
+    event = finish(Reported(("running", {}), ("failed", {})))
+
+    assert (event.payload["status"], event.payload["reason"]) == ("failed", "producer_failed")
+
+
+def test_a_second_try_runs_the_model_once_the_build_is_over() -> None:
+    trigger = Reported(("running", report("error")), ("running", report("error")), ("skipped", {}), try_number=2)
+
+    event = finish(trigger)
+
+    assert trigger.states == [("skipped", {})], "the build was still running"
+    assert event.payload["reason"] == "producer_skipped", "execute_complete runs the model by this reason alone"
+
+
+def test_the_triggerer_can_make_the_trigger_anew() -> None:
+    path, arguments = NodeTrigger(MODEL, "dbt.producer", True, 2.0).serialize()
+
+    assert path == "include.orchestration.dbt_trigger.NodeTrigger"
+    assert NodeTrigger(**arguments).serialize() == (path, arguments)
