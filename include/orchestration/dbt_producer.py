@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cosmos import settings
 from cosmos.operators._watcher.base import _log_dbt_msg
 from cosmos.operators.watcher import DbtProducerWatcherOperator
@@ -21,20 +22,30 @@ _REPORTED: Final = frozenset(
 """The events of dbt that tell the models' tasks something: what became of a node, and why it was left out."""
 
 
-class SparseProducer(DbtProducerWatcherOperator):
+class SparseProducer(DbtProducerWatcherOperator):  # type: ignore[misc]
     """Cosmos's own task, which leaves out what nobody reads."""
 
     def execute(self, context: Any, **kwargs: Any) -> Any:
-        """Run the build; it has no second try that could want a copy of its reports."""
+        """Run the build.
+
+        Raises:
+            AirflowFailException: a node failed, or dbt itself. Cosmos's second try would only skip itself; each model
+                that was not built is tried again by its own task.
+        """
         settings.enable_watcher_reliable_retry = False
-        return super().execute(context, **kwargs)
+        try:
+            return super().execute(context, **kwargs)
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            raise AirflowFailException(f"{error} The tasks of the models say which.") from error
 
     def _make_parse_callable(self) -> Callable[[str, Any], None]:
         report = super()._make_parse_callable()
 
         def parse(line: str, extra: Any) -> None:
             event = read_event(line)
-            if event is None or event.get("info", {}).get("name") in _REPORTED:
+            if event is None or event["info"]["name"] in _REPORTED:
                 report(line, extra)
             else:
                 _log_dbt_msg(event)
@@ -43,9 +54,8 @@ class SparseProducer(DbtProducerWatcherOperator):
 
 
 def read_event(line: str) -> dict[str, Any] | None:
-    """dbt's event; ``None`` for a line that is none, such as what a driver prints."""
+    """dbt's event; ``None`` for a line of another's, such as what a driver prints."""
     try:
-        event = json.loads(line)
+        return dict(json.loads(line))
     except json.JSONDecodeError:
         return None
-    return event if isinstance(event, dict) else None

@@ -43,9 +43,8 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
     operator_args: dict[str, Any] = {"callback": callback, "install_deps": False}
     # Unit tests check the models' code, which CI does; a build checks data.
     if is_one_build:
-        # A second try of the build would only skip itself; each model that failed is tried again by its own task.
-        build_args = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"], "retries": 0}
-        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=build_args)
+        flags = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]}
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=flags)
     else:
         # The flag would reach `dbt run` too, which does not know it.
         operator_args |= {"env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}, "append_env": True}

@@ -23,7 +23,7 @@ POLL_S: Final = 2.0
 log = get_logger(__name__)
 
 
-class NodeTrigger(WatcherTrigger):
+class NodeTrigger(WatcherTrigger):  # type: ignore[misc]
     """Cosmos's trigger, started by the scheduler instead of by a worker."""
 
     def __init__(self, model_unique_id: str, producer_task_id: str, is_test_sensor: bool, poke_interval: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from airflow.sdk import dag, task
 from cosmos import ProfileConfig
-from cosmos.operators.watcher import DbtProducerWatcherOperator
+from include.orchestration.dbt_producer import SparseProducer
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from include.orchestration.astro_sdk import Metadata, Table, dataframe
@@ -79,7 +79,7 @@ def observed() -> None:
     judge(fit.partial(frame=frame).expand(family=["logistic", "forest"]))
     fail()
     roll_back()
-    DbtProducerWatcherOperator(
+    SparseProducer(
         task_id="dbt_producer_watcher",
         project_dir=os.environ["OBSERVED_DBT_PROJECT"],
         profile_config=ProfileConfig(

@@ -1,0 +1,94 @@
+"""The build reports each node once, and only what a model's task reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cosmos import ProfileConfig
+from cosmos.profiles import PostgresUserPasswordProfileMapping
+
+from include.orchestration.dbt_producer import SparseProducer
+
+MODEL, TEST = "model.shop.days", "test.shop.unique_days"
+
+
+@pytest.fixture
+def producer(tmp_path: Path) -> SparseProducer:
+    profile = PostgresUserPasswordProfileMapping(conn_id="warehouse", profile_args={"schema": "features"})
+    return SparseProducer(
+        task_id="producer", project_dir=str(tmp_path), tests_per_model={MODEL: [TEST]}, emit_datasets=False,
+        profile_config=ProfileConfig(profile_name="shop", target_name="airflow", profile_mapping=profile),
+    )  # fmt: skip
+
+
+def describe(name: str, unique_id: str, status: str, **data: Any) -> str:
+    """One event, as dbt writes it with ``--log-format json``."""
+    kind = unique_id.partition(".")[0]
+    node = {"unique_id": unique_id, "node_status": status, "resource_type": kind, "node_path": "days.sql"}
+    return json.dumps({"info": {"name": name, "msg": name, "level": "info"}, "data": {"node_info": node, **data}})
+
+
+def read_reports(producer: SparseProducer, *lines: str) -> list[tuple[str, Any]]:
+    """What the lines make the producer report: key and value of each XCom."""
+    reports: list[tuple[str, Any]] = []
+    ti = SimpleNamespace(
+        xcom_push=lambda key, value: reports.append((key, value)), xcom_pull=lambda *_, **__: None, task_id="producer"
+    )
+    parse = producer._make_parse_callable()
+    for line in lines:
+        parse(line, {"context": {"ti": ti}, "project_dir": producer.project_dir})
+    return reports
+
+
+def test_a_model_that_dbt_mentions_five_times_is_reported_once(producer: SparseProducer) -> None:
+    reports = read_reports(
+        producer,
+        describe("LogStartLine", MODEL, "started"), describe("NodeStart", MODEL, "started"),
+        describe("NodeExecuting", MODEL, "executing"), describe("LogModelResult", MODEL, "success"),
+        describe("NodeFinished", MODEL, "success", run_result={"message": "SELECT 3"}),
+    )  # fmt: skip
+
+    assert [key for key, _ in reports] == ["model__shop__days_dbt_event", "model__shop__days_status"]
+    assert reports[0][1]["msg"] == "SELECT 3"
+    assert reports[1][1]["status"] == "success"
+
+
+def test_a_failed_model_is_reported_with_its_error(producer: SparseProducer) -> None:
+    reports = dict(
+        read_reports(
+            producer,
+            describe("LogModelResult", MODEL, "error"),
+            describe("NodeFinished", MODEL, "error", run_result={"message": "relation does not exist"}),
+        )
+    )
+
+    assert reports["model__shop__days_status"]["status"] == "error"
+    assert reports["model__shop__days_dbt_event"]["msg"] == "relation does not exist"
+
+
+def test_a_model_left_out_after_a_failure_counts_as_failed(producer: SparseProducer) -> None:
+    reports = dict(
+        read_reports(
+            producer, describe("SkippingDetails", MODEL, "skipped"), describe("NodeFinished", MODEL, "skipped")
+        )
+    )
+
+    assert reports["model__shop__days_status"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("status", ["pass", "fail"])
+def test_the_tests_of_a_model_are_reported_together(producer: SparseProducer, status: str) -> None:
+    lines = (describe("LogTestResult", TEST, status), describe("NodeFinished", TEST, status))
+
+    reports = read_reports(producer, *lines)
+
+    assert [value for key, value in reports if key == "model__shop__days_tests_status"] == [status]
+
+
+def test_what_a_driver_prints_is_logged(producer: SparseProducer, caplog: pytest.LogCaptureFixture) -> None:
+    assert read_reports(producer, "open https://login.example in a browser") == []
+    assert "login.example" in caplog.text
