@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from include.features.manifest import hash_project
 from include.ingestion.version import read_data_version
 from include.warehouse.session import open_session
+
+BUILD_TASK: Final = "dbt.dbt_producer_watcher"
+"""The task that runs dbt; it fails with any of its models."""
 
 
 def find_changes(uri: str) -> str | None:
@@ -30,7 +34,7 @@ def find_changes(uri: str) -> str | None:
     return "the dbt project has changed since the last build" if last["project_hash"] != hash_project() else None
 
 
-def find_unbuilt(states: Mapping[str, str | None]) -> list[str]:
+def find_unbuilt(states: Mapping[str, str | None], tested: Collection[str]) -> list[str]:
     """The tasks of a build that failed although no test of the data stopped them, by name.
 
     A failed test is what the build found in the data, and the same again would find it, too. A model that could
@@ -38,11 +42,12 @@ def find_unbuilt(states: Mapping[str, str | None]) -> list[str]:
 
     Args:
         states: of the run's tasks, by task id, as Airflow names them.
+        tested: the tasks of models that were built and that a test refused.
     """
     return sorted(
         task
         for task, state in states.items()
-        if state == "failed" and (task.endswith(".run") or task.startswith("publish_"))
+        if state == "failed" and task.startswith(("dbt.", "publish_")) and task not in {*tested, BUILD_TASK}
     )
 
 

@@ -1,23 +1,38 @@
-"""Which of its builds ``build_features`` keeps as done."""
+"""Which of its builds ``build_features`` keeps as done, and how it ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.features.builds import find_unbuilt, record_build
+from include.orchestration.dbt_build import FAILED_TESTS
 
 
 def record_run(context: Any, uri: str, data_version: str) -> str:
     """Note what the run has built, and from which data; returns the data's version.
 
     Raises:
-        AirflowSkipException: a model was not built or a group not announced, so that the next catch-up tries again.
+        AirflowFailException: a test failed, or a model was not built or a group not announced. The latter is not
+            noted, so that the next catch-up tries again.
     """
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
-    if unbuilt := find_unbuilt(states):
-        raise AirflowSkipException(f"{', '.join(unbuilt)} failed: the build is tried again within an hour.")
-    record_build(uri, data_version)
+    failed = [task for task, state in states.items() if state == "failed"]
+    tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
+    unbuilt = find_unbuilt(states, tests)
+    if not unbuilt:
+        record_build(uri, data_version)
+    if unbuilt or tests:
+        raise AirflowFailException(describe_failure(unbuilt, tests))
     return data_version
+
+
+def describe_failure(unbuilt: list[str], tests: dict[str, list[str]]) -> str:
+    """What failed, what that has stopped, and what happens next."""
+    found = [f"{task} failed {', '.join(names)}" for task, names in tests.items()]
+    again = ["the build is tried again within an hour"] if unbuilt else []
+    return "; ".join(
+        [*found, *(f"{task} was not done" for task in unbuilt), "nothing that depends on it was published", *again]
+    )

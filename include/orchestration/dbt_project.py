@@ -24,11 +24,12 @@ _OPERATOR_LINEAGE: Final = "airflow.providers.openlineage.extractors.base"
 
 
 def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> DbtTaskGroup:
-    """The project's models as one task group, each followed by its tests.
+    """The project's models as one task group, each built and then tested.
 
     Args:
         callback: called with the folder of dbt's artifacts after the build; reports lineage.
-        is_one_build: one ``dbt build`` whose progress the tasks follow; else one dbt run for each task.
+        is_one_build: one ``dbt build`` that the tasks follow, one task a model; else one dbt run for each task, and
+            the tests of a model as a task of their own.
             ``make bench NAME=dbt`` measures both (``docs/decisions``).
 
     Raises:
@@ -41,14 +42,15 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
     from cosmos.profiles import PostgresUserPasswordProfileMapping
 
     operator_args: dict[str, Any] = {"callback": callback, "install_deps": False}
-    # Unit tests check the models' code, which CI does; a build checks data.
     if is_one_build:
-        flags = {"dbt_cmd_flags": ["--exclude-resource-type", "unit_test"]}
-        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER, setup_operator_args=flags)
+        execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER)
+        render = {"test_behavior": TestBehavior.NONE, "normalize_task_id": lambda node: node.name}
     else:
-        # The flag would reach `dbt run` too, which does not know it.
+        # A flag would reach `dbt run` too, which does not know it.
         operator_args |= {"env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}, "append_env": True}
         execution = ExecutionConfig(execution_mode=ExecutionMode.LOCAL, invocation_mode=InvocationMode.DBT_RUNNER)
+        # One dbt run for each task would run a test of two models when only the first of them is there.
+        render = {"test_behavior": TestBehavior.AFTER_EACH, "should_detach_multiple_parents_tests": True}
     group = DbtTaskGroup(
         group_id=group_id,
         project_config=_describe_project(find_manifest(is_strict=True)),
@@ -61,28 +63,24 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
-            test_behavior=TestBehavior.AFTER_EACH,
             emit_datasets=False,
             exclude=["resource_type:exposure"],
-            # One dbt run for each task would run a test of two models when only the first of them is there.
-            should_detach_multiple_parents_tests=not is_one_build,
+            **render,
         ),
         execution_config=execution,
         operator_args=operator_args,
     )
     if is_one_build:
-        from include.orchestration.dbt_producer import SparseProducer
-        from include.orchestration.dbt_trigger import start_in_triggerer
+        from include.orchestration.dbt_build import FLAGS, DbtBuild, follow_build
 
-        nodes = group.dbt_graph.nodes
-        producer = group.tasks_map[PRODUCER_WATCHER_TASK_ID]
-        producer.__class__ = SparseProducer  # Cosmos takes no class of ours
-        producer.tests_per_model = assign_tests(
-            producer.tests_per_model, {unique_id: node.depends_on for unique_id, node in nodes.items()}
-        )
+        graph = group.dbt_graph
+        tests = assign_tests(graph.tests_per_model, {name: node.depends_on for name, node in graph.nodes.items()})
+        build = group.tasks_map[PRODUCER_WATCHER_TASK_ID]
+        build.__class__ = DbtBuild  # Cosmos takes no class of ours
+        build.tests_per_model, build.dbt_cmd_flags = tests, [*FLAGS]
         for task in group.iter_tasks():
             if hasattr(task, "producer_task_id"):
-                start_in_triggerer(task)
+                follow_build(task, tests.get(task.model_unique_id, []))
     return group
 
 
@@ -111,7 +109,7 @@ def assign_tests(
 
 
 def find_task(group: DbtTaskGroup, dbt_model: str) -> Any:
-    """The tasks of one dbt model in the group: its run and its tests."""
+    """What stands for one dbt model in the group: its task, or a group of its run and its tests."""
     return next(
         task
         for unique_id, task in group.tasks_map.items()

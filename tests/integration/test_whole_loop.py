@@ -297,33 +297,34 @@ def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack, specs
 def test_a_failing_dbt_test_stops_what_depends_on_its_model_and_nothing_else(
     stack: Stack, specs: dict[str, ModelSpec]
 ) -> None:
-    """The rows are mended while the test waits for its second try, so that the rest of the build follows."""
     spoilt, other = specs["churn"].groups[0], specs["demand"].groups[0]
-    airflow, dag_id = stack.airflow(), "build_features"
-    table = spoilt.table.quoted
+    airflow, dag_id, table = stack.airflow(), "build_features", spoilt.table.quoted
     with open_session(stack.uris.warehouse) as session:
         rows = session.execute(f"update {table} set recency_days = -recency_days where recency_days = 1")
     assert rows > 0
-    run_id = start_dag(stack, dag_id)
 
-    states: dict[str, str | None] = {}
-    while states.get(f"dbt.{spoilt.name}.test") != "up_for_retry" or states.get(f"publish_{other.name}") != "success":
-        assert states.get(f"dbt.{spoilt.name}.test") != "success"
-        states = {task["task_id"]: task["state"] for task in airflow.list_task_instances(dag_id, run_id)}
-        time.sleep(0.3)
+    run_id = start_dag(stack, dag_id)
+    state, tasks = finish_dag(stack, dag_id, run_id)
+
+    states = {name: (task["state"], task["try_number"]) for (name, _), task in tasks.items()}
+    assert state == "failed"
+    assert states[f"dbt.{spoilt.name}"] == ("failed", 1), "the same data would fail the same test again"
+    log = airflow.read_log(dag_id, run_id, f"dbt.{spoilt.name}")
+    assert "was built, and tests of it failed" in log
+    assert "accepted_range" in log
+    stopped = {name for name, (state, _) in states.items() if state == "upstream_failed"}
+    assert {f"dbt.{spoilt.online_model}", f"publish_{spoilt.name}"} <= stopped
+    for name in (f"dbt.{other.name}", f"dbt.{other.online_model}", f"publish_{other.name}"):
+        assert states[name] == ("success", 1)
+    assert "accepted_range" in airflow.read_log(dag_id, run_id, "record")
+
     with open_session(stack.uris.warehouse) as session:
         assert session.execute(f"update {table} set recency_days = 1 where recency_days = -1") == rows
-    assert states[f"dbt.{spoilt.name}.run"] == "success"
-    assert {states[f"dbt.{spoilt.online_model}.run"], states[f"publish_{spoilt.name}"]} == {None}
-
+    clearing = {"dag_run_id": run_id, "task_ids": [f"dbt.{spoilt.name}"], "include_downstream": True, "dry_run": False}
+    airflow._call("POST", f"dags/{dag_id}/clearTaskInstances", json=clearing)
     state, tasks = finish_dag(stack, dag_id, run_id)
-    found = {name: (task["state"], task["try_number"]) for (name, _), task in tasks.items()}
     assert state == "success"
-    assert found[f"dbt.{spoilt.name}.test"][0] == found[f"publish_{spoilt.name}"][0] == "success"
-    assert found[f"dbt.{spoilt.name}.test"][1] > 1, "the tests ran again by themselves"
-    assert found["dbt.dbt_producer_watcher"] == ("failed", 1)
-    # Each model of the other group went well at its first try: nothing was built twice.
-    assert found[f"dbt.{other.name}.run"] == found[f"dbt.{other.name}.test"] == ("success", 1)
+    assert tasks[f"publish_{spoilt.name}", -1]["state"] == "success"
 
 
 def test_a_training_that_fails_does_not_touch_the_other_model_whose_new_version_nobody_can_slip_in(

@@ -55,10 +55,10 @@ def test_data_that_arrives_during_a_build_counts_as_new(published_uri: str) -> N
 
 def test_a_failed_test_is_a_finding_and_a_model_that_failed_is_not_built() -> None:
     ended: dict[str, str | None] = {
-        "dbt.dbt_producer_watcher": "failed", "dbt.orders.run": "success", "dbt.orders.test": "failed",
-        "dbt.visits.run": "upstream_failed", "publish_orders": "upstream_failed", "record": "running",
+        "dbt.dbt_producer_watcher": "failed", "dbt.days": "success", "dbt.orders": "failed",
+        "dbt.visits": "upstream_failed", "publish_orders": "upstream_failed", "record": "running",
         "end_orphaned_canaries": None,
     }  # fmt: skip
-    assert find_unbuilt(ended) == []
-    assert find_unbuilt({**ended, "dbt.orders.run": "failed"}) == ["dbt.orders.run"]
-    assert find_unbuilt({**ended, "publish_orders": "failed"}) == ["publish_orders"]
+    assert find_unbuilt(ended, {"dbt.orders"}) == []
+    assert find_unbuilt(ended, {}) == ["dbt.orders"]
+    assert find_unbuilt({**ended, "publish_orders": "failed"}, {"dbt.orders"}) == ["publish_orders"]

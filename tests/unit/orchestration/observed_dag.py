@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from airflow.sdk import dag, task
 from cosmos import ProfileConfig
-from include.orchestration.dbt_producer import SparseProducer
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
 from include.orchestration.astro_sdk import Metadata, Table, dataframe
 from include.orchestration.connections import warehouse_uri
+from include.orchestration.dbt_build import DbtBuild
 from include.orchestration.dbt_lineage import emit_dbt_lineage
 from include.orchestration.lineage import traced
 
@@ -79,7 +79,7 @@ def observed() -> None:
     judge(fit.partial(frame=frame).expand(family=["logistic", "forest"]))
     fail()
     roll_back()
-    SparseProducer(
+    DbtBuild(
         task_id="dbt_producer_watcher",
         project_dir=os.environ["OBSERVED_DBT_PROJECT"],
         profile_config=ProfileConfig(

@@ -10,23 +10,22 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
-from include.orchestration.dbt_trigger import NodeTrigger
+from include.orchestration.dbt_trigger import ModelTrigger
 
 MODEL = "model.shop.days"
 STATUS, TESTS = "model__shop__days_status", "model__shop__days_tests_status"
 
 
-class Reported(NodeTrigger):
+class Reported(ModelTrigger):
     """A trigger whose build reports one thing more each time that it asks for the producer's state."""
 
-    def __init__(self, *states: tuple[str, dict[str, Any]], is_test: bool = False, try_number: int = 1) -> None:
-        super().__init__(MODEL, "dbt.producer", is_test, 0.0)
+    def __init__(self, *states: tuple[str, dict[str, Any]], has_tests: bool = False, try_number: int = 1) -> None:
+        super().__init__(MODEL, "dbt.producer", has_tests, 0.0)
         self.states = list(states)
         self.task_instance = SimpleNamespace(  # type: ignore[assignment]
-            dag_id="build", run_id="today", map_index=-1, try_number=try_number, task_id="dbt.days.run"
+            dag_id="build", run_id="today", map_index=-1, try_number=try_number, task_id="dbt.days"
         )
 
     async def get_xcom_val(self, key: str) -> Any:
@@ -39,7 +38,7 @@ class Reported(NodeTrigger):
         return self.states[0][0]
 
 
-def finish(trigger: NodeTrigger) -> TriggerEvent:
+def finish(trigger: ModelTrigger) -> TriggerEvent:
     """The one event of the trigger."""
 
     async def collect() -> list[TriggerEvent]:
@@ -71,11 +70,24 @@ def test_a_failed_model_is_failed_by_a_worker() -> None:
     assert (event.payload["status"], event.payload["reason"]) == ("failed", "node_failed")
 
 
-@pytest.mark.parametrize(("status", "is_good"), [("pass", True), ("fail", False)])
-def test_the_tests_of_a_model_decide_its_second_task(status: str, is_good: bool) -> None:
-    event = finish(Reported(("running", report("success")), ("running", {TESTS: status}), is_test=True))
+def test_a_model_with_tests_waits_for_them() -> None:
+    built = report("success")
+    trigger = Reported(("running", built), ("running", built), ("running", {**built, TESTS: "pass"}), has_tests=True)
 
-    assert isinstance(event, TaskSuccessEvent) is is_good
+    assert isinstance(finish(trigger), TaskSuccessEvent)
+    assert len(trigger.states) == 1
+
+
+def test_a_failed_test_is_told_from_a_failed_model() -> None:
+    event = finish(Reported(("running", {**report("success"), TESTS: "fail"}), has_tests=True))
+
+    assert (event.payload["status"], event.payload["reason"]) == ("failed", "tests_failed")
+
+
+def test_the_tests_of_a_model_that_failed_are_not_waited_for() -> None:
+    event = finish(Reported(("running", report("error")), has_tests=True))
+
+    assert event.payload["reason"] == "node_failed"
 
 
 def test_a_build_that_ended_without_a_word_of_the_model_fails_it() -> None:
@@ -94,7 +106,7 @@ def test_a_second_try_runs_the_model_once_the_build_is_over() -> None:
 
 
 def test_the_triggerer_can_make_the_trigger_anew() -> None:
-    path, arguments = NodeTrigger(MODEL, "dbt.producer", True, 2.0).serialize()
+    path, arguments = ModelTrigger(MODEL, "dbt.producer", True, 2.0).serialize()
 
-    assert path == "include.orchestration.dbt_trigger.NodeTrigger"
-    assert NodeTrigger(**arguments).serialize() == (path, arguments)
+    assert path == "include.orchestration.dbt_trigger.ModelTrigger"
+    assert ModelTrigger(**arguments).serialize() == (path, arguments)

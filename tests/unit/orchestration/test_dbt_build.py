@@ -11,15 +11,15 @@ import pytest
 from cosmos import ProfileConfig
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from include.orchestration.dbt_producer import SparseProducer
+from include.orchestration.dbt_build import DbtBuild
 
 MODEL, TEST = "model.shop.days", "test.shop.unique_days"
 
 
 @pytest.fixture
-def producer(tmp_path: Path) -> SparseProducer:
+def producer(tmp_path: Path) -> DbtBuild:
     profile = PostgresUserPasswordProfileMapping(conn_id="warehouse", profile_args={"schema": "features"})
-    return SparseProducer(
+    return DbtBuild(
         task_id="producer", project_dir=str(tmp_path), tests_per_model={MODEL: [TEST]}, emit_datasets=False,
         profile_config=ProfileConfig(profile_name="shop", target_name="airflow", profile_mapping=profile),
     )  # fmt: skip
@@ -32,7 +32,7 @@ def describe(name: str, unique_id: str, status: str, **data: Any) -> str:
     return json.dumps({"info": {"name": name, "msg": name, "level": "info"}, "data": {"node_info": node, **data}})
 
 
-def read_reports(producer: SparseProducer, *lines: str) -> list[tuple[str, Any]]:
+def read_reports(producer: DbtBuild, *lines: str) -> list[tuple[str, Any]]:
     """What the lines make the producer report: key and value of each XCom."""
     reports: list[tuple[str, Any]] = []
     ti = SimpleNamespace(
@@ -44,7 +44,7 @@ def read_reports(producer: SparseProducer, *lines: str) -> list[tuple[str, Any]]
     return reports
 
 
-def test_a_model_that_dbt_mentions_five_times_is_reported_once(producer: SparseProducer) -> None:
+def test_a_model_that_dbt_mentions_five_times_is_reported_once(producer: DbtBuild) -> None:
     reports = read_reports(
         producer,
         describe("LogStartLine", MODEL, "started"), describe("NodeStart", MODEL, "started"),
@@ -57,7 +57,7 @@ def test_a_model_that_dbt_mentions_five_times_is_reported_once(producer: SparseP
     assert reports[1][1]["status"] == "success"
 
 
-def test_a_failed_model_is_reported_with_its_error(producer: SparseProducer) -> None:
+def test_a_failed_model_is_reported_with_its_error(producer: DbtBuild) -> None:
     reports = dict(
         read_reports(
             producer,
@@ -70,7 +70,7 @@ def test_a_failed_model_is_reported_with_its_error(producer: SparseProducer) -> 
     assert reports["model__shop__days_dbt_event"]["msg"] == "relation does not exist"
 
 
-def test_a_model_left_out_after_a_failure_counts_as_failed(producer: SparseProducer) -> None:
+def test_a_model_left_out_after_a_failure_counts_as_failed(producer: DbtBuild) -> None:
     reports = dict(
         read_reports(
             producer, describe("SkippingDetails", MODEL, "skipped"), describe("NodeFinished", MODEL, "skipped")
@@ -81,7 +81,7 @@ def test_a_model_left_out_after_a_failure_counts_as_failed(producer: SparseProdu
 
 
 @pytest.mark.parametrize("status", ["pass", "fail"])
-def test_the_tests_of_a_model_are_reported_together(producer: SparseProducer, status: str) -> None:
+def test_the_tests_of_a_model_are_reported_together(producer: DbtBuild, status: str) -> None:
     lines = (describe("LogTestResult", TEST, status), describe("NodeFinished", TEST, status))
 
     reports = read_reports(producer, *lines)
@@ -89,6 +89,12 @@ def test_the_tests_of_a_model_are_reported_together(producer: SparseProducer, st
     assert [value for key, value in reports if key == "model__shop__days_tests_status"] == [status]
 
 
-def test_what_a_driver_prints_is_logged(producer: SparseProducer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_test_of_two_models_of_which_one_failed_says_nothing_of_the_other(producer: DbtBuild) -> None:
+    lines = (describe("SkippingDetails", TEST, "skipped"), describe("NodeFinished", TEST, "skipped"))
+
+    assert dict(read_reports(producer, *lines))["model__shop__days_tests_status"] == "pass"
+
+
+def test_what_a_driver_prints_is_logged(producer: DbtBuild, caplog: pytest.LogCaptureFixture) -> None:
     assert read_reports(producer, "open https://login.example in a browser") == []
     assert "login.example" in caplog.text
