@@ -1,16 +1,16 @@
 """
 ### Build features
 
-Turns published data into feature groups and labels: the dbt models of `dbt/models`, each followed by its
-tests. A failing test stops what depends on its model and nothing else; each group and each label table is
+Turns published data into feature groups and labels: the dbt models of `dbt/models`, each built
+and then tested. A failing test stops what depends on its model and nothing else; each group and each label table is
 announced by itself, to the models that use it.
 
 Which days to compute is read from the data: every published day that has no features yet. A rerun
 computes nothing twice; a late delivery recomputes the days that it touched. Once an hour the DAG looks whether
 data or the dbt project has changed since the last build, so that an event that was missed is caught up.
 
-**When it fails**: open the red model's log. A failed test names the rows (`dbt test --select MODEL`
-shows them); correct the model in `dbt/models` or ask for corrected data, then clear the task. The
+**When it fails**: `record` says what. Open the red model's log: it names the tests that failed
+(`dbt test --select MODEL` shows the rows); correct the model in `dbt/models` or ask for corrected data, then clear the task. The
 models that were built stay, also the one whose own test failed; nothing that depends on it is built, and
 neither training, scoring nor the online tables go on with it.
 """
