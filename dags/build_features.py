@@ -10,9 +10,9 @@ computes nothing twice; a late delivery recomputes the days that it touched. Onc
 data or the dbt project has changed since the last build, so that an event that was missed is caught up.
 
 **When it fails**: `record` says what. Open the red model's log: it names the tests that failed
-(`dbt test --select MODEL` shows the rows); correct the model in `dbt/models` or ask for corrected data, then clear the task. The
-models that were built stay, also the one whose own test failed; nothing that depends on it is built, and
-neither training, scoring nor the online tables go on with it.
+(`dbt test --select MODEL` shows the rows); correct the model in `dbt/models` or ask for corrected data,
+then clear the task. The models that were built stay, also the one whose own test failed; nothing that
+depends on it is built, and neither training, scoring nor the online tables go on with it.
 """
 
 from __future__ import annotations

@@ -112,12 +112,6 @@ def read_as_of_dates(session: Session, group: GroupTable) -> list[date]:
     return [row[AS_OF] for row in rows]
 
 
-def read_newest_as_of(session: Session, group: GroupTable) -> date | None:
-    """The newest as-of date of a group; None while it is empty."""
-    newest: date | None = session.fetch_value(f"select max({_quote(group.event_time)}) from {group.table.quoted}")
-    return newest
-
-
 def read_online_rows(
     session: Session, entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature], limit: int
 ) -> list[EntityRow]:

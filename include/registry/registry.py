@@ -15,12 +15,11 @@ from include.registry.rest import MlflowRest
 from include.registry.version import ModelVersion, describe_result, parse_version
 
 CANDIDATE: Final = "candidate"
-CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
 
 __all__ = [
-    "CANDIDATE", "CHALLENGER", "CHAMPION", "LoadedModelFiles", "ModelVersion", "delete_alias", "fetch_onnx",
-    "get_alias", "list_versions", "promote_alias", "read_version",
+    "CANDIDATE", "CHAMPION", "LoadedModelFiles", "ModelVersion", "fetch_onnx",
+    "get_alias", "list_versions", "read_version",
     "register_baseline", "register_candidate", "set_alias",
 ]  # fmt: skip
 
@@ -176,23 +175,6 @@ def set_alias(tracking_uri: str, model_name: str, alias: str, version: int) -> N
     """
     with MlflowRest(tracking_uri) as mlflow:
         _write_alias(mlflow, model_name, alias, version)
-
-
-def delete_alias(tracking_uri: str, model_name: str, alias: str) -> None:
-    """Take an alias from whichever version carries it; nothing happens when none does."""
-    if get_alias(tracking_uri, model_name, alias) is not None:
-        with MlflowRest(tracking_uri) as mlflow:
-            mlflow.send("registered-models/alias", {"name": model_name, "alias": alias}, method="DELETE")
-
-
-def promote_alias(tracking_uri: str, model_name: str, version: int, from_alias: str, to_alias: str) -> None:
-    """Move a version from one alias to another, such as from challenger to champion; safe to repeat.
-
-    ``from_alias`` is taken away only if this version still carries it.
-    """
-    set_alias(tracking_uri, model_name, to_alias, version)
-    if get_alias(tracking_uri, model_name, from_alias) == version:
-        delete_alias(tracking_uri, model_name, from_alias)
 
 
 def _write_alias(mlflow: MlflowRest, model_name: str, alias: str, version: int) -> None:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from include.errors import WarehouseSchemaError
-from include.warehouse.names import MAX_NAME_BYTES, TableName, parse_table, quote_column
+from include.warehouse.names import MAX_NAME_BYTES, TableName, quote_column
 from include.warehouse.session import Session
 from include.warehouse.tables import add_missing_columns, check_kind, normalize_type, read_column_types
 
@@ -95,12 +95,6 @@ def list_partitions(session: Session, table: TableName) -> list[DayPartition]:
         if bound and date.fromisoformat(bound[2]) - date.fromisoformat(bound[1]) == timedelta(days=1):
             found.append(DayPartition(date.fromisoformat(bound[1]), TableName(row["nspname"], row["relname"])))
     return sorted(found, key=lambda one: one.day)
-
-
-def find_parent(session: Session, name: str | TableName) -> TableName | None:
-    """The partitioned table that a partition belongs to; None where the table is no partition."""
-    table = parse_table(name)
-    return find_parents(session, [table]).get(table)
 
 
 def find_parents(session: Session, tables: Iterable[TableName]) -> dict[TableName, TableName]:

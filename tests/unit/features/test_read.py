@@ -9,7 +9,7 @@ import pytest
 
 from include.errors import SourceError
 from include.features.catalog import Catalog
-from include.features.read import read_as_of_dates, read_features, read_newest_as_of, read_online_rows
+from include.features.read import read_as_of_dates, read_features, read_online_rows
 from include.warehouse.names import TableName
 from include.warehouse.session import open_session
 
@@ -60,9 +60,6 @@ def test_the_dates_of_a_group(plant_uri: str, catalog: Catalog) -> None:
     with open_session(plant_uri) as session:
         location = catalog.groups["repairs"].location
         assert read_as_of_dates(session, location) == [date(2024, 3, 4), date(2024, 3, 11), date(2024, 3, 18)]
-        assert read_newest_as_of(session, location) == date(2024, 3, 18)
-        session.execute("delete from features.repairs")
-        assert read_newest_as_of(session, location) is None
 
 
 def test_online_rows_are_as_a_client_sends_them(plant_uri: str, catalog: Catalog) -> None:

@@ -19,6 +19,7 @@ import pytest
 from include.governance.shipper import ship
 from include.governance.spool import Spool
 from include.settings import PROJECT_ROOT, load_settings
+from tests.processes import die_with_parent
 from tests.unit.governance.conftest import count_events
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -46,6 +47,7 @@ def start(spool: Spool) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
         )
         started.append(process)
         return process

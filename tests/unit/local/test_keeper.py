@@ -19,6 +19,7 @@ from include.local.keeper import NO_THREADS
 from include.local.processes import TOKEN_VARIABLE, find_members
 from include.local.state import StackState, load_state
 from include.settings import PROJECT_ROOT
+from tests.processes import die_with_parent
 from tests.unit.local.conftest import TOKEN
 
 Keep = Callable[..., subprocess.Popen[bytes]]
@@ -42,6 +43,7 @@ def keep(home: StackHome, environment: dict[str, str]) -> Iterator[Keep]:
             keeper = subprocess.Popen(
                 [sys.executable, "-m", "include.local.keeper", str(home.path)], env={**environment, **NO_THREADS},
                 cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
             )  # fmt: skip
         started.append(keeper)
         return keeper

@@ -10,10 +10,8 @@ import pytest
 from include.errors import RegistryError
 from include.local.ports import find_free_port
 from include.registry.registry import (
-    delete_alias,
     get_alias,
     list_versions,
-    promote_alias,
     read_version,
     register_baseline,
     register_candidate,
@@ -92,33 +90,14 @@ def test_what_does_not_exist_is_none(tracking_uri: str, model_name: str, make_re
     assert get_alias(tracking_uri, model_name, "challenger") is None
 
 
-def test_an_alias_moves_and_promotion_takes_the_old_one_away(
+def test_an_alias_moves_to_the_version_that_gets_it(
     tracking_uri: str, model_name: str, make_result: MakeResult
 ) -> None:
     one = register_candidate(tracking_uri, model_name, make_result(), "production")
     two = register_candidate(tracking_uri, model_name, make_result(), "production")
-    set_alias(tracking_uri, model_name, "champion", one)
-    set_alias(tracking_uri, model_name, "challenger", two)
-    for _ in range(2):
-        promote_alias(tracking_uri, model_name, two, "challenger", "champion")
+    for version in (one, two, two):
+        set_alias(tracking_uri, model_name, "champion", version)
     assert get_alias(tracking_uri, model_name, "champion") == two
-    assert get_alias(tracking_uri, model_name, "challenger") is None
-
-
-def test_promotion_leaves_an_alias_that_moved_on_to_another_version(
-    tracking_uri: str, model_name: str, make_result: MakeResult
-) -> None:
-    one = register_candidate(tracking_uri, model_name, make_result(), "production")
-    two = register_candidate(tracking_uri, model_name, make_result(), "production")
-    promote_alias(tracking_uri, model_name, one, "candidate", "champion")
-    assert get_alias(tracking_uri, model_name, "candidate") == two
-
-
-def test_deleting_an_alias_twice_is_no_error(tracking_uri: str, model_name: str, make_result: MakeResult) -> None:
-    register_candidate(tracking_uri, model_name, make_result(), "staging")
-    delete_alias(tracking_uri, model_name, "candidate")
-    delete_alias(tracking_uri, model_name, "candidate")
-    assert get_alias(tracking_uri, model_name, "candidate") is None
 
 
 def test_an_alias_for_a_version_that_does_not_exist_is_refused(

@@ -26,6 +26,7 @@ from include.serving import __main__ as serving
 from include.serving.loader import make_registry_loader
 from include.settings import CONFIG_DIR
 from include.warehouse.session import open_session
+from tests.processes import die_with_parent
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
 from tests.unit.serving.live_server import MODEL, by_key, get, make_features, predict, read_log, show, wait_until
 
@@ -81,6 +82,7 @@ def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
     )
 
 

@@ -15,7 +15,7 @@ from include.warehouse.partitions import (
     DayPartition,
     ensure_day_partitions,
     ensure_partitioned_table,
-    find_parent,
+    find_parents,
     list_partitions,
 )
 from include.warehouse.session import open_session
@@ -229,10 +229,8 @@ def test_only_a_partition_has_a_parent(warehouse_uri: str) -> None:
     (partition,) = make_days(warehouse_uri, DAY)
 
     with open_session(warehouse_uri) as session:
-        assert find_parent(session, partition) == TABLE
-        assert find_parent(session, TABLE) is None
-        assert find_parent(session, "raw.partitions") is None
-        assert find_parent(session, "ml.nothing") is None
+        others = [TABLE, TableName("raw", "partitions"), TableName("ml", "nothing")]
+        assert find_parents(session, [partition, *others]) == {partition: TABLE}
         assert list_partitions(session, TableName("ml", "nothing")) == []
 
 

@@ -1,0 +1,16 @@
+"""Processes that a test starts end with the test, also when it is killed."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def die_with_parent() -> None:
+    """For ``preexec_fn``: the kernel kills the process when the one that started it is gone. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
