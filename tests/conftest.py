@@ -20,11 +20,6 @@ pytest_plugins = ("tests.dev_packages",)
 _counter = itertools.count()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that it runs beside all others instead of after them."""
-    items.sort(key=lambda item: item.path.name != "test_whole_loop.py")
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL on loopback, with a migrated template database.
