@@ -11,6 +11,8 @@ from include.warehouse.session import open_session
 
 BUILD_TASK: Final = "dbt.dbt_producer_watcher"
 """The task that runs dbt; it fails with any of its models."""
+UNDONE: Final = "undone"
+"""In place of the data's version: something was not built, although no test refused it."""
 
 
 def find_changes(uri: str) -> str | None:
@@ -29,6 +31,8 @@ def find_changes(uri: str) -> str | None:
         )
     if last is None:
         return "data is published and no features were built yet"
+    if last["data_version"] == UNDONE:
+        return "the last build left something undone"
     if last["data_version"] != data_version:
         return "data was published since the last build"
     return "the dbt project has changed since the last build" if last["project_hash"] != hash_project() else None
@@ -55,7 +59,7 @@ def record_build(uri: str, data_version: str) -> None:
     """Note that the features were built from this data by the dbt project as it is now.
 
     Args:
-        data_version: read before the build began, so that data that arrived during it counts as new.
+        data_version: read before the build began, so that data that arrived during it counts as new; or ``UNDONE``.
     """
     with open_session(uri) as session:
         session.execute(

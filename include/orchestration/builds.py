@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.features.builds import find_unbuilt, record_build
+from include.features.builds import UNDONE, find_unbuilt, record_build
 from include.orchestration.dbt_build import FAILED_TESTS
 
 
@@ -14,16 +14,15 @@ def record_run(context: Any, uri: str, data_version: str) -> str:
     """Note what the run has built, and from which data; returns the data's version.
 
     Raises:
-        AirflowFailException: a test failed, or a model was not built or a group not announced. The latter is not
-            noted, so that the next catch-up tries again.
+        AirflowFailException: a test failed, a model was not built, or a group was not announced. Where something
+            was left undone, the next catch-up builds again.
     """
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
     unbuilt = find_unbuilt(states, tests)
-    if not unbuilt:
-        record_build(uri, data_version)
+    record_build(uri, UNDONE if unbuilt else data_version)
     if unbuilt or tests:
         raise AirflowFailException(describe_failure(unbuilt, tests))
     return data_version

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+from include.errors import SettingsError
 from include.features.manifest import DBT_DIR, find_manifest
 from include.orchestration.connections import WAREHOUSE
 
@@ -44,7 +45,10 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
     operator_args: dict[str, Any] = {"callback": callback, "install_deps": False}
     if is_one_build:
         execution = ExecutionConfig(execution_mode=ExecutionMode.WATCHER)
-        render = {"test_behavior": TestBehavior.NONE, "normalize_task_id": lambda node: node.name}
+        render = {
+            "test_behavior": TestBehavior.NONE,
+            **dict.fromkeys(("normalize_task_id", "normalize_task_display_name"), lambda node: node.name),
+        }
     else:
         # A flag would reach `dbt run` too, which does not know it.
         operator_args |= {"env": {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}, "append_env": True}
@@ -71,16 +75,16 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         operator_args=operator_args,
     )
     if is_one_build:
-        from include.orchestration.dbt_build import FLAGS, DbtBuild, follow_build
+        from include.orchestration.dbt_build import follow_build, report_once
 
         graph = group.dbt_graph
         tests = assign_tests(graph.tests_per_model, {name: node.depends_on for name, node in graph.nodes.items()})
-        build = group.tasks_map[PRODUCER_WATCHER_TASK_ID]
-        build.__class__ = DbtBuild  # Cosmos takes no class of ours
-        build.tests_per_model, build.dbt_cmd_flags = tests, [*FLAGS]
+        check_owners(tests, {node.unique_id for node in graph.nodes.values() if node.resource_type.value == "test"})
+        report_once(group.tasks_map[PRODUCER_WATCHER_TASK_ID], tests)
         for task in group.iter_tasks():
             if hasattr(task, "producer_task_id"):
-                follow_build(task, tests.get(task.model_unique_id, []))
+                names = {test: graph.nodes[test].name for test in tests.get(task.model_unique_id, [])}
+                follow_build(task, names)
     return group
 
 
@@ -106,6 +110,19 @@ def assign_tests(
         model: [test for test in tests if not any(model in ancestors(other) for other in depends_on[test])]
         for model, tests in tests_of.items()
     }
+
+
+def check_owners(tests_of: Mapping[str, Sequence[str]], tests: Collection[str]) -> None:
+    """Refuse a test that no model's task would wait for: it could fail, and everything would go on.
+
+    Raises:
+        SettingsError: such as a test of a source alone; it names them.
+    """
+    if unowned := sorted(set(tests).difference(*tests_of.values())):
+        raise SettingsError(
+            f"No dbt model has the tests {', '.join(test.split('.')[2] for test in unowned)}, so that nothing would "
+            "wait for them: test the staging model that reads the source instead (dbt/models/staging)."
+        )
 
 
 def find_task(group: DbtTaskGroup, dbt_model: str) -> Any:

@@ -46,21 +46,29 @@ class ModelTrigger(WatcherTrigger):  # type: ignore[misc]
         self.dag_id, self.run_id, self.map_index = ti.dag_id, ti.run_id, ti.map_index
         if ti.try_number > 1:
             # A task that is tried again wants its model built again, and not the answer of the build that failed.
-            while not is_producer_task_terminated(await self._get_producer_task_status()):
-                await asyncio.sleep(self.poke_interval)
-            yield TriggerEvent({"status": EventStatus.FAILED, "reason": WatcherEventReason.PRODUCER_SKIPPED})
+            yield await self._take_over()
             return
         event = await self._wait()
         if sql := event.get("compiled_sql"):
             log.info("Compiled SQL:\n%s", sql)
         if finished := await self.get_xcom_val(get_dbt_event_xcom_key(self.model_unique_id)):
             log.info("%s", finished["msg"])
+            if finished["status"] == "skipped":
+                # dbt left it out after a failure upstream. Those tasks have succeeded since: it is this one's turn.
+                yield await self._take_over()
+                return
         if self.has_tests and event["status"] == EventStatus.SUCCESS:
             self.is_test_sensor = True  # the same questions again, about the tests
             event = await self._wait()
             if event.get("reason") == WatcherEventReason.NODE_FAILED:
                 event["reason"] = TESTS_FAILED
         yield settle(event)
+
+    async def _take_over(self) -> TriggerEvent:
+        """Once the build is over, let a worker run the model; ``execute_complete`` does so for this reason."""
+        while not is_producer_task_terminated(await self._get_producer_task_status()):
+            await asyncio.sleep(self.poke_interval)
+        return TriggerEvent({"status": EventStatus.FAILED, "reason": WatcherEventReason.PRODUCER_SKIPPED})
 
     async def _wait(self) -> dict[str, Any]:
         """Cosmos's answer once there is one; its own loop asks for more than that each time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.features import builds
-from include.features.builds import find_changes, find_unbuilt, read_published_version, record_build
+from include.features.builds import UNDONE, find_changes, find_unbuilt, read_published_version, record_build
 from include.warehouse.session import open_session
 
 
@@ -40,6 +40,10 @@ def test_after_a_build_there_is_nothing_to_do_until_something_changes(
 
     publish(published_uri, "2026-03-10")
     assert "data was published" in str(find_changes(published_uri))
+
+    record_build(published_uri, read_published_version(published_uri))
+    record_build(published_uri, UNDONE)
+    assert "left something undone" in str(find_changes(published_uri))
 
     record_build(published_uri, read_published_version(published_uri))
     monkeypatch.setattr(builds, "hash_project", lambda: "another project")

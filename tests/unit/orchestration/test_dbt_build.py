@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from cosmos import ProfileConfig
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 
-from include.orchestration.dbt_build import DbtBuild
+from include.orchestration.dbt_build import FAILED_TESTS, DbtBuild, DbtModel, TestsFailedError, report_once
 
 MODEL, TEST = "model.shop.days", "test.shop.unique_days"
 
@@ -98,3 +99,95 @@ def test_a_test_of_two_models_of_which_one_failed_says_nothing_of_the_other(prod
 def test_what_a_driver_prints_is_logged(producer: DbtBuild, caplog: pytest.LogCaptureFixture) -> None:
     assert read_reports(producer, "open https://login.example in a browser") == []
     assert "login.example" in caplog.text
+
+
+@pytest.fixture
+def model(producer: DbtBuild) -> DbtModel:
+    """The task of a model with two tests."""
+    task = DbtModel(
+        task_id="days", project_dir=producer.project_dir, profile_config=producer.profile_config,
+        extra_context={"dbt_node_config": {"unique_id": MODEL}}, producer_task_id="producer",
+    )  # fmt: skip
+    task.tests = {TEST: "unique_days", "test.shop.agree.1f": "agree"}
+    return task
+
+
+class Ti:
+    """A task instance with what the build has reported; Airflow gives one to running tasks only."""
+
+    def __init__(self, **statuses: str) -> None:
+        self.reports = {
+            f"test__shop__{name}_dbt_event": {"status": status, "msg": f"said {status}"}
+            for name, status in statuses.items()
+        }
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_pull(self, task_ids: str, key: str) -> Any:
+        assert task_ids == "producer"
+        return self.reports.get(key)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+REFUSED = {"status": "failed", "reason": "tests_failed"}
+
+
+def test_failed_tests_are_named_and_not_tried_again(model: DbtModel) -> None:
+    ti = Ti(unique_days="fail", agree__1f="pass")
+
+    with pytest.raises(
+        AirflowFailException, match="days was built, and tests of it failed: \n  unique_days: said fail"
+    ):
+        model.execute_complete({"ti": ti}, REFUSED)
+
+    assert ti.pushed == {FAILED_TESTS: ["unique_days"]}
+
+
+@pytest.mark.parametrize("other", ["fail", "pass"])
+def test_a_test_that_could_not_be_run_is_no_finding_and_is_tried_again(model: DbtModel, other: str) -> None:
+    ti = Ti(unique_days="error", agree__1f=other)
+
+    with pytest.raises(AirflowException, match="could not be run") as raised:
+        model.execute_complete({"ti": ti}, REFUSED)
+
+    assert not isinstance(raised.value, AirflowFailException)
+    assert ti.pushed == {FAILED_TESTS: []}
+
+
+def test_what_an_earlier_try_has_found_does_not_stay(model: DbtModel) -> None:
+    ti = Ti()
+
+    with pytest.raises(AirflowException, match="failed"):
+        model.execute_complete({"ti": ti}, {"status": "failed", "reason": "node_failed"})
+
+    assert ti.pushed == {FAILED_TESTS: []}
+
+
+def describe_result(**statuses: str) -> Any:
+    """What dbt returns of a run that failed."""
+    results = [
+        SimpleNamespace(node=SimpleNamespace(name=n), status=s, message=f"said {s}") for n, s in statuses.items()
+    ]
+    return SimpleNamespace(success=False, exception=None, result=SimpleNamespace(results=results))
+
+
+def test_a_task_that_ran_dbt_itself_tells_failed_tests_from_all_else(model: DbtModel) -> None:
+    with pytest.raises(TestsFailedError, match="unique_days"):
+        model.handle_exception_dbt_runner(describe_result(days="success", unique_days="fail"))
+    with pytest.raises(Exception, match="said error") as raised:
+        model.handle_exception_dbt_runner(describe_result(days="error", unique_days="fail"))
+    assert not isinstance(raised.value, TestsFailedError)
+
+
+def test_the_build_leaves_no_copy_of_its_reports_behind(producer: DbtBuild) -> None:
+    from cosmos.operators._watcher.xcom import _backup_xcom_to_variable
+
+    kept = [print]
+    producer.on_failure_callback = [*kept, _backup_xcom_to_variable]
+    producer.__class__ = DbtBuild.__mro__[1]
+
+    report_once(producer, {MODEL: [TEST]})
+
+    assert isinstance(producer, DbtBuild)
+    assert (producer.on_failure_callback, producer.on_retry_callback) == (kept, [])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from include.orchestration.dbt_project import assign_tests
+import pytest
+
+from include.errors import SettingsError
+from include.orchestration.dbt_project import assign_tests, check_owners
 
 DEPENDS_ON = {
     "orders": ("source.orders",), "days": ("orders",), "totals": ("days",), "labels": ("days",),
@@ -31,3 +34,9 @@ def test_every_test_still_belongs_to_a_model() -> None:
     assigned = assign_tests(tests_of, DEPENDS_ON)
 
     assert {test for tests in assigned.values() for test in tests} >= {"orders_unique", "totals_ignore_the_future"}
+
+
+def test_a_test_that_no_model_has_is_refused_by_name() -> None:
+    check_owners({"orders": ["test.shop.one.1f"]}, ["test.shop.one.1f"])
+    with pytest.raises(SettingsError, match="No dbt model has the tests source_orders"):
+        check_owners({"orders": ["test.shop.one.1f"]}, ["test.shop.one.1f", "test.shop.source_orders.2e"])

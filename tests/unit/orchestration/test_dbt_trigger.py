@@ -90,6 +90,16 @@ def test_the_tests_of_a_model_that_failed_are_not_waited_for() -> None:
     assert event.payload["reason"] == "node_failed"
 
 
+def test_a_model_that_dbt_left_out_is_built_once_its_upstream_tasks_have_succeeded() -> None:
+    left_out = {**report("failed"), "model__shop__days_dbt_event": {"status": "skipped", "msg": "Skipped"}}
+    trigger = Reported(("running", left_out), ("running", left_out), ("failed", left_out))
+
+    event = finish(trigger)
+
+    assert trigger.states == [("failed", left_out)], "the build was still running"
+    assert event.payload["reason"] == "producer_skipped"
+
+
 def test_a_build_that_ended_without_a_word_of_the_model_fails_it() -> None:
     event = finish(Reported(("running", {}), ("failed", {})))
 

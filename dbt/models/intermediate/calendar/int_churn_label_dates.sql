@@ -1,3 +1,6 @@
+-- Built after customer_features, whose households the labels are of.
+-- depends_on: {{ ref('customer_features') }}
+
 with as_of_dates as (
 
     select * from {{ ref('int_customer_as_of_dates') }}
