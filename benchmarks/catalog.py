@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.timing import Tell
 
 # In the order of running: the quick ones first.
-NAMES: Final = ("seam", "parsing", "serving", "many_models", "task_overhead", "dbt", "demo")
+NAMES: Final = (
+    "seam", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt", "demo",
+)  # fmt: skip
 
 
 class BenchmarkError(OrreryError):
