@@ -64,7 +64,7 @@ def build_features() -> None:
     @task(trigger_rule="all_done")
     @traced
     def record(data_version: str) -> str:
-        """Note which data and which dbt project were built, also when a test failed: the same again would not help."""
+        """Note which data and which dbt project were built, also when a test failed; then fail with what failed."""
         from include.orchestration.builds import record_run
 
         return record_run(get_current_context(), warehouse_uri(), data_version)
