@@ -45,3 +45,14 @@ def postgres() -> Iterator[PostgresServer]:
 def warehouse_uri(postgres: PostgresServer) -> str:
     """The URI of a fresh, migrated warehouse of this test's own."""
     return postgres.create_database(f"test_{next(_counter)}", template="warehouse_template")
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for Airflow; tests import Airflow after they have asked for it."""
+    home = tmp_path_factory.mktemp("airflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(home))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{home}/airflow.db")
+        yield home

@@ -31,9 +31,6 @@ from include.warehouse.session import open_session
 from tests.integration.shop import DAY, PUBLISHED, ROWS, Shop
 from tests.model.machines import load_training, make_frame, make_model, make_spec
 from tests.unit.ingestion.conftest import Pipeline
-from tests.unit.orchestration.conftest import airflow_home
-
-__all__ = ["airflow_home"]
 
 pytestmark = pytest.mark.integration
 

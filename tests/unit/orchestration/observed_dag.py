@@ -1,4 +1,4 @@
-"""A DAG of every kind of task whose lineage the project reports; run by ``test_lineage.py`` in Airflow itself."""
+"""A DAG of every kind of task whose lineage the project reports; run by ``test_observed_run.py`` in Airflow itself."""
 
 from __future__ import annotations
 
