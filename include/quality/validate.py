@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from include.quality.configurations import keep_configurations
 from include.quality.score import RuleResult
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ def validate_frames(suites: Iterable[FrameSuite]) -> list[RuleResult]:
             continue
         asset = data_source.add_dataframe_asset(f"{suite.source}_{suite.name}")
         batch = asset.add_batch_definition_whole_dataframe("batch").get_batch({"dataframe": suite.frame})
-        outcome = batch.validate(
-            gx.ExpectationSuite(name=f"{suite.source}_{suite.name}", expectations=suite.expectations),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 3},
-        )
+        with keep_configurations():
+            outcome = batch.validate(
+                gx.ExpectationSuite(name=f"{suite.source}_{suite.name}", expectations=suite.expectations),
+                result_format={"result_format": "BASIC", "partial_unexpected_count": 3},
+            )
         results += [read_result(suite, item.to_json_dict()) for item in outcome.results]
     return results
 
