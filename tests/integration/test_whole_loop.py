@@ -1,7 +1,7 @@
 """The whole loop of every declared model on a slice of the examples' data, through the real scheduler.
 
-One folder and one stack serve all of it: a demo that is interrupted, one that is ended by SIGTERM, one that runs to
-its end and leaves its stack up, and what is done to that stack afterwards, from the gentlest to the roughest.
+One folder and one stack serve all of it: a demo that is ended early, one that runs to its end and leaves its stack up,
+and what is done to that stack afterwards, from the gentlest to the roughest.
 """
 
 from __future__ import annotations
@@ -54,8 +54,6 @@ def start_demo(home: Path, *more: str) -> subprocess.Popen[str]:
         "--today", TODAY.isoformat(), *more,
     ]  # fmt: skip
     output = (home.parent / "demo.log").open("w")
-    # Started from a background job, a process inherits that Ctrl-C is ignored; a handler is reset by exec.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True)
 
 
@@ -101,21 +99,14 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def interrupted(home: Path) -> int:
-    """The exit code of a demo that was interrupted while it ingested."""
-    return end_at(start_demo(home), home, "  ingest_sources (history): ", signal.SIGINT)
+    """The exit code of a demo that was ended while it ingested."""
+    return end_at(start_demo(home), home, "  ingest_sources (history): ", signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
-def terminated(home: Path, interrupted: int) -> int:
-    """The exit code of a demo that was started again in the same folder, and ended while its stack started."""
+def report(home: Path, interrupted: int) -> dict[str, Any]:
+    """The report of the demo that was started again in the same folder and ran to its end."""
     assert interrupted == 130
-    return end_at(start_demo(home), home, "  start the stack: ", signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def report(home: Path, terminated: int) -> dict[str, Any]:
-    """The report of the demo that was started once more and ran to its end."""
-    assert terminated == 130
     code = start_demo(home).wait()
     assert code == 0, f"the demo failed with {code}:\n{read_output(home)[-6000:]}"
     return dict(json.loads((home / "demo" / "report.json").read_text(encoding="utf-8")))
@@ -127,14 +118,9 @@ def section(report: dict[str, Any], request: pytest.FixtureRequest) -> dict[str,
     return dict(report["models"][request.param])
 
 
-def test_an_interrupted_demo_says_so_and_leaves_nothing_running(home: Path, interrupted: int) -> None:
+def test_sigterm_interrupts_a_demo_which_says_so_and_leaves_nothing_running(home: Path, interrupted: int) -> None:
+    """Ctrl-C takes the same way (see ``tests/unit/local/test_cli.py``)."""
     assert interrupted == 130
-    assert "Interrupted" in read_output(home)
-    assert find_processes(home) == []
-
-
-def test_sigterm_stops_a_demo_as_ctrl_c_does(home: Path, terminated: int) -> None:
-    assert terminated == 130
     assert "Interrupted" in read_output(home)
     assert find_processes(home) == []
 

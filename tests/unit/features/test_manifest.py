@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,8 @@ from include.features.manifest import build_manifest, find_manifest, hash_projec
 MODEL = Path("models") / "one.sql"
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A dbt project of one model, and a target folder beside it."""
-    folder = tmp_path / "dbt"
+def write_project(folder: Path) -> None:
+    """A dbt project of one model."""
     (folder / "models").mkdir(parents=True)
     (folder / MODEL).write_text("select 1 as a")
     (folder / "dbt_project.yml").write_text("name: tiny\nprofile: tiny\nmodel-paths: [models]\n")
@@ -29,10 +26,38 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "tiny: {target: t, outputs: {t: {type: postgres, host: localhost, port: 1, user: u, password: p, "
         "dbname: d, schema: s}}}"
     )
-    monkeypatch.setattr(manifest_module, "DBT_DIR", folder)
-    monkeypatch.setattr(hash_project, "__defaults__", (folder,))
-    monkeypatch.setenv("ORRERY_DBT_TARGET", str(tmp_path / "target"))
-    return folder
+
+
+def use_project(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make the manifest of this project, in this folder."""
+    patch.setattr(manifest_module, "DBT_DIR", folder)
+    patch.setattr(hash_project, "__defaults__", (folder,))
+    patch.setenv("ORRERY_DBT_TARGET", str(target))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dbt project of one model, and no target folder yet."""
+    write_project(tmp_path / "dbt")
+    use_project(tmp_path / "dbt", tmp_path / "target", monkeypatch)
+    return tmp_path / "dbt"
+
+
+@pytest.fixture(scope="module")
+def made_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The target folder of the same project after its manifest was made."""
+    folder = tmp_path_factory.mktemp("made")
+    write_project(folder / "dbt")
+    with pytest.MonkeyPatch.context() as patch:
+        use_project(folder / "dbt", folder / "target", patch)
+        build_manifest()
+    return folder / "target"
+
+
+@pytest.fixture
+def manifest(project: Path, made_target: Path) -> Path:
+    """The project's manifest, which is as new as its files."""
+    return Path(shutil.copytree(made_target, project.parent / "target")) / "manifest.json"
 
 
 @pytest.fixture
@@ -67,21 +92,19 @@ def test_without_one_the_import_says_so_in_one_line_and_asks_for_it(project: Pat
     assert asked == [True]
 
 
-def test_an_edit_is_answered_with_the_last_manifest_at_once(project: Path, asked: list[bool]) -> None:
-    path = build_manifest()
-    assert find_manifest() == path
+def test_an_edit_is_answered_with_the_last_manifest_at_once(project: Path, manifest: Path, asked: list[bool]) -> None:
+    assert find_manifest() == manifest
     assert asked == []
 
     (project / MODEL).write_text("select 2 as a")
 
-    assert find_manifest() == path
+    assert find_manifest() == manifest
     assert asked == [True]
 
 
 def test_what_dbt_cannot_parse_is_said_until_it_is_corrected_and_the_last_good_manifest_stays(
-    project: Path, asked: list[bool]
+    project: Path, manifest: Path, asked: list[bool]
 ) -> None:
-    path = build_manifest()
     (project / MODEL).write_text("select {{ ref('nowhere') }}")
 
     with pytest.raises(SettingsError, match="nowhere"):
@@ -93,7 +116,7 @@ def test_what_dbt_cannot_parse_is_said_until_it_is_corrected_and_the_last_good_m
     assert asked == []
 
     (project / MODEL).write_text("select 3 as a")
-    assert find_manifest() == path
+    assert find_manifest() == manifest
     assert asked == [True]
 
 
@@ -108,37 +131,20 @@ def test_what_dbt_cannot_parse_is_said_to_everyone_while_there_is_no_good_manife
     assert asked == []
 
 
-@pytest.mark.parametrize("return_code", [-9, 137])
 def test_a_parse_that_was_killed_is_tried_again(
-    project: Path, asked: list[bool], monkeypatch: pytest.MonkeyPatch, return_code: int
+    project: Path, manifest: Path, asked: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = build_manifest()
     (project / MODEL).write_text("select 2 as a")
-    with monkeypatch.context() as patch:
-        killed = subprocess.CompletedProcess([], return_code, stdout="", stderr="")
-        patch.setattr(manifest_module.subprocess, "run", lambda *_args, **_options: killed)
-        with pytest.raises(ManifestMissingError, match=f"ended with {return_code}.*tried again"):
-            build_manifest()
-        assert manifest_module.main() == 1
+    for return_code in (-9, 137):
+        with monkeypatch.context() as patch:
+            killed = subprocess.CompletedProcess([], return_code, stdout="", stderr="")
+            patch.setattr(manifest_module.subprocess, "run", lambda *_args, **_options: killed)  # noqa: B023
+            with pytest.raises(ManifestMissingError, match=f"ended with {return_code}.*tried again"):
+                build_manifest()
+            assert manifest_module.main() == 1
 
-    assert find_manifest(is_strict=True) == path
+    assert find_manifest(is_strict=True) == manifest
     assert asked == [True]
     build_manifest()
-    assert find_manifest(is_strict=True) == path
+    assert find_manifest(is_strict=True) == manifest
     assert asked == [True]
-
-
-def test_in_the_background_it_is_made_by_another_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The other process works on the project itself, in a target folder of this test's own.
-    monkeypatch.undo()
-    target = project.parent / "real-target"
-    monkeypatch.setenv("ORRERY_DBT_TARGET", str(target))
-    with pytest.raises(ManifestMissingError):
-        find_manifest()
-
-    while not (target / "manifest.sha256").exists():
-        time.sleep(0.2)
-        assert not (target / "manifest.failure.json").exists(), (target / "manifest.failure.json").read_text()
-
-    assert read_manifest()["nodes"]
-    shutil.rmtree(target)
