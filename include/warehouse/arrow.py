@@ -6,8 +6,9 @@ dates, timestamps with zone (as UTC) and without, and frames without rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from include.errors import WarehouseError
@@ -26,14 +27,27 @@ _CHUNK_ROWS: Final = 1 << 16
 _NO_BIGINT: Final = "0A000"
 
 
+@lru_cache(maxsize=4)
+def _open_database(uri: str) -> Any:
+    """The driver's knowledge of a database's types, which connections share; it holds no connection itself.
+
+    The driver reads the whole catalogue for it, which takes eight times as long as a connection.
+    """
+    import adbc_driver_postgresql
+    from adbc_driver_manager.dbapi import _SharedDatabase
+
+    return _SharedDatabase(adbc_driver_postgresql.connect(uri))
+
+
 @contextmanager
 def _open_adbc(uri: str) -> Iterator[Any]:
     """One ADBC connection in one transaction: commits at the end of the block, or rolls back."""
-    from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi
+    from adbc_driver_manager import AdbcConnection, Error
+    from adbc_driver_manager.dbapi import Connection
 
     try:
-        connection = dbapi.connect(uri)
+        database = _open_database(uri)
+        connection = Connection(database, AdbcConnection(database._db))
     except Error as error:
         raise WarehouseError(
             f"The warehouse cannot be reached: {str(error).strip()}. "
@@ -88,14 +102,16 @@ def read_table(uri: str, table: str | TableName) -> pa.Table:
 
 def read_scaled(uri: str, name: TableName) -> pa.Table:
     """Fetch a table whose declared decimals, none of them NaN, travel as integers (see :func:`read_table`)."""
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+
+    def fetch(cursor: Any) -> pa.Table:
         cursor.execute(f"select * from {name.quoted} limit 0")
         schema = cursor.fetch_arrow_table().schema
         kinds = scaled_columns(schema)
         columns = ", ".join(_select_column(column, kinds.get(column)) for column in schema.names)
         cursor.execute(f"select {columns} from {name.quoted}")
-        table = cursor.fetch_arrow_table()
-    return restore_decimals(unscale_decimals(table, kinds))
+        return unscale_decimals(cursor.fetch_arrow_table(), kinds)
+
+    return restore_decimals(_read(uri, fetch))
 
 
 def _select_column(column: str, kind: pa.DataType | None) -> str:
@@ -104,10 +120,26 @@ def _select_column(column: str, kind: pa.DataType | None) -> str:
 
 
 def _fetch(uri: str, sql: str) -> pa.Table:
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+    def fetch(cursor: Any) -> pa.Table:
         cursor.execute(sql)
-        table: pa.Table = cursor.fetch_arrow_table()
-    return restore_decimals(table)
+        return cursor.fetch_arrow_table()
+
+    return restore_decimals(_read(uri, fetch))
+
+
+def _read(uri: str, fetch: Callable[[Any], pa.Table]) -> pa.Table:
+    """What ``fetch`` reads with a cursor; read again where a type is younger than what the driver knows."""
+    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+        table = fetch(cursor)
+    if not any(_has_unknown_type(field) for field in table.schema):
+        return table
+    _open_database.cache_clear()
+    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+        return fetch(cursor)
+
+
+def _has_unknown_type(field: pa.Field) -> bool:
+    return bool((field.metadata or {}).get(b"POSTGRESQL:type", b"").startswith(b"unnamed<"))
 
 
 def write_arrow(uri: str, table: str | TableName, data: pa.Table, if_exists: IfExists = "append") -> int:

@@ -130,3 +130,17 @@ def test_a_table_that_does_not_exist_is_named(warehouse_uri: str) -> None:
 def test_a_warehouse_that_is_away_is_said_to_be() -> None:
     with pytest.raises(WarehouseError, match="cannot be reached"):
         read_table("postgresql://nobody:x@127.0.0.1:1/none", "ml.t")
+
+
+def test_what_the_driver_keeps_holds_no_connection_and_knows_later_types(warehouse_uri: str) -> None:
+    read_arrow(warehouse_uri, "select 1 as a")
+    with open_session(warehouse_uri) as session:
+        mine = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+        # A backend that was left ends a moment later.
+        while session.fetch_value(f"select count(*) from pg_stat_activity where {mine}"):
+            session.execute("select pg_stat_clear_snapshot()")
+        session.execute("create type ml.size as enum ('small', 'large')")
+        session.execute("create table ml.sized as select 'large'::ml.size as size")
+        session.commit()
+
+    assert read_table(warehouse_uri, "ml.sized").to_pylist() == [{"size": "large"}]
