@@ -58,13 +58,11 @@ def ingest_sources() -> None:
     def plan() -> list[dict[str, Any]]:
         """Decide which sources have something to load for the window."""
         from include.ingestion.plan import plan_load
-        from include.warehouse.migrate import migrate_warehouse
 
         context = get_current_context()
         params = context["params"]
         today = read_today(SETTINGS.sources.time_zone, context["dag_run"].run_after)
         window = resolve_window(params["from_day"], params["to_day"], today)
-        migrate_warehouse(warehouse_uri())
         return plan_load(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), *window)
 
     @task(map_index_template="{{ task.op_kwargs['item']['source'] }}")

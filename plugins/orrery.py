@@ -1,4 +1,4 @@
-"""Links from Airflow's navigation to the rest of the house: MLflow and the model server."""
+"""Links in Airflow's navigation, and the listener that migrates the warehouse at the scheduler's start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
+
+from include.orchestration.migration import MigrateAtStart
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
@@ -19,7 +21,8 @@ def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
 
 
 class OrreryPlugin(AirflowPlugin):
-    """Registers the links."""
+    """Registers the links and the listener."""
 
     name = "orrery"
+    listeners: ClassVar[list[Any]] = [MigrateAtStart()]
     external_views: ClassVar[list[dict[str, Any]]] = find_views(dict(os.environ))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from include.governance.connection import build_warehouse_uri
+from include.warehouse.migrate import check_migrated
 
 WAREHOUSE: Final = "warehouse"
 MLFLOW: Final = "mlflow"
@@ -22,6 +23,18 @@ def read_connection(conn_id: str) -> Any:
 
 
 def warehouse_uri() -> str:
+    """The warehouse of a task that works with its tables, as :func:`read_warehouse_uri` gives it.
+
+    Raises:
+        WarehouseSchemaError: the warehouse lacks migrations of this release.
+        WarehouseError: the warehouse cannot be reached.
+    """
+    uri = read_warehouse_uri()
+    check_migrated(uri)
+    return uri
+
+
+def read_warehouse_uri() -> str:
     """The warehouse as a libpq URI, with the connection's extras that libpq knows, such as ``sslmode``."""
     return libpq_uri(read_connection(WAREHOUSE))
 

@@ -22,12 +22,12 @@ from typing import Any
 from include.governance.datasets import DatasetNames, find_columns
 from include.governance.dbt_artifacts import load_run
 from include.governance.dbt_events import EventContext, build_events, list_tables
-from include.orchestration.connections import warehouse_uri
+from include.orchestration.connections import read_warehouse_uri
 
 log = logging.getLogger(__name__)
 
 
-def emit_dbt_lineage(project_dir: str, *, context: Any, find_uri: Callable[[], str] = warehouse_uri) -> None:
+def emit_dbt_lineage(project_dir: str, *, context: Any, find_uri: Callable[[], str] = read_warehouse_uri) -> None:
     """Emit the events of the dbt run in ``project_dir``; a failure is logged and never fails the task.
 
     Args:

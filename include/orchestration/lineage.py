@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from include.governance.observed import describe_trace, is_flow_touched
-from include.orchestration.connections import warehouse_uri
+from include.orchestration.connections import read_warehouse_uri
 from include.warehouse.trace import TableTrace, trace_tables
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def traced(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def report_tables(find_uri: Callable[[], str] = warehouse_uri) -> Iterator[TableTrace]:
+def report_tables(find_uri: Callable[[], str] = read_warehouse_uri) -> Iterator[TableTrace]:
     """Collect what the block reads and writes and report it when it ends, even by an exception.
 
     Reporting never fails the task: whatever goes wrong is logged.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,27 @@ def migrate_warehouse(uri: str) -> list[str]:
             session.execute(path.read_text(encoding="utf-8"))
             session.execute("insert into governance.migrations (name) values (%s)", (path.stem,))
         return [path.stem for path in pending]
+
+
+@lru_cache(maxsize=4)
+def check_migrated(uri: str) -> None:
+    """Refuse a warehouse that lacks migrations of this release; asked once in a process.
+
+    Raises:
+        WarehouseSchemaError: names the first that is absent, and the remedy.
+        WarehouseError: the warehouse cannot be reached.
+    """
+    with open_session(uri) as session:
+        is_new = session.fetch_value("select to_regclass('governance.migrations')") is None
+        rows = [] if is_new else session.fetch_all("select name from governance.migrations")
+    done = {row["name"] for row in rows}
+    pending = sorted(path.stem for path in MIGRATIONS_DIR.glob("*.sql") if path.stem not in done)
+    if pending:
+        raise WarehouseSchemaError(
+            f"The warehouse lacks {len(pending)} of this release's migrations, the first is {pending[0]}. Airflow's "
+            "scheduler applies them when it starts; its log says why it could not. To apply them now: python -m "
+            "include.orchestration.migration (with make up they are applied at its start). Then clear the task."
+        )
 
 
 def check_release(applied: Collection[str], known: Collection[str]) -> None:

@@ -38,10 +38,10 @@ def list_uris(text: str) -> dict[str, str]:
     from astro.databases import create_database
 
     import include.orchestration.astro_sdk  # noqa: F401 - registers the database class
-    from include.orchestration.connections import warehouse_uri
+    from include.orchestration.connections import read_warehouse_uri
 
     return {
-        "task": warehouse_uri(),
+        "task": read_warehouse_uri(),
         "sdk": create_database("warehouse").uri,
         "shipper": parse_airflow_connection(text),
     }

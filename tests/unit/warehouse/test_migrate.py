@@ -10,7 +10,7 @@ import pytest
 from include.errors import WarehouseSchemaError
 from include.local.postgres import PostgresServer
 from include.warehouse import migrate
-from include.warehouse.migrate import MIGRATIONS_DIR, migrate_warehouse
+from include.warehouse.migrate import MIGRATIONS_DIR, check_migrated, migrate_warehouse
 from include.warehouse.session import open_session
 
 
@@ -22,6 +22,21 @@ def test_two_migrations_at_once_apply_every_file_once(postgres: PostgresServer) 
 
     assert sorted(applied[0] + applied[1]) == sorted(path.stem for path in MIGRATIONS_DIR.glob("*.sql"))
     assert migrate_warehouse(uri) == []
+
+
+def test_a_warehouse_that_lacks_migrations_is_refused_until_it_has_them(postgres: PostgresServer) -> None:
+    uri, files = postgres.create_database("not_migrated"), sorted(path.stem for path in MIGRATIONS_DIR.glob("*.sql"))
+    with pytest.raises(WarehouseSchemaError, match=rf"lacks {len(files)} of .* {files[0]}\..*migration"):
+        check_migrated(uri)
+
+    migrate_warehouse(uri)
+    check_migrated(uri)
+
+    with open_session(uri) as session:
+        session.execute("delete from governance.migrations where name = %s", (files[-1],))
+    check_migrated.cache_clear()  # another process
+    with pytest.raises(WarehouseSchemaError, match=rf"lacks 1 of .* {files[-1]}\."):
+        check_migrated(uri)
 
 
 def test_migration_numbers_are_unique() -> None:
