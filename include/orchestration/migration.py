@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class MigrateAtStart:
     """Airflow's listener of the start of its own parts."""
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def on_starting(self, component: Any) -> None:
         """Migrate before the scheduler starts its first task; a failure is logged, and tasks say what is absent."""
         if getattr(component, "job_type", None) != "SchedulerJob":

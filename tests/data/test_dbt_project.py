@@ -487,6 +487,36 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
     assert hash_marts(warehouse) == before
 
 
+def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehouse: str, project: Project) -> None:
+    """A trigger stands for the newer build: it takes the fence right after this one."""
+    before = hash_marts(warehouse)
+    plant_delivery(warehouse, LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(
+            "create function overtake() returns trigger language plpgsql as "
+            "$$ begin new.token := new.token + 1; return new; end $$"
+        )
+        connection.execute(
+            "create trigger overtake before insert or update on governance.fences for each row "
+            "when (new.name = 'build_features') execute function overtake()"
+        )
+    fence = "select token from governance.fences where name = 'build_features'"
+
+    nodes = project.run(warehouse, "run")
+
+    assert "Another build of the features has started" in nodes["stg_transactions"].message
+    assert {nodes[name].status for name in read_models(project) if name in nodes} == {"error", "skipped"}
+    assert hash_marts(warehouse) == before
+    overtaken = fetch_all(warehouse, fence)
+    assert find_failures(project.run(warehouse, "test", "--select", "stg_products")) == {}
+    assert fetch_all(warehouse, fence) == overtaken, "a command that builds nothing takes no fence"
+
+    with psycopg.connect(warehouse) as connection:
+        connection.execute("drop trigger overtake on governance.fences")
+    assert find_failures(project.run(warehouse, "run")) == {}
+    assert hash_marts(warehouse) != before
+
+
 def test_an_empty_warehouse_builds(warehouse_uri: str, project: Project) -> None:
     make_raw_tables(warehouse_uri)
     assert find_failures(project.run(warehouse_uri, "run")) == {}

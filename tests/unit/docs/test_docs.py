@@ -83,8 +83,8 @@ def list_quotes(path: Path) -> list[str]:
 
 @cache
 def read_texts() -> str:
-    """Every text in the library's code; where a value is filled in, there is a line break."""
-    texts = []
+    """Every text in the library's code, where a value that is filled in is a line break, and dbt's macros."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "dbt" / "macros").glob("*.sql"))]
     for path in sorted((ROOT / "include").rglob("*.py")):
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         texts += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
