@@ -220,7 +220,7 @@ class TestColumns:
     def test_a_column_twice_in_a_csv_file(self, settings, tmp_path, write_visits) -> None:
         write_visits("visit_id,minutes,minutes,visited_on,seen_at\n1,2,3,2026-03-09,\n")
 
-        assert "minutes occur more than once" in refusal(settings, tmp_path, "visits")
+        assert "'minutes' occur more than once" in refusal(settings, tmp_path, "visits")
 
     def test_a_csv_file_without_its_header(self, settings, tmp_path, write_visits) -> None:
         write_visits("1,2.5,2026-03-09,\n2,2.5,2026-03-09,\n")
@@ -255,10 +255,10 @@ class TestValues:
     @pytest.mark.parametrize(
         ("row", "expected"),
         [
-            ("12O,2.5,2026-03-09,", "column 'visit_id' is declared int64; row 3 holds '12O'"),
-            ("12,2.5 min,2026-03-09,", "column 'minutes' is declared float64; row 3 holds '2.5 min'"),
-            ("12,2.5,09.03.2026,", "column 'visited_on' is declared date; row 3 holds '09.03.2026'"),
-            ("12,2.5,2026-03-09,noon", "column 'seen_at' is declared timestamp; row 3 holds 'noon'"),
+            ("12O,2.5,2026-03-09,", "column 'visit_id' is declared int64; line 3 holds '12O'"),
+            ("12,2.5 min,2026-03-09,", "column 'minutes' is declared float64; line 3 holds '2.5 min'"),
+            ("12,2.5,09.03.2026,", "column 'visited_on' is declared date; line 3 holds '09.03.2026'"),
+            ("12,2.5,2026-03-09,noon", "column 'seen_at' is declared timestamp; line 3 holds 'noon'"),
         ],
     )
     def test_a_csv_value_is_named_by_its_line(self, settings, tmp_path, write_visits, row: str, expected: str) -> None:
@@ -271,4 +271,4 @@ class TestValues:
         rows[3777] = "nobody,1.0,2026-03-09,"
         write_visits(HEADER + "\n".join(rows) + "\n")
 
-        assert "row 3779 holds 'nobody'" in refusal(settings, tmp_path, "visits")
+        assert "line 3779 holds 'nobody'" in refusal(settings, tmp_path, "visits")
