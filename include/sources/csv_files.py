@@ -23,7 +23,8 @@ _BLOCK_BYTES: Final = 4 << 20
 _HEADER_LENGTH: Final = 64 << 20
 _DELIMITERS: Final = ",;\t|"
 _REASON_LENGTH: Final = 300
-_LAST_ROW: Final = "end of the file"
+# No delimiter or quote is of it: these are ASCII.
+_LAST_ROW: Final = "\N{SYMBOL FOR END OF TRANSMISSION}"
 
 
 class Record(NamedTuple):
@@ -84,16 +85,18 @@ def find_line(file: TextFile, settings: CsvSettings, position: int) -> int | Non
 def _read_header(file: TextFile, source: FileSource) -> list[str]:
     with file.open_text("strict") as text:
         lines = iter(partial(text.readline, _HEADER_LENGTH), "")
-        header = next((record.values for record in _list_records(lines, source.csv, strict=True)), None)
+        header = next((record.values for record in _list_records(lines, source.csv)), None)
     if header is None:
         raise UnreadableFileError("it has no header line")
     if "\0" in header[0]:
         raise UnreadableFileError("its header holds NUL characters; it may be UTF-16, for csv.encoding: utf-16-le")
     for other in _DELIMITERS if len(header) == 1 < len(source.columns) else "":
-        if not set(source.columns).isdisjoint(header[0].split(other)):
+        if other != source.csv.delimiter and not set(source.columns).isdisjoint(header[0].split(other)):
             raise ColumnMismatchError(
                 f"its columns are parted by {other!r}, not by {source.csv.delimiter!r}, which csv.delimiter sets"
             )
+    if any("\n" in name for name in header):
+        raise UnreadableFileError("its header has a quote that is not closed")
     check_names(header, list(source.columns))
     return header
 
