@@ -17,10 +17,10 @@ from include.sources.text_files import TextFile, UnreadableFileError, find_undec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The longest row that is read.
+# Rows may be as long as a block.
 _BLOCK_BYTES: Final = 4 << 20
-# A header of a million names is read, to say what is wrong with it; one without an end is not.
-_HEADER_LENGTH: Final = 64 << 20
+# A header of a million names and a value that swallowed a file are read, to say what is wrong; no more of them.
+_LONGEST: Final = 64 << 20
 _DELIMITERS: Final = ",;\t|"
 _REASON_LENGTH: Final = 300
 # No delimiter or quote is of it: these are ASCII.
@@ -84,7 +84,7 @@ def find_line(file: TextFile, settings: CsvSettings, position: int) -> int | Non
 
 def _read_header(file: TextFile, source: FileSource) -> list[str]:
     with file.open_text("strict") as text:
-        lines = iter(partial(text.readline, _HEADER_LENGTH), "")
+        lines = iter(partial(text.readline, _LONGEST), "")
         header = next((record.values for record in _list_records(lines, source.csv)), None)
     if header is None:
         raise UnreadableFileError("it has no header line")
@@ -161,7 +161,7 @@ def _list_records(lines: Iterator[str], settings: CsvSettings, *, strict: bool =
     Raises:
         csv.Error: names the line; a quote is not closed or, if ``strict``, something follows it.
     """
-    csv.field_size_limit(_BLOCK_BYTES)  # as long as Arrow's; Python's own limit is 128 KiB
+    csv.field_size_limit(_LONGEST)  # Python's own limit is 128 KiB, less than Arrow reads
     rows = csv.reader(
         lines,
         delimiter=settings.delimiter,
@@ -207,4 +207,4 @@ def _find_broken_row(file: TextFile, settings: CsvSettings) -> str | None:
         f"line {broken.begins} has" if broken.begins == broken.ends else f"lines {broken.begins} to {broken.ends} have"
     )
     end = "; the file ends there, it is truncated or corrupt" if is_last else ""
-    return f"{place} {len(broken.values)} values where the header has {width}{end}"
+    return f"{place} {len(broken.values)} value(s) where the header has {width}{end}"

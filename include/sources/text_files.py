@@ -95,10 +95,11 @@ def find_undecodable(file: TextFile) -> str | None:
             try:
                 line += decoder.decode(chunk, final=not chunk).count("\n")
             except UnicodeDecodeError as error:
-                before = error.object[: error.start].decode(error.encoding, "replace")
+                place = line + error.object[: error.start].decode(error.encoding, "replace").count("\n")
+                end = "" if chunk else ", where the file ends: it may be truncated"
                 return (
-                    f"it is not in {file.encoding}: byte 0x{error.object[error.start]:02x} on line "
-                    f"{line + before.count(chr(10))}, {offset - pending + error.start} bytes from the start of the text"
+                    f"it is not in {file.encoding}: byte 0x{error.object[error.start]:02x} on line {place}, "
+                    f"{offset - pending + error.start} bytes from the start of the text{end}"
                 )
             offset += len(chunk)
             if not chunk:

@@ -133,9 +133,9 @@ class TestBrokenFiles:
             pytest.param('1,a,1\n2,b,2\n3,c,"3\n', ["line 4", "not closed"], id="never closed, in the last column"),
             pytest.param('1,a,1\n2,"b,2\n3,c,3\n4,"d",4\n', ["line 3", "not closed"], id="closed by a later row"),
             pytest.param('1,a,1\n\n2,"a "big" one",2\n', ["line 4", "not doubled"], id="not doubled"),
-            pytest.param("1,a,1\n\n2,b\n3,c,3\n", ["line 4 has 2 values where the header has 3"], id="too few"),
-            pytest.param('1,"a\n",1\n2,b,2,x\n3,c,3\n', ["line 4 has 4 values"], id="too many"),
-            pytest.param("1,a,1\n2,b", ["line 3 has 2 values", "truncated"], id="cut within a row"),
+            pytest.param("1,a,1\n\n2,b\n3,c,3\n", ["line 4 has 2 value(s) where the header has 3"], id="too few"),
+            pytest.param('1,"a\n",1\n2,b,2,x\n3,c,3\n', ["line 4 has 4 value(s)"], id="too many"),
+            pytest.param("1,a,1\n2,b", ["line 3 has 2 value(s)", "truncated"], id="cut within a row"),
         ],
     )
     def test_the_first_broken_row_is_named(self, path: Path, content: str, expected: list[str]) -> None:
@@ -160,7 +160,10 @@ class TestBrokenFiles:
     def test_a_character_that_is_cut_off_is_named(self, path: Path) -> None:
         content = "code,place,price\n1,a,Ā".encode("utf-16")
 
-        assert "not in utf-16: byte 0x00 on line 2" in refuse(path, content[:-1])
+        message = refuse(path, content[:-1])
+
+        assert "not in utf-16: byte 0x00 on line 2" in message
+        assert "may be truncated" in message
 
     @pytest.mark.parametrize("kept", [0.5, 0.999])
     @pytest.mark.parametrize("codec", ["gzip", "zstd"])

@@ -122,7 +122,3 @@ def test_a_column_that_no_line_has_is_missing(path: Path) -> None:
     message = refuse(path, renamed)
     assert "column 'price' is missing (renamed to 'prices'?)" in message
     assert "'cost', 'prices' are not declared" in message
-
-
-def test_two_objects_on_a_line_are_read(path: Path) -> None:
-    assert read(path, f"{GOOD}{GOOD}\n".encode()).num_rows == 2
