@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -118,6 +119,8 @@ def find_unstorable(array: pa.Array) -> int:
     if pa.types.is_floating(array.type):
         unstorable = pc.is_inf(array)
     elif pa.types.is_string(array.type):
+        if not may_hold(array, "\0"):
+            return -1
         unstorable = pc.match_substring(array, "\0")
     elif pa.types.is_temporal(array.type):
         first, last = pa.array([datetime.min, datetime.max], array.type)
@@ -128,6 +131,12 @@ def find_unstorable(array: pa.Array) -> int:
     else:
         return -1
     return int(pc.index(unstorable, True).as_py())
+
+
+def may_hold(texts: pa.Array, character: str) -> bool:
+    """Whether a character is in any of the texts, or beside them: their buffer is searched, not each of them."""
+    data = texts.buffers()[2]
+    return data is not None and re.search(re.escape(character).encode(), data) is not None
 
 
 def find_bad_value(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".") -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from include.settings.file_formats import CsvSettings
 from include.settings.sources import FileSource
-from include.sources.columns import ColumnMismatchError, check_names
+from include.sources.columns import ColumnMismatchError, check_names, may_hold
 from include.sources.text_files import TextFile, UnreadableFileError, find_undecodable
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ def _has_doubtful_quote(table: pa.Table, file: TextFile, source: FileSource) -> 
     import pyarrow.compute as pc
 
     quote, found = source.csv.quote, False
-    for name in [name for name, column in source.columns.items() if column.type == "string" and quote]:
-        texts = table.column(name)
-        texts = texts.filter(pc.match_substring(texts, quote))
-        if pc.any(pc.match_substring(texts, "\n")).as_py():
-            return True
-        found = found or len(texts) > 0
+    for texts in (table.column(name) for name, column in source.columns.items() if column.type == "string"):
+        if quote and any(may_hold(chunk, quote) for chunk in texts.chunks):
+            quoting = texts.filter(pc.match_substring(texts, quote))
+            if pc.any(pc.match_substring(quoting, "\n")).as_py():
+                return True
+            found = found or len(quoting) > 0
     return found and _has_lone_quote(file, source.csv)
 
 
