@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from include.errors import SourceError
 from include.settings.cron import check_cron
+from include.settings.file_formats import Codec, CsvSettings, FileFormat, check_format, find_codec
 from include.settings.section import Section
 from include.settings.source_names import (
     SQL_TYPES,
@@ -108,7 +109,9 @@ class FileSource(SourceSection):
     kind: Literal["files"]
     description: str | None = None
     path: str
-    format: Literal["parquet", "csv"]
+    format: FileFormat
+    compression: Codec | None = None
+    csv: CsvSettings = Field(default_factory=CsvSettings)
     grain: Literal["daily", "snapshot"]
     key: tuple[str, ...] = Field(min_length=1)
     critical: bool = True
@@ -133,7 +136,8 @@ class FileSource(SourceSection):
         if self.event_column and self.columns[self.event_column].type not in ("timestamp", "date"):
             raise ValueError("an event_column of type timestamp or date")
         if self.allow_empty == "if_declared" and self.format != "parquet":
-            raise ValueError("allow_empty: true or false for CSV; only Parquet can declare that it is empty")
+            raise ValueError(f"allow_empty: true or false for {self.format}; only Parquet can declare that it is empty")
+        check_format(self.format, self.path, self.compression, has_csv="csv" in self.model_fields_set)
         return self
 
     @model_validator(mode="after")
@@ -152,6 +156,11 @@ class FileSource(SourceSection):
         day_column = self.event_column if self.event_column and self.columns[self.event_column].type == "date" else None
         check_published_names({name: self.publish_name(name) for name in self.columns}, day_column)
         return self
+
+    @property
+    def codec(self) -> Codec | None:
+        """What the files must be packed with; None: it is seen from each file."""
+        return find_codec(self.path, self.compression)
 
     @property
     def published_columns(self) -> dict[str, str]:

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from include.settings.source_names import ColumnType
 from include.settings.sources import ColumnSettings
+from include.sources.conversion import convert, is_compatible
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_NAMES_LISTED: Final = 5
+# Looking for a near name takes milliseconds for each hundred.
+_NAMES_COMPARED: Final = 500
+_VALUE_LENGTH: Final = 100
 
 
 class ColumnMismatchError(Exception):
     """A delivered table is not as declared; the message names the column. Callers add the file."""
 
 
-def arrow_type(column_type: ColumnType) -> pa.DataType:
-    """The Arrow type of a declared type; timestamps are UTC in microseconds."""
-    import pyarrow as pa
+class BadValueError(ColumnMismatchError):
+    """A value does not fit; ``position`` is its row in the table, from 0. Callers know its line in the file."""
 
-    return {
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "string": pa.string(),
-        "timestamp": pa.timestamp("us", "UTC"),
-        "date": pa.date32(),
-    }[column_type]
+    def __init__(self, column: str, settings: ColumnSettings, array: pa.Array, position: int) -> None:
+        self.position = position
+        self._declared = f"column {column!r} is declared {settings.type}"
+        value = _read_value(array, position)
+        self._value = f"{_shorten(value)} (the file's type is {array.type}){_suggest(value, settings.type)}"
+        super().__init__(self.describe(f"row {position + 1}"))
+
+    def describe(self, place: str) -> str:
+        """The problem, with the place in the file that the caller found."""
+        return f"{self._declared}; {place} holds {self._value}"
 
 
 def check_names(delivered: Sequence[str], declared: Sequence[str]) -> None:
@@ -36,135 +47,138 @@ def check_names(delivered: Sequence[str], declared: Sequence[str]) -> None:
     Raises:
         ColumnMismatchError: names are missing, doubled or not declared; near names are pointed out.
     """
-    doubled = sorted({name for name in delivered if delivered.count(name) > 1})
+    counts = Counter(delivered)
+    doubled = [name for name, count in counts.items() if count > 1]
     if doubled:
-        raise ColumnMismatchError(f"column(s) {', '.join(doubled)} occur more than once")
-    missing = [name for name in declared if name not in delivered]
-    extra = [name for name in delivered if name not in declared]
+        raise ColumnMismatchError(f"column(s) {list_names(doubled)} occur more than once")
+    known = set(declared)
+    missing = [name for name in declared if name not in counts]
+    extra = [name for name in counts if name not in known]
     problems = []
-    for name in missing:
-        near = difflib.get_close_matches(name, extra, n=1, cutoff=0.5)
-        problems.append(f"column {name!r} is missing" + (f" (renamed to {near[0]!r}?)" if near else ""))
+    for name in missing[:_NAMES_LISTED]:
+        near = difflib.get_close_matches(name, extra[:_NAMES_COMPARED], n=1, cutoff=0.5)
+        problems.append(f"column {name!r} is missing" + (f" (renamed to {_shorten(near[0])}?)" if near else ""))
+    if len(missing) > _NAMES_LISTED:
+        problems.append(f"so are {len(missing) - _NAMES_LISTED} more")
     if extra:
-        problems.append(f"column(s) {', '.join(repr(name) for name in extra)} are not declared")
+        problems.append(f"column(s) {list_names(extra)} are not declared")
     if problems:
         raise ColumnMismatchError("; ".join(problems))
 
 
-def fit_column(name: str, values: pa.ChunkedArray, settings: ColumnSettings, first_row: int = 1) -> pa.Array:
+def list_names(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _NAMES_LISTED
+    return ", ".join(_shorten(name) for name in names[:_NAMES_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def fit_column(
+    name: str, values: pa.ChunkedArray, settings: ColumnSettings, time_zone: str, decimal: str = "."
+) -> pa.Array:
     """Convert one column to its declared type without changing any value.
 
-    Naive timestamps are taken as UTC, NaN as null; text becomes numbers and dates (CSV has nothing
-    else), but only where all of it does.
+    NaN becomes null; text becomes numbers, days and moments (CSV has nothing else), but only where all of
+    it does. A moment without a zone is UTC. A moment in a date column is its day in ``time_zone``; one
+    without a zone must be midnight, the way many tools write a day.
 
     Args:
-        first_row: the number, in the file, of the first value.
+        time_zone: the zone of the sources.
+        decimal: the decimal mark of numbers that are text.
 
     Raises:
-        ColumnMismatchError: names the column, the first value that does not fit, and its row.
+        BadValueError: names the column, the first value that does not fit, and its row.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    target = arrow_type(settings.type)
     array = values.combine_chunks()
     array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     if not is_compatible(array.type, settings.type):
-        raise _explain_value(name, array, settings, 0, first_row)
+        raise BadValueError(name, settings, array, 0)
     try:
-        fitted = convert(array, target)
+        fitted = convert(array, settings.type, time_zone, decimal)
     except pa.ArrowInvalid:
-        raise _explain_value(name, array, settings, find_bad_value(array, target), first_row) from None
+        bad = find_bad_value(array, settings.type, time_zone, decimal)
+        raise BadValueError(name, settings, array, bad) from None
     if settings.type == "float64":
-        fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, target), fitted)
+        fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, pa.float64()), fitted)
     bad = find_unstorable(fitted)
     if bad >= 0:
-        raise _explain_value(name, fitted, settings, bad, first_row)
+        raise BadValueError(name, settings, fitted, bad)
     return fitted
 
 
 def find_unstorable(array: pa.Array) -> int:
-    """The position of the first value that no warehouse column holds (infinity, a NUL character), or -1."""
+    """The position of the first value that the warehouse or Python cannot hold, or -1.
+
+    These are infinity, text with a NUL character, and years before 1 or after 9999.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_floating(array.type):
         unstorable = pc.is_inf(array)
     elif pa.types.is_string(array.type):
+        if not may_hold(array, "\0"):
+            return -1
         unstorable = pc.match_substring(array, "\0")
+    elif pa.types.is_temporal(array.type):
+        first, last = pa.array([datetime.min, datetime.max], array.type)
+        limits = pc.min_max(array)  # a tenth of the time that comparing takes
+        if not pc.or_(pc.less(limits["min"], first), pc.greater(limits["max"], last)).as_py():
+            return -1
+        unstorable = pc.or_(pc.less(array, first), pc.greater(array, last))
     else:
         return -1
     return int(pc.index(unstorable, True).as_py())
 
 
-def is_compatible(delivered: pa.DataType, declared: ColumnType) -> bool:
-    """Whether a file's own type can mean the declared one; text can mean anything until it is read."""
-    import pyarrow as pa
-
-    kinds = pa.types
-    if kinds.is_null(delivered) or kinds.is_string(delivered) or kinds.is_large_string(delivered):
-        return True
-    is_number = kinds.is_integer(delivered) or kinds.is_floating(delivered) or kinds.is_decimal(delivered)
-    is_moment = kinds.is_timestamp(delivered) or kinds.is_date(delivered)
-    return {
-        "int64": bool(is_number),
-        "float64": bool(is_number),
-        "string": False,
-        "timestamp": bool(kinds.is_timestamp(delivered)),
-        "date": bool(is_moment),
-    }[declared]
+def may_hold(texts: pa.Array, character: str) -> bool:
+    """Whether a character is in any of the texts, or beside them: their buffer is searched, not each of them."""
+    data = texts.buffers()[2]
+    return data is not None and re.search(re.escape(character).encode(), data) is not None
 
 
-def convert(array: pa.Array, target: pa.DataType) -> pa.Array:
-    """Cast, refusing any loss.
-
-    Raises:
-        pyarrow.ArrowInvalid: a value does not fit.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if array.type == target:
-        return array
-    if pa.types.is_timestamp(target):
-        if pa.types.is_timestamp(array.type) and array.type.tz is not None:
-            return array.cast(target)
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            return _parse_timestamps(array, target)
-        return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC").cast(target)
-    return array.cast(target)
-
-
-def _parse_timestamps(array: pa.Array, target: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    try:
-        return array.cast(target)
-    except pa.ArrowInvalid:
-        return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC").cast(target)
-
-
-def find_bad_value(array: pa.Array, target: pa.DataType) -> int:
-    """The position of the first value that does not convert, by halving."""
+def find_bad_value(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".") -> int:
+    """The position of the first value that does not convert together with those before it, by halving."""
     import pyarrow as pa
 
     start, length = 0, len(array)
     while length > 1:
         half = length // 2
         try:
-            convert(array.slice(start, half), target)
+            convert(array.slice(0, start + half), declared, time_zone, decimal)
             start, length = start + half, length - half
         except pa.ArrowInvalid:
             length = half
     return start
 
 
-def _explain_value(
-    name: str, array: pa.Array, settings: ColumnSettings, position: int, first_row: int
-) -> ColumnMismatchError:
-    value = array[position].as_py() if len(array) else None
-    return ColumnMismatchError(
-        f"column {name!r} is declared {settings.type}; row {position + first_row} holds {value!r} "
-        f"(the file's type is {array.type})"
-    )
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}..."
+
+
+def _read_value(array: pa.Array, position: int) -> object:
+    """A value for a message; where Python has no such value, what Arrow or the bytes say."""
+    import pyarrow as pa
+
+    if not len(array):
+        return None
+    try:
+        return array[position].as_py()
+    except UnicodeDecodeError:
+        return array[position].cast(pa.large_binary()).as_py()
+    except (ValueError, OverflowError):
+        return array[position].cast(pa.string()).as_py()
+
+
+def _suggest(value: object, declared: ColumnType) -> str:
+    """What to do about the common mistakes."""
+    if declared == "float64" and isinstance(value, str) and "," in value:
+        return "; numbers are written with a point, or in CSV with the mark that csv.decimal sets"
+    if declared == "date" and isinstance(value, (str, datetime)):
+        return "; a day is written 2026-03-09, or as a moment with its zone, 2026-03-09T12:00:00Z"
+    if declared == "timestamp" and isinstance(value, str):
+        return "; a moment is written 2026-03-09T12:00:00Z; all of a file with a zone, or all without, which is UTC"
+    return ""

@@ -1,10 +1,8 @@
-"""Reads the CSV and Parquet files of a source, for a window of days, into one Arrow table."""
+"""Reads the files of a source, for a window of days, into one Arrow table."""
 
 from __future__ import annotations
 
 import errno
-from csv import Error as CsvError
-from csv import reader as csv_rows
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,8 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from include.errors import SourceError
 from include.settings.sources import FileSource, SourceSettings
-from include.sources.columns import ColumnMismatchError, arrow_type, check_names, fit_column
+from include.sources.columns import BadValueError, ColumnMismatchError, fit_column
+from include.sources.conversion import arrow_type, find_local_days
 from include.sources.deliveries import delivery_path, explain_missing, find_delivered_days, list_days
+from include.sources.formats import FORMAT_NAMES, name_other_kind, name_place, read_columns
+from include.sources.text_files import UnreadableFileError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +97,7 @@ def read_source(
     for day in days:
         path = delivery_path(source, root, day)
         try:
-            table = read_file(name, source, path)
+            table = read_file(name, source, path, settings.time_zone)
         except SourceError as error:
             if not (leave_out_bad and is_bad_file(error)):
                 raise
@@ -135,27 +136,31 @@ def find_readable_days(
     return [day for day in days if day in delivered] or days
 
 
-def read_file(name: str, source: FileSource, path: Path) -> pa.Table:
+def read_file(name: str, source: FileSource, path: Path, time_zone: str) -> pa.Table:
     """Read one file with its declared columns, in their declared order and types.
+
+    Args:
+        time_zone: the zone of the sources; see :func:`include.sources.columns.fit_column`.
 
     Raises:
         SourceError: see :func:`read_source`.
     """
     import pyarrow as pa
 
-    raw = _read_parquet(name, path) if source.format == "parquet" else _read_csv(name, path)
+    _check_bytes(name, path)
     try:
-        check_names(raw.column_names, list(source.columns))
-        first_row = 2 if source.format == "csv" else 1
+        raw = read_columns(source, path)
         columns = {
-            column: fit_column(column, raw.column(column), settings, first_row)
+            column: fit_column(column, raw.column(column), settings, time_zone, source.csv.decimal)
             for column, settings in source.columns.items()
         }
-    except ColumnMismatchError as mismatch:
-        raise SourceError(
-            f"Source {name!r}, file {path}: {mismatch}. Have the source deliver it as declared, or change "
-            f"the columns of {name!r} in sources.yml, and run again."
-        ) from None
+    except BadValueError as bad:
+        raise _explain_mismatch(name, path, bad.describe(name_place(source, path, bad.position))) from None
+    except (ColumnMismatchError, UnreadableFileError, pa.ArrowException, OSError) as error:
+        other = name_other_kind(source, path)
+        if isinstance(error, ColumnMismatchError) and not other:
+            raise _explain_mismatch(name, path, str(error)) from None
+        raise _explain_unreadable(name, source, path, error, other) from error
     if raw.num_rows == 0 and not _may_be_empty(source, raw):
         raise SourceError(
             f"Source {name!r}, file {path}: it has columns but no rows, and sources.yml says "
@@ -169,13 +174,11 @@ def read_file(name: str, source: FileSource, path: Path) -> pa.Table:
 def add_days(table: pa.Table, source: FileSource, time_zone: str, batch_day: date) -> pa.Table:
     """Append ``day`` (where there is an event column) and ``batch_day``."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if source.event_column is not None:
         event = table.column(source.event_column)
         if pa.types.is_timestamp(event.type):
-            local = pc.local_timestamp(event.cast(pa.timestamp("us", time_zone)))
-            event = pc.floor_temporal(local, unit="day").cast(pa.date32())
+            event = find_local_days(event, time_zone)
         table = table.append_column("day", event)
     batch_days = pa.repeat(pa.scalar(batch_day, pa.date32()), table.num_rows)
     return table.append_column("batch_day", batch_days)
@@ -185,34 +188,6 @@ def _may_be_empty(source: FileSource, raw: pa.Table) -> bool:
     if source.allow_empty == "if_declared":
         return bool((raw.schema.metadata or {}).get(EMPTY_BECAUSE.encode()))
     return bool(source.allow_empty)
-
-
-def _read_parquet(name: str, path: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    _check_bytes(name, path)
-    try:
-        # A file of a few thousand rows is read faster by one thread than handed to several.
-        return pq.ParquetFile(path).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise _explain_unreadable(name, path, "Parquet", error) from error
-
-
-def _read_csv(name: str, path: Path) -> pa.Table:
-    """Every column as text (declared types are applied later, so that errors name the value)."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    _check_bytes(name, path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv_rows(file), [])
-        texts = {column: pa.string() for column in header}
-        options = csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
-        return csv.read_csv(path, convert_options=options, read_options=csv.ReadOptions(use_threads=False))
-    except (pa.ArrowException, UnicodeDecodeError, CsvError, OSError) as error:
-        raise _explain_unreadable(name, path, "CSV", error) from error
 
 
 def _check_bytes(name: str, path: Path) -> None:
@@ -226,8 +201,23 @@ def _check_bytes(name: str, path: Path) -> None:
         raise SourceError(f"Source {name!r}, file {path}: it is empty (0 bytes). Have the source deliver it again.")
 
 
-def _explain_unreadable(name: str, path: Path, kind: str, error: Exception) -> SourceError:
+def _explain_mismatch(name: str, path: Path, mismatch: str) -> SourceError:
     return SourceError(
-        f"Source {name!r}, file {path}: it cannot be read as {kind}, it is truncated or corrupt "
-        f"({str(error).strip()}). Have the source deliver it again and run again."
+        f"Source {name!r}, file {path}: {mismatch}. Have the source deliver it as declared, or change "
+        f"the columns of {name!r} in sources.yml, and run again."
+    )
+
+
+def _explain_unreadable(
+    name: str, source: FileSource, path: Path, error: Exception, other_kind: str | None
+) -> SourceError:
+    if other_kind:
+        problem = f"it is {other_kind}"
+    elif isinstance(error, UnreadableFileError):
+        problem = str(error)
+    else:  # an error of the system says itself what is wrong
+        problem = getattr(error, "strerror", None) or f"it is truncated or corrupt ({str(error).strip()})"
+    return SourceError(
+        f"Source {name!r}, file {path}: it cannot be read as {FORMAT_NAMES[source.format]}: {problem}. "
+        "Correct that or have the source deliver it again, and run again."
     )

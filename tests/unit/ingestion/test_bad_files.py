@@ -16,6 +16,7 @@ import pytest
 
 from include.errors import QualityError, SourceError, WarehouseError
 from include.ingestion.land import land_source
+from include.settings.sources import FileSource
 from include.sources import files
 from include.warehouse.session import open_session
 
@@ -228,12 +229,11 @@ class TestOptionalSources:
     def test_a_disk_that_fails_is_no_fault_of_the_file(
         self, pipeline, plant, next_day, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(name: str, path: Path) -> pa.Table:
-            error = OSError(errno.EIO, "Input/output error")
-            raise files._explain_unreadable(name, path, "CSV", error) from error
+        def fail(source: FileSource, path: Path) -> pa.Table:
+            raise OSError(errno.EIO, "Input/output error")
 
         item = next(item for item in pipeline.plan(next_day) if item["source"] == "repairs")
-        monkeypatch.setattr(files, "_read_csv", fail)
+        monkeypatch.setattr(files, "read_columns", fail)
 
         with pytest.raises(SourceError, match="Input/output error"):
             pipeline.land([item])

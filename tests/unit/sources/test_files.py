@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.errors import SourceError
+from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
-from include.sources.files import read_source
+from include.sources.files import read_file, read_source
 
 DAY = date(2026, 3, 9)
+# Parquet says that it is text; 253,402,300,800 seconds after 1970 the year 10000 begins.
+NOT_UTF8 = pa.StringArray.from_buffers(3, *pa.array([b"a", b"\xfc", b"b"]).buffers()[1:])
 HEADER = "visit_id,minutes,visited_on,seen_at\n"
 
 
@@ -95,6 +100,64 @@ class TestGoodFiles:
         assert found.table.column("batch_day").to_pylist() == [DAY] * 3 + [tomorrow] * 3
 
 
+class TestDays:
+    """A column of days that is given moments: New York is four hours behind UTC on this day."""
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("2026-03-09", DAY),
+            ("2026-03-10T03:59:59Z", DAY),
+            ("2026-03-10 04:00:00+00:00", DAY + timedelta(days=1)),
+            ("2026-03-09T22:00:00-07:00", DAY + timedelta(days=1)),
+            ("2026-03-09T00:00:00", DAY),
+            ("2026-03-09 00:00:00", DAY),
+        ],
+    )
+    def test_csv_and_parquet_agree(self, settings, tmp_path, write_visits, text: str, expected: date) -> None:
+        csv = write_visits(f"{HEADER}1,2.5,{text},\n2,2.5,,\n")
+        parquet, kind = tmp_path / "visits.parquet", pa.timestamp("ns", "Asia/Tokyo" if "T22" in text else "UTC")
+        moment = pa.array([text, None]).cast(pa.timestamp("ns") if text[11:] in ("", "00:00:00") else kind)
+        columns = {"visit_id": [1, 2], "minutes": [2.5, 2.5], "visited_on": moment, "seen_at": pa.nulls(2)}
+        pq.write_table(pa.table(columns), parquet)
+        source = settings.sources["visits"]
+
+        found = [
+            read_file("visits", source.model_copy(update={"format": path.suffix[1:]}), path, settings.time_zone)
+            for path in (csv, parquet)
+        ]
+
+        assert [table.column("visited_on").to_pylist() for table in found] == [[expected, None]] * 2
+
+    def test_a_moment_without_a_zone_has_no_certain_day(self, settings, tmp_path, write_visits) -> None:
+        write_visits(HEADER + "1,2.5,2026-03-09 00:00:00,\n2,2.5,2026-03-09 12:00:00,\n")
+
+        message = refusal(settings, tmp_path, "visits")
+
+        assert "line 3 holds '2026-03-09 12:00:00'" in message
+        assert "with its zone" in message
+
+    def test_nor_in_parquet(self, description, tmp_path, sales, write_sales) -> None:
+        description["sources"]["sales"]["columns"]["sold_at"]["type"] = "date"
+        settings = parse_section(description, SourceSettings, "development", "sources.yml")
+        write_sales(sales)
+
+        assert "row 1 holds" in refusal(settings, tmp_path)
+
+    def test_a_day_is_no_moment(self, settings, tmp_path, write_visits) -> None:
+        write_visits(HEADER + "1,2.5,2026-03-09,2026-03-09\n")
+
+        assert "column 'seen_at' is declared timestamp; line 2 holds '2026-03-09'" in refusal(
+            settings, tmp_path, "visits"
+        )
+
+    def test_the_first_moment_that_differs_in_having_a_zone_is_named(self, settings, tmp_path, write_visits) -> None:
+        moments = ["2026-03-09T12:00:00"] * 5 + ["2026-03-09T12:00:00Z"] * 5
+        write_visits(HEADER + "".join(f"{row},1,2026-03-09,{moment}\n" for row, moment in enumerate(moments)))
+
+        assert "line 7 holds '2026-03-09T12:00:00Z'" in refusal(settings, tmp_path, "visits")
+
+
 class TestMissingFiles:
     def test_a_missing_file_is_named_with_what_is_there(self, settings, tmp_path, sales, write_sales) -> None:
         write_sales(sales, DAY - timedelta(days=3))
@@ -154,6 +217,12 @@ class TestDamagedFiles:
         write_sales(sales).write_text("<html>502 Bad Gateway</html>")
 
         assert "cannot be read as Parquet" in refusal(settings, tmp_path)
+
+    def test_a_parquet_file_that_is_packed_as_a_whole(self, settings, tmp_path, sales, write_sales) -> None:
+        path = write_sales(sales)
+        path.write_bytes(gzip.compress(path.read_bytes()))
+
+        assert "cannot be read as Parquet: it is packed with gzip" in refusal(settings, tmp_path)
 
     def test_a_csv_file_that_ends_within_a_row(self, settings, tmp_path, write_visits) -> None:
         path = write_visits(HEADER + "1,2.5,2026-03-09,\n2,1.")
@@ -220,7 +289,7 @@ class TestColumns:
     def test_a_column_twice_in_a_csv_file(self, settings, tmp_path, write_visits) -> None:
         write_visits("visit_id,minutes,minutes,visited_on,seen_at\n1,2,3,2026-03-09,\n")
 
-        assert "minutes occur more than once" in refusal(settings, tmp_path, "visits")
+        assert "'minutes' occur more than once" in refusal(settings, tmp_path, "visits")
 
     def test_a_csv_file_without_its_header(self, settings, tmp_path, write_visits) -> None:
         write_visits("1,2.5,2026-03-09,\n2,2.5,2026-03-09,\n")
@@ -239,7 +308,10 @@ class TestValues:
             ("amount", pa.array([1.0, 2.0, float("inf")]), "row 3 holds inf"),
             ("shop", pa.array([7, 8, 9]), "row 1 holds 7"),
             ("shop", pa.array(["a", None, "b\0"]), "row 3 holds 'b\\x00'"),
+            ("shop", NOT_UTF8, "row 2 holds b'\\xfc'"),
             ("sold_at", pa.array([1, 2, 3]), "row 1 holds 1"),
+            ("sold_at", pa.array([0, 1, 253_402_300_800], pa.timestamp("s")).cast("timestamp[us]"), "row 3 holds"),
+            ("sold_at", pa.array([0, 1, 2**60], pa.timestamp("s")).cast("timestamp[ms]", safe=False), "row 3 holds"),
         ],
     )
     def test_the_first_value_of_a_wrong_type_is_named(
@@ -255,10 +327,10 @@ class TestValues:
     @pytest.mark.parametrize(
         ("row", "expected"),
         [
-            ("12O,2.5,2026-03-09,", "column 'visit_id' is declared int64; row 3 holds '12O'"),
-            ("12,2.5 min,2026-03-09,", "column 'minutes' is declared float64; row 3 holds '2.5 min'"),
-            ("12,2.5,09.03.2026,", "column 'visited_on' is declared date; row 3 holds '09.03.2026'"),
-            ("12,2.5,2026-03-09,noon", "column 'seen_at' is declared timestamp; row 3 holds 'noon'"),
+            ("12O,2.5,2026-03-09,", "column 'visit_id' is declared int64; line 3 holds '12O'"),
+            ("12,2.5 min,2026-03-09,", "column 'minutes' is declared float64; line 3 holds '2.5 min'"),
+            ("12,2.5,09.03.2026,", "column 'visited_on' is declared date; line 3 holds '09.03.2026'"),
+            ("12,2.5,2026-03-09,noon", "column 'seen_at' is declared timestamp; line 3 holds 'noon'"),
         ],
     )
     def test_a_csv_value_is_named_by_its_line(self, settings, tmp_path, write_visits, row: str, expected: str) -> None:
@@ -271,4 +343,4 @@ class TestValues:
         rows[3777] = "nobody,1.0,2026-03-09,"
         write_visits(HEADER + "\n".join(rows) + "\n")
 
-        assert "row 3779 holds 'nobody'" in refusal(settings, tmp_path, "visits")
+        assert "line 3779 holds 'nobody'" in refusal(settings, tmp_path, "visits")

@@ -11,6 +11,9 @@ from include.errors import SettingsError
 from include.settings import CONFIG_DIR, load_settings
 from include.settings.section import parse_section, read_yaml
 from include.settings.sources import PROJECT_ROOT, SourceSettings, sources_root
+from tests.unit.sources.conftest import describe_sources
+
+VISITS = describe_sources()["sources"]["visits"]
 
 
 def parse(description: dict[str, Any]) -> SourceSettings:
@@ -60,6 +63,20 @@ def test_the_environment_variable_wins_over_the_root(
         (("sources", "sales", "event_column"), "shop", "type timestamp or date"),
         (("sources", "sales", "event_column"), None, "an event_column for a daily source"),
         (("sources", "visits", "allow_empty"), "if_declared", "only Parquet"),
+        (("sources", "sales", "csv"), {"delimiter": ";"}, "csv only with format: csv, not with parquet"),
+        (("sources", "sales", "compression"), "gzip", "compression only with csv and jsonl"),
+        (("sources", "sales", "path"), "sales/{day}.parquet.gz", "the ending .gz of a path only with csv and jsonl"),
+        (("sources", "visits", "format"), "xlsx", "'parquet', 'csv' or 'jsonl'"),
+        (("sources", "visits", "compression"), "bzip2", "'gzip' or 'zstd'"),
+        (("sources", "visits"), {**VISITS, "path": "{day}.gz", "compression": "zstd"}, "says gzip, compression zstd"),
+        (("sources", "visits", "csv"), {"encoding": "latin-15b"}, "visits.csv.encoding': expected an encoding"),
+        (("sources", "visits", "csv"), {"encoding": "base64"}, "visits.csv.encoding': expected an encoding"),
+        (("sources", "visits", "csv"), {"delimiter": ", "}, "visits.csv.delimiter': expected one ASCII character"),
+        (("sources", "visits", "csv"), {"delimiter": "\n"}, "visits.csv.delimiter': expected one ASCII character"),
+        (("sources", "visits", "csv"), {"quote": ""}, "visits.csv.quote': expected one ASCII character"),
+        (("sources", "visits", "csv"), {"quote": ","}, "neither the delimiter nor the decimal mark"),
+        (("sources", "visits", "csv"), {"decimal": ","}, "a delimiter that is not the decimal mark; both are ','"),
+        (("sources", "visits", "csv"), {"delimeter": ";"}, "did you mean 'delimiter'"),
         (("sources", "sales", "columns", "amount", "type"), "decimal", "int64"),
         (("sources", "sales", "columns", "shop", "min"), 1, "min, max and mean_band on int64 or float64"),
         (("sources", "sales", "columns", "amount", "allowed"), ["1"], "allowed on string"),

@@ -1,0 +1,76 @@
+"""One delivered file in any format: its declared columns, the place of a row in it, what it is instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from include.settings.file_formats import FileFormat
+from include.settings.sources import FileSource
+from include.sources import csv_files, json_lines
+from include.sources.columns import check_names
+from include.sources.text_files import CODECS, TextFile, inspect_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT_NAMES: Final[dict[FileFormat, str]] = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
+# First bytes of what is delivered under the name of another format.
+_KINDS: Final = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"<": "a page of HTML or XML",
+    **{magic: f"packed with {codec}" for magic, codec in CODECS.items()},
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+}
+
+
+def read_columns(source: FileSource, path: Path) -> pa.Table:
+    """The declared columns of a file, in the types that the file has; text where it has none.
+
+    Raises:
+        ColumnMismatchError: its columns are others than those declared.
+        UnreadableFileError: names what is wrong with it, and where.
+        pyarrow.ArrowException, OSError: it is damaged, or the disk fails.
+    """
+    if source.format == "parquet":
+        return _read_parquet(source, path)
+    file = _inspect(source, path)
+    return csv_files.read_csv(file, source) if source.format == "csv" else json_lines.read_json_lines(file, source)
+
+
+def name_place(source: FileSource, path: Path, position: int) -> str:
+    """The place of a row in its file: its line in a file of text, else its number; ``position`` is from 0."""
+    line = None
+    if source.format == "csv":
+        line = csv_files.find_line(_inspect(source, path), source.csv, position)
+    elif source.format == "jsonl":
+        line = json_lines.find_line(_inspect(source, path), position)
+    return f"line {line}" if line else f"row {position + 1}"
+
+
+def name_other_kind(source: FileSource, path: Path) -> str | None:
+    """What a file that could not be read is instead, as far as its first bytes say so."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError:
+        return None
+    own = {b"PAR1"} if source.format == "parquet" else CODECS.keys()
+    return next((kind for magic, kind in _KINDS.items() if start.startswith(magic) and magic not in own), None)
+
+
+def _read_parquet(source: FileSource, path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        check_names(file.schema_arrow.names, list(source.columns))
+        # A file of a few thousand rows is read faster by one thread than handed to several.
+        return file.read(use_threads=False)
+
+
+def _inspect(source: FileSource, path: Path) -> TextFile:
+    return inspect_file(path, source.codec, source.csv.encoding)

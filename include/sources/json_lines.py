@@ -1,0 +1,157 @@
+"""Reads a file of JSON lines into its declared columns; finds the line of what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from include.settings.source_names import ColumnType
+from include.settings.sources import FileSource
+from include.sources.columns import ColumnMismatchError, check_names
+from include.sources.conversion import arrow_type
+from include.sources.text_files import TextFile, UnreadableFileError, find_undecodable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# The longest line that is read.
+_BLOCK_BYTES: Final = 4 << 20
+_BATCH_LINES: Final = 10_000
+_REASON_LENGTH: Final = 300
+_NUMBERS: Final = ("int64", "float64")
+
+
+def read_json_lines(file: TextFile, source: FileSource) -> pa.Table:
+    """The declared columns: numbers as declared, all else as text, which gets its type later.
+
+    A line may leave a column out, which is null there; a column that no line has is missing.
+
+    Raises:
+        ColumnMismatchError: there are other columns than those declared, or a value of another kind.
+        UnreadableFileError: names the line, and what is wrong with it.
+    """
+    import pyarrow as pa
+
+    try:
+        with file.open_utf8() as text:
+            table = _parse(text, source)
+        table.validate(full=True)
+    except (pa.ArrowException, UnicodeError) as error:
+        undecodable = find_undecodable(file)
+        if undecodable:
+            raise UnreadableFileError(f"{undecodable}; JSON lines are delivered in UTF-8") from error
+        raise _explain_lines(file, source) or UnreadableFileError(str(error).strip()[:_REASON_LENGTH]) from error
+    empty = [name for name in source.columns if table.column(name).null_count == table.num_rows > 0]
+    absent = _find_absent(file, empty)
+    check_names([name for name in table.column_names if name not in absent], list(source.columns))
+    return table.select(list(source.columns))
+
+
+def find_line(file: TextFile, position: int) -> int | None:
+    """The line of a row that was read; ``position`` counts rows from 0."""
+    with file.open_text() as text:
+        lines = (number for number, line in enumerate(text, 1) if line.strip())
+        return next(islice(lines, position, None), None)
+
+
+def _parse(text: pa.NativeFile, source: FileSource) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    schema = pa.schema(
+        [(name, arrow_type(one.type if one.type in _NUMBERS else "string")) for name, one in source.columns.items()]
+    )
+    return arrow_json.read_json(
+        text,
+        arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        arrow_json.ParseOptions(explicit_schema=schema),
+    )
+
+
+def _find_absent(file: TextFile, names: Iterable[str]) -> set[str]:
+    """Those of the columns that occur in no line."""
+    absent = set(names)
+    with file.open_text() as text:
+        for number, line in enumerate(text, 1):
+            if not absent:
+                break
+            if line.strip():
+                absent -= _read_object(number, line).keys()
+    return absent
+
+
+def _explain_lines(file: TextFile, source: FileSource) -> Exception | None:
+    """What is wrong with the first line that Arrow does not read by itself; None if it reads each."""
+    first = 1
+    with file.open_text() as text:
+        while batch := list(islice(text, _BATCH_LINES)):
+            if _find_fault(batch, source):
+                offset = _find_bad_line(batch, source)
+                return _explain_line(first + offset, batch[offset], source)
+            first += len(batch)
+    return None
+
+
+def _find_bad_line(lines: list[str], source: FileSource) -> int:
+    """The position of the first line that does not read, by halving."""
+    start, length = 0, len(lines)
+    while length > 1:
+        half = length // 2
+        if _find_fault(lines[start : start + half], source):
+            length = half
+        else:
+            start, length = start + half, length - half
+    return start
+
+
+def _find_fault(lines: list[str], source: FileSource) -> str | None:
+    import pyarrow as pa
+
+    try:
+        _parse(pa.BufferReader("".join(lines).encode()), source)
+    except pa.ArrowException as error:
+        return str(error).split(" in row ", maxsplit=1)[0]
+    return None
+
+
+def _explain_line(number: int, line: str, source: FileSource) -> Exception:
+    if len(line) > _BLOCK_BYTES:
+        return UnreadableFileError(f"line {number} has {len(line)} characters, and {_BLOCK_BYTES} is the most")
+    try:
+        record = _read_object(number, line)
+    except UnreadableFileError as error:
+        return error
+    for name, column in source.columns.items():
+        if not _is_of_kind(record.get(name), column.type):
+            held = repr(record[name])[:_REASON_LENGTH]
+            return ColumnMismatchError(f"column {name!r} is declared {column.type}; line {number} holds {held}")
+    return UnreadableFileError(f"line {number} cannot be read ({_find_fault([line], source)})")
+
+
+def _read_object(number: int, line: str) -> dict[str, Any]:
+    """One line as Python reads it.
+
+    Raises:
+        UnreadableFileError: it is not one object.
+    """
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        end = "" if line.endswith("\n") else "; the file ends there, it is truncated or corrupt"
+        raise UnreadableFileError(f"line {number} is not one JSON object ({error}){end}") from None
+    if not isinstance(record, dict):
+        raise UnreadableFileError(f"line {number} is not one JSON object but a {type(record).__name__}")
+    return record
+
+
+def _is_of_kind(value: object, declared: ColumnType) -> bool:
+    """Whether a JSON value is of the kind that a declared column is read as."""
+    if value is None:
+        return True
+    if declared not in _NUMBERS:
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return declared == "float64" or (isinstance(value, int) and -(2**63) <= value < 2**63)
