@@ -1,4 +1,11 @@
-with products as (
+with snapshots as (
+
+    select * from {{ ref('stg_snapshots') }}
+    where source = 'products'
+
+),
+
+products as (
 
     select * from {{ ref('stg_products') }}
 
@@ -7,11 +14,17 @@ with products as (
 final as (
 
     select
-        product_category,
-        mode() within group (order by department) as department
-    from products
-    where product_category is not null
-    group by product_category
+        snapshots.valid_from,
+        snapshots.valid_to,
+        products.product_category,
+        mode() within group (order by products.department) as department
+    from snapshots
+    inner join products
+        on
+            snapshots.valid_from >= products.valid_from
+            and snapshots.valid_from < products.valid_to
+    where products.product_category is not null
+    group by snapshots.valid_from, snapshots.valid_to, products.product_category
 
 )
 
