@@ -87,8 +87,8 @@ class TestRepetition:
         assert pipeline.hash_tables() == before
 
     def test_a_backfill_in_pieces_equals_one_load(self, pipeline, plant, another_pipeline, day) -> None:
-        plant.write_snapshots(day + timedelta(days=1), parts=4, grade="Coarse")
-        plant.write_snapshots(day + timedelta(days=3), parts=2)
+        plant.write_snapshots(day + timedelta(days=1), parts=4)
+        plant.write_snapshots(day + timedelta(days=3), parts=2, grade="Coarse")
         whole = pipeline.load(day, day + timedelta(days=3))
         another_pipeline.load(day + timedelta(days=2), day + timedelta(days=3))
         another_pipeline.load(day + timedelta(days=1))
