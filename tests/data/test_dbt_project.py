@@ -134,12 +134,16 @@ def make_raw_tables(uri: str) -> None:
 
 def plant_snapshots(uri: str) -> None:
     """What is known of products, households and campaigns from the first day on."""
-    fuel = (FUEL, 1, "FUEL", "National", "FUEL", "GASOLINE-REG UNLEADED", None)
-    milk = (MILK, 1, "GROCERY", "Private", "MILK", "MILK", "1 L")
-    plant_snapshot(uri, "products", FIRST_DAY, FIRST_DAY, [fuel, milk])
+    plant_snapshot(uri, "products", FIRST_DAY, FIRST_DAY, list_products("MILK", "Private"))
     plant_snapshot(uri, "households", FIRST_DAY, FIRST_DAY, list_households("65+"))
     campaigns = [(1, 1, "Type A", AS_OF - DAY, AS_OF), (2, 1, "Type B", AS_OF, AS_OF + DAY)]
     plant_snapshot(uri, "campaigns", FIRST_DAY, FIRST_DAY, campaigns)
+
+
+def list_products(category: str, brand: str) -> list[tuple[Any, ...]]:
+    """Fuel, and milk of a category and brand."""
+    fuel = (FUEL, 1, "FUEL", "National", "FUEL", "GASOLINE-REG UNLEADED", None)
+    return [fuel, (MILK, 1, "GROCERY", brand, category, "MILK", "1 L")]
 
 
 def list_households(age: str) -> list[tuple[Any, ...]]:
@@ -445,14 +449,20 @@ def test_a_late_row_changes_its_own_day_and_the_as_of_dates_after_it(warehouse: 
 
 
 def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(warehouse: str, project: Project) -> None:
-    """One snapshot comes on 2 May, is corrected on the 6th, and the first of all is corrected after that."""
-    came, corrected = date(2024, 5, 2), date(2024, 5, 6)
-    before = hash_marts(warehouse)
+    """Ages come on 2 May, are corrected on the 6th, and the first ones of all after that; products on the 13th."""
+    came, corrected, listed = date(2024, 5, 2), date(2024, 5, 6), date(2024, 5, 13)
+    selected = ("--select", "+customer_features", "int_sales_weeks", "int_store_category_weeks")
+    tables = {
+        "intermediate.int_household_days": "day", "intermediate.int_store_category_weeks": "week",
+        "features.customer_features": "as_of_date",
+    }  # fmt: skip
+    before = {table: hash_rows(warehouse, table, key) for table, key in tables.items()}
     plant_snapshot(warehouse, "households", came, came, list_households("19-24"))
     plant_snapshot(warehouse, "households", came, corrected, list_households("25-34"))
     plant_snapshot(warehouse, "households", FIRST_DAY, LAST_DAY - DAY, list_households("35-44"))
+    plant_snapshot(warehouse, "products", listed, listed, list_products("DAIRY", "National"))
 
-    nodes = project.run(warehouse, "run", "--select", "+customer_features")
+    nodes = project.run(warehouse, "run", *selected)
 
     assert find_failures(nodes) == {}
     found = fetch_all(
@@ -461,19 +471,23 @@ def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(warehouse: str
     bands = {day: 6 if day <= came else 1 if day <= corrected else 2 for day, _ in found}
     assert dict(found) == bands
     assert set(bands.values()) == {6, 1, 2}
-    incremental = hash_rows(warehouse, "features.customer_features")
-    pending = {day for day in incremental if day > came}
-    assert nodes["int_household_days"].adapter_response["rows_affected"] == 0
-    assert nodes["customer_features"].adapter_response["rows_affected"] == count_rows(warehouse, pending)
-    assert find_changes(before, hash_marts(warehouse), "features.customer_features") == pending
-    project.run(warehouse, "run", "--full-refresh", "--select", "+customer_features")
-    assert hash_rows(warehouse, "features.customer_features") == incremental
-
-
-def count_rows(uri: str, as_of_dates: set[date]) -> int:
-    """The rows of the customers' features at some as-of dates."""
-    sql = "select count(*) from features.customer_features where as_of_date = any(%s)"
-    return int(fetch_all(uri, sql, list(as_of_dates))[0][0])
+    private = fetch_all(
+        warehouse, "select day, max(private_label_spend) from intermediate.int_household_days group by 1"
+    )
+    assert dict(private) == {day: 10 if day < listed else 0 for day, _ in private}
+    after = {table: hash_rows(warehouse, table, key) for table, key in tables.items()}
+    changes = {table: find_changes(before, after, table) for table in tables}
+    assert changes == {
+        "intermediate.int_household_days": {day for day, _ in private if day >= listed},
+        "intermediate.int_store_category_weeks": {listed},
+        "features.customer_features": {day for day in after["features.customer_features"] if day > came},
+    }
+    for name, key in (("int_household_days", "day"), ("customer_features", "as_of_date")):
+        table = next(table for table in tables if table.endswith(name))
+        (count,) = fetch_all(warehouse, f"select count(*) from {table} where {key} = any(%s)", list(changes[table]))[0]
+        assert nodes[name].adapter_response["rows_affected"] == count
+    project.run(warehouse, "run", "--full-refresh", *selected)
+    assert {table: hash_rows(warehouse, table, key) for table, key in tables.items()} == after
 
 
 def test_a_republished_delivery_takes_back_what_it_no_longer_holds(
