@@ -83,35 +83,32 @@ def enter_rows(session: Session, table: TableName, source: FileSource, valid_fro
     Rows that count before or after as well keep that part of their time. Equal rows whose times touch become one,
     so that the table does not depend on the order in which snapshots were published.
     """
-    names = list(source.published_columns)
-    columns = ", ".join(map(quote_column, names))
+    names = [quote_column(name) for name in source.published_columns]
+    columns, incoming = ", ".join(names), ", ".join(f"new.{name}" for name in names)
+    first, end = f"date '{valid_from}'", f"date '{valid_to}'"
     same = _compare(source, names)
-    period = {"from": f"date '{valid_from}'", "to": f"date '{valid_to}'"}
+    insert = f"insert into {table.quoted} ({columns}, {VALID_FROM}, {VALID_TO})"
+    # What the snapshot lacks counts no more in the period.
     session.execute(
-        f"with cut as (delete from {table.quoted} as old "
-        f"where old.{VALID_FROM} < {period['to']} and old.{VALID_TO} > {period['from']} "
-        f"and not exists (select 1 from {_INCOMING} as new where {same}) returning old.*) "
-        f"insert into {table.quoted} ({columns}, {VALID_FROM}, {VALID_TO}) "
-        f"select {columns}, {VALID_FROM}, {period['from']} from cut where {VALID_FROM} < {period['from']} "
-        f"union all select {columns}, {period['to']}, {VALID_TO} from cut where {VALID_TO} > {period['to']}"
+        f"with cut as (delete from {table.quoted} as old where old.{VALID_FROM} < {end} and old.{VALID_TO} > {first} "
+        f"and not exists (select 1 from {_INCOMING} as new where {same}) returning old.*) {insert} "
+        f"select {columns}, {VALID_FROM}, {first} from cut where {VALID_FROM} < {first} "
+        f"union all select {columns}, {end}, {VALID_TO} from cut where {VALID_TO} > {end}"
     )
-    covers = f"old.{VALID_FROM} <= {period['from']} and old.{VALID_TO} >= {period['to']}"
+    # What it has counts in all of the period, which joins the times in which the same row counts just before and after.
+    covers = f"old.{VALID_FROM} <= {first} and old.{VALID_TO} >= {end}"
     session.execute(
-        f"with joined as (delete from {table.quoted} as old using {_INCOMING} as new where {same} "
-        f"and old.{VALID_FROM} <= {period['to']} and old.{VALID_TO} >= {period['from']} and not ({covers}) "
-        "returning old.*) "
-        f"insert into {table.quoted} ({columns}, {VALID_FROM}, {VALID_TO}) "
-        f"select {', '.join(f'new.{quote_column(name)}' for name in names)}, "
-        f"least({period['from']}, min(old.{VALID_FROM})), greatest({period['to']}, max(old.{VALID_TO})) "
-        f"from {_INCOMING} as new left join joined as old on {same} "
-        f"where not exists (select 1 from {table.quoted} as old where {same} and {covers}) "
-        f"group by {', '.join(f'new.{quote_column(name)}' for name in names)}"
+        f"with touched as (delete from {table.quoted} as old using {_INCOMING} as new where {same} "
+        f"and old.{VALID_FROM} <= {end} and old.{VALID_TO} >= {first} and not ({covers}) returning old.*) {insert} "
+        f"select {incoming}, least({first}, min(old.{VALID_FROM})), greatest({end}, max(old.{VALID_TO})) "
+        f"from {_INCOMING} as new left join touched as old on {same} "
+        f"where not exists (select 1 from {table.quoted} as old where {same} and {covers}) group by {incoming}"
     )
 
 
 def _compare(source: FileSource, names: list[str]) -> str:
     """Whether rows ``old`` and ``new`` are equal; by the key first, which is never null and can be looked up."""
-    key = [source.publish_name(column) for column in source.key]
-    keys = " and ".join(f"old.{quote_column(name)} = new.{quote_column(name)}" for name in key)
-    rows = [f"({', '.join(f'{side}.{quote_column(name)}' for name in names)})" for side in ("old", "new")]
-    return f"{keys} and {rows[0]} is not distinct from {rows[1]}"
+    key = [quote_column(source.publish_name(column)) for column in source.key]
+    keys = " and ".join(f"old.{name} = new.{name}" for name in key)
+    old, new = (", ".join(f"{side}.{name}" for name in names) for side in ("old", "new"))
+    return f"{keys} and ({old}) is not distinct from ({new})"

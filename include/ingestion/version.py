@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from typing import Final
 
 from include.warehouse.names import TableName
 from include.warehouse.session import Row, Session
+
+# The sum of the 64-bit hashes of the rows' text: the order of rows does not matter and equal rows do.
+_HASHED: Final = "count(*) as row_count, coalesce(sum(hashtextextended(content::text, 0)::numeric), 0) as total"
 
 
 def read_data_version(session: Session) -> str:
@@ -34,8 +38,9 @@ def hash_partitions(rows: list[Row]) -> str:
 
 def hash_days(session: Session, source: str, days: list[date]) -> dict[date, tuple[int, str]]:
     """Count and hash the published rows of each delivered day of a daily source; days without rows have a hash too."""
+    _fix_text_format(session)
     rows = session.fetch_all(
-        f"select batch_day, {_hash_rows(session)} from {TableName('raw', source).quoted} as content "
+        f"select batch_day, {_HASHED} from {TableName('raw', source).quoted} as content "
         "where batch_day = any(%s) group by batch_day",
         (days,),
     )
@@ -45,17 +50,13 @@ def hash_days(session: Session, source: str, days: list[date]) -> dict[date, tup
 
 def hash_table(session: Session, table: str) -> tuple[int, str]:
     """Count and hash the rows of a whole table, named as in SQL."""
-    return _combine(session.fetch_one(f"select {_hash_rows(session)} from {table} as content"))
+    _fix_text_format(session)
+    return _combine(session.fetch_one(f"select {_HASHED} from {table} as content"))
 
 
-def _hash_rows(session: Session) -> str:
-    """The columns ``row_count`` and ``total`` of a query over ``content``.
-
-    The total is the sum of the 64-bit hashes of the rows' text: the order of rows does not matter and equal rows do.
-    """
-    # The text of a moment depends on the session's zone, and must not.
+def _fix_text_format(session: Session) -> None:
+    """The text of a moment depends on the session's zone, and must not."""
     session.execute("select set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true)")
-    return "count(*) as row_count, coalesce(sum(hashtextextended(content::text, 0)::numeric), 0) as total"
 
 
 def _combine(row: Row | None) -> tuple[int, str]:
