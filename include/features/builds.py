@@ -21,7 +21,7 @@ def find_changes(uri: str) -> str | None:
     The event that starts a build can be missed: the DAG was absent, broken or paused when it came.
     """
     with open_session(uri) as session:
-        if session.fetch_value("select to_regclass('raw.snapshots')") is None:
+        if session.fetch_value("select to_regclass('raw.partitions')") is None:
             return None
         if not session.fetch_value("select exists (select from raw.partitions)"):
             return None
