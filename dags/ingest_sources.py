@@ -8,7 +8,8 @@ the old data or the new, never a mix.
 **Schedule**: `schedule` in `include/config/sources.yml`, by the clocks of `time_zone` there.
 
 **Parameters**: `from_day`, `to_day` (both included). Without them it loads the last whole day in that time
-zone. A rerun of a day changes nothing; a backfill is a run with a longer window.
+zone. A rerun of a day changes nothing; a backfill is a run with a longer window. Of snapshots it loads those that
+count on a day of the window, when their files have other content than what is published.
 
 **When it fails**
 - `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`

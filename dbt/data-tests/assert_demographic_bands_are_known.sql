@@ -6,7 +6,10 @@ select
     households.age,
     households.income
 from {{ source('raw', 'households') }} as households
-inner join {{ ref('stg_households') }} as bands on households.household_id = bands.household_id
+inner join {{ ref('stg_households') }} as bands
+    on
+        households.household_id = bands.household_id
+        and households.valid_from = bands.valid_from
 where
     (bands.age_band is null and households.age is not null)
     or (bands.income_band is null and households.income is not null)

@@ -21,7 +21,12 @@ lines as (
         on
             transactions.day < newest.as_of_date
             and transactions.day >= newest.as_of_date - 56
-    inner join {{ ref('stg_products') }} as products on transactions.product_id = products.product_id
+    -- Each week by the product list of the Monday after it.
+    inner join {{ ref('stg_products') }} as products
+        on
+            transactions.product_id = products.product_id
+            and date_trunc('week', transactions.day)::date + 7 >= products.valid_from
+            and date_trunc('week', transactions.day)::date + 7 < products.valid_to
     where transactions.is_purchase and products.product_category is not null
 
 ),

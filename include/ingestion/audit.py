@@ -19,7 +19,7 @@ from include.ingestion.facts import measure_facts
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.quality.profile import profile_frame
 from include.quality.score import AuditResult, RuleResult, decide_source
-from include.quality.suites import LATENESS, Fact, build_fact_suite, build_row_suite
+from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import declare_schema
@@ -135,6 +135,8 @@ def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:
     selected = [f'"{row["column_name"]}"' for row in columns if row["column_name"] not in _OWN_COLUMNS]
     if source.event_column is not None:
         selected.append(f"(batch_day - day)::bigint as {LATENESS}")
+    if source.grain == "snapshot":
+        selected.append(BATCH_DAY)
     from_day, to_day = item_window(item)
     table = read_arrow(
         uri,

@@ -9,7 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.snapshots import ENDLESS
 from include.quality.suites import Fact, name_relation
+from include.settings.source_names import VALID_TO
 from include.settings.sources import FileSource, Relation, SourceSettings
 from include.warehouse.names import TableName
 from include.warehouse.session import Session
@@ -28,7 +30,8 @@ def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> 
     facts: dict[str, Fact] = {}
     if source.volume is not None:
         min_history = 1 if source.grain == "snapshot" else quality.min_history_deliveries
-        history = read_history(session, name, quality.history_deliveries, item)
+        limit = 1 if source.grain == "snapshot" else quality.history_deliveries
+        history = read_history(session, name, limit, item)
         facts |= measure_volume(counts, history, min_history)
     if source.event_column is not None:
         facts |= measure_age(session, name, source, sources.time_zone, item, max(counts))
@@ -40,7 +43,7 @@ def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> 
 
 
 def read_history(session: Session, name: str, limit: int, item: LoadItem) -> list[int]:
-    """Row counts of the published deliveries nearest to a batch (a snapshot's: of the one before)."""
+    """Row counts of the ``limit`` published deliveries nearest to a batch."""
     from_day, to_day = item_window(item)
     rows = session.fetch_all(
         "select row_count from raw.partitions where source = %s and row_count > 0 "
@@ -114,7 +117,9 @@ def measure_relation(session: Session, sources: SourceSettings, item: LoadItem, 
     columns = ", ".join(f'"{column}"' for column in relation.columns)
     complete = " and ".join(f'"{column}" is not null' for column in relation.columns)
     days = event_window(sources.find_source(item["source"]), item)
-    known = [_find_known(TableName("raw", relation.source), relation, relation.targets, days)]
+    # Of a snapshot source only the current snapshot is asked, not its history.
+    current = [f"other.{VALID_TO} = '{ENDLESS}'"] if sources.find_source(relation.source).grain == "snapshot" else []
+    known = [_find_known(TableName("raw", relation.source), relation, relation.targets, days, current)]
     if session.fetch_value("select to_regclass(%s)::text", (f"landing.{relation.source}",)):
         other = sources.find_source(relation.source).published_columns
         origins = tuple(other[target] for target in relation.targets)
@@ -136,11 +141,18 @@ def measure_relation(session: Session, sources: SourceSettings, item: LoadItem, 
     return {name_relation(relation): Fact(share, note)}
 
 
-def _find_known(table: TableName, relation: Relation, targets: Sequence[str], days: tuple[date, date]) -> str:
+def _find_known(
+    table: TableName,
+    relation: Relation,
+    targets: Sequence[str],
+    days: tuple[date, date],
+    conditions: Sequence[str] = (),
+) -> str:
     columns = ", ".join(f'delivered."{column}"' for column in relation.columns)
     matches = [
         f'other."{target}" = delivered."{column}"' for column, target in zip(relation.columns, targets, strict=True)
     ]
+    matches += conditions
     if "day" in targets:
         matches.append(f"other.day between '{days[0]}' and '{days[1]}'")
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from include.ingestion.plan import BadFile, LoadItem, item_window
 from include.settings.source_names import SQL_TYPES
 from include.settings.sources import FileSource, SourceSettings
+from include.sources.deliveries import delivery_path, hash_file, list_days
 from include.sources.files import SourceRead, read_source
 from include.warehouse.arrow import write_arrow
 from include.warehouse.names import TableName
@@ -36,6 +38,8 @@ def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -
     """
     name = item["source"]
     source = sources.find_source(name)
+    # Hashed first: a file that is exchanged meanwhile then counts as another one, and is loaded again.
+    hashes = {day: hash_file(delivery_path(source, root, day)) for day in list_days(*item_window(item))}
     read = read_source(sources, name, root, *item_window(item), leave_out_bad=not source.critical)
     bad_files = note_bad_files(name, read)
     table = TableName("landing", name)
@@ -43,7 +47,7 @@ def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -
         clear_landing(session, table, source, read.days)
     write_arrow(uri, table, read.table)
     with open_session(uri) as session:
-        record_deliveries(session, name, read)
+        record_deliveries(session, name, read, hashes)
         session.execute(f"analyze {table.quoted}")
     landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
     return {**landed, "bad_files": bad_files} if bad_files else landed
@@ -87,11 +91,11 @@ def define_columns(source: FileSource) -> str:
     return ", ".join([*columns, "batch_day date"])
 
 
-def record_deliveries(session: Session, name: str, read: SourceRead) -> None:
+def record_deliveries(session: Session, name: str, read: SourceRead, hashes: Mapping[date, str | None]) -> None:
     """Note which files are in landing now; without this note nothing is audited or published."""
     session.execute_many(
-        "insert into landing.deliveries (source, batch_day, path, row_count) values (%s, %s, %s, %s) "
-        "on conflict (source, batch_day) do update set path = excluded.path, "
-        "row_count = excluded.row_count, state = 'landed', landed_at = now()",
-        [(name, delivery.day, str(delivery.path), delivery.rows) for delivery in read.deliveries],
+        "insert into landing.deliveries (source, batch_day, path, row_count, file_hash) values (%s, %s, %s, %s, %s) "
+        "on conflict (source, batch_day) do update set path = excluded.path, row_count = excluded.row_count, "
+        "file_hash = excluded.file_hash, state = 'landed', landed_at = now()",
+        [(name, one.day, str(one.path), one.rows, hashes.get(one.day)) for one in read.deliveries],
     )

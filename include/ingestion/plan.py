@@ -10,7 +10,13 @@ from typing import Literal, NotRequired, TypedDict
 from include.errors import SourceError
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.sources import FileSource, SourceSettings
-from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot
+from include.sources.deliveries import (
+    delivery_path,
+    explain_missing,
+    find_missing_days,
+    find_snapshots,
+    hash_file,
+)
 from include.warehouse.fence import take_fence
 from include.warehouse.session import Session, open_session
 
@@ -42,9 +48,9 @@ class LoadItem(TypedDict):
 def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date) -> list[LoadItem]:
     """List what is to be loaded for a window of days, both included.
 
-    A daily source is always loaded; a snapshot source only when a copy dated in or before the window
-    is newer than the published one. A source that is not critical and has no file is left out, with
-    a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
+    A daily source is always loaded; of a snapshot source the copies that count on a day of the window and are not
+    published, or whose file has other content since. A source that is not critical and has no file is left out,
+    with a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
     are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
 
     Raises:
@@ -92,7 +98,7 @@ def _find_window(
     session: Session, name: str, source: FileSource, root: Path, from_day: date, to_day: date
 ) -> tuple[date, date] | None:
     if source.grain == "snapshot":
-        return _find_snapshot_window(session, name, source, root, to_day)
+        return _find_snapshot_window(session, name, source, root, from_day, to_day)
     missing = find_missing_days(source, root, from_day, to_day)
     if not missing:
         return from_day, to_day
@@ -105,15 +111,15 @@ def _find_window(
 
 
 def _find_snapshot_window(
-    session: Session, name: str, source: FileSource, root: Path, to_day: date
+    session: Session, name: str, source: FileSource, root: Path, from_day: date, to_day: date
 ) -> tuple[date, date] | None:
-    newest = find_newest_snapshot(source, root, to_day)
-    published = session.fetch_value("select max(batch_day) from raw.partitions where source = %s", (name,))
-    if newest is None and published is None:
+    published = session.fetch_all("select batch_day, file_hash from raw.partitions where source = %s", (name,))
+    hashes = {row["batch_day"]: row["file_hash"] for row in published}
+    days = find_snapshots(source, root, from_day, to_day)
+    if not days and not published:
         error = explain_missing(name, source, root, [to_day])
         if source.critical:
             raise error
         log.warning("%s It is not critical: the run goes on without.", error)
-    if newest is None or (published is not None and newest <= published):
-        return None
-    return newest, newest
+    changed = [day for day in days if (hash_file(delivery_path(source, root, day)) or "") != hashes.get(day)]
+    return (changed[0], changed[-1]) if changed else None

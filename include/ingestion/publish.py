@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Final
@@ -11,7 +11,9 @@ from typing import Any, Final
 from include.errors import QualityError, WarehouseError
 from include.ingestion.audit import check_landed
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
-from include.ingestion.version import hash_content, read_data_version
+from include.ingestion.snapshots import publish_snapshot
+from include.ingestion.version import hash_days, read_data_version
+from include.settings.clock import read_today
 from include.settings.sources import FileSource, SourceSettings
 from include.warehouse.fence import check_fence
 from include.warehouse.names import TableName
@@ -25,8 +27,9 @@ _PUBLISH_LOCK: Final = 7_306_010_424
 def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) -> dict[str, Any]:
     """Replace the partitions of the items' windows in ``raw`` by what was landed and audited.
 
-    Readers see all of it or nothing; publishing the same batch again changes nothing. Sources that
-    are not critical and were refused by the audit are left as they are.
+    Snapshots are added to their history (see :mod:`include.ingestion.snapshots`). Readers see all of it or nothing;
+    publishing the same batch again changes nothing. Sources that are not critical and were refused by the audit
+    are left as they are.
 
     Returns:
         ``data_version``, ``rows`` by source, ``refused`` (names of the sources left out).
@@ -37,6 +40,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
             was published.
         WarehouseError: the connection broke or a statement was refused; nothing was published.
     """
+    today = read_today(sources.time_zone)
     rows: dict[str, int] = {}
     refused: list[str] = []
     with _translate_errors(), open_session(uri) as session:
@@ -50,7 +54,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
             if days:
                 # Landing is unlogged: a crash of the server empties it and leaves the notes about it.
                 check_landed(session, item)
-                rows[name] = publish_source(session, name, source, days)
+                rows[name] = publish_source(session, name, source, days, today)
             else:
                 refused.append(name)
         data_version = read_data_version(session)
@@ -83,46 +87,46 @@ def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> l
     )
 
 
-def publish_source(session: Session, name: str, source: FileSource, days: list[date]) -> int:
-    """Replace the partitions ``days`` of one source within the caller's transaction; rows inserted."""
-    raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
-    columns = source.published_columns
+def publish_source(session: Session, name: str, source: FileSource, days: list[date], today: date) -> int:
+    """Replace the partitions ``days`` of one source within the caller's transaction; the number of their rows.
+
+    A snapshot replaces none: it becomes known on its own day, its correction ``today``.
+    """
     if source.grain == "daily":
-        session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
-    elif _is_newer_published(session, name, days[-1]):
-        log.warning("%s of %s is older than what is published, and is left out.", name, days[-1])
-        return 0
+        replace_days(session, name, source, days)
+        content = hash_days(session, name, days)
     else:
-        session.execute(f"delete from {raw}")
-        session.execute("delete from raw.partitions where source = %s and batch_day <> %s", (name, days[-1]))
-    targets = ", ".join(f'"{column}"' for column in columns)
-    origins = ", ".join(f'"{column}"' for column in columns.values())
-    inserted = session.execute(
-        f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,)
-    )
-    record_partitions(session, name, source.grain, days)
+        content = {day: publish_snapshot(session, name, source, day, today) for day in days}
+    record_partitions(session, name, content)
     session.execute(
         "update landing.deliveries set state = 'published' where source = %s and batch_day = any(%s)",
         (name, days),
     )
-    return inserted
+    return sum(count for count, _ in content.values())
 
 
-def record_partitions(session: Session, name: str, grain: str, days: list[date]) -> None:
-    """Write count and hash of the partitions ``days``; those whose content is unchanged stay untouched."""
-    content = hash_content(session, name, grain, days)
+def replace_days(session: Session, name: str, source: FileSource, days: list[date]) -> None:
+    """Put the landed rows of a daily source in the place of those published for the same days."""
+    raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
+    columns = source.published_columns
+    targets = ", ".join(f'"{column}"' for column in columns)
+    origins = ", ".join(f'"{column}"' for column in columns.values())
+    session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
+    session.execute(f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,))
+
+
+def record_partitions(session: Session, name: str, content: Mapping[date, tuple[int, str]]) -> None:
+    """Write count, hash and file of each partition; what says that it is the same as before stays untouched."""
     session.execute_many(
-        "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, %s) "
+        "insert into raw.partitions (source, batch_day, row_count, content_hash, file_hash) "
+        "select source, batch_day, %s, %s, file_hash from landing.deliveries where source = %s and batch_day = %s "
         "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
-        "content_hash = excluded.content_hash, published_at = now() "
-        "where raw.partitions.content_hash <> excluded.content_hash",
-        [(name, day, count, digest) for day, (count, digest) in content.items()],
+        "content_hash = excluded.content_hash, file_hash = excluded.file_hash, published_at = "
+        "case when raw.partitions.content_hash = excluded.content_hash then raw.partitions.published_at else now() end "
+        "where (raw.partitions.content_hash, raw.partitions.file_hash) "
+        "is distinct from (excluded.content_hash, excluded.file_hash)",
+        [(count, digest, name, day) for day, (count, digest) in content.items()],
     )
-
-
-def _is_newer_published(session: Session, name: str, day: date) -> bool:
-    newest = session.fetch_value("select max(batch_day) from raw.partitions where source = %s", (name,))
-    return newest is not None and newest > day
 
 
 def _analyze(uri: str, names: list[str]) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import date, timedelta
 from typing import Final
 
+from include.ingestion.snapshots import ENDLESS
+from include.settings.source_names import VALID_FROM, VALID_TO
 from include.settings.sources import FileSource, SourceSettings
 from include.warehouse.names import TableName, quote_column, quote_text
 from include.warehouse.session import Session, open_session
-from include.warehouse.tables import add_missing_columns, check_kind
+from include.warehouse.tables import add_missing_columns, check_kind, read_column_types
 
 _LOCK: Final = 7_306_010_425
 _DAY_COMMENTS: Final = {
     "day": "Day of the event in the sources' time zone.",
     "batch_day": "Day of the delivery that brought the row.",
+}
+_VALIDITY_COMMENTS: Final = {
+    VALID_FROM: "First as-of date at which the row counts: the day after it became known.",
+    VALID_TO: f"First as-of date at which it does not any more; {ENDLESS} for the rows of the current snapshot.",
 }
 
 
@@ -41,6 +48,8 @@ def ensure_raw_table(session: Session, name: str, source: FileSource) -> None:
     """Make the published table of one source (see :func:`ensure_raw_tables`)."""
     table, columns = TableName("raw", name), source.published_types
     if check_kind(session, table, "r"):
+        if source.grain == "snapshot":
+            _keep_snapshot(session, table, name)
         required = [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
         add_missing_columns(session, table, columns, required, _explain_remedy(table, name))
     else:
@@ -52,6 +61,23 @@ def ensure_raw_table(session: Session, name: str, source: FileSource) -> None:
     _write_comments(session, table, source)
 
 
+def _keep_snapshot(session: Session, table: TableName, name: str) -> None:
+    """Make of a table that an earlier release kept the newest snapshot in, without a history, its first snapshot."""
+    if VALID_FROM in read_column_types(session, table):
+        return
+    session.execute(
+        "insert into raw.snapshots (source, batch_day, known_day, row_count, content_hash, published_at) "
+        "select source, batch_day, batch_day, row_count, content_hash, published_at "
+        "from raw.partitions where source = %s on conflict do nothing",
+        (name,),
+    )
+    day = session.fetch_value("select max(batch_day) from raw.snapshots where source = %s", (name,))
+    first = day + timedelta(days=1) if day else date.min
+    for column, value in ((VALID_FROM, first), (VALID_TO, ENDLESS)):
+        session.execute(f"alter table {table.quoted} add column {column} date default '{value}'")
+        session.execute(f"alter table {table.quoted} alter column {column} drop default")
+
+
 def _is_nullable(source: FileSource, origin: str) -> bool:
     return origin in source.columns and source.columns[origin].nullable and origin not in source.key
 
@@ -60,7 +86,7 @@ def _explain_remedy(table: TableName, name: str) -> str:
     return (
         f"Change the columns of {name!r} in sources.yml back (a new column should be nullable), or change {table} with "
         f"alter table to fit them, or start over: drop table {table} cascade; delete from raw.partitions where "
-        f"source = '{name}'; then load all days again."
+        f"source = '{name}'; delete from raw.snapshots where source = '{name}'; then load all days again."
     )
 
 
@@ -79,7 +105,11 @@ def _ensure_index(session: Session, table: TableName, column: str) -> None:
 def _write_comments(session: Session, table: TableName, source: FileSource) -> None:
     description = source.description or f"Rows of source {table.name} as published; key: {', '.join(source.key)}."
     session.execute(f"comment on table {table.quoted} is {quote_text(description)}")
-    for column, origin in source.published_columns.items():
-        text = source.columns[origin].description if origin in source.columns else _DAY_COMMENTS[origin]
+    texts = {
+        column: source.columns[origin].description if origin in source.columns else _DAY_COMMENTS[origin]
+        for column, origin in source.published_columns.items()
+    }
+    texts |= {column: _VALIDITY_COMMENTS[column] for column in source.validity_columns}
+    for column, text in texts.items():
         if text is not None:
             session.execute(f"comment on column {table.quoted}.{quote_column(column)} is {quote_text(text)}")

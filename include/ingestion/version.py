@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from typing import Final
 
 from include.warehouse.names import TableName
 from include.warehouse.session import Row, Session
 
+# The sum of the 64-bit hashes of the rows' text: the order of rows does not matter and equal rows do.
+_HASHED: Final = "count(*) as row_count, coalesce(sum(hashtextextended(content::text, 0)::numeric), 0) as total"
+
 
 def read_data_version(session: Session) -> str:
-    """SHA-256 over all partitions; one row changed anywhere, or one delivery more, changes it.
+    """SHA-256 over all partitions and all versions of snapshots; one row changed anywhere, or one more, changes it.
 
-    It does not depend on when or in which order the data was published.
+    It does not depend on when or in which order the data was published, but for the day of a snapshot's correction,
+    which decides from which as-of date on it counts.
     """
     rows = session.fetch_all(
-        "select source, batch_day, row_count, content_hash from raw.partitions order by source, batch_day"
+        "select source, to_char(batch_day, 'YYYY-MM-DD') as batch_day, row_count, content_hash from raw.partitions "
+        "union all select source, to_char(batch_day, 'YYYY-MM-DD ') || to_char(known_day, 'YYYY-MM-DD'), row_count, "
+        "content_hash from raw.snapshots order by source, batch_day"
     )
     return hash_partitions(rows)
 
@@ -29,30 +36,29 @@ def hash_partitions(rows: list[Row]) -> str:
     return digest.hexdigest()
 
 
-def hash_content(session: Session, source: str, grain: str, days: list[date]) -> dict[date, tuple[int, str]]:
-    """Count and hash the published rows of each delivered day.
+def hash_days(session: Session, source: str, days: list[date]) -> dict[date, tuple[int, str]]:
+    """Count and hash the published rows of each delivered day of a daily source; days without rows have a hash too."""
+    _fix_text_format(session)
+    rows = session.fetch_all(
+        f"select batch_day, {_HASHED} from {TableName('raw', source).quoted} as content "
+        "where batch_day = any(%s) group by batch_day",
+        (days,),
+    )
+    found = {row["batch_day"]: row for row in rows}
+    return {day: _combine(found.get(day)) for day in days}
 
-    A partition's hash is the sum of the 64-bit hashes of its rows' text, so that the order of rows does
-    not matter and equal rows do; days without rows have a hash too. A snapshot's rows all belong to
-    its one day.
-    """
-    table = TableName("raw", source).quoted
-    # The text of a moment depends on the session's zone, and must not.
+
+def hash_table(session: Session, table: str) -> tuple[int, str]:
+    """Count and hash the rows of a whole table, named as in SQL."""
+    _fix_text_format(session)
+    return _combine(session.fetch_one(f"select {_HASHED} from {table} as content"))
+
+
+def _fix_text_format(session: Session) -> None:
+    """The text of a moment depends on the session's zone, and must not."""
     session.execute("select set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true)")
-    hashed = "count(*) as row_count, coalesce(sum(hashtextextended(content::text, 0)::numeric), 0) as total"
-    if grain == "snapshot":
-        row = session.fetch_one(f"select {hashed} from {table} as content")
-        found = {days[-1]: row} if row else {}
-    else:
-        rows = session.fetch_all(
-            f"select batch_day, {hashed} from {table} as content where batch_day = any(%s) group by batch_day",
-            (days,),
-        )
-        found = {row["batch_day"]: row for row in rows}
-    empty: Row = {"row_count": 0, "total": 0}
-    return {day: _combine(found.get(day, empty)) for day in days}
 
 
-def _combine(row: Row) -> tuple[int, str]:
-    text = f"{row['row_count']}|{row['total']}"
-    return int(row["row_count"]), hashlib.sha256(text.encode()).hexdigest()
+def _combine(row: Row | None) -> tuple[int, str]:
+    count, total = (row["row_count"], row["total"]) if row else (0, 0)
+    return int(count), hashlib.sha256(f"{count}|{total}".encode()).hexdigest()

@@ -23,6 +23,8 @@ _PANDAS_TYPES: Final = {
 }
 LATENESS: Final = "lateness_days"
 """Column of a batch's frame: days from the event to the delivery (int)."""
+BATCH_DAY: Final = "batch_day"
+"""Column of the frame of snapshots: the day of the snapshot; each is a whole copy and has all keys again."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def build_row_suite(
     """Expectations on the rows of a batch; only those on its columns when it has no rows."""
     from great_expectations import expectations as gxe
 
-    names = [*source.columns, *([LATENESS] if source.event_column else [])]
+    names = [*source.columns]
+    names += [LATENESS] if source.event_column else []
+    names += [BATCH_DAY] if source.grain == "snapshot" else []
     expected = f"the columns {', '.join(source.columns)}"
     suite: list[Any] = [
         gxe.ExpectTableColumnsToMatchSet(
@@ -121,8 +125,8 @@ def _expect_complete(name: str, column: ColumnSettings, is_key: bool, quality: Q
 def _expect_unique(source: FileSource, quality: QualitySettings) -> Any:
     from great_expectations import expectations as gxe
 
-    key = list(source.key)
-    meta = _as_meta("uniqueness", f"one row for each {', '.join(key)}", True, quality)
+    meta = _as_meta("uniqueness", f"one row for each {', '.join(source.key)}", True, quality)
+    key = [*source.key, *([BATCH_DAY] if source.grain == "snapshot" else [])]
     if len(key) == 1:
         return gxe.ExpectColumnValuesToBeUnique(column=key[0], **meta)
     return gxe.ExpectCompoundColumnsToBeUnique(column_list=key, **meta)

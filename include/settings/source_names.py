@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from include.warehouse.names import MAX_NAME_BYTES
@@ -21,7 +21,17 @@ SQL_TYPES: Final[Mapping[ColumnType, str]] = {
 OWN_COLUMNS: Final = ("day", "batch_day", "lateness_days")
 """Columns that ingestion adds to what was delivered."""
 
-_OWN_TABLES: Final = {"deliveries": "landing.deliveries", "partitions": "raw.partitions"}
+VALID_FROM: Final = "valid_from"
+VALID_TO: Final = "valid_to"
+"""Columns that ``raw.<source>`` of a snapshot source has besides: the first as-of date at which a row counts, and the
+first at which it does not any more."""
+
+_OWN_TABLES: Final = {
+    "deliveries": "landing.deliveries",
+    "partitions": "raw.partitions",
+    "snapshots": "raw.snapshots",
+    "snapshot_periods": "raw.snapshot_periods",
+}
 _SYSTEM_COLUMNS: Final = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _NUMERIC: Final = re.compile(r"numeric\((\d{1,3}), ?(\d{1,3})\)")
@@ -72,12 +82,13 @@ def check_published_name(name: str) -> str:
     return _check_no_system_column(_check_identifier(name))
 
 
-def check_published_names(names: Mapping[str, str], day_column: str | None) -> None:
+def check_published_names(names: Mapping[str, str], day_column: str | None, added: Collection[str]) -> None:
     """All columns of one ``raw.<source>`` against each other.
 
     Args:
         names: delivered column → published name.
         day_column: the delivered column that holds the event's day and may therefore be published as ``day``.
+        added: the columns that ingestion adds.
 
     Raises:
         ValueError: names both columns that would be published as one.
@@ -88,7 +99,7 @@ def check_published_names(names: Mapping[str, str], day_column: str | None) -> N
             raise ValueError(
                 f"columns published under different names; {column} and {others[0]} are both published as {published!r}"
             )
-        if published in ("day", "batch_day") and column != (day_column if published == "day" else None):
+        if published in added and column != (day_column if published == "day" else None):
             raise ValueError(
                 f"another publish_as for {column} than {published!r}, which ingestion adds; only an event_column of "
                 "type date may be published as day"

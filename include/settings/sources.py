@@ -17,6 +17,8 @@ from include.settings.file_formats import Codec, CsvSettings, FileFormat, check_
 from include.settings.section import Section
 from include.settings.source_names import (
     SQL_TYPES,
+    VALID_FROM,
+    VALID_TO,
     ColumnType,
     check_column_name,
     check_publish_type,
@@ -154,7 +156,8 @@ class FileSource(SourceSection):
                     f"the key's column {column} published as it is delivered; rounding would change the key"
                 )
         day_column = self.event_column if self.event_column and self.columns[self.event_column].type == "date" else None
-        check_published_names({name: self.publish_name(name) for name in self.columns}, day_column)
+        added = ("day", "batch_day", *self.validity_columns)
+        check_published_names({name: self.publish_name(name) for name in self.columns}, day_column, added)
         return self
 
     @property
@@ -164,20 +167,29 @@ class FileSource(SourceSection):
 
     @property
     def published_columns(self) -> dict[str, str]:
-        """Columns of ``raw.<source>`` by name, with the landing column that each is filled from."""
+        """Columns of ``raw.<source>`` by name, with the landing column that each is filled from.
+
+        A snapshot source's has :attr:`validity_columns` besides, which nobody delivers.
+        """
         columns = {self.publish_name(name): name for name in self.columns}
         if self.grain == "daily":
             columns = {**columns, "day": "day", "batch_day": "batch_day"}
         return columns
 
     @property
+    def validity_columns(self) -> tuple[str, ...]:
+        """The columns of ``raw.<source>`` that say at which as-of dates a row of a snapshot counts."""
+        return (VALID_FROM, VALID_TO) if self.grain == "snapshot" else ()
+
+    @property
     def published_types(self) -> dict[str, str]:
         """Columns of ``raw.<source>`` by name, with their SQL types."""
         own = {"day": "date", "batch_day": "date"}
-        return {
+        types = {
             name: self.columns[origin].sql_type if origin in self.columns else own[origin]
             for name, origin in self.published_columns.items()
         }
+        return {**types, **dict.fromkeys(self.validity_columns, "date")}
 
     def publish_name(self, column: str) -> str:
         """The name of a delivered column in ``raw.<source>``."""

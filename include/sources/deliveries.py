@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,9 +34,20 @@ def find_delivered_days(source: FileSource, root: Path) -> list[date]:
     return sorted(day for match in matches if match and (day := _parse_day(match[1])))
 
 
-def find_newest_snapshot(source: FileSource, root: Path, to_day: date) -> date | None:
-    """The day of the newest whole copy that is dated ``to_day`` or before."""
-    return max((day for day in find_delivered_days(source, root) if day <= to_day), default=None)
+def find_snapshots(source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
+    """The days of the whole copies that count on a day of the window: those within, and the newest one before."""
+    delivered = [day for day in find_delivered_days(source, root) if day <= to_day]
+    first = max((day for day in delivered if day <= from_day), default=from_day)
+    return [day for day in delivered if day >= first]
+
+
+def hash_file(path: Path) -> str | None:
+    """SHA-256 of a file's bytes in hexadecimal digits; None where it cannot be read, of which reading it says why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def find_missing_days(source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:

@@ -126,12 +126,13 @@ def find_readable_days(
     """The days of the window whose files will be read; all of them if none is there and that may be.
 
     Raises:
-        SourceError: a critical source lacks a file, or there is none at all.
+        SourceError: a critical daily source lacks a file, or there is none at all.
     """
     delivered = set(find_delivered_days(source, root))
     days = list_days(from_day, to_day)
     missing = [day for day in days if day not in delivered]
-    if missing and (source.critical or (len(missing) == len(days) and not may_lack_all)):
+    needs_all = source.critical and source.grain == "daily"
+    if missing and (needs_all or (len(missing) == len(days) and not may_lack_all)):
         raise explain_missing(name, source, root, missing)
     return [day for day in days if day in delivered] or days
 

@@ -78,7 +78,11 @@ final as (
         on activity.as_of_date = mix.as_of_date and activity.household_id = mix.household_id
     left join response
         on activity.as_of_date = response.as_of_date and activity.household_id = response.household_id
-    left join households on activity.household_id = households.household_id
+    left join households
+        on
+            activity.household_id = households.household_id
+            and activity.as_of_date >= households.valid_from
+            and activity.as_of_date < households.valid_to
 
 )
 

@@ -70,7 +70,11 @@ final as (
         on
             windows.as_of_date = category_trends.as_of_date
             and windows.product_category = category_trends.product_category
-    left join departments on windows.product_category = departments.product_category
+    left join departments
+        on
+            windows.product_category = departments.product_category
+            and windows.as_of_date >= departments.valid_from
+            and windows.as_of_date < departments.valid_to
 
 )
 

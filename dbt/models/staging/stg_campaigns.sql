@@ -11,7 +11,9 @@ renamed as (
         household_id,
         campaign_type,
         start_date,
-        end_date
+        end_date,
+        valid_from,
+        valid_to
     from source
 
 )

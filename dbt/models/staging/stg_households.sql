@@ -19,7 +19,9 @@ renamed as (
             income
         ) as income_band,
         array_position(array['1', '2', '3', '4', '5+'], household_size) as household_size,
-        array_position(array['0', '1', '2', '3+'], kids_count) - 1 as kids_count
+        array_position(array['0', '1', '2', '3+'], kids_count) - 1 as kids_count,
+        valid_from,
+        valid_to
     from source
 
 )

@@ -11,7 +11,9 @@ renamed as (
         department,
         product_category,
         brand = 'Private' as is_private_label,
-        coalesce(product_type like 'GASOLINE%', false) as is_fuel
+        coalesce(product_type like 'GASOLINE%', false) as is_fuel,
+        valid_from,
+        valid_to
     from source
 
 )

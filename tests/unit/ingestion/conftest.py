@@ -120,7 +120,7 @@ class Pipeline:
     @property
     def published(self) -> list[str]:
         """The tables of ``raw``."""
-        return [*(f"raw.{name}" for name in self.settings.sources), "raw.partitions"]
+        return [*(f"raw.{name}" for name in self.settings.sources), "raw.partitions", "raw.snapshots"]
 
     def plan(self, first: date, last: date | None = None) -> list[LoadItem]:
         """Plan a window."""

@@ -36,6 +36,7 @@ def next_day(pipeline, plant, day):
 def audited_history(pipeline, plant, day):
     """A published history of eight days that was audited; its last day."""
     plant.write_snapshots(day)
+    plant.write_snapshots(day + timedelta(days=3))
     plant.write_days(day, HISTORY)
     pipeline.run(day, day + timedelta(days=HISTORY - 1), audit_id="history")
     return day + timedelta(days=HISTORY - 1)

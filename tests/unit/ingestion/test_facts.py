@@ -88,6 +88,16 @@ def test_unknown_references_are_counted(pipeline, plant, day) -> None:
     assert "4 of 12 rows with part_id unknown in parts" in fact.note
 
 
+def test_references_are_looked_up_in_the_current_snapshot_only(pipeline, plant, day) -> None:
+    pipeline.load(day)
+    plant.write_snapshots(day + timedelta(days=1), parts=2)
+    pipeline.load(day + timedelta(days=1))
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=2))), "readings")
+
+    assert "4 of 12 rows with part_id unknown in parts" in facts["known_part_id_in_parts"].note
+
+
 def test_references_to_nothing_are_all_unknown(pipeline, day) -> None:
     items = [item for item in pipeline.plan(day) if item["source"] == "readings"]
 

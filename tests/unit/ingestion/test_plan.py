@@ -51,12 +51,31 @@ def test_a_snapshot_is_loaded_once_and_again_when_a_newer_one_arrives(pipeline, 
     assert "parts" in names(pipeline.plan(day + timedelta(days=2)))
 
 
-def test_an_older_snapshot_does_not_come_back_by_a_backfill(pipeline, plant, day) -> None:
-    plant.write_snapshots(day + timedelta(days=1))
-    plant.write_days(day, 2)
-    pipeline.load(day + timedelta(days=1))
-    plant.write_snapshots(day)
+def test_a_window_takes_the_snapshots_within_it_and_the_newest_before(pipeline, plant, day) -> None:
+    for offset in (0, 1, 4, 5):
+        plant.write_snapshots(day + timedelta(days=offset))
+    plant.write_days(day + timedelta(days=2), 3)
 
+    items = pipeline.plan(day + timedelta(days=2), day + timedelta(days=4))
+
+    assert [(item["from_day"], item["to_day"]) for item in items if item["grain"] == "snapshot"] == [
+        ("2026-03-10", "2026-03-13")
+    ] * 3
+    parts = next(item for item in pipeline.land(items) if item["source"] == "parts")
+    assert (parts["files"], parts["rows"]) == (2, 6)
+
+
+def test_a_snapshot_is_loaded_again_when_its_file_has_other_content(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
+    pipeline.load(day)
+    content = (plant.root / "machines" / f"{day}.csv").read_bytes()
+
+    plant.write_machines(day, age="0-9")
+    assert names(pipeline.plan(day)) == ["readings", "repairs", "machines"]
+    assert names(pipeline.plan(day + timedelta(days=1))) == ["readings", "repairs", "machines"]
+
+    (plant.root / "machines" / f"{day}.csv").write_bytes(content)
     assert names(pipeline.plan(day)) == ["readings", "repairs"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -40,7 +40,7 @@ class TestContent:
         assert {row["day"] for row in rows} == {day}
         assert {row["utc_day"] for row in rows} == {day, day + timedelta(days=1)}
 
-    def test_each_delivered_day_has_a_partition_and_a_snapshot_has_one(self, pipeline, plant, day) -> None:
+    def test_each_delivered_day_and_each_snapshot_has_a_partition(self, pipeline, plant, day) -> None:
         plant.write_readings(day + timedelta(days=1), [], "the plant was closed")
         pipeline.load(day, day + timedelta(days=1))
         plant.write_snapshots(day + timedelta(days=2), parts=4)
@@ -51,8 +51,9 @@ class TestContent:
         assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "readings"] == [
             (9, 12), (10, 0), (11, 12),
         ]  # fmt: skip
-        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "parts"] == [(11, 4)]
-        assert len(pipeline.fetch("select * from raw.parts")) == 4
+        assert [(row["batch_day"].day, row["row_count"]) for row in rows if row["source"] == "parts"] == [
+            (9, 3), (11, 4),
+        ]  # fmt: skip
 
     def test_a_late_row_lands_in_its_own_day(self, pipeline, plant, day) -> None:
         late = {**plant.list_lines(day)[0], "series_id": 4711}
@@ -85,13 +86,15 @@ class TestRepetition:
 
         assert pipeline.hash_tables() == before
 
-    def test_a_backfill_in_pieces_equals_one_load(self, pipeline, another_pipeline, day) -> None:
+    def test_a_backfill_in_pieces_equals_one_load(self, pipeline, plant, another_pipeline, day) -> None:
+        plant.write_snapshots(day + timedelta(days=1), parts=4)
+        plant.write_snapshots(day + timedelta(days=3), parts=2, grade="Coarse")
         whole = pipeline.load(day, day + timedelta(days=3))
         another_pipeline.load(day + timedelta(days=2), day + timedelta(days=3))
         another_pipeline.load(day + timedelta(days=1))
         pieces = another_pipeline.load(day)
 
-        tables = [table for table in pipeline.hash_tables() if table != "raw.partitions"]
+        tables = [f"raw.{name}" for name in pipeline.settings.sources]
         assert another_pipeline.hash_tables(*tables) == pipeline.hash_tables(*tables)
         assert pieces["data_version"] == whole["data_version"]
 
@@ -114,6 +117,71 @@ class TestRepetition:
         pipeline.load(day, day + timedelta(days=1))
 
         assert len(pipeline.fetch("select 1 from raw.repairs")) == 2
+
+
+class TestSnapshots:
+    """Rows count from the as-of date after the day at which they became known."""
+
+    def test_a_row_that_stays_the_same_is_stored_once(self, pipeline, plant, day) -> None:
+        plant.write_snapshots(day + timedelta(days=1), parts=4)
+        plant.write_snapshots(day + timedelta(days=2), parts=2)
+
+        pipeline.load(day, day + timedelta(days=3))
+
+        first, second, third = (day + timedelta(days=n) for n in (1, 2, 3))
+        assert read_periods(pipeline, "parts", "part_id") == [
+            (1, first, date.max), (2, first, date.max), (3, first, third), (4, second, third),
+        ]  # fmt: skip
+
+    def test_a_corrected_snapshot_counts_from_its_correction_on_and_the_earlier_version_before(
+        self, pipeline, plant, day, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pipeline.load(day)
+        corrected_on = day + timedelta(days=2)
+        monkeypatch.setenv("ORRERY_TODAY", corrected_on.isoformat())
+        plant.write_machines(day, age="0-9")
+
+        pipeline.load(day)
+
+        next_day = corrected_on + timedelta(days=1)
+        assert read_periods(pipeline, "machines where machine_id = 1", "age") == [
+            ("0-9", next_day, date.max), ("10+", day + timedelta(days=1), next_day),
+        ]  # fmt: skip
+        before = pipeline.hash_tables()
+        monkeypatch.setenv("ORRERY_TODAY", "2026-04-01")
+        pipeline.load(day)
+        assert pipeline.hash_tables() == before
+
+    def test_a_correction_of_a_snapshot_that_a_newer_one_has_replaced_counts_nowhere(
+        self, pipeline, plant, day, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plant.write_snapshots(day + timedelta(days=1))
+        version = pipeline.load(day, day + timedelta(days=1))["data_version"]
+        before = pipeline.hash_tables("raw.machines")
+        monkeypatch.setenv("ORRERY_TODAY", "2026-04-01")
+        plant.write_machines(day, age="0-9")
+
+        result = pipeline.load(day)
+
+        assert pipeline.hash_tables("raw.machines") == before
+        assert result["data_version"] != version
+
+    def test_a_file_written_anew_with_the_same_rows_is_no_correction(self, pipeline, plant, day) -> None:
+        version = pipeline.load(day)["data_version"]
+        before = pipeline.hash_tables("raw.machines", "raw.snapshots")
+        path = plant.root / "machines" / f"{day}.csv"
+        path.write_text(path.read_text().replace("10+", '"10+"'))
+        assert [item["source"] for item in pipeline.plan(day)] == ["readings", "repairs", "machines"]
+
+        assert pipeline.load(day)["data_version"] == version
+
+        assert pipeline.hash_tables("raw.machines", "raw.snapshots") == before
+        assert [item["source"] for item in pipeline.plan(day)] == ["readings", "repairs"]
+
+
+def read_periods(pipeline, table: str, column: str) -> list[tuple[object, date, date]]:
+    rows = pipeline.fetch(f"select {column} as value, valid_from, valid_to from raw.{table} order by 1, 2")
+    return [(row["value"], row["valid_from"], row["valid_to"]) for row in rows]
 
 
 class TestRefusals:
@@ -162,19 +230,6 @@ class TestRefusals:
         pipeline.approve()
 
         assert pipeline.publish(corrected)["rows"]["readings"] == 12
-
-    def test_an_older_snapshot_does_not_replace_a_newer_one(self, pipeline, plant, day) -> None:
-        older = pipeline.land_and_approve(day)
-        plant.write_snapshots(day + timedelta(days=1), parts=5)
-        newer = [item for item in pipeline.plan(day + timedelta(days=1)) if item["source"] == "parts"]
-        newer = pipeline.land(newer)
-        pipeline.audit(newer)
-        pipeline.publish(newer)
-
-        result = pipeline.publish(older)
-
-        assert result["rows"]["parts"] == 0
-        assert len(pipeline.fetch("select * from raw.parts")) == 5
 
     def test_a_value_that_raw_cannot_hold_publishes_nothing(self, pipeline, day) -> None:
         items = pipeline.land_and_approve(day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from threading import Barrier
 from typing import Any
 
@@ -18,6 +19,7 @@ from include.warehouse.tables import read_column_types
 from include.warehouse.trace import trace_tables
 
 READINGS = TableName("raw", "readings")
+SNAPSHOT_COLUMNS = {"machine_id": "bigint", "valid_from": "date", "valid_to": "date"}
 
 
 def describe_sources() -> dict[str, Any]:
@@ -67,7 +69,7 @@ def test_tables_have_the_published_names_and_types(warehouse_uri: str, descripti
             "day": "date",
             "batch_day": "date",
         }
-        assert read_column_types(session, TableName("raw", "machines")) == {"machine_id": "bigint"}
+        assert read_column_types(session, TableName("raw", "machines")) == SNAPSHOT_COLUMNS
 
 
 def test_a_daily_source_is_indexed_by_its_days(warehouse_uri: str, description: dict[str, Any]) -> None:
@@ -77,7 +79,7 @@ def test_a_daily_source_is_indexed_by_its_days(warehouse_uri: str, description: 
     with open_session(warehouse_uri) as session:
         rows = session.fetch_all(
             "select tablename, indexdef from pg_indexes "
-            "where schemaname = 'raw' and tablename <> 'partitions' order by 2"
+            "where schemaname = 'raw' and tablename in ('readings', 'machines') order by 2"
         )
     assert [(row["tablename"], row["indexdef"].rpartition(" ")[2]) for row in rows] == [
         ("readings", "(batch_day)"),
@@ -126,6 +128,25 @@ def test_a_nullable_column_that_is_declared_later_is_added_and_rows_stay(
 
     with open_session(warehouse_uri) as session:
         assert session.fetch_all("select machine_id, noise from raw.readings") == [{"machine_id": 7, "noise": None}]
+
+
+def test_the_newest_snapshot_of_an_earlier_release_becomes_the_first_of_the_history(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute("create table raw.machines as select 7::bigint as machine_id")
+        session.execute("insert into raw.partitions values ('machines', '2026-03-09', 1, 'hash', '2026-03-10 05:00Z')")
+
+    for _ in range(2):
+        ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_all("select * from raw.machines") == [
+            {"machine_id": 7, "valid_from": date(2026, 3, 10), "valid_to": date.max}
+        ]
+        assert session.fetch_all("select batch_day, known_day, content_hash from raw.snapshots") == [
+            {"batch_day": date(2026, 3, 9), "known_day": date(2026, 3, 9), "content_hash": "hash"}
+        ]
 
 
 def test_a_required_column_that_is_declared_later_is_refused_where_there_are_rows(
@@ -187,7 +208,7 @@ def test_sources_named_like_indexes_get_their_tables(
     ensure_raw_tables(warehouse_uri, parse(description))
 
     with open_session(warehouse_uri) as session:
-        assert read_column_types(session, TableName("raw", name)) == {"machine_id": "bigint"}
+        assert read_column_types(session, TableName("raw", name)) == SNAPSHOT_COLUMNS
 
 
 def test_a_name_that_an_index_has_taken_is_refused(warehouse_uri: str, description: dict[str, Any]) -> None:

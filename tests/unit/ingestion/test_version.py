@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from include.ingestion.version import hash_content, hash_partitions, read_data_version
+from include.ingestion.version import hash_days, hash_partitions, read_data_version
 from include.warehouse.session import open_session
 
 
@@ -61,10 +61,10 @@ def test_the_order_of_rows_does_not_change_the_version(pipeline, plant, day, ver
 
 def test_the_version_does_not_depend_on_the_sessions_time_zone(pipeline, day, version) -> None:
     with open_session(pipeline.uri) as session:
-        utc = hash_content(session, "readings", "daily", [day])
+        utc = hash_days(session, "readings", [day])
     with open_session(pipeline.uri) as session:
         session.execute("set time zone 'Asia/Tokyo'")
-        assert hash_content(session, "readings", "daily", [day]) == utc
+        assert hash_days(session, "readings", [day]) == utc
 
 
 def test_rows_swapped_between_days_are_noticed() -> None:

@@ -32,7 +32,10 @@ def refuse(description: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "table"), [("deliveries", "landing.deliveries"), ("partitions", "raw.partitions")])
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("deliveries", "landing.deliveries"), ("partitions", "raw.partitions"), ("snapshots", "raw.snapshots")],
+)
 def test_a_source_named_like_a_table_of_ours_is_refused(name: str, table: str) -> None:
     message = refuse(describe(name))
 
@@ -89,6 +92,13 @@ def test_a_column_published_as_one_that_is_added_is_refused(name: str, grain: st
     message = refuse(describe(columns={"heat": {"type": "date", "publish_as": name}}, grain=grain))
 
     assert f"publish_as for heat than '{name}'" in message
+
+
+def test_only_a_snapshot_has_its_periods_columns_taken() -> None:
+    columns = {"since": {"type": "date", "publish_as": "valid_from"}}
+
+    assert "publish_as for since than 'valid_from'" in refuse(describe(columns=columns, grain="snapshot"))
+    assert "valid_from" in parse(describe(columns=columns)).sources["readings"].published_columns
 
 
 def test_the_day_of_an_event_may_be_published_as_the_day() -> None:

@@ -11,7 +11,7 @@ from include.sources.deliveries import (
     explain_missing,
     find_delivered_days,
     find_missing_days,
-    find_newest_snapshot,
+    find_snapshots,
     list_days,
 )
 
@@ -46,13 +46,17 @@ def test_a_folder_that_does_not_exist_has_delivered_nothing(settings: SourceSett
     assert "holds no file" in str(explain_missing("sales", source, tmp_path, [DAY]))
 
 
-def test_the_newest_snapshot_is_not_from_the_future(settings: SourceSettings, tmp_path: Path) -> None:
-    touch(tmp_path, "sales/2026-03-01.parquet", "sales/2026-03-09.parquet", "sales/2026-03-20.parquet")
+def test_the_snapshots_of_a_window_are_those_within_and_the_newest_before(
+    settings: SourceSettings, tmp_path: Path
+) -> None:
+    touch(tmp_path, *(f"sales/2026-{day}.parquet" for day in ("02-01", "03-01", "03-09", "03-20")))
     source = settings.sources["sales"]
+    before, march, monday = date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 9)
 
-    assert find_newest_snapshot(source, tmp_path, DAY) == DAY
-    assert find_newest_snapshot(source, tmp_path, DAY - timedelta(days=1)) == date(2026, 3, 1)
-    assert find_newest_snapshot(source, tmp_path, date(2026, 1, 1)) is None
+    assert find_snapshots(source, tmp_path, DAY, DAY) == [monday]
+    assert find_snapshots(source, tmp_path, monday - timedelta(days=1), DAY) == [march, monday]
+    assert find_snapshots(source, tmp_path, date(2026, 1, 1), march) == [before, march]
+    assert find_snapshots(source, tmp_path, date(2026, 1, 1), date(2026, 1, 1)) == []
 
 
 def test_a_path_stands_below_the_root(settings: SourceSettings, tmp_path: Path) -> None:

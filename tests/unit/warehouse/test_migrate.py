@@ -69,4 +69,4 @@ def test_the_migrations_make_no_table_of_a_source_or_a_model(warehouse_uri: str)
         rows = session.fetch_all("select schemaname || '.' || tablename as name from pg_tables order by 1")
 
     own = {row["name"] for row in rows if row["name"].partition(".")[0] in {"landing", "raw", "ml"}}
-    assert own == {"landing.deliveries", "raw.partitions"}
+    assert own == {"landing.deliveries", "raw.partitions", "raw.snapshots"}

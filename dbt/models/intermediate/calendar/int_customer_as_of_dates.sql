@@ -56,7 +56,10 @@ versions as (
         as_of_dates.as_of_date,
         as_of_dates.is_weekly,
         as_of_dates.is_daily,
-        {{ code_version('customer_features') }} + sum(shop_days.inputs_version) as inputs_version
+        {{ code_version('customer_features') }}
+        + sum(shop_days.inputs_version)
+        + {{ snapshot_version('households', 'as_of_dates.as_of_date') }}
+        + {{ snapshot_version('campaigns', 'as_of_dates.as_of_date') }} as inputs_version
     from as_of_dates
     inner join shop_days
         on

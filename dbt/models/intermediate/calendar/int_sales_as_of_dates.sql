@@ -35,7 +35,9 @@ versions as (
 
     select
         as_of_dates.as_of_date,
-        {{ code_version('store_category_features') }} + sum(sales_weeks.inputs_version) as inputs_version
+        {{ code_version('store_category_features') }}
+        + sum(sales_weeks.inputs_version)
+        + {{ snapshot_version('products', 'as_of_dates.as_of_date') }} as inputs_version
     from as_of_dates
     inner join sales_weeks
         on

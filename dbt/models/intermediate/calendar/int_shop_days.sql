@@ -24,7 +24,10 @@ days as (
         coalesce(transaction_days.is_delivered, false) as is_delivered,
         {{ code_version('int_household_days') }}
         + coalesce(transaction_days.inputs_version, 0)
-        + coalesce(redemption_days.inputs_version, 0) as inputs_version
+        + coalesce(redemption_days.inputs_version, 0)
+        + {{ snapshot_version(
+            'products', 'coalesce(transaction_days.day, redemption_days.day) + 1'
+        ) }} as inputs_version
     from transaction_days
     full outer join redemption_days on transaction_days.day = redemption_days.day
 

@@ -25,7 +25,11 @@ events as (
         (campaigns.end_date >= as_of_dates.as_of_date)::int as active,
         (campaigns.start_date >= as_of_dates.as_of_date - 84)::int as received
     from as_of_dates
-    inner join campaigns on campaigns.start_date < as_of_dates.as_of_date
+    inner join campaigns
+        on
+            campaigns.start_date < as_of_dates.as_of_date
+            and as_of_dates.as_of_date >= campaigns.valid_from
+            and as_of_dates.as_of_date < campaigns.valid_to
 
     union all
 

@@ -41,7 +41,12 @@ lines as (
         case when products.is_fuel then 1 else transactions.quantity end as items
     from shop_days
     inner join transactions on shop_days.day = transactions.day
-    left join products on transactions.product_id = products.product_id
+    -- What was known the morning after, which is the first as-of date that sees the day.
+    left join products
+        on
+            transactions.product_id = products.product_id
+            and transactions.day + 1 >= products.valid_from
+            and transactions.day + 1 < products.valid_to
     where shop_days.is_pending
 
 ),

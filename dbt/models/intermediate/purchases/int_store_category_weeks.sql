@@ -39,7 +39,12 @@ final as (
         on
             transactions.day >= sales_weeks.week
             and transactions.day < sales_weeks.week + 7
-    inner join products on transactions.product_id = products.product_id
+    -- What was known on the Monday after, which is the first as-of date that sees the week.
+    inner join products
+        on
+            transactions.product_id = products.product_id
+            and sales_weeks.week + 7 >= products.valid_from
+            and sales_weeks.week + 7 < products.valid_to
     where
         sales_weeks.is_pending
         and transactions.is_purchase
