@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from include.settings.source_names import ColumnType
@@ -84,7 +85,11 @@ def fit_column(name: str, values: pa.ChunkedArray, settings: ColumnSettings, fir
 
 
 def find_unstorable(array: pa.Array) -> int:
-    """The position of the first value that no warehouse column holds (infinity, a NUL character), or -1."""
+    """The position of the first value that no warehouse column holds, or -1.
+
+    Those are infinity, NUL characters, and moments outside of the years 1 to 9999: PostgreSQL takes others that
+    Python cannot read.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -92,6 +97,12 @@ def find_unstorable(array: pa.Array) -> int:
         unstorable = pc.is_inf(array)
     elif pa.types.is_string(array.type):
         unstorable = pc.match_substring(array, "\0")
+    elif pa.types.is_temporal(array.type):
+        # As numbers: Arrow's own calendar starts again after 32767 years.
+        first, last = (
+            pa.scalar(moment.replace(tzinfo=UTC)).cast(array.type) for moment in (datetime.min, datetime.max)
+        )
+        unstorable = pc.or_(pc.less(array, first), pc.greater(array, last))
     else:
         return -1
     return int(pc.index(unstorable, True).as_py())
@@ -124,6 +135,9 @@ def convert(array: pa.Array, target: pa.DataType) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_string(array.type) and array.type == target:
+        # From bytes, because a file's text may be no UTF-8 and nobody has looked yet.
+        return array.cast(pa.binary()).cast(target)
     if array.type == target:
         return array
     if pa.types.is_timestamp(target):
@@ -163,8 +177,19 @@ def find_bad_value(array: pa.Array, target: pa.DataType) -> int:
 def _explain_value(
     name: str, array: pa.Array, settings: ColumnSettings, position: int, first_row: int
 ) -> ColumnMismatchError:
-    value = array[position].as_py() if len(array) else None
+    value = _show_value(array[position]) if len(array) else "None"
     return ColumnMismatchError(
-        f"column {name!r} is declared {settings.type}; row {position + first_row} holds {value!r} "
+        f"column {name!r} is declared {settings.type}; row {position + first_row} holds {value} "
         f"(the file's type is {array.type})"
     )
+
+
+def _show_value(value: pa.Scalar) -> str:
+    import pyarrow as pa
+
+    try:
+        return repr(value.as_py())
+    except UnicodeDecodeError:
+        return repr(value.cast(pa.binary()).as_py())
+    except (ValueError, OverflowError):  # Python has no such year.
+        return f"a moment outside of the years 1 to 9999 (number {value.value})"
