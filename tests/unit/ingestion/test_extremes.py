@@ -45,6 +45,7 @@ CASES: Final = {
     "below_a_negative_band": Case(BANDED, [-25.0], ODD_MEAN, usual_mean=-10),
     "of_the_other_sign": Case(BANDED, [10.0], ODD_MEAN, usual_mean=-10),
     "whose_sum_is_infinite": Case(BANDED, [1.7e308, 1.7e308], ODD_MEAN, usual_mean=5),
+    "whose_spread_is_infinite": Case(BANDED, [-1.7e308, 1.7e308], FITS),
     "usually_huge": Case(BANDED, [1.7e308], FITS, usual_mean=1.7e308),
     "usually_infinite": Case(BANDED, [5.0], FITS, usual_mean=float("inf")),
     "infinite": Case(BANDED, [1.0, float("inf")], BAD_FILE),
