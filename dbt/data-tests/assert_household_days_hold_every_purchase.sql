@@ -1,4 +1,4 @@
--- Lines and dollars of the newest week agree with the receipts.
+-- Lines and dollars of the newest week agree with the receipts; a day without a known purchase has neither.
 with newest as (
 
     select max(day) as day
@@ -39,5 +39,5 @@ select
 from receipts
 full outer join household_days on receipts.day = household_days.day
 where
-    receipts.lines is distinct from household_days.lines
-    or receipts.spend is distinct from household_days.spend
+    coalesce(receipts.lines, 0) <> coalesce(household_days.lines, 0)
+    or coalesce(receipts.spend, 0) <> coalesce(household_days.spend, 0)

@@ -15,7 +15,7 @@ lines as (
         transactions.store_id,
         products.product_category,
         (newest.as_of_date - transactions.day + 6) / 7 as weeks_ago,
-        case when products.is_fuel then 1 else transactions.quantity end as units
+        case when products.is_fuel then 1 else coalesce(transactions.quantity, 0) end as units
     from newest
     inner join {{ ref('stg_transactions') }} as transactions
         on

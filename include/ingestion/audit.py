@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import QualityError, WarehouseError
 from include.ingestion.audit_records import (
     list_files,
+    pick_sample,
     read_usual_means,
     write_audit,
     write_profiles,
@@ -88,7 +89,8 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     """
     prepare_great_expectations()
     batches = [read_batch(uri, sources, item) for item in items]
-    results = validate_frames([suite for batch in batches for suite in build_suites(sources, batch)])
+    suites = [suite for batch in batches for suite in build_suites(sources, batch)]
+    results = validate_frames(suites, sources.quality.sample_rows)
     audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
     with open_session(uri) as session:
         for batch, audit in zip(batches, audits, strict=True):
@@ -213,10 +215,10 @@ def record_audit(session: Session, sources: SourceSettings, batch: Batch, audit:
         columns = [name for name in batch.source.columns if name in batch.frame]
         write_profiles(session, audit_id, batch.item, profile_frame(batch.frame, columns))
         if batch.bad_files:
-            write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], batch.frame.head(0))
+            write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [])
     else:
         files = [] if has_only_bad_files(batch.item) else list_files(session, batch.item)
-        sample = batch.frame.head(sources.quality.sample_rows)
+        sample = pick_sample(batch.frame, audit.failures, sources.quality.sample_rows)
         write_quarantine(session, audit_id, batch.item, len(batch.frame), batch.find_failures(audit), files, sample)
     if has_only_bad_files(batch.item):
         return

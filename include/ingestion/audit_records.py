@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from include.ingestion.plan import LoadItem, item_window
@@ -22,8 +23,9 @@ def read_usual_means(session: Session, name: str, quality: QualitySettings, item
     from_day, _ = item_window(item)
     rows = session.fetch_all(
         "with earlier as (select *, dense_rank() over (order by to_day desc, from_day desc) as age "
-        "from quality.profiles where source = %s and to_day < %s and mean is not null) "
-        "select column_name, sum(mean * (row_count - null_count)) / sum(row_count - null_count) as mean "
+        # NaN and infinity are no means, and a sum of floats could overflow.
+        "from quality.profiles where source = %s and to_day < %s and abs(mean) < 'infinity') "
+        "select column_name, sum(mean::numeric * (row_count - null_count)) / sum(row_count - null_count) as mean "
         "from earlier where age <= %s group by column_name having sum(to_day - from_day + 1) >= %s",
         (name, from_day, quality.history_deliveries, quality.min_history_deliveries),
     )
@@ -74,6 +76,22 @@ def list_files(session: Session, item: LoadItem) -> list[Row]:
     )
 
 
+def pick_sample(frame: pd.DataFrame, failures: Sequence[RuleResult], count: int) -> list[dict[str, Any]]:
+    """Up to ``count`` rows in JSON types (``row``), each with the names of the rules that it breaks (``broken_rules``).
+
+    Rows that break rules come first, those of critical rules before others and of each rule some; then the first
+    rows of the batch. A rule that more than ``count`` rows break is named for the first of them.
+    """
+    ordered = sorted(failures, key=lambda failure: not failure.is_critical)
+    broken = [row for rows in zip_longest(*(failure.rows for failure in ordered)) for row in rows if row is not None]
+    positions = list(dict.fromkeys([*broken, *range(min(len(frame), count))]))[:count]
+    rows = json.loads(frame.iloc[positions].to_json(orient="records", date_format="iso", double_precision=15))
+    return [
+        {"row": row, "broken_rules": [failure.name for failure in ordered if position in failure.rows]}
+        for position, row in zip(positions, rows, strict=True)
+    ]
+
+
 def write_quarantine(
     session: Session,
     audit_id: str,
@@ -81,7 +99,7 @@ def write_quarantine(
     row_count: int,
     reasons: Sequence[RuleResult],
     landed_files: Sequence[Row],
-    sample: pd.DataFrame,
+    sample: Sequence[Mapping[str, Any]],
 ) -> None:
     """Describe what was refused of a batch: reasons, item, files (bad ones have no count), a sample of rows.
 
@@ -91,7 +109,6 @@ def write_quarantine(
     days = sorted(date.fromisoformat(bad["day"]) for bad in bad_files)
     window = (days[0], days[-1]) if days and not landed_files else item_window(item)
     files = [*landed_files, *({"path": bad["path"], "row_count": None} for bad in bad_files)]
-    rows = json.loads(sample.to_json(orient="records", date_format="iso"))
     session.execute(
         "insert into quality.quarantine (audit_id, source, from_day, to_day, row_count, reasons, item, files, "
         "sample_rows) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
@@ -101,7 +118,7 @@ def write_quarantine(
         (
             audit_id, item["source"], *window, row_count,
             _to_jsonb([reason.to_json() for reason in reasons]),
-            _to_jsonb(item), _to_jsonb(files), _to_jsonb(rows),
+            _to_jsonb(item), _to_jsonb(files), _to_jsonb(sample),
         ),
     )  # fmt: skip
 

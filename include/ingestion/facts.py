@@ -75,20 +75,23 @@ def measure_age(
     session: Session, name: str, source: FileSource, time_zone: str, item: LoadItem, last_day: date
 ) -> dict[str, Fact]:
     """Hours from the newest event to the end of the last delivery's day in the sources' time zone."""
-    newest = session.fetch_value(
-        f'select max("{source.event_column}") from {TableName("landing", name).quoted} '
-        "where batch_day between %s and %s",
-        item_window(item),
+    column = f'max("{source.event_column}")'
+    # A date says no more than that something happened before the day's end.
+    is_date = source.columns[str(source.event_column)].type == "date"
+    moment = f"(({column} + 1)::timestamp at time zone %s)" if is_date else column
+    # Computed there, because Python has no day after its last one, and the newest event may be of it.
+    row = session.fetch_one(
+        f"select {column}::text as newest, extract(epoch from {moment})::double precision as moment "
+        f"from {TableName('landing', name).quoted} where batch_day between %s and %s",
+        (*([time_zone] if is_date else []), *item_window(item)),
     )
-    if newest is None:
+    if row is None or row["newest"] is None:
         return {}
-    zone = ZoneInfo(time_zone)
-    end = datetime.combine(last_day + timedelta(days=1), time.min, zone)
-    if not isinstance(newest, datetime):
-        # A date says no more than that something happened before the day's end.
-        newest = datetime.combine(newest + timedelta(days=1), time.min, zone)
-    hours = (end.timestamp() - newest.timestamp()) / 3600
-    return {"hours_behind": Fact(hours, f"newest event {newest}, {hours:.1f} hours before the end of {last_day}")}
+    end = datetime.combine(last_day + timedelta(days=1), time.min, ZoneInfo(time_zone))
+    hours = (end.timestamp() - row["moment"]) / 3600
+    return {
+        "hours_behind": Fact(hours, f"newest event {row['newest']}, {hours:.1f} hours before the end of {last_day}")
+    }
 
 
 def measure_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> dict[str, Fact]:
@@ -99,7 +102,7 @@ def measure_repeats(session: Session, name: str, source: FileSource, item: LoadI
         f"select count(*) from {TableName('landing', name).quoted} as new "
         "where new.batch_day between %s and %s and exists ("
         f"select 1 from {TableName('raw', name).quoted} as old "
-        f"where old.day between %s and %s and old.day = new.day and {same_key} "
+        f"where old.day between %s and %s and {same_key} "
         "and old.batch_day not between %s and %s)",
         (*window, *event_window(source, item), *window),
     )

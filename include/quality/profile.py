@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,10 @@ _TOP: Final = 10
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column of one batch. Extremes are text; mean and quantiles exist for numbers only."""
+    """One column of one batch. Extremes are text; mean and quantiles exist for numbers only.
+
+    A statistic that is no finite number, such as the mean of numbers whose sum is none, is left out.
+    """
 
     column_name: str
     row_count: int
@@ -50,8 +54,12 @@ def profile_column(name: str, values: pd.Series[Any]) -> ColumnProfile:
         distinct_count=int(known.nunique()),
         minimum=str(known.min()) if len(known) else None,
         maximum=str(known.max()) if len(known) else None,
-        mean=float(known.mean()) if is_number else None,
-        standard_deviation=float(known.std(ddof=0)) if is_number else None,
-        quantiles={f"{share:g}": float(value) for share, value in quantiles.items()} or None,
+        mean=_keep_finite(known.mean()) if is_number else None,
+        standard_deviation=_keep_finite(known.std(ddof=0)) if is_number else None,
+        quantiles={f"{share:g}": float(value) for share, value in quantiles.items() if math.isfinite(value)} or None,
         top_values={str(value): int(count) for value, count in top.items()} or None,
     )
+
+
+def _keep_finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 REMEDIES: Final = {
-    "schema": "have the source deliver the declared columns and types, or change them in sources.yml",
+    "schema": "have the source deliver the declared columns and types, or change type or publish_type in sources.yml",
     "completeness": "ask the source's owner why values are missing and for a new delivery",
     "uniqueness": "ask the source's owner for a delivery without doubled rows",
     "range": "check unit and sign with the source's owner, or correct min and max in sources.yml",
@@ -32,6 +32,13 @@ class RuleResult:
     has_passed: bool
     observed: str
     expected: str
+    rows: tuple[int, ...] = ()
+    """Positions of the first rows of the batch that break the rule; none where it is about a measured fact."""
+
+    @property
+    def name(self) -> str:
+        """What the rule is about, such as ``range of price``."""
+        return f"{self.dimension} of {self.column}" if self.column else self.dimension
 
     @property
     def remedy(self) -> str:
@@ -39,15 +46,14 @@ class RuleResult:
         return REMEDIES[self.dimension]
 
     def to_json(self) -> dict[str, Any]:
-        """The result in JSON types, with its remedy."""
-        return {**asdict(self), "remedy": self.remedy}
+        """The result in JSON types, with its remedy and without its rows."""
+        return {**{key: value for key, value in asdict(self).items() if key != "rows"}, "remedy": self.remedy}
 
     def describe(self) -> str:
         """The broken rule in one sentence."""
-        column = f" of {self.column}" if self.column else ""
         kind = "critical rule" if self.is_critical else "rule"
         return (
-            f"{self.source}: {kind} {self.dimension}{column} ({self.rule}) expects {self.expected}, "
+            f"{self.source}: {kind} {self.name} ({self.rule}) expects {self.expected}, "
             f"observed {self.observed}. To do: {self.remedy}."
         )
 

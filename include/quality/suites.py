@@ -54,8 +54,10 @@ def build_row_suite(
         return suite
     suite.append(_expect_unique(source, quality))
     for name, column in source.columns.items():
-        suite += _build_column_rules(name, column, name in source.key, quality)
-        if column.mean_band and name in usual_means:
+        is_required = name in source.key or name == source.event_column
+        suite += _build_column_rules(name, column, is_required, quality)
+        # A multiple of a usual mean of 0 is no band.
+        if column.mean_band and usual_means.get(name):
             suite.append(_expect_mean(name, column.mean_band, usual_means[name], quality))
     if source.event_column:
         allowed = source.allowed_lateness_days
@@ -91,7 +93,7 @@ def name_relation(relation: Relation) -> str:
     return f"known_{'_'.join(relation.columns)}_in_{relation.source}"
 
 
-def _build_column_rules(name: str, column: ColumnSettings, is_key: bool, quality: QualitySettings) -> list[Any]:
+def _build_column_rules(name: str, column: ColumnSettings, is_required: bool, quality: QualitySettings) -> list[Any]:
     from great_expectations import expectations as gxe
 
     rules: list[Any] = [
@@ -100,8 +102,11 @@ def _build_column_rules(name: str, column: ColumnSettings, is_key: bool, quality
             **_as_meta("schema", f"type {column.type}", True, quality),
         )
     ]  # fmt: skip
-    if not column.nullable or column.critical or is_key:
-        rules.append(_expect_complete(name, column, is_key, quality))
+    if not column.nullable or column.critical or is_required:
+        rules.append(_expect_complete(name, column, is_required, quality))
+    if column.publish_bounds is not None:
+        meta = _as_meta("schema", f"values that the published type {column.sql_type} holds", True, quality)
+        rules.append(_expect_between(name, *column.publish_bounds, meta))
     if column.min is not None or column.max is not None:
         low = "-∞" if column.min is None else f"{column.min:g}"
         high = "∞" if column.max is None else f"{column.max:g}"
@@ -113,12 +118,12 @@ def _build_column_rules(name: str, column: ColumnSettings, is_key: bool, quality
     return rules
 
 
-def _expect_complete(name: str, column: ColumnSettings, is_key: bool, quality: QualitySettings) -> Any:
+def _expect_complete(name: str, column: ColumnSettings, is_required: bool, quality: QualitySettings) -> Any:
     from great_expectations import expectations as gxe
 
-    share = quality.max_null_share if column.nullable and not is_key else 0.0
+    share = quality.max_null_share if column.nullable and not is_required else 0.0
     expected = f"at most {share:.0%} nulls" if share else "no nulls"
-    meta = _as_meta("completeness", expected, column.critical or is_key, quality)
+    meta = _as_meta("completeness", expected, column.critical or is_required, quality)
     return gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=1.0 - share, **meta)
 
 

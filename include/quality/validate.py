@@ -6,13 +6,15 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from include.quality.configurations import keep_configurations
 from include.quality.score import RuleResult
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_EXAMPLES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,13 @@ def prepare_great_expectations() -> None:
     import great_expectations  # noqa: F401
 
 
-def validate_frames(suites: Iterable[FrameSuite]) -> list[RuleResult]:
+def validate_frames(suites: Iterable[FrameSuite], sample_rows: int = _EXAMPLES) -> list[RuleResult]:
     """Check every frame; one result for each expectation, also for those that could not be evaluated.
 
     Nothing is stored by Great Expectations, nothing is sent, no progress is drawn.
+
+    Args:
+        sample_rows: a result lists at most so many of the rows that break its rule.
     """
     prepare_great_expectations()
     import great_expectations as gx
@@ -58,7 +63,10 @@ def validate_frames(suites: Iterable[FrameSuite]) -> list[RuleResult]:
         with keep_configurations():
             outcome = batch.validate(
                 gx.ExpectationSuite(name=f"{suite.source}_{suite.name}", expectations=suite.expectations),
-                result_format={"result_format": "BASIC", "partial_unexpected_count": 3},
+                result_format={
+                    "result_format": "SUMMARY",
+                    "partial_unexpected_count": max(sample_rows, _EXAMPLES),
+                },
             )
         results += [read_result(suite, item.to_json_dict()) for item in outcome.results]
     return results
@@ -69,6 +77,7 @@ def read_result(suite: FrameSuite, item: Mapping[str, Any]) -> RuleResult:
     config = item["expectation_config"]
     column = config["kwargs"].get("column")
     meta = config["meta"]
+    note = suite.notes.get(column or "")
     return RuleResult(
         source=suite.source,
         dimension=meta["dimension"],
@@ -77,8 +86,9 @@ def read_result(suite: FrameSuite, item: Mapping[str, Any]) -> RuleResult:
         is_critical=meta["is_critical"],
         weight=meta["weight"],
         has_passed=bool(item["success"]),
-        observed=suite.notes.get(column or "") or describe_observed(item),
+        observed=note or describe_observed(item),
         expected=meta["expected"],
+        rows=() if note else tuple((item.get("result") or {}).get("partial_unexpected_index_list") or ()),
     )
 
 
@@ -94,17 +104,19 @@ def describe_observed(item: Mapping[str, Any]) -> str:
     text = f"{count} of {total} rows that break the rule"
     examples = [value for value in result.get("partial_unexpected_list") or [] if value is not None]
     if count and examples:
-        text += f", such as {', '.join(str(value) for value in examples[:3])}"
+        text += f", such as {', '.join(str(value) for value in examples[:_EXAMPLES])}"
     return text
 
 
 def describe_value(result: Mapping[str, Any]) -> str:
-    """An observed value, or for columns the difference to what was expected."""
+    """An observed value (a mean over nothing is none), or for columns the difference to what was expected."""
     mismatched = (result.get("details") or {}).get("mismatched") or {}
     parts = [f"{key} {', '.join(map(str, names))}" for key, names in mismatched.items() if names]
     if parts:
         return " and ".join(parts)
     value = result["observed_value"]
+    if value is None:
+        return "no value"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

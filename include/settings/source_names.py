@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final, Literal
 
 from include.warehouse.names import MAX_NAME_BYTES
@@ -124,10 +126,35 @@ def check_publish_type(column_type: ColumnType, publish_type: str) -> str:
     return publish_type
 
 
+def find_publish_bounds(column_type: ColumnType, publish_type: str) -> tuple[float, float] | None:
+    """The least and the greatest delivered number that a published type holds; nothing where it holds them all.
+
+    PostgreSQL rounds a number to the scale first, and reads a double precision with 15 digits, so that
+    9999999999.995 does not fit ``numeric(12, 2)``. Bounds are floats, as rules compare; from 16 whole digits on
+    the largest whole numbers that would just fit are refused.
+    """
+    number = _NUMERIC.fullmatch(publish_type)
+    if number is None:
+        return None
+    precision, scale = int(number[1]), int(number[2])
+    with localcontext() as context:
+        context.prec = 3 * _MAX_DIGITS
+        limit, step = Decimal(10) ** (precision - scale), Decimal(10) ** -scale
+        bound = float(limit - step / 2)
+        while _read_number(column_type, bound).quantize(step, ROUND_HALF_UP) >= limit:
+            bound = math.nextafter(bound, 0)
+    return -bound, bound
+
+
 def find_repeated(names: Iterable[str]) -> list[str]:
     """The names that occur more than once, in their order."""
     listed = list(names)
     return [name for position, name in enumerate(listed) if name in listed[:position]]
+
+
+def _read_number(column_type: ColumnType, value: float) -> Decimal:
+    """A delivered number as PostgreSQL takes it for a numeric: whole ones exactly, others with 15 digits."""
+    return Decimal(value) if column_type == "int64" else Decimal(f"{value:.15g}")
 
 
 def _check_identifier(name: str) -> str:

@@ -25,6 +25,7 @@ from include.settings.source_names import (
     check_published_name,
     check_published_names,
     check_source_name,
+    find_publish_bounds,
     find_repeated,
 )
 
@@ -75,6 +76,11 @@ class ColumnSettings(SourceSection):
     def sql_type(self) -> str:
         """The type of the column in ``raw.<source>``."""
         return self.publish_type or SQL_TYPES[self.type]
+
+    @property
+    def publish_bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest number that ``raw.<source>`` holds; nothing where it holds all delivered ones."""
+        return find_publish_bounds(self.type, self.sql_type)
 
 
 class VolumeBand(SourceSection):

@@ -20,6 +20,8 @@ _NAMES_LISTED: Final = 5
 # Looking for a near name takes milliseconds for each hundred.
 _NAMES_COMPARED: Final = 500
 _VALUE_LENGTH: Final = 100
+# Not the moment itself: Arrow writes the years after 32767 as years that begin anew.
+_OTHER_YEAR: Final = "a moment outside of the years 1 to 9999"
 
 
 class ColumnMismatchError(Exception):
@@ -155,12 +157,12 @@ def find_bad_value(array: pa.Array, declared: ColumnType, time_zone: str, decima
 
 
 def _shorten(value: object) -> str:
-    text = repr(value)
+    text = str(value) if value is _OTHER_YEAR else repr(value)
     return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}..."
 
 
 def _read_value(array: pa.Array, position: int) -> object:
-    """A value for a message; where Python has no such value, what Arrow or the bytes say."""
+    """A value for a message; in place of a moment that Python does not have, what is wrong with it."""
     import pyarrow as pa
 
     if not len(array):
@@ -170,11 +172,13 @@ def _read_value(array: pa.Array, position: int) -> object:
     except UnicodeDecodeError:
         return array[position].cast(pa.large_binary()).as_py()
     except (ValueError, OverflowError):
-        return array[position].cast(pa.string()).as_py()
+        return _OTHER_YEAR
 
 
 def _suggest(value: object, declared: ColumnType) -> str:
     """What to do about the common mistakes."""
+    if value is _OTHER_YEAR:
+        return ""
     if declared == "float64" and isinstance(value, str) and "," in value:
         return "; numbers are written with a point, or in CSV with the mark that csv.decimal sets"
     if declared == "date" and isinstance(value, (str, datetime)):

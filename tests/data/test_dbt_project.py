@@ -22,7 +22,9 @@ from include.ingestion.land import define_columns
 from include.ingestion.publish import publish_source
 from include.local.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings
+from include.settings.sources import SourceSettings
 from include.warehouse.session import open_session
+from tests.data.edge_rows import USUAL, list_patterns, make_delivery, make_snapshot
 
 DBT_DIR = PROJECT_ROOT / "dbt"
 FIRST_DAY = date(2024, 1, 1)
@@ -33,6 +35,8 @@ DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 SALES_MONDAY = date(2024, 2, 26)
 UNITS = {"FUEL": 1, "MILK": 2}
+CLOSED_DAY = LAST_DAY - 3 * DAY
+NULLABLE_COLUMNS = ["quantity", "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"]
 
 Purchase = tuple[int, date]
 
@@ -514,8 +518,8 @@ def test_a_changed_model_is_computed_anew_for_every_as_of_date(
     edited = copy_project(tmp_path)
     replace_text(
         edited.folder / "models/intermediate/features/int_basket_mix.sql",
-        "sum(household_days.orders)",
-        "(2 * sum(household_days.orders))",
+        "sum(household_days.priced_orders)",
+        "2 * sum(household_days.priced_orders)",
     )
 
     edited.run(warehouse, "run")
@@ -586,6 +590,71 @@ def test_an_empty_warehouse_builds(warehouse_uri: str, project: Project) -> None
     assert find_failures(project.run(warehouse_uri, "run")) == {}
     assert fetch_all(warehouse_uri, "select * from features.customer_features") == []
     assert fetch_all(warehouse_uri, "select * from features.store_category_features") == []
+
+
+def plant_edges(uri: str) -> None:
+    """Published rows with every extreme value that sources.yml allows, and a day without a delivery of its own."""
+    sources = load_settings().sources
+    for name, source in sources.sources.items():
+        if source.grain == "snapshot":
+            rows = [tuple(row[column] for column in source.columns) for row in make_snapshot(source, LAST_DAY)]
+            plant_snapshot(uri, name, FIRST_DAY, FIRST_DAY, rows)
+            continue
+        with psycopg.connect(uri) as connection:
+            for n in range((LAST_DAY - FIRST_DAY).days + 1):
+                plant_edge_day(connection, sources, name, FIRST_DAY + n * DAY)
+
+
+def plant_edge_day(connection: psycopg.Connection, sources: SourceSettings, name: str, day: date) -> None:
+    source = sources.find_source(name)
+    rows = list(make_delivery(sources, name, day, is_last=day == LAST_DAY)) if day != CLOSED_DAY else []
+    for row in rows:
+        event = row[str(source.event_column)]
+        row.update(day=event.date() if isinstance(event, datetime) else event, batch_day=day)
+    columns = source.published_columns
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"insert into raw.{name} ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",
+            [[row[origin] for origin in columns.values()] for row in rows],
+        )
+        cursor.execute(
+            "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, 'hash')",
+            (name, day, len(rows)),
+        )
+
+
+def number_pattern(name: str, pattern: dict[str, Any]) -> int:
+    """The number of a pattern, which is the id of its household, store and so on."""
+    return USUAL + list_patterns(load_settings().sources.find_source(name)).index(pattern)
+
+
+def test_whatever_the_audit_lets_through_builds(warehouse_uri: str, project: Project) -> None:
+    """Contracts and tests of dbt refuse no value that sources.yml allows."""
+    make_raw_tables(warehouse_uri)
+    plant_edges(warehouse_uri)
+
+    nodes = project.run(warehouse_uri, "build")
+
+    failures = {name: one for name, one in find_failures(nodes).items() if not one.startswith("warn")}
+    assert failures == {}
+    assert [name for name, node in nodes.items() if node.status == "skipped"] == []
+    unpriced, uncounted, unknown = (
+        number_pattern("transactions", dict.fromkeys(columns))
+        for columns in (["sales_value"], ["quantity"], NULLABLE_COLUMNS)
+    )
+    # Two lines a day, each one unit for a dollar after two of discounts, on all but the closed one of 28 days.
+    assert fetch_all(
+        warehouse_uri,
+        "select household_id, orders_28d, items_28d, spend_28d, basket_value_mean, discount_share "
+        "from online.customer_features where household_id = any(%s) order by 1",
+        [unpriced, uncounted, unknown],
+    ) == sorted([(unpriced, 27, 54, 0, None, None), (uncounted, 27, 0, 54, 2, 1)])
+    assert fetch_all(
+        warehouse_uri,
+        "select store_id, units_1w, units_mean_8w, weeks_sold_8w, store_units_trend "
+        "from online.store_category_features where store_id = any(%s) and product_category = 'usual' order by 1",
+        [uncounted, unknown],
+    ) == [(uncounted, 0, 0, 8, None)]
 
 
 def read_models(project: Project) -> dict[str, dict[str, Any]]:

@@ -13,10 +13,11 @@ renamed as (
         product_id,
         quantity,
         sales_value as spend,
-        retail_disc + coupon_disc + coupon_match_disc as discount,
-        sales_value + retail_disc + coupon_match_disc as shelf_value,
-        -- A line with neither units nor dollars is a coupon or a correction: no purchase.
-        quantity > 0 or sales_value > 0 as is_purchase,
+        -- A discount that is unknown or below 0 is none; greatest() leaves nulls out.
+        greatest(retail_disc, 0) + greatest(coupon_disc, 0) + greatest(coupon_match_disc, 0) as discount,
+        sales_value + greatest(retail_disc, 0) + greatest(coupon_match_disc, 0) as shelf_value,
+        -- A line with neither units nor dollars that are known is a coupon or a correction: no purchase.
+        coalesce(quantity > 0 or sales_value > 0, false) as is_purchase,
         coalesce(retail_disc > 0, false) as is_on_offer,
         sold_at,
         day,

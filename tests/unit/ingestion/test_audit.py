@@ -137,6 +137,9 @@ class TestBadBatches:
         assert record["source"] == "readings"
         reasons = [(one["dimension"], one["column"]) for one in record["reasons"]]
         assert reasons == [(dimension, column)] or (dimension in ("volume", "relationship") and len(reasons) >= 1)
+        named = {rule for one in record["sample_rows"] for rule in one["broken_rules"]}
+        rule = f"{dimension} of {column}" if column else dimension
+        assert named == (set() if dimension in ("volume", "relationship") else {rule})
         (audit,) = pipeline.fetch("select * from quality.audits where audit_id = 'bad' and source = 'readings'")
         assert (audit["passed"], audit["failures"]) == (False, record["reasons"])
 
@@ -176,16 +179,27 @@ class TestBadBatches:
         assert "critical rule schema of samples" in str(caught.value)
 
     def test_a_quarantined_batch_is_described(self, pipeline, plant, next_day) -> None:
-        plant.write_day(next_day, put("heat", -3.5))
-        refuse(pipeline, next_day)
+        spoilt = {7: {"heat": -3.5}, 9: {"noise": 1e11}}
+        plant.write_day(next_day, lambda rows: [{**row, **spoilt.get(at, {})} for at, row in enumerate(rows)])
+
+        message = refuse(pipeline, next_day)
+
+        assert "critical rule schema of noise" in message
+        assert "numeric(12, 2)" in message
 
         (record,) = pipeline.fetch("select * from quality.quarantine")
 
         assert (record["audit_id"], record["row_count"]) == ("bad", 12)
         assert record["item"]["fence"] == "ingest.readings.2026-03-17.2026-03-17"
         assert [one["path"] for one in record["files"]] == [str(plant.root / "readings" / "2026-03-17.parquet")]
-        assert record["sample_rows"][0]["heat"] == -3.5
-        assert record["sample_rows"][0]["measured_at"].startswith("2026-03-17T13:00")
+        sample = record["sample_rows"]
+        assert [(one["row"]["heat"], one["row"]["noise"], one["broken_rules"]) for one in sample[:3]] == [
+            (-3.5, 0.1, ["range of heat"]),
+            (10.25, 1e11, ["schema of noise", "range of noise"]),
+            (1.25, 0.1, []),
+        ]
+        assert len(sample) == 12
+        assert sample[2]["row"]["measured_at"].startswith("2026-03-17T13:00")
         reason = record["reasons"][0]
         assert {"rule", "observed", "expected", "remedy"} <= set(reason)
 

@@ -111,10 +111,12 @@ def test_a_row_of_an_earlier_delivery_is_a_repeat_and_a_redelivery_is_not(pipeli
     assert measure(pipeline, pipeline.land(pipeline.plan(day)), "readings")["repeated_rows"].value == 0
 
     tomorrow = day + timedelta(days=2)
-    plant.write_day(tomorrow, lambda rows: rows + plant.list_lines(day + timedelta(days=1))[:2])
+    again = plant.list_lines(day + timedelta(days=1))[:3]
+    again[2]["measured_at"] += timedelta(days=1)
+    plant.write_day(tomorrow, lambda rows: rows + again)
     facts = measure(pipeline, pipeline.land(pipeline.plan(tomorrow)), "readings")
 
-    assert facts["repeated_rows"].value == 2
+    assert facts["repeated_rows"].value == 3
 
 
 def test_only_old_events_show_in_the_age(pipeline, plant, day) -> None:
@@ -123,6 +125,16 @@ def test_only_old_events_show_in_the_age(pipeline, plant, day) -> None:
     facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=1))), "readings")
 
     assert facts["hours_behind"].value == pytest.approx(24 + 5 / 60)
+
+
+def test_an_event_on_the_last_day_of_all_has_an_age(pipeline, plant, day) -> None:
+    repair = {"machine_id": 1, "order_id": 77, "contract_id": 1, "repaired_on": date.max}
+    plant.write_csv("repairs", day, list(repair), [repair])
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "repairs")
+
+    # Winter time ends between the two.
+    assert facts["hours_behind"].value == -24 * (date.max - day).days - 1
 
 
 def test_a_snapshot_with_events_has_an_age_and_no_repeats(pipeline, plant, day) -> None:

@@ -104,6 +104,7 @@ def test_good_rows_pass_every_rule(frame: pd.DataFrame) -> None:
     ("change", "expected"),
     [
         pytest.param(blank("line", 1), [("completeness", "line", True)], id="a key without a value"),
+        pytest.param(blank("sold_at", 1), [("completeness", "sold_at", True)], id="an event without its time"),
         pytest.param(blank("note", 1), [("completeness", "note", False)], id="a null where none may be"),
         pytest.param(blank("amount", 3), [("completeness", "amount", True)], id="a critical column 7.5 % null"),
         pytest.param(blank("amount", 2), [], id="a critical column 5 % null"),

@@ -81,6 +81,7 @@ def test_frames_of_several_sources_go_in_one_call() -> None:
     [
         ({"result": {"observed_value": 0.1234567}}, "0.123457"),
         ({"result": {"observed_value": "int64"}}, "int64"),
+        ({"result": {"observed_value": None}}, "no value"),
         ({"result": {"observed_value": [], "details": {"mismatched": {"unexpected": ["b"], "missing": ["a"]}}}},
          "unexpected b and missing a"),
         ({"result": {"unexpected_count": 2, "element_count": 9, "partial_unexpected_list": [None]}},

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import psycopg
 import pytest
 
 from include.errors import SettingsError
 from include.settings.section import parse_section
+from include.settings.source_names import find_publish_bounds
 from include.settings.sources import SourceSettings
 
 
@@ -156,3 +159,27 @@ def test_a_key_is_not_rounded() -> None:
     columns = {"machine_id": {"type": "float64", "publish_type": "numeric(12, 2)"}}
 
     assert "rounding would change the key" in refuse(describe(columns=columns))
+
+
+@pytest.mark.parametrize(
+    "publish_type",
+    ["numeric(12, 2)", "numeric(12,2)", "numeric(1, 0)", "numeric(5, 5)", "numeric(15, 0)", "numeric(38, 2)"],
+)
+def test_the_bounds_of_a_published_type_are_those_of_postgresql(warehouse_uri: str, publish_type: str) -> None:
+    bounds = find_publish_bounds("float64", publish_type)
+
+    assert bounds is not None
+    with psycopg.connect(warehouse_uri, autocommit=True) as connection:
+        for bound in bounds:
+            connection.execute(f"select %s::double precision::{publish_type}", (bound,))
+            with pytest.raises(psycopg.errors.NumericValueOutOfRange):
+                connection.execute(
+                    f"select %s::double precision::{publish_type}",
+                    (math.nextafter(bound, math.copysign(math.inf, bound)),),
+                )
+
+
+def test_types_as_wide_as_what_is_delivered_have_no_bounds() -> None:
+    assert find_publish_bounds("int64", "bigint") is None
+    assert find_publish_bounds("float64", "double precision") is None
+    assert find_publish_bounds("int64", "numeric(4, 0)") == pytest.approx((-9999.5, 9999.5))

@@ -16,8 +16,9 @@ baskets as (
     select
         as_of_dates.as_of_date,
         household_days.household_id,
-        sum(household_days.spend) / sum(household_days.orders) as basket_value_mean,
-        sum(household_days.discount) / nullif(sum(household_days.shelf_value), 0) as discount_share,
+        sum(household_days.spend) / nullif(sum(household_days.priced_orders), 0) as basket_value_mean,
+        least(sum(household_days.discount), sum(household_days.shelf_value))
+        / nullif(sum(household_days.shelf_value), 0) as discount_share,
         sum(household_days.private_label_spend) / nullif(sum(household_days.spend), 0) as private_label_share
     from as_of_dates
     inner join household_days

@@ -10,7 +10,7 @@ sums as (
         week,
         store_id,
         product_category,
-        sum(units)::integer as units
+        sum(units)::bigint as units
     from {{ ref('int_store_category_weeks') }}
     where week >= (select min(as_of_dates.as_of_date) - 56 from as_of_dates)
     group by grouping sets ((week, store_id), (week, product_category))

@@ -75,7 +75,7 @@ final as (
                 max(sales.units) as units_max_8w
             from
                 unnest(
-                    windows.weekly_units || array_fill(0, array[(8 - windows.weeks_sold_8w)::integer])
+                    windows.weekly_units || array_fill(0::bigint, array[(8 - windows.weeks_sold_8w)::integer])
                 ) as sales (units)
         ) as spread
     where windows.weeks_sold_8w >= {{ var('demand_min_weeks_sold') }}

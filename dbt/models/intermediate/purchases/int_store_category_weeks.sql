@@ -31,7 +31,7 @@ final as (
         transactions.store_id,
         products.product_category,
         -- Fuel comes in thousandths of a unit of volume: a filling counts as one unit.
-        (sum(case when products.is_fuel then 1 else transactions.quantity::integer end))::integer as units,
+        coalesce(sum(case when products.is_fuel then 1 else transactions.quantity end), 0)::bigint as units,
         count(*)::integer as lines,
         (count(*) filter (where transactions.is_on_offer))::integer as offer_lines
     from sales_weeks
