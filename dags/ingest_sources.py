@@ -7,12 +7,21 @@ the old data or the new, never a mix.
 
 **Schedule**: `schedule` in `include/config/sources.yml`, by the clocks of `time_zone` there.
 
-**Parameters**: `from_day`, `to_day` (both included). Without them it loads the last whole day in that time
-zone. A rerun of a day changes nothing; a backfill is a run with a longer window.
+**Parameters**: `from_day`, `to_day` (both included). The run loads these days and waits for nothing. A rerun of a day
+changes nothing; a backfill is a run with a longer window.
+
+**Without parameters** it loads its own day, the last whole one before its logical date in that time zone:
+- While a file of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
+  `sources.yml`. At the end of the wait a missing file of a critical source stops the run; another source is left out.
+- It also loads late files: of the last `catch_up_days`, each day that a source has not published yet. An earlier
+  day that is still missing stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that
+  need the day wait for it.
+- A late file that is bad, or was refused and has not changed since, is left out with a warning.
 
 **When it fails**
 - `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
-  declares it, and what to do. A new column has to be nullable.
+  declares it, and what to do. A new column has to be nullable. Clear the task when the file is there, or leave
+  the day to the next run.
 - `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
   file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
@@ -31,9 +40,9 @@ from include.orchestration.assets import asset
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
-from include.orchestration.window import make_timetable, resolve_window
+from include.orchestration.plan_load import PlanLoad
+from include.orchestration.window import make_timetable
 from include.settings import load_settings
-from include.settings.clock import read_today
 from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
@@ -52,20 +61,7 @@ def day_param() -> Param:
 )
 def ingest_sources() -> None:
     """Wire the hop."""
-
-    @task
-    @traced
-    def plan() -> list[dict[str, Any]]:
-        """Decide which sources have something to load for the window."""
-        from include.ingestion.plan import plan_load
-        from include.warehouse.migrate import migrate_warehouse
-
-        context = get_current_context()
-        params = context["params"]
-        today = read_today(SETTINGS.sources.time_zone, context["dag_run"].run_after)
-        window = resolve_window(params["from_day"], params["to_day"], today)
-        migrate_warehouse(warehouse_uri())
-        return plan_load(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), *window)
+    plan = PlanLoad(task_id="plan")
 
     @task(map_index_template="{{ task.op_kwargs['item']['source'] }}")
     @traced
@@ -93,7 +89,7 @@ def ingest_sources() -> None:
 
         return publish_batch(warehouse_uri(), SETTINGS.sources, items)
 
-    publish(audit(land.expand(item=plan())))
+    publish(audit(land.expand(item=plan.output)))
 
 
 ingest_sources()

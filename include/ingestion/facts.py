@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.plan import LoadItem, item_days, item_window
 from include.quality.suites import Fact, name_relation
 from include.settings.sources import FileSource, Relation, SourceSettings
 from include.warehouse.names import TableName
@@ -97,8 +97,8 @@ def measure_repeats(session: Session, name: str, source: FileSource, item: LoadI
         "where new.batch_day between %s and %s and exists ("
         f"select 1 from {TableName('raw', name).quoted} as old "
         f"where old.day between %s and %s and old.day = new.day and {same_key} "
-        "and old.batch_day not between %s and %s)",
-        (*window, *event_window(source, item), *window),
+        "and not (old.batch_day = any(%s)))",
+        (*window, *event_window(source, item), item_days(item)),
     )
     return {"repeated_rows": Fact(count, f"{count} rows that another delivery has already brought")}
 

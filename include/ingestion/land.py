@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from include.ingestion.plan import BadFile, LoadItem, item_window
+from include.ingestion.plan import BadFile, LoadItem, item_late_days
 from include.settings.source_names import SQL_TYPES
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import SourceRead, read_source
@@ -24,19 +24,19 @@ def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -
     """Read the item's files and put their rows into ``landing.<source>``, in place of this batch's rows.
 
     Landing keeps what is under way: rows of batches that were published, refused, or given up a day
-    ago go. A rerun leaves the same rows. A bad file of a source that is not critical does not land; it is
-    noted in the item, for the audit to refuse.
+    ago go. A rerun leaves the same rows. A bad file of a source that is not critical, or of a late day, does
+    not land; it is noted in the item, for the audit to refuse.
 
     Returns:
         the item with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
 
     Raises:
-        SourceError: a file of a critical source is missing, not readable, or not as declared.
+        SourceError: a file of a critical source that is not late is missing, not readable, or not as declared.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
     name = item["source"]
     source = sources.find_source(name)
-    read = read_source(sources, name, root, *item_window(item), leave_out_bad=not source.critical)
+    read = read_item(sources, root, item)
     bad_files = note_bad_files(name, read)
     table = TableName("landing", name)
     with open_session(uri) as session:
@@ -49,11 +49,26 @@ def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -
     return {**landed, "bad_files": bad_files} if bad_files else landed
 
 
+def read_item(sources: SourceSettings, root: Path, item: LoadItem) -> SourceRead:
+    """Read the files of an item: those of its window together, those of late days one by one."""
+    import pyarrow as pa
+
+    name, window = item["source"], (date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"]))
+    late = [read_source(sources, name, root, day, day, leave_out_bad=True) for day in item_late_days(item)]
+    own = read_source(sources, name, root, *window, leave_out_bad=not sources.find_source(name).critical)
+    reads = [*late, own]
+    return SourceRead(
+        pa.concat_tables(read.table for read in reads),
+        tuple(delivery for read in reads for delivery in read.deliveries),
+        tuple(bad for read in reads for bad in read.bad),
+    )
+
+
 def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
     """Warn of every file that was left out; the same in JSON types, for the audit."""
     for bad in read.bad:
         log.warning(
-            "The delivery of %s for %s is left out; it is not critical: the run goes on without. File %s: %s",
+            "The delivery of %s for %s is left out: the run goes on without. File %s: %s",
             name, bad.day, bad.path, bad.reason[:_REASON_LENGTH],
         )  # fmt: skip
     return [

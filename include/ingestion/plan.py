@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
 from include.errors import SourceError
+from include.ingestion.late import find_late_days
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.sources import FileSource, SourceSettings
-from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot
+from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot, list_days
 from include.warehouse.fence import take_fence
 from include.warehouse.session import Session, open_session
 
@@ -26,12 +27,16 @@ class BadFile(TypedDict):
 
 
 class LoadItem(TypedDict):
-    """One source to load, in JSON types: days as ISO text, both included."""
+    """One source to load, in JSON types: days as ISO text, both included.
+
+    ``late_days`` lie before ``from_day``; days between them that are not named are published already, or not there.
+    """
 
     source: str
     grain: Literal["daily", "snapshot"]
     from_day: str
     to_day: str
+    late_days: NotRequired[list[str]]
     fence: str
     token: int
     rows: NotRequired[int]
@@ -39,13 +44,19 @@ class LoadItem(TypedDict):
     bad_files: NotRequired[list[BadFile]]
 
 
-def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date) -> list[LoadItem]:
+def plan_load(
+    uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date, *, catch_up_from: date | None = None
+) -> list[LoadItem]:
     """List what is to be loaded for a window of days, both included.
 
-    A daily source is always loaded; a snapshot source only when a copy dated in or before the window
+    A daily source is always loaded for the window, and for the late days before it
+    (:func:`include.ingestion.late.find_late_days`); a snapshot source only when a copy dated in or before the window
     is newer than the published one. A source that is not critical and has no file is left out, with
     a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
     are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
+
+    Args:
+        catch_up_from: the first day before the window that may be late; none are looked for when absent.
 
     Raises:
         SourceError: the window is empty, or a critical source has not delivered for all of it.
@@ -56,19 +67,36 @@ def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_
         raise SourceError(f"The window {from_day} to {to_day} is empty. Give a to_day that is not before from_day.")
     ensure_raw_tables(uri, sources)
     with open_session(uri) as session:
-        windows = [
-            (name, source, window)
+        before = from_day - timedelta(days=1)
+        late = find_late_days(session, sources, root, catch_up_from, before) if catch_up_from else {}
+        windows = {
+            name: _find_window(session, name, source, root, from_day, to_day)
             for name, source in sources.sources.items()
-            if (window := _find_window(session, name, source, root, from_day, to_day))
-        ]
+        }
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
-        return [_plan_item(session, name, source, work, *window) for name, source, window in windows]
+        return [
+            _plan_item(session, name, sources.sources[name], work, window, late.get(name, []))
+            for name, window in windows.items()
+            if window or late.get(name)
+        ]
 
 
 def item_window(item: LoadItem) -> tuple[date, date]:
-    """The first and the last day of an item."""
-    return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
+    """The first and the last day of an item, late ones included."""
+    days = item_days(item)
+    return days[0], days[-1]
+
+
+def item_days(item: LoadItem) -> list[date]:
+    """The days that an item loads, late ones first."""
+    window = list_days(date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"]))
+    return [*item_late_days(item), *window]
+
+
+def item_late_days(item: LoadItem) -> list[date]:
+    """The days of an item that its run catches up on."""
+    return [date.fromisoformat(day) for day in item.get("late_days", [])]
 
 
 def has_only_bad_files(item: LoadItem) -> bool:
@@ -76,16 +104,22 @@ def has_only_bad_files(item: LoadItem) -> bool:
     return bool(item.get("bad_files")) and not item.get("files")
 
 
-def _plan_item(session: Session, name: str, source: FileSource, work: str, from_day: date, to_day: date) -> LoadItem:
+def _plan_item(
+    session: Session, name: str, source: FileSource, work: str, window: tuple[date, date] | None, late: list[date]
+) -> LoadItem:
+    if window is None:
+        *late, last = late
+        window = last, last
     fence = f"ingest.{name}.{work}"
-    return {
+    item: LoadItem = {
         "source": name,
         "grain": source.grain,
-        "from_day": from_day.isoformat(),
-        "to_day": to_day.isoformat(),
+        "from_day": window[0].isoformat(),
+        "to_day": window[1].isoformat(),
         "fence": fence,
         "token": take_fence(session, fence),
     }
+    return {**item, "late_days": [day.isoformat() for day in late]} if late else item
 
 
 def _find_window(
