@@ -16,7 +16,7 @@ changes nothing; a backfill is a run with a longer window.
 - It also loads late files: of the last `catch_up_days`, each day that a source has not published yet. An earlier
   day that is still missing stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that
   need the day wait for it.
-- A late file that is bad, or was refused and has not changed since, is left out with a warning.
+- Each late day is audited by itself. A bad one is left out with a warning, until its file has changed.
 
 **When it fails**
 - `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
@@ -75,11 +75,10 @@ def ingest_sources() -> None:
     @traced
     def audit(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Check everything that landed; refuse and quarantine what breaks its rules."""
-        from include.ingestion.audit import audit_batch
+        from include.ingestion.audit import audit_run
 
         run_id = get_current_context()["run_id"]
-        audit_batch(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
-        return [dict(item) for item in items]
+        return audit_run(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
 
     @task(outlets=[asset(RAW)])
     @traced

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from include.ingestion.plan import BadFile, LoadItem, item_late_days
+from include.ingestion.plan import BadFile, LoadItem, item_window, join_items, split_items
 from include.settings.source_names import SQL_TYPES
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.files import SourceRead, read_source
@@ -21,47 +21,47 @@ log = logging.getLogger(__name__)
 
 
 def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -> LoadItem:
-    """Read the item's files and put their rows into ``landing.<source>``, in place of this batch's rows.
+    """Read the files of an item and of its late ones and put their rows into ``landing.<source>``.
 
-    Landing keeps what is under way: rows of batches that were published, refused, or given up a day
-    ago go. A rerun leaves the same rows. A bad file of a source that is not critical, or of a late day, does
-    not land; it is noted in the item, for the audit to refuse.
+    They replace the rows of the same days. Landing keeps what is under way: rows of batches that were published,
+    refused, or given up a day ago go. A rerun leaves the same rows. A bad file of a source that is not critical, or of
+    a late day, does not land; it is noted in the item, for the audit to refuse.
 
     Returns:
-        the item with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
+        the item and its late ones with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
 
     Raises:
-        SourceError: a file of a critical source that is not late is missing, not readable, or not as declared.
+        SourceError: a file of a critical source is missing, not readable, or not as declared, and not late.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
-    name = item["source"]
-    source = sources.find_source(name)
-    read = read_item(sources, root, item)
-    bad_files = note_bad_files(name, read)
-    table = TableName("landing", name)
-    with open_session(uri) as session:
-        clear_landing(session, table, source, read.days)
-    write_arrow(uri, table, read.table)
-    with open_session(uri) as session:
-        record_deliveries(session, name, read)
-        session.execute(f"analyze {table.quoted}")
-    landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
-    return {**landed, "bad_files": bad_files} if bad_files else landed
-
-
-def read_item(sources: SourceSettings, root: Path, item: LoadItem) -> SourceRead:
-    """Read the files of an item: those of its window together, those of late days one by one."""
     import pyarrow as pa
 
-    name, window = item["source"], (date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"]))
-    late = [read_source(sources, name, root, day, day, leave_out_bad=True) for day in item_late_days(item)]
-    own = read_source(sources, name, root, *window, leave_out_bad=not sources.find_source(name).critical)
-    reads = [*late, own]
-    return SourceRead(
-        pa.concat_tables(read.table for read in reads),
-        tuple(delivery for read in reads for delivery in read.deliveries),
-        tuple(bad for read in reads for bad in read.bad),
-    )
+    name = item["source"]
+    source = sources.find_source(name)
+    parts = split_items([item])
+    reads = [
+        read_source(
+            sources, name, root, *item_window(part), leave_out_bad=not source.critical or part.get("is_late", False)
+        )
+        for part in parts
+    ]
+    landed = [note_read(part, read) for part, read in zip(parts, reads, strict=True)]
+    table = TableName("landing", name)
+    with open_session(uri) as session:
+        clear_landing(session, table, source, [day for read in reads for day in read.days])
+    write_arrow(uri, table, pa.concat_tables(read.table for read in reads))
+    with open_session(uri) as session:
+        for read in reads:
+            record_deliveries(session, name, read)
+        session.execute(f"analyze {table.quoted}")
+    return join_items(landed)[0]
+
+
+def note_read(item: LoadItem, read: SourceRead) -> LoadItem:
+    """The item with what was read for it."""
+    bad_files = note_bad_files(item["source"], read)
+    landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
+    return {**landed, "bad_files": bad_files} if bad_files else landed
 
 
 def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:

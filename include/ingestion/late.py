@@ -19,8 +19,8 @@ Published = dict[str, dict[date, datetime]]
 
 def find_late_days(
     session: Session, sources: SourceSettings, root: Path, from_day: date, to_day: date
-) -> dict[str, list[date]]:
-    """The days of a span that each daily source can load now, both ends included, ascending.
+) -> list[tuple[str, date]]:
+    """The daily sources and days of a span, both ends included, that can be loaded now.
 
     Left out with a warning are days without a file, after the first published one, and days that were refused
     and of which nothing has changed since. A day also waits for the same day of the daily sources that it has
@@ -34,11 +34,12 @@ def find_late_days(
         delivered = wanted & {*find_delivered_days(source, root)}
         _warn_missing(name, source, root, wanted - delivered, min(published[name], default=to_day))
         found[name] = delivered - _find_refused(session, name, source, root, delivered, published)
-    ready = {}
-    for name, days in found.items():
-        parents = _list_parents(daily[name], daily)
-        ready[name] = sorted(day for day in days if all(day in published[one] or day in found[one] for one in parents))
-    return ready
+    return [
+        (name, day)
+        for name, days in found.items()
+        for day in sorted(days)
+        if all(day in published[one] or day in found[one] for one in _list_parents(daily[name], daily))
+    ]
 
 
 def _read_published(session: Session, name: str) -> dict[date, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
@@ -11,7 +12,7 @@ from include.errors import SourceError
 from include.ingestion.late import find_late_days
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.sources import FileSource, SourceSettings
-from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot, list_days
+from include.sources.deliveries import explain_missing, find_missing_days, find_newest_snapshot
 from include.warehouse.fence import take_fence
 from include.warehouse.session import Session, open_session
 
@@ -29,19 +30,21 @@ class BadFile(TypedDict):
 class LoadItem(TypedDict):
     """One source to load, in JSON types: days as ISO text, both included.
 
-    ``late_days`` lie before ``from_day``; days between them that are not named are published already, or not there.
+    ``late`` are items of one earlier day each, marked by ``is_late``. They land together with this one, and are audited
+    by themselves.
     """
 
     source: str
     grain: Literal["daily", "snapshot"]
     from_day: str
     to_day: str
-    late_days: NotRequired[list[str]]
     fence: str
     token: int
     rows: NotRequired[int]
     files: NotRequired[int]
     bad_files: NotRequired[list[BadFile]]
+    is_late: NotRequired[bool]
+    late: NotRequired[list[LoadItem]]
 
 
 def plan_load(
@@ -49,7 +52,7 @@ def plan_load(
 ) -> list[LoadItem]:
     """List what is to be loaded for a window of days, both included.
 
-    A daily source is always loaded for the window, and for the late days before it
+    A daily source is always loaded, with the late days before the window
     (:func:`include.ingestion.late.find_late_days`); a snapshot source only when a copy dated in or before the window
     is newer than the published one. A source that is not critical and has no file is left out, with
     a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
@@ -67,36 +70,40 @@ def plan_load(
         raise SourceError(f"The window {from_day} to {to_day} is empty. Give a to_day that is not before from_day.")
     ensure_raw_tables(uri, sources)
     with open_session(uri) as session:
-        before = from_day - timedelta(days=1)
-        late = find_late_days(session, sources, root, catch_up_from, before) if catch_up_from else {}
-        windows = {
-            name: _find_window(session, name, source, root, from_day, to_day)
+        windows = [
+            (name, source, window)
             for name, source in sources.sources.items()
-        }
+            if (window := _find_window(session, name, source, root, from_day, to_day))
+        ]
+        before = from_day - timedelta(days=1)
+        late = find_late_days(session, sources, root, catch_up_from, before) if catch_up_from else []
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
-        return [
-            _plan_item(session, name, sources.sources[name], work, window, late.get(name, []))
-            for name, window in windows.items()
-            if window or late.get(name)
-        ]
+        items = [_plan_item(session, name, source, work, *window) for name, source, window in windows]
+        return join_items([*items, *(_plan_late_item(session, name, sources.sources[name], day) for name, day in late)])
 
 
 def item_window(item: LoadItem) -> tuple[date, date]:
-    """The first and the last day of an item, late ones included."""
-    days = item_days(item)
-    return days[0], days[-1]
+    """The first and the last day of an item."""
+    return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
 
 
-def item_days(item: LoadItem) -> list[date]:
-    """The days that an item loads, late ones first."""
-    window = list_days(date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"]))
-    return [*item_late_days(item), *window]
+def join_items(parts: Iterable[LoadItem]) -> list[LoadItem]:
+    """One item for each source: the first of its parts, with the others as its late ones."""
+    by_source: dict[str, list[LoadItem]] = {}
+    for part in parts:
+        by_source.setdefault(part["source"], []).append(part)
+    return [{**first, "late": late} if late else first for first, *late in by_source.values()]
 
 
-def item_late_days(item: LoadItem) -> list[date]:
-    """The days of an item that its run catches up on."""
-    return [date.fromisoformat(day) for day in item.get("late_days", [])]
+def split_items(items: Iterable[LoadItem]) -> list[LoadItem]:
+    """What :func:`join_items` has joined."""
+    parts: list[LoadItem] = []
+    for item in items:
+        own = item.copy()
+        late = own.pop("late", [])
+        parts += [own, *late]
+    return parts
 
 
 def has_only_bad_files(item: LoadItem) -> bool:
@@ -104,22 +111,21 @@ def has_only_bad_files(item: LoadItem) -> bool:
     return bool(item.get("bad_files")) and not item.get("files")
 
 
-def _plan_item(
-    session: Session, name: str, source: FileSource, work: str, window: tuple[date, date] | None, late: list[date]
-) -> LoadItem:
-    if window is None:
-        *late, last = late
-        window = last, last
+def _plan_item(session: Session, name: str, source: FileSource, work: str, from_day: date, to_day: date) -> LoadItem:
     fence = f"ingest.{name}.{work}"
-    item: LoadItem = {
+    return {
         "source": name,
         "grain": source.grain,
-        "from_day": window[0].isoformat(),
-        "to_day": window[1].isoformat(),
+        "from_day": from_day.isoformat(),
+        "to_day": to_day.isoformat(),
         "fence": fence,
         "token": take_fence(session, fence),
     }
-    return {**item, "late_days": [day.isoformat() for day in late]} if late else item
+
+
+def _plan_late_item(session: Session, name: str, source: FileSource, day: date) -> LoadItem:
+    """One late day, under the fence of a run that loads this day only."""
+    return {**_plan_item(session, name, source, f"{day}.{day}", day, day), "is_late": True}
 
 
 def _find_window(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from include.errors import SourceError
+from include.ingestion.plan import split_items
 from include.settings import CONFIG_DIR
 from include.settings.clock import TODAY_VARIABLE
 from tests.unit.ingestion import conftest as ingestion
@@ -74,7 +75,7 @@ def test_a_backfilled_run_loads_the_day_before_its_logical_date_by_the_clock_of_
 
         readings = execute(make_context(run_time))["readings"]
 
-        assert (readings["late_days"], readings["from_day"]) == ([str(day - ONE)], str(day))
+        assert [part["from_day"] for part in split_items([readings])] == [str(day), str(day - ONE)]
 
 
 def test_it_waits_for_the_files_of_its_own_day_and_then_plans(plant: Plant) -> None:
@@ -117,7 +118,7 @@ def test_given_days_are_loaded_without_a_wait_and_without_late_ones(plant: Plant
     plant.write_days(DAY, 2)
 
     items = execute(make_context(None, from_day=str(DAY + ONE)))
-    assert "late_days" not in items["readings"]
+    assert "late" not in items["readings"]
 
     with pytest.raises(SourceError, match="missing, for 2026-03-11"):
         execute(make_context(None, to_day=str(DAY + 2 * ONE)))
