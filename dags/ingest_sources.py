@@ -7,13 +7,22 @@ the old data or the new, never a mix.
 
 **Schedule**: `schedule` in `include/config/sources.yml`, by the clocks of `time_zone` there.
 
-**Parameters**: `from_day`, `to_day` (both included). Without them it loads the last whole day in that time
-zone. A rerun of a day changes nothing; a backfill is a run with a longer window. Of snapshots it loads those that
-count on a day of the window, when their files have other content than what is published.
+**Parameters**: `from_day`, `to_day` (both included). The run loads these days and waits for nothing. A rerun of a day
+changes nothing; a backfill is a run with a longer window. Of snapshots it loads those that count on a day of the
+window, when their files have other content than what is published.
+
+**Without parameters** it loads its own day, the last whole one before its logical date in that time zone:
+- While a file of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
+  `sources.yml`. At the end of the wait a missing file of a critical source stops the run; another source is left out.
+- It also loads late files: of the last `catch_up_days`, each day that a source has not published yet. An earlier
+  day that is still missing stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that
+  need the day wait for it.
+- Each late day is audited by itself. A bad one is left out with a warning, until its file has changed.
 
 **When it fails**
 - `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
-  declares it, and what to do. A new column has to be nullable.
+  declares it, and what to do. A new column has to be nullable. Clear the task when the file is there, or leave
+  the day to the next run.
 - `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
   file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
@@ -32,9 +41,9 @@ from include.orchestration.assets import asset
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
-from include.orchestration.window import make_timetable, resolve_window
+from include.orchestration.plan_load import PlanLoad
+from include.orchestration.window import make_timetable
 from include.settings import load_settings
-from include.settings.clock import read_today
 from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
@@ -53,18 +62,7 @@ def day_param() -> Param:
 )
 def ingest_sources() -> None:
     """Wire the hop."""
-
-    @task
-    @traced
-    def plan() -> list[dict[str, Any]]:
-        """Decide which sources have something to load for the window."""
-        from include.ingestion.plan import plan_load
-
-        context = get_current_context()
-        params = context["params"]
-        today = read_today(SETTINGS.sources.time_zone, context["dag_run"].run_after)
-        window = resolve_window(params["from_day"], params["to_day"], today)
-        return plan_load(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), *window)
+    plan = PlanLoad(task_id="plan")
 
     @task(map_index_template="{{ task.op_kwargs['item']['source'] }}")
     @traced
@@ -78,11 +76,10 @@ def ingest_sources() -> None:
     @traced
     def audit(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Check everything that landed; refuse and quarantine what breaks its rules."""
-        from include.ingestion.audit import audit_batch
+        from include.ingestion.audit import audit_run
 
         run_id = get_current_context()["run_id"]
-        audit_batch(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
-        return [dict(item) for item in items]
+        return audit_run(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
 
     @task(outlets=[asset(RAW)])
     @traced
@@ -92,7 +89,7 @@ def ingest_sources() -> None:
 
         return publish_batch(warehouse_uri(), SETTINGS.sources, items)
 
-    publish(audit(land.expand(item=plan())))
+    publish(audit(land.expand(item=plan.output)))
 
 
 ingest_sources()

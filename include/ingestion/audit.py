@@ -17,7 +17,7 @@ from include.ingestion.audit_records import (
     write_quarantine,
 )
 from include.ingestion.facts import measure_facts
-from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
+from include.ingestion.plan import LoadItem, has_only_bad_files, item_window, split_items
 from include.quality.profile import profile_frame
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
@@ -76,12 +76,12 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     """Check every landed batch and record scores, profiles and refusals; nothing published is touched.
 
     A source passes when its score reaches ``quality.minimum_score`` and no critical rule is broken. A
-    refused source that is not critical is left out of publishing; a critical one stops the run. Files
+    refused source that is not critical, or a late day, is left out of publishing; a critical one stops the run. Files
     that landing left out are refused in the same way; the other days of their source are checked as usual.
 
     Returns:
         ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules and bad files of
-        sources that passed, and of refused ones that are not critical, in words).
+        sources that passed, and of refused ones that stop nothing, in words).
 
     Raises:
         QualityError: a critical source was refused; names source, rule, observed, expected, remedy.
@@ -96,7 +96,11 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
         for batch, audit in zip(batches, audits, strict=True):
             record_audit(session, sources, batch, audit, audit_id)
     refused = [audit for audit in audits if not audit.has_passed]
-    fatal = [audit for audit in refused if sources.find_source(audit.source).critical]
+    fatal = [
+        audit
+        for batch, audit in zip(batches, audits, strict=True)
+        if not audit.has_passed and batch.source.critical and not batch.item.get("is_late")
+    ]
     if fatal:
         raise explain_refusal(fatal, audit_id)
     warnings = [
@@ -112,6 +116,24 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
         "refused": [audit.source for audit in refused],
         "warnings": warnings,
     }
+
+
+def audit_run(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> list[LoadItem]:
+    """Audit what a run has landed: its own window, then each late day by itself, so that none spoils another.
+
+    Returns:
+        the items and the late ones among them, for publishing.
+
+    Raises:
+        QualityError, WarehouseError: see :func:`audit_batch`.
+    """
+    parts = split_items(items)
+    audits: dict[str, list[LoadItem]] = {}
+    for part in parts:
+        audits.setdefault(f"{audit_id}.{part['from_day']}" if part.get("is_late") else audit_id, []).append(part)
+    for one_id, batch in audits.items():
+        audit_batch(uri, sources, batch, one_id)
+    return parts
 
 
 def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:

@@ -106,7 +106,24 @@ def measure_repeats(session: Session, name: str, source: FileSource, item: LoadI
         "and old.batch_day not between %s and %s)",
         (*window, *event_window(source, item), *window),
     )
+    if item.get("is_late"):
+        count += _count_landed_repeats(session, name, source, item)
     return {"repeated_rows": Fact(count, f"{count} rows that another delivery has already brought")}
+
+
+def _count_landed_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> int:
+    """Rows of a late day whose key another day brings that its run has audited and publishes with it."""
+    landing = TableName("landing", name).quoted
+    same_key = " and ".join(f'other."{column}" = late."{column}"' for column in source.key)
+    count: int = session.fetch_value(
+        f"select count(*) from {landing} as late where late.batch_day = %s and exists ("
+        f"select 1 from {landing} as other "
+        "join landing.deliveries on deliveries.batch_day = other.batch_day "
+        "where deliveries.source = %s and deliveries.state = 'audited' "
+        f"and other.batch_day <> late.batch_day and {same_key})",
+        (item_window(item)[0], name),
+    )
+    return count
 
 
 def event_window(source: FileSource, item: LoadItem) -> tuple[date, date]:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from include.ingestion.plan import BadFile, LoadItem, item_window
+from include.ingestion.plan import BadFile, LoadItem, item_window, join_items, split_items
 from include.settings.source_names import SQL_TYPES
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.deliveries import delivery_path, hash_file, list_days
@@ -23,32 +23,49 @@ log = logging.getLogger(__name__)
 
 
 def land_source(uri: str, sources: SourceSettings, root: Path, item: LoadItem) -> LoadItem:
-    """Read the item's files and put their rows into ``landing.<source>``, in place of this batch's rows.
+    """Read the files of an item and of its late ones and put their rows into ``landing.<source>``.
 
-    Landing keeps what is under way: rows of batches that were published, refused, or given up a day
-    ago go. A rerun leaves the same rows. A bad file of a source that is not critical does not land; it is
-    noted in the item, for the audit to refuse.
+    They replace the rows of the same days. Landing keeps what is under way: rows of batches that were published,
+    refused, or given up a day ago go. A rerun leaves the same rows. A bad file of a source that is not critical, or of
+    a late day, does not land; it is noted in the item, for the audit to refuse.
 
     Returns:
-        the item with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
+        the item and its late ones with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
 
     Raises:
-        SourceError: a file of a critical source is missing, not readable, or not as declared.
+        SourceError: a file of a critical source is missing, not readable, or not as declared, and not late.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
+    import pyarrow as pa
+
     name = item["source"]
     source = sources.find_source(name)
+    parts = split_items([item])
     # Hashed first: a file that is exchanged meanwhile then counts as another one, and is loaded again.
-    hashes = {day: hash_file(delivery_path(source, root, day)) for day in list_days(*item_window(item))}
-    read = read_source(sources, name, root, *item_window(item), leave_out_bad=not source.critical)
-    bad_files = note_bad_files(name, read)
+    hashes = {
+        day: hash_file(delivery_path(source, root, day)) for part in parts for day in list_days(*item_window(part))
+    }
+    reads = [
+        read_source(
+            sources, name, root, *item_window(part), leave_out_bad=not source.critical or part.get("is_late", False)
+        )
+        for part in parts
+    ]
+    landed = [note_read(part, read) for part, read in zip(parts, reads, strict=True)]
     table = TableName("landing", name)
     with open_session(uri) as session:
-        clear_landing(session, table, source, read.days)
-    write_arrow(uri, table, read.table)
+        clear_landing(session, table, source, [day for read in reads for day in read.days])
+    write_arrow(uri, table, pa.concat_tables(read.table for read in reads))
     with open_session(uri) as session:
-        record_deliveries(session, name, read, hashes)
+        for read in reads:
+            record_deliveries(session, name, read, hashes)
         session.execute(f"analyze {table.quoted}")
+    return join_items(landed)[0]
+
+
+def note_read(item: LoadItem, read: SourceRead) -> LoadItem:
+    """The item with what was read for it."""
+    bad_files = note_bad_files(item["source"], read)
     landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
     return {**landed, "bad_files": bad_files} if bad_files else landed
 
@@ -57,7 +74,7 @@ def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
     """Warn of every file that was left out; the same in JSON types, for the audit."""
     for bad in read.bad:
         log.warning(
-            "The delivery of %s for %s is left out; it is not critical: the run goes on without. File %s: %s",
+            "The delivery of %s for %s is left out: the run goes on without. File %s: %s",
             name, bad.day, bad.path, bad.reason[:_REASON_LENGTH],
         )  # fmt: skip
     return [

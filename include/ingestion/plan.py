@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
 from include.errors import SourceError
+from include.ingestion.late import find_late_days
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.deliveries import (
@@ -32,7 +34,11 @@ class BadFile(TypedDict):
 
 
 class LoadItem(TypedDict):
-    """One source to load, in JSON types: days as ISO text, both included."""
+    """One source to load, in JSON types: days as ISO text, both included.
+
+    ``late`` are items of one earlier day each, marked by ``is_late``. They land together with this one, and are audited
+    by themselves.
+    """
 
     source: str
     grain: Literal["daily", "snapshot"]
@@ -43,15 +49,23 @@ class LoadItem(TypedDict):
     rows: NotRequired[int]
     files: NotRequired[int]
     bad_files: NotRequired[list[BadFile]]
+    is_late: NotRequired[bool]
+    late: NotRequired[list[LoadItem]]
 
 
-def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date) -> list[LoadItem]:
+def plan_load(
+    uri: str, sources: SourceSettings, root: Path, from_day: date, to_day: date, *, catch_up_from: date | None = None
+) -> list[LoadItem]:
     """List what is to be loaded for a window of days, both included.
 
-    A daily source is always loaded; of a snapshot source the copies that count on a day of the window and are not
-    published, or whose file has other content since. A source that is not critical and has no file is left out,
-    with a warning. Taking the fences makes every earlier run of the same work stale. The tables ``raw.<source>``
-    are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
+    A daily source is always loaded, with the late days before the window
+    (:func:`include.ingestion.late.find_late_days`); of a snapshot source the copies that count on a day of the
+    window and are not published, or whose file has other content since. A source that is not critical and has no
+    file is left out, with a warning. Taking the fences makes every earlier run of the same work stale. The tables
+    ``raw.<source>`` are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
+
+    Args:
+        catch_up_from: the first day before the window that may be late; none are looked for when absent.
 
     Raises:
         SourceError: the window is empty, or a critical source has not delivered for all of it.
@@ -67,14 +81,35 @@ def plan_load(uri: str, sources: SourceSettings, root: Path, from_day: date, to_
             for name, source in sources.sources.items()
             if (window := _find_window(session, name, source, root, from_day, to_day))
         ]
+        before = from_day - timedelta(days=1)
+        late = find_late_days(session, sources, root, catch_up_from, before) if catch_up_from else []
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
-        return [_plan_item(session, name, source, work, *window) for name, source, window in windows]
+        items = [_plan_item(session, name, source, work, *window) for name, source, window in windows]
+        return join_items([*items, *(_plan_late_item(session, name, sources.sources[name], day) for name, day in late)])
 
 
 def item_window(item: LoadItem) -> tuple[date, date]:
     """The first and the last day of an item."""
     return date.fromisoformat(item["from_day"]), date.fromisoformat(item["to_day"])
+
+
+def join_items(parts: Iterable[LoadItem]) -> list[LoadItem]:
+    """One item for each source: the first of its parts, with the others as its late ones."""
+    by_source: dict[str, list[LoadItem]] = {}
+    for part in parts:
+        by_source.setdefault(part["source"], []).append(part)
+    return [{**first, "late": late} if late else first for first, *late in by_source.values()]
+
+
+def split_items(items: Iterable[LoadItem]) -> list[LoadItem]:
+    """What :func:`join_items` has joined."""
+    parts: list[LoadItem] = []
+    for item in items:
+        own = item.copy()
+        late = own.pop("late", [])
+        parts += [own, *late]
+    return parts
 
 
 def has_only_bad_files(item: LoadItem) -> bool:
@@ -92,6 +127,11 @@ def _plan_item(session: Session, name: str, source: FileSource, work: str, from_
         "fence": fence,
         "token": take_fence(session, fence),
     }
+
+
+def _plan_late_item(session: Session, name: str, source: FileSource, day: date) -> LoadItem:
+    """One late day, under the fence of a run that loads this day only."""
+    return {**_plan_item(session, name, source, f"{day}.{day}", day, day), "is_late": True}
 
 
 def _find_window(

@@ -28,8 +28,8 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
     """Replace the partitions of the items' windows in ``raw`` by what was landed and audited.
 
     Snapshots are added to their history (see :mod:`include.ingestion.snapshots`). Readers see all of it or nothing;
-    publishing the same batch again changes nothing. Sources that are not critical and were refused by the audit
-    are left as they are.
+    publishing the same batch again changes nothing. Sources that are not critical, and late days, are left as
+    they are when the audit refused them.
 
     Returns:
         ``data_version``, ``rows`` by source, ``refused`` (names of the sources left out).
@@ -54,7 +54,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
             if days:
                 # Landing is unlogged: a crash of the server empties it and leaves the notes about it.
                 check_landed(session, item)
-                rows[name] = publish_source(session, name, source, days, today)
+                rows[name] = rows.get(name, 0) + publish_source(session, name, source, days, today)
             else:
                 refused.append(name)
         data_version = read_data_version(session)
@@ -63,10 +63,10 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
 
 
 def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> list[date]:
-    """The delivered days of an item; none when the audit refused an item that is not critical.
+    """The delivered days of an item; none when the audit refused an item that is late or not critical.
 
     Raises:
-        QualityError: the item is not in landing, not audited, or critical and refused.
+        QualityError: the item is not in landing, not audited, or refused although the run needs it.
     """
     name = item["source"]
     deliveries = session.fetch_all(
@@ -77,7 +77,7 @@ def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> l
     states = {"refused"} if has_only_bad_files(item) else {row["state"] for row in deliveries}
     if states and states <= {"audited", "published"}:
         return [row["batch_day"] for row in deliveries]
-    if states == {"refused"} and not source.critical:
+    if states == {"refused"} and (not source.critical or item.get("is_late")):
         log.warning("%s was refused by its audit and is left as it was; see quality.quarantine.", name)
         return []
     found = ", ".join(sorted(states)) or "not landed"

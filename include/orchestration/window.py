@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from include.errors import SettingsError
 
@@ -17,7 +17,8 @@ def resolve_window(from_day: str | None, to_day: str | None, today: date) -> tup
     Given days win. With none given it is the day before ``today``, the last whole one.
 
     Args:
-        today: of the run, in the sources' time zone (:func:`include.settings.clock.read_today`).
+        today: of the run's time (:func:`read_run_time`), in the sources' time zone
+            (:func:`include.settings.clock.read_today`).
 
     Raises:
         SettingsError: a given day is none, or the last day is before the first.
@@ -27,6 +28,12 @@ def resolve_window(from_day: str | None, to_day: str | None, today: date) -> tup
     if last < first:
         raise SettingsError(f"to_day {last} is before from_day {first}. Trigger the run again.")
     return first, last
+
+
+def read_run_time(dag_run: Any) -> datetime:
+    """The moment that a run is for: its logical date, which a backfill or a person chose; else when it could start."""
+    moment: datetime = dag_run.logical_date or dag_run.run_after
+    return moment
 
 
 def make_timetable(cron: str | None, time_zone: str) -> CronTriggerTimetable | None:

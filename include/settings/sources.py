@@ -226,12 +226,21 @@ class QualitySettings(SourceSection):
         return self.weights.get(dimension, 1.0)
 
 
+class WaitSettings(SourceSection):
+    """How long a run waits for the files of its own day."""
+
+    poll_minutes: float = Field(default=5, gt=0)
+    timeout_minutes: float = Field(default=60, ge=0)
+
+
 class SourceSettings(SourceSection):
     """Settings of the sources."""
 
     root: str = ".local/sources"
     schedule: Annotated[str, AfterValidator(check_cron)] | None = None
     time_zone: str = "UTC"
+    wait: WaitSettings = Field(default_factory=WaitSettings)
+    catch_up_days: int = Field(default=7, ge=1)
     quality: QualitySettings = Field(default_factory=QualitySettings)
     sources: dict[Annotated[str, AfterValidator(check_source_name)], FileSource] = Field(min_length=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def find_missing_days(source: FileSource, root: Path, from_day: date, to_day: da
     """The days of a window for which a daily source has no file."""
     delivered = set(find_delivered_days(source, root))
     return [day for day in list_days(from_day, to_day) if day not in delivered]
+
+
+def list_missing_files(sources: Mapping[str, FileSource], root: Path, from_day: date, to_day: date) -> list[Path]:
+    """The files of daily sources that a window of days lacks; a snapshot comes when it comes."""
+    return [
+        delivery_path(source, root, day)
+        for source in sources.values()
+        if source.grain == "daily"
+        for day in find_missing_days(source, root, from_day, to_day)
+    ]
 
 
 def explain_missing(name: str, source: FileSource, root: Path, missing: list[date]) -> SourceError:

@@ -30,6 +30,7 @@ DBT_DIR = PROJECT_ROOT / "dbt"
 FIRST_DAY = date(2024, 1, 1)
 LAST_DAY = date(2024, 5, 20)
 AS_OF = date(2024, 4, 15)
+CLOSED_DAY = date(2024, 4, 23)
 FUEL, MILK = 1, 2
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -76,14 +77,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def purchases() -> list[Purchase]:
-    """One basket per household and day: regulars, some of whom stop, and the edges of each window."""
+    """One basket per household and day: regulars, some of whom stop, and the edges of each window; a closed day."""
     dice = random.Random(7)
     found = [
         (household, FIRST_DAY + offset * DAY)
         for household in range(1, 13)
         for offset in range((LAST_DAY - FIRST_DAY).days + 1)
         if dice.random() < household / 24 and not (household % 3 == 0 and offset > 90 + household)
-    ]
+        and FIRST_DAY + offset * DAY != CLOSED_DAY
+    ]  # fmt: skip
     edges = {101: (-1, 28), 102: (-56, 27), 103: (-57,), 104: (-1, 0), 105: (-84, -2), 106: (-85, -2)}
     return found + [(household, AS_OF + offset * DAY) for household, days in edges.items() for offset in days]
 
@@ -191,6 +193,13 @@ def plant_delivery(uri: str, batch_day: date, purchases: list[Purchase]) -> None
             "on conflict (source, batch_day) do update set published_at = excluded.published_at",
             (batch_day, len(rows)),
         )
+
+
+def lose_delivery(uri: str, batch_day: date) -> None:
+    """Take one day's delivery back, as if its file had never come."""
+    with psycopg.connect(uri) as connection:
+        connection.execute("delete from raw.transactions where batch_day = %s", (batch_day,))
+        connection.execute("delete from raw.partitions where batch_day = %s", (batch_day,))
 
 
 def fetch_all(uri: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -390,8 +399,35 @@ def test_the_calendar_is_right_whatever_the_last_day_is(
     }
 
 
-def build_calendar(uri: str, calendar_sql: dict[str, str], days: list[date]) -> dict[str, list[date]]:
-    """The dates of each calendar model as the first build over these days makes it; nothing is kept."""
+@pytest.mark.parametrize("has_late_rows", [False, True])
+def test_dates_wait_for_a_lost_day(built: str, calendar_sql: dict[str, str], has_late_rows: bool) -> None:
+    days = [FIRST_CALENDAR_DAY + n * DAY for n in range(200)]
+    lost = date(2024, 2, 25)  # a Sunday: a day for daily and weekly dates, and the last of a week
+    monday = lost + DAY
+    with_it = build_calendar(built, calendar_sql, days)
+
+    found = build_calendar(built, calendar_sql, days, lost, has_late_rows=has_late_rows)
+
+    def waits_for(horizon_days: int, as_of: date) -> bool:
+        return as_of == monday or as_of <= lost < as_of + horizon_days * DAY
+
+    assert {name: [day for day in with_it[name] if day not in found[name]] for name in found} == {
+        "int_sales_weeks": [],
+        "int_sales_as_of_dates": [monday],
+        "int_demand_label_dates": [day for day in with_it["int_demand_label_dates"] if waits_for(14, day)],
+        "int_customer_as_of_dates": [monday],
+        "int_churn_label_dates": [day for day in with_it["int_churn_label_dates"] if waits_for(28, day)],
+    }
+
+
+def build_calendar(
+    uri: str, calendar_sql: dict[str, str], days: list[date], lost: date | None = None, *, has_late_rows: bool = False
+) -> dict[str, list[date]]:
+    """The dates of each calendar model as the first build over these days makes it; nothing is kept.
+
+    A lost day has no delivery, and no rows either unless a later delivery brought some.
+    """
+    days = [day for day in days if day != lost or has_late_rows]
     found = {}
     with psycopg.connect(uri) as connection:
         for name in (*calendar_sql, "int_transaction_days", "int_shop_days"):
@@ -399,8 +435,9 @@ def build_calendar(uri: str, calendar_sql: dict[str, str], days: list[date]) -> 
         for name, is_pending in (("int_transaction_days", ""), ("int_shop_days", ", false")):
             connection.execute(
                 f"insert into intermediate.{name} (day, line_count, is_delivered, inputs_version"
-                f"{', is_pending' if is_pending else ''}) select unnest(%s::date[]), 1, true, 1{is_pending}",
-                (days,),
+                f"{', is_pending' if is_pending else ''}) "
+                f"select day, 1, day is distinct from %s, 1{is_pending} from unnest(%s::date[]) as days (day)",
+                (lost, days),
             )
         for name, sql in calendar_sql.items():
             connection.execute(f"insert into intermediate.{name} {sql}")
@@ -494,18 +531,34 @@ def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(warehouse: str
     assert {table: hash_rows(warehouse, table, key) for table, key in tables.items()} == after
 
 
-def test_a_republished_delivery_takes_back_what_it_no_longer_holds(
+def test_deliveries_that_were_lost_or_wrong_leave_no_trace_once_the_right_ones_come(
     warehouse: str, project: Project, purchases: list[Purchase]
 ) -> None:
-    """A delivery came with a row of a year ago; corrected, it leaves no trace of that day."""
-    before, own = hash_marts(warehouse), [purchase for purchase in purchases if purchase[1] == LAST_DAY]
+    """One delivery came with a row of a year ago, another one not at all."""
+    before, wrong_day, lost_day = hash_marts(warehouse), date(2023, 5, 20), date(2024, 4, 28)  # lost: a Sunday
     days_before = hash_rows(warehouse, "intermediate.int_household_days", "day")
-    wrong_day = date(2023, 5, 20)
-    plant_delivery(warehouse, LAST_DAY, [*own, (5, wrong_day)])
-    project.run(warehouse, "run")
-    assert wrong_day in hash_rows(warehouse, "intermediate.int_household_days", "day")
+    deliveries = {day: [one for one in purchases if one[1] == day] for day in (LAST_DAY, lost_day)}
+    plant_delivery(warehouse, LAST_DAY, [*deliveries[LAST_DAY], (5, wrong_day)])
+    lose_delivery(warehouse, lost_day)
 
-    plant_delivery(warehouse, LAST_DAY, own)
+    nodes = project.run(warehouse, "build", "--exclude-resource-type", "unit_test")
+
+    assert find_failures(nodes) == {
+        "every_day_is_delivered_int_transaction_days_": "warn: Got 1 result, configured to warn if != 0"
+    }
+    assert wrong_day in hash_rows(warehouse, "intermediate.int_household_days", "day")
+    gone = {
+        table: set(days) - set(hash_rows(warehouse, table)) for table, days in before.items() if "online" not in table
+    }
+    assert gone == {
+        "features.customer_features": {lost_day + DAY},
+        "features.churn_labels": {day for day in before["features.churn_labels"] if day <= lost_day < day + 28 * DAY},
+        "features.store_category_features": {lost_day + DAY},
+        "features.demand_labels": {date(2024, 4, 15) + n * WEEK for n in range(3)},
+    }
+
+    for day, delivery in deliveries.items():
+        plant_delivery(warehouse, day, delivery)
     project.run(warehouse, "run")
 
     assert hash_rows(warehouse, "intermediate.int_household_days", "day") == days_before

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from include.errors import SettingsError
-from include.orchestration.window import make_timetable, resolve_window
+from include.orchestration.window import make_timetable, read_run_time, resolve_window
+from include.settings.clock import read_today
 
 NEW_YORK = "America/New_York"
 SUNDAY = date(2026, 11, 22)
+
+
+def test_a_run_is_for_its_logical_date_and_without_one_for_when_it_could_start() -> None:
+    chosen, started = datetime(2026, 3, 8, 9, tzinfo=UTC), datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+    assert read_run_time(SimpleNamespace(logical_date=chosen, run_after=started)) == chosen
+    assert read_run_time(SimpleNamespace(logical_date=None, run_after=started)) == started
 
 
 @pytest.mark.parametrize(
@@ -78,6 +87,7 @@ def test_the_schedule_runs_at_the_same_time_of_day_on_both_sides_of_a_change_of_
     )
 
     assert run is not None
+    assert read_today(NEW_YORK, read_run_time(run)) == day
     assert run.run_after.astimezone(ZoneInfo(NEW_YORK)).replace(tzinfo=None) == datetime.combine(
         day, datetime.min.time()
     ) + timedelta(hours=5)

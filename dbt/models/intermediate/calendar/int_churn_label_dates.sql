@@ -20,14 +20,6 @@ previous as (
 
 ),
 
-newest as (
-
-    select max(day) as day
-    from shop_days
-    where is_delivered
-
-),
-
 windows as (
 
     select
@@ -37,7 +29,6 @@ windows as (
         ) as delivered_days,
         {{ code_version('churn_labels') }} + sum(shop_days.inputs_version) as inputs_version
     from as_of_dates
-    inner join newest on newest.day >= as_of_dates.as_of_date + {{ var('churn_horizon_days') }} - 1
     inner join shop_days
         on
             shop_days.day >= as_of_dates.as_of_date - {{ var('churn_active_window_days') }}
@@ -54,7 +45,7 @@ final as (
         coalesce(previous.is_pending or previous.inputs_version <> windows.inputs_version, true) as is_pending
     from windows
     left join previous on windows.as_of_date = previous.as_of_date
-    where windows.delivered_days >= {{ var('churn_horizon_days') }} - {{ var('churn_closed_days_allowed') }}
+    where windows.delivered_days = {{ var('churn_horizon_days') }}
 
 )
 

@@ -38,15 +38,17 @@ daily_start as (
 
 ),
 
+-- The morning after each delivered day.
 as_of_dates as (
 
     select
-        series.day::date as as_of_date,
-        extract(isodow from series.day) = 1 as is_weekly,
-        series.day >= daily_start.as_of_date as is_daily
-    from bounds
+        shop_days.day + 1 as as_of_date,
+        extract(isodow from shop_days.day + 1) = 1 as is_weekly,
+        shop_days.day + 1 >= daily_start.as_of_date as is_daily
+    from shop_days
+    cross join bounds
     cross join daily_start
-    cross join lateral generate_series(bounds.earliest, bounds.newest, interval '1 day') as series (day)
+    where shop_days.is_delivered and shop_days.day + 1 >= bounds.earliest
 
 ),
 

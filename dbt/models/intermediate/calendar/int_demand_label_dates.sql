@@ -46,7 +46,7 @@ final as (
         coalesce(previous.is_pending or previous.inputs_version <> windows.inputs_version, true) as is_pending
     from windows
     left join previous on windows.as_of_date = previous.as_of_date
-    where windows.delivered_days >= {{ var('demand_horizon_days') }} - {{ var('demand_closed_days_allowed') }}
+    where windows.delivered_days = {{ var('demand_horizon_days') }}
 
 )
 

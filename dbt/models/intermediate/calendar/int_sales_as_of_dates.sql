@@ -16,18 +16,18 @@ previous as (
 
 bounds as (
 
-    select
-        min(week) + 56 as earliest,
-        max(week) + 7 as newest
+    select min(week) + 56 as earliest
     from sales_weeks
 
 ),
 
+-- The Monday after each week whose every day was delivered.
 as_of_dates as (
 
-    select series.day::date as as_of_date
-    from bounds
-    cross join lateral generate_series(bounds.earliest, bounds.newest, interval '7 days') as series (day)
+    select sales_weeks.week + 7 as as_of_date
+    from sales_weeks
+    cross join bounds
+    where sales_weeks.delivered_days = 7 and sales_weeks.week + 7 >= bounds.earliest
 
 ),
 

@@ -1,0 +1,161 @@
+"""Which earlier days a run catches up on."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import SourceError, StaleWriterError
+from include.ingestion.audit import audit_run
+from include.ingestion.plan import LoadItem, plan_load, split_items
+from tests.unit.ingestion.conftest import ROWS
+
+ONE = timedelta(days=1)
+
+
+def plan_run(pipeline, day: date) -> dict[str, LoadItem]:
+    """What a run of a day loads, which looks for late days among the three before it; by source."""
+    found = plan_load(pipeline.uri, pipeline.settings, pipeline.root, day, day, catch_up_from=day - 3 * ONE)
+    return {item["source"]: item for item in found}
+
+
+def run(pipeline, day: date) -> dict[str, Any]:
+    """All four steps of such a run."""
+    items = pipeline.land([*plan_run(pipeline, day).values()])
+    return pipeline.publish(audit_run(pipeline.uri, pipeline.settings, items, audit_id=f"run of {day}"))
+
+
+def days_of(item: LoadItem) -> list[str]:
+    """The item's own days, or late ones where it has none, and its other late ones."""
+    assert item["from_day"] == item["to_day"]
+    return [part["from_day"] for part in split_items([item])]
+
+
+def find_published(pipeline, source: str) -> list[str]:
+    rows = pipeline.fetch("select batch_day from raw.partitions where source = %s order by batch_day", source)
+    return [str(row["batch_day"]) for row in rows]
+
+
+def write_anew(path: Path, content: bytes) -> None:
+    """As a source does that delivers again an hour later."""
+    path.write_bytes(content)
+    os.utime(path, (time.time() + 3600,) * 2)
+
+
+def test_a_run_loads_its_own_day_and_those_that_are_not_published(pipeline, another_pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 5)
+    for offset in (0, 2):
+        pipeline.load(day + offset * ONE)
+    stale, items = ([*plan_run(pipeline, day + 4 * ONE).values()] for _ in range(2))
+
+    assert [days_of(item) for item in items] == [["2026-03-13", "2026-03-10", "2026-03-12"]] * 2
+    items = split_items(pipeline.land(items))
+    pipeline.approve()
+    with pytest.raises(StaleWriterError):
+        pipeline.publish(split_items(stale))
+    assert pipeline.publish(items)["rows"] == {"readings": 3 * ROWS, "repairs": 3}
+    another_pipeline.load(day, day + 4 * ONE)
+
+    tables = ("raw.readings", "raw.repairs")
+    assert pipeline.hash_tables(*tables) == another_pipeline.hash_tables(*tables)
+    assert days_of(plan_run(pipeline, day + 4 * ONE)["readings"]) == ["2026-03-13"]
+
+
+def test_a_later_run_that_loads_a_late_day_by_itself_wins(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
+    late = plan_run(pipeline, day + ONE)["readings"]["late"][0]
+
+    again = pipeline.plan(day)[0]
+
+    assert (again["fence"], again["token"]) == (late["fence"], late["token"] + 1)
+
+
+def test_a_day_that_is_older_than_the_span_is_not_looked_for(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 5)
+
+    assert days_of(plan_run(pipeline, day + 4 * ONE)["readings"])[1:] == ["2026-03-10", "2026-03-11", "2026-03-12"]
+
+
+def test_an_earlier_day_that_is_missing_stops_nothing_and_comes_later_with_what_refers_to_it(
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture
+) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 4)
+    pipeline.load(day)
+    lost = plant.root / "readings" / f"{day + ONE}.parquet"
+    content = lost.read_bytes()
+    lost.unlink()
+
+    items = plan_run(pipeline, day + 2 * ONE)
+    assert days_of(items["readings"]) == days_of(items["repairs"]) == ["2026-03-11"]
+    assert "Source 'readings': 1 file(s) missing, for 2026-03-10" in caplog.text
+    pipeline.load(day + 2 * ONE)
+
+    lost.write_bytes(content)
+    items = plan_run(pipeline, day + 3 * ONE)
+    assert days_of(items["readings"]) == days_of(items["repairs"]) == ["2026-03-12", "2026-03-10"]
+
+
+def test_late_days_of_an_optional_source_come_without_its_own_day(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
+    (plant.root / "repairs" / f"{day + 2 * ONE}.csv").unlink()
+
+    item = plan_run(pipeline, day + 2 * ONE)["repairs"]
+
+    assert days_of(item) == ["2026-03-09", "2026-03-10"]
+    assert [part["files"] for part in split_items(pipeline.land([item]))] == [1, 1]
+
+
+def test_the_own_day_of_a_critical_source_stops_the_run_also_with_late_days(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
+
+    with pytest.raises(SourceError, match="missing, for 2026-03-11"):
+        plan_run(pipeline, day + 2 * ONE)
+
+
+def test_a_bad_late_day_is_left_out_alone_until_it_has_changed(
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One late file is torn, another one repeats rows of the run's own day."""
+    plant.write_snapshots(day)
+    plant.write_days(day, 5)
+    pipeline.load(day)
+    torn = plant.root / "readings" / f"{day + ONE}.parquet"
+    content = torn.read_bytes()
+    torn.write_bytes(b"half a file")
+    rows = plant.list_lines(day + 2 * ONE)
+    plant.write_readings(day + 3 * ONE, [*plant.list_lines(day + 3 * ONE), rows[-1]])
+
+    assert run(pipeline, day + 3 * ONE)["rows"] == {"readings": ROWS + 1, "repairs": 2}
+
+    assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-12"]
+    assert find_published(pipeline, "repairs") == ["2026-03-09", "2026-03-11", "2026-03-12"]
+    items = plan_run(pipeline, day + 4 * ONE)
+    assert days_of(items["readings"]) == ["2026-03-13"]
+    assert "'readings' was refused for 2026-03-10, 2026-03-11" in caplog.text
+    write_anew(torn, content)
+    assert days_of(plan_run(pipeline, day + 4 * ONE)["readings"]) == ["2026-03-13", "2026-03-10"]
+    run(pipeline, day + 4 * ONE)
+    assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-12", "2026-03-13"]
+    assert days_of(plan_run(pipeline, day + 4 * ONE)["repairs"])[1:] == ["2026-03-10"], "what it refers to is there"
+
+
+def test_a_bad_file_of_the_own_day_stops_the_run(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
+    (plant.root / "readings" / f"{day + ONE}.parquet").write_bytes(b"half a file")
+    item = plan_run(pipeline, day + ONE)["readings"]
+
+    assert days_of(item) == ["2026-03-10", "2026-03-09"]
+    with pytest.raises(SourceError, match=r"2026-03-10\.parquet"):
+        pipeline.land([item])
