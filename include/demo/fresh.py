@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from typing import Final
 
 from include.errors import StackError
 from include.ingestion.version import read_data_version
@@ -14,6 +15,9 @@ from include.local.postgres import PostgresServer
 from include.local.stack import stop_stack
 from include.local.state import load_state
 from include.warehouse.session import open_session
+
+_EARLIER: Final = "data of an earlier release"
+"""In place of the data version of a warehouse that this release has not migrated."""
 
 
 def clear_earlier_demo(home: StackHome) -> None:
@@ -73,6 +77,8 @@ def find_data_version(home: StackHome) -> str | None:
                 return None
             if not session.fetch_value("select exists (select from raw.partitions)"):
                 return None
+            if session.fetch_value("select to_regclass('raw.snapshots')") is None:
+                return _EARLIER
             return read_data_version(session)
     finally:
         if not was_running:
