@@ -95,16 +95,19 @@ def measure_age(
 
 
 def measure_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> dict[str, Fact]:
-    """Rows whose key was already published by another delivery: they would count twice."""
+    """Rows whose key was already published by another delivery: they would count twice.
+
+    Looked for among events of the days that the batch may bring, and of later ones.
+    """
     same_key = " and ".join(f'old."{source.publish_name(column)}" = new."{column}"' for column in source.key)
     window = item_window(item)
     count = session.fetch_value(
         f"select count(*) from {TableName('landing', name).quoted} as new "
         "where new.batch_day between %s and %s and exists ("
         f"select 1 from {TableName('raw', name).quoted} as old "
-        f"where old.day between %s and %s and {same_key} "
+        f"where old.day >= %s and {same_key} "
         "and old.batch_day not between %s and %s)",
-        (*window, *event_window(source, item), *window),
+        (*window, event_window(source, item)[0], *window),
     )
     if item.get("is_late"):
         count += _count_landed_repeats(session, name, source, item)

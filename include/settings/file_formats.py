@@ -34,8 +34,8 @@ class CsvSettings(Section):
     @field_validator("delimiter", "quote")
     @classmethod
     def _check_character(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n\0"):
-            raise ValueError("one ASCII character that does not end a line")
+        if value is not None and (len(value) != 1 or not value.isascii() or value.isalnum() or value in "\r\n\0+-"):
+            raise ValueError("one ASCII character that is no letter, digit or sign and does not end a line")
         return value
 
     @model_validator(mode="after")
@@ -53,7 +53,7 @@ def find_codec(path: str, compression: Codec | None) -> Codec | None:
     Raises:
         ValueError: the two contradict each other.
     """
-    by_suffix = next((codec for suffix, codec in _SUFFIXES.items() if path.endswith(suffix)), None)
+    by_suffix = next((codec for suffix, codec in _SUFFIXES.items() if path.lower().endswith(suffix)), None)
     if compression and by_suffix and compression != by_suffix:
         raise ValueError(f"a compression that fits the path; {path} says {by_suffix}, compression {compression}")
     return compression or by_suffix

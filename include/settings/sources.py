@@ -125,7 +125,7 @@ class FileSource(SourceSection):
     critical: bool = True
     allow_empty: bool | Literal["if_declared"] = False
     event_column: str | None = None
-    allowed_lateness_days: int = Field(default=0, ge=0)
+    allowed_lateness_days: int = Field(default=0, ge=0, le=3660)
     freshness_hours: float = Field(default=24.0, gt=0)
     volume: VolumeBand | None = None
     columns: dict[Annotated[str, AfterValidator(check_column_name)], ColumnSettings] = Field(min_length=1)
@@ -154,6 +154,8 @@ class FileSource(SourceSection):
         if repeated:
             raise ValueError(f"a key that names every column once, not {repeated[0]} twice")
         for column in self.key:
+            if self.columns[column].type == "int64" and self.columns[column].sql_type == "double precision":
+                raise ValueError(f"the key's column {column} published as a whole number; double precision rounds it")
             if self.columns[column].type == "float64" and self.columns[column].publish_type not in (
                 None,
                 SQL_TYPES["float64"],
@@ -229,8 +231,8 @@ class QualitySettings(SourceSection):
 class WaitSettings(SourceSection):
     """How long a run waits for the files of its own day."""
 
-    poll_minutes: float = Field(default=5, gt=0)
-    timeout_minutes: float = Field(default=60, ge=0)
+    poll_minutes: float = Field(default=5, gt=0, le=1440)
+    timeout_minutes: float = Field(default=60, ge=0, le=10080)
 
 
 class SourceSettings(SourceSection):
@@ -240,7 +242,7 @@ class SourceSettings(SourceSection):
     schedule: Annotated[str, AfterValidator(check_cron)] | None = None
     time_zone: str = "UTC"
     wait: WaitSettings = Field(default_factory=WaitSettings)
-    catch_up_days: int = Field(default=7, ge=1)
+    catch_up_days: int = Field(default=7, ge=1, le=3660)
     quality: QualitySettings = Field(default_factory=QualitySettings)
     sources: dict[Annotated[str, AfterValidator(check_source_name)], FileSource] = Field(min_length=1)
 

@@ -50,6 +50,7 @@ def convert(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str 
     Raises:
         pyarrow.ArrowInvalid: a value does not fit.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if declared == "timestamp":
@@ -59,9 +60,17 @@ def convert(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str 
     if declared == "float64" and decimal != "." and _is_text(array.type):
         # A point would be a thousands separator: the question mark makes such a value no number.
         array = pc.replace_substring(pc.replace_substring(array, ".", "?"), decimal, ".")
+    if declared == "int64" and _is_text(array.type) and _has_hexadecimal(array):
+        raise pa.ArrowInvalid("a hexadecimal number, which Arrow takes, and makes negative where it is large")
     if declared == "string" and _is_text(array.type):
         array.validate(full=True)  # Arrow reads anything that Parquet calls text, and the warehouse takes UTF-8 only
     return array.cast(arrow_type(declared))
+
+
+def _has_hexadecimal(texts: pa.Array) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py())
 
 
 def find_local_days(moments: pa.Array, time_zone: str) -> pa.Array:

@@ -124,34 +124,33 @@ def _read_rows(file: TextFile, source: FileSource, header: list[str]) -> pa.Tabl
 
 
 def _has_doubtful_quote(table: pa.Table, file: TextFile, source: FileSource) -> bool:
-    """Whether Arrow may have read on over a quote that is not closed or not doubled, which leaves one in a text.
+    """Whether Arrow may have read on over a quote that is not closed or not doubled.
 
-    One that the next row closes leaves a line end as well; one that is not doubled stands alone in the file.
+    One that a later row closes leaves a line end in a text; what follows one that is not doubled stands beside it
+    in the file. Values that hold line ends rightly are doubtful, too.
     """
-    import pyarrow.compute as pc
-
-    quote, found = source.csv.quote, False
-    for texts in (table.column(name) for name, column in source.columns.items() if column.type == "string"):
-        if quote and any(may_hold(chunk, quote) for chunk in texts.chunks):
-            quoting = texts.filter(pc.match_substring(texts, quote))
-            if pc.any(pc.match_substring(quoting, "\n")).as_py():
-                return True
-            found = found or len(quoting) > 0
-    return found and _has_lone_quote(file, source.csv)
+    if source.csv.quote is None:
+        return False
+    texts = [table.column(name) for name, column in source.columns.items() if column.type == "string"]
+    has_line_end = any(may_hold(chunk, end) for text in texts for chunk in text.chunks for end in "\n\r")
+    return has_line_end or _has_lone_quote(file, source.csv)
 
 
 def _has_lone_quote(file: TextFile, settings: CsvSettings) -> bool:
-    """Whether a quote stands between two characters that are neither quote, delimiter nor line end."""
-    quote = re.escape(settings.quote or "")
-    inner = f"[^{quote}{re.escape(settings.delimiter)}\r\n]"
+    """Whether a quote stands between two characters that are neither quote, delimiter nor line end.
+
+    Or two quotes, an empty value, before such a character.
+    """
+    quote, outer = re.escape(settings.quote or ""), f"{re.escape(settings.delimiter)}\r\n"
+    inner = f"[^{quote}{outer}]"
     # The quote comes first, not what stands before it: so the search is ten times as fast.
-    lone = re.compile(f"{quote}(?<={inner}{quote}){inner}".encode())
+    lone = re.compile(f"{quote}(?<={inner}{quote}){inner}|{quote}{quote}(?<=[{outer}]{quote}{quote}){inner}".encode())
     end = b""
     with file.open_utf8() as text:
         while chunk := text.read(_BLOCK_BYTES):
             if lone.search(end + chunk):
                 return True
-            end = chunk[-2:]
+            end = (end + chunk)[-3:]
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -43,10 +44,26 @@ def read_json_lines(file: TextFile, source: FileSource) -> pa.Table:
         if undecodable:
             raise UnreadableFileError(f"{undecodable}; JSON lines are delivered in UTF-8") from error
         raise _explain_lines(file, source) or UnreadableFileError(str(error).strip()[:_REASON_LENGTH]) from error
+    _check_lines(file, table.num_rows)
     empty = [name for name in source.columns if table.column(name).null_count == table.num_rows > 0]
     absent = _find_absent(file, empty)
     check_names([name for name in table.column_names if name not in absent], list(source.columns))
     return table.select(list(source.columns))
+
+
+def _check_lines(file: TextFile, rows: int) -> None:
+    """Refuse a line with several objects, and an object on several lines, both of which Arrow reads.
+
+    Raises:
+        UnreadableFileError: names the line.
+    """
+    with file.open_text() as text:
+        if sum(1 for line in text if line.strip()) == rows:
+            return
+    with file.open_text() as text:
+        for number, line in enumerate(text, 1):
+            if line.strip():
+                _read_object(number, line)
 
 
 def find_line(file: TextFile, position: int) -> int | None:
@@ -154,4 +171,6 @@ def _is_of_kind(value: object, declared: ColumnType) -> bool:
         return isinstance(value, str)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return declared == "float64" or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    if declared == "float64":
+        return math.isfinite(value)
+    return isinstance(value, int) and -(2**63) <= value < 2**63

@@ -327,6 +327,7 @@ class TestValues:
     @pytest.mark.parametrize(
         ("row", "expected"),
         [
+            ("0x1F,2.5,2026-03-09,", "column 'visit_id' is declared int64; line 3 holds '0x1F'"),
             ("12O,2.5,2026-03-09,", "column 'visit_id' is declared int64; line 3 holds '12O'"),
             ("12,2.5 min,2026-03-09,", "column 'minutes' is declared float64; line 3 holds '2.5 min'"),
             ("12,2.5,09.03.2026,", "column 'visited_on' is declared date; line 3 holds '09.03.2026'"),
