@@ -119,6 +119,17 @@ def test_a_row_of_an_earlier_delivery_is_a_repeat_and_a_redelivery_is_not(pipeli
     assert facts["repeated_rows"].value == 3
 
 
+def test_a_row_of_a_later_delivery_is_a_repeat_in_a_redelivery(pipeline, plant, day) -> None:
+    pipeline.load(day, day + timedelta(days=1))
+    (moved, *_) = plant.list_lines(day + timedelta(days=1))
+    moved["measured_at"] -= timedelta(days=1)
+    plant.write_day(day, lambda rows: [*rows, moved])
+
+    facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "readings")
+
+    assert facts["repeated_rows"].value == 1
+
+
 def test_only_old_events_show_in_the_age(pipeline, plant, day) -> None:
     plant.write_readings(day + timedelta(days=1), plant.list_lines(day))
 
