@@ -106,7 +106,7 @@ def restore(path: Path, content: bytes) -> None:
 
 
 class TestOptionalSources:
-    @pytest.mark.parametrize(("spoil", "reason"), BAD_CSV[:3])
+    @pytest.mark.parametrize(("spoil", "reason"), [*BAD_CSV[:2], BAD_CSV[-1]])
     def test_a_bad_csv_is_left_out_and_a_good_one_goes_through(
         self, pipeline, plant, next_day, caplog: pytest.LogCaptureFixture, spoil: Spoil, reason: str
     ) -> None:
