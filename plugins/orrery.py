@@ -1,4 +1,4 @@
-"""Links in Airflow's navigation, and the listener that migrates the warehouse at the scheduler's start."""
+"""Links in Airflow's navigation, and the listener that migrates the warehouse when Airflow starts."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             emit_datasets=False,
-            exclude=["resource_type:exposure"],
+            exclude=["resource_type:exposure", "resource_type:operation"],
             **render,
         ),
         execution_config=execution,

@@ -1,4 +1,4 @@
-"""Migrates the warehouse when Airflow's scheduler starts, which every deployment and every ``astro dev start`` does.
+"""Migrates the warehouse when a part of Airflow starts, as in every deployment and at every ``astro dev start``.
 
 By hand: ``python -m include.orchestration.migration``, where Airflow's connections are known.
 """
@@ -22,10 +22,11 @@ class MigrateAtStart:
     """Airflow's listener of the start of its own parts."""
 
     @hookimpl  # type: ignore[untyped-decorator]
-    def on_starting(self, component: Any) -> None:
-        """Migrate before the scheduler starts its first task; a failure is logged, and tasks say what is absent."""
-        if getattr(component, "job_type", None) != "SchedulerJob":
-            return
+    def on_starting(self, component: Any) -> None:  # noqa: ARG002 - the hook's name for it
+        """Migrate before the scheduler starts its first task; a failure is logged, and tasks say what is absent.
+
+        Scheduler, triggerer and DAG processor all do: Airflow does not say yet which of them starts.
+        """
         try:
             applied = migrate_warehouse(read_warehouse_uri())
         except Exception:

@@ -1,37 +1,40 @@
-"""The warehouse is migrated when the scheduler starts, and what goes wrong does not keep Airflow from starting."""
+"""The warehouse is migrated when Airflow starts, and what goes wrong does not keep Airflow from starting."""
 
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from include.errors import WarehouseSchemaError
 from include.local.postgres import PostgresServer
+from include.settings import PROJECT_ROOT
 from include.warehouse.migrate import check_migrated
 
 
-@pytest.fixture
-def empty_uri(airflow_home: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The connection ``warehouse``, to a database in which nothing is."""
+def test_a_part_of_airflow_that_starts_migrates(postgres: PostgresServer, tmp_path: Path) -> None:
     uri = postgres.create_database("never_migrated")
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri)
-    return uri
-
-
-def test_the_start_of_the_scheduler_migrates_and_that_of_no_other_part(empty_uri: str) -> None:
-    from include.orchestration.connections import warehouse_uri
-    from include.orchestration.migration import MigrateAtStart
-
-    MigrateAtStart().on_starting(SimpleNamespace(job_type="TriggererJob"))
     with pytest.raises(WarehouseSchemaError, match="lacks"):
-        warehouse_uri()
+        check_migrated(uri)
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW_CONN_WAREHOUSE": uri,
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
 
-    MigrateAtStart().on_starting(SimpleNamespace(job_type="SchedulerJob"))
-    assert warehouse_uri()
-    check_migrated(empty_uri)
+    # What the scheduler does first.
+    code = "from airflow.jobs.job import Job; Job()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    check_migrated(uri)
 
 
 def test_a_warehouse_that_is_away_is_logged_and_airflow_starts(
@@ -42,8 +45,9 @@ def test_a_warehouse_that_is_away_is_logged_and_airflow_starts(
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://u:p@127.0.0.1:1/w")
 
     with caplog.at_level(logging.ERROR):
-        MigrateAtStart().on_starting(SimpleNamespace(job_type="SchedulerJob"))
+        MigrateAtStart().on_starting(None)
 
-    assert "cannot be reached" in caplog.text
+    # Airflow, when it is imported, takes the logs away from pytest.
+    assert "cannot be reached" in caplog.text + "".join(capsys.readouterr())
     assert main() == 1
     assert "cannot be reached" in capsys.readouterr().err
