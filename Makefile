@@ -18,12 +18,12 @@ help: ## list the verbs
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what requirements.lock pins into .venv
-	@test -x $(PY) && $(PY) -IS include/local/setup_venv.py --check || $(MAKE) --no-print-directory install GOAL="$(MAKECMDGOALS)"
+	@test -x $(PY) && $(PY) -IS include/commands/setup_venv.py --check || $(MAKE) --no-print-directory install GOAL="$(MAKECMDGOALS)"
 
 # Apart, because looking for a Python takes longer than the check.
 install:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 was found. Install one, or name it: make $(GOAL) PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(PYTHON)" -m include.local.setup_venv
+	@"$(PYTHON)" -m include.commands.setup_venv
 
 up: setup ## start the stack and wait until it is healthy (ARGS="--home DIR")
 	@$(PY) -m include.local up $(ARGS)

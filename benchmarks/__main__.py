@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.catalog import NAMES, Options, find_benchmark
 from benchmarks.figure import draw_table, write_figures
+from include.commands.console import say
 from include.errors import OrreryError
-from include.local.console import say
 from include.local.home import resolve_home
 
 if TYPE_CHECKING:

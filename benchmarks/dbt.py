@@ -35,7 +35,7 @@ from include.settings.clock import read_today
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 REPETITIONS: Final = 3
 HOUSEHOLDS: Final = 400

@@ -15,7 +15,7 @@ from include.errors import StackError
 from include.local.stack import running_stack
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
     from include.local.stack import Stack
     from include.local.startup import StartStep
 

@@ -24,7 +24,7 @@ from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell, interleave
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 REPETITIONS: Final = 9
 OURS: Final = "traced_tasks"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import StackError
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
     from include.settings.models import ModelSettings
 
 TASK: Final = "approve"

@@ -15,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from include.commands.airflow_api import FINAL_STATES
 from include.demo.signs import describe_import_errors, is_any_working, read_signs
 from include.demo.stall import PATIENCE_S, StallWatch
 from include.demo.tasks import describe_tasks, explain_run, has_run
 from include.errors import OrreryError, StackError
-from include.local.airflow_api import FINAL_STATES
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 Tell = Callable[[str], None]
 Tasks = list[dict[str, Any]]

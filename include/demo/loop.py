@@ -8,12 +8,12 @@ from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from include.commands.airflow_api import AirflowApi
 from include.demo.approve import ApprovalDesk
 from include.demo.follow import Chain, FinishedRun, Follower, Tell, now
 from include.demo.model_report import ModelNotes
 from include.errors import StackError
 from include.example.traffic import Traffic, read_entities
-from include.local.airflow_api import AirflowApi
 from include.local.status import check_stack
 
 if TYPE_CHECKING:

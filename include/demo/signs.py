@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import StackError
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 _WORKING: Final = frozenset({"running", "restarting"})
 _SHOWN_LINES: Final = 12

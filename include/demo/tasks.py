@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import StackError
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 _DONE: Final = frozenset({"success", "skipped", "failed", "upstream_failed", "removed"})
 _SHOWN: Final = frozenset({"running", "awaiting_input"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from include.local.console import run_command
+from include.commands.console import run_command
 
 
 def main() -> int:

@@ -11,12 +11,12 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from include.commands.console import say
 from include.example.deliveries import add_sample_option, write_deliveries
 from include.example.history import load_history
 from include.example.surroundings import DBT_TARGET_VARIABLE, find_local_stack, find_server, find_warehouse
 from include.example.traffic import Traffic, read_entities
 from include.local.cli import home_option
-from include.local.console import say
 
 _REPORT_EVERY_S: Final = 5.0
 _EPILOG: Final = (

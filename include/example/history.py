@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.commands.airflow_api import AirflowApi
+from include.commands.console import say
 from include.errors import StackError
 from include.example.deliveries import Deliveries, read_deliveries
 from include.example.surroundings import find_airflow, find_local_stack, find_password
-from include.local.airflow_api import AirflowApi
-from include.local.console import say
 
 if TYPE_CHECKING:
     from include.settings import Settings

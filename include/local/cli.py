@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from include.local.console import say
+from include.commands.console import say
 from include.local.credentials import list_users
 from include.local.home import StackHome, claim_interrupted_demo, read_tail, resolve_home
 from include.local.layout import Stack

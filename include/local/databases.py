@@ -13,8 +13,8 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+from include.commands.console import run_command
 from include.errors import StackError
-from include.local.console import run_command
 from include.local.home import resolve_home
 from include.local.postgres import PostgresServer
 from include.warehouse.migrate import migrate_warehouse

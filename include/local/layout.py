@@ -11,7 +11,7 @@ from include.local.ports import HOST
 from include.local.postgres import PostgresServer
 
 if TYPE_CHECKING:
-    from include.local.airflow_api import AirflowApi
+    from include.commands.airflow_api import AirflowApi
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,6 @@ class Stack:
 
     def airflow(self, user: str = "admin") -> AirflowApi:
         """A client of Airflow's API, logged in as ``user``."""
-        from include.local.airflow_api import AirflowApi
+        from include.commands.airflow_api import AirflowApi
 
         return AirflowApi(self.uris.airflow, user, self.credentials.airflow_passwords[user])

@@ -24,13 +24,13 @@ import httpx
 import psutil
 import pytest
 
+from include.commands.airflow_api import FINAL_STATES
 from include.demo.loop import list_dags
 from include.example.deliveries import read_deliveries
 from include.example.traffic import read_entities
 from include.features.catalog import load_catalog
 from include.features.manifest import TARGET_VARIABLE
 from include.features.spec import ModelSpec, resolve_model
-from include.local.airflow_api import FINAL_STATES
 from include.local.home import StackHome
 from include.local.stack import Stack, find_stack, stop_stack
 from include.local.state import load_state

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from include.local.airflow_api import AirflowApi
+from include.commands.airflow_api import AirflowApi
 from include.local.home import StackHome, prepare_home
 from include.settings import CONFIG_DIR, load_settings
 from include.settings.models import ModelSettings

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from include.commands.airflow_api import AirflowApi
 from include.demo.approve import ApprovalDesk, find_approver
 from include.errors import StackError
-from include.local.airflow_api import AirflowApi
 from include.settings.models import ModelSettings
 from tests.unit.demo.conftest import FakeAirflow
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from include.commands.airflow_api import AirflowApi
 from include.demo.follow import Chain, FinishedRun, Follower
 from include.errors import StackError
-from include.local.airflow_api import AirflowApi
 from tests.unit.demo.conftest import FakeAirflow
 
 BEGAN_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from include.commands.console import run_command
 from include.errors import StackError
 from include.local import cli
-from include.local.console import run_command
 from include.local.credentials import ensure_credentials
 from include.local.home import StackHome
 from include.local.layout import Stack

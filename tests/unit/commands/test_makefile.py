@@ -43,9 +43,9 @@ def project(tmp_path: Path) -> Path:
     """A folder with the Makefile and nothing installed."""
     shutil.copy(PROJECT_ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements.lock").touch()
-    script = tmp_path / "include" / "local" / "setup_venv.py"
+    script = tmp_path / "include" / "commands" / "setup_venv.py"
     script.parent.mkdir(parents=True)
-    shutil.copy(PROJECT_ROOT / "include" / "local" / "setup_venv.py", script)
+    shutil.copy(PROJECT_ROOT / "include" / "commands" / "setup_venv.py", script)
     return tmp_path
 
 
@@ -72,7 +72,7 @@ def test_a_shim_that_fails_is_passed_over(project: Path, path: Path) -> None:
     add_python(path, "python3.12", "exit 127")
     add_python(path, "python3.11", f'exec {sys.executable} "$@"')
     plan = run_make(project, "-n", "setup", path=str(path)).stdout
-    assert f'"{path}/python3.11" -m include.local.setup_venv' in plan
+    assert f'"{path}/python3.11" -m include.commands.setup_venv' in plan
 
 
 def test_another_version_is_passed_over(project: Path, path: Path) -> None:
@@ -90,7 +90,7 @@ def test_without_any_python_the_message_says_what_to_do(project: Path, path: Pat
 
 def test_a_named_python_is_used(project: Path, path: Path) -> None:
     plan = run_make(project, "-n", "setup", "PYTHON=/opt/python/bin/python3.12", path=str(path)).stdout
-    assert '"/opt/python/bin/python3.12" -m include.local.setup_venv' in plan
+    assert '"/opt/python/bin/python3.12" -m include.commands.setup_venv' in plan
 
 
 def install(project: Path) -> None:
@@ -99,7 +99,7 @@ def install(project: Path) -> None:
     (project / ".venv" / "bin" / "python").symlink_to(sys.executable)
     (packages_of(project) / "numpy-1.26.4.dist-info").mkdir(parents=True)
     code = "import setup_venv, json; setup_venv.STAMP.write_text(json.dumps(setup_venv.read_fingerprint()))"
-    subprocess.run([sys.executable, "-c", code], cwd=project / "include" / "local", check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=project / "include" / "commands", check=True)
 
 
 def packages_of(project: Path) -> Path:
@@ -116,7 +116,7 @@ def test_what_is_installed_is_not_installed_again(project: Path) -> None:
     install(project)
     # A checkout gives the lock file another time and the same content.
     os.utime(project / "requirements.lock", (2e9, 2e9))
-    assert "-m include.local.setup_venv" not in plan(project)
+    assert "-m include.commands.setup_venv" not in plan(project)
 
 
 def change_lock(project: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_has_changed_is_installed_and_said(project: Path, change: Callable[
     change(project)
 
     said = plan(project)
-    assert "-m include.local.setup_venv" in said
+    assert "-m include.commands.setup_venv" in said
     assert reason in said
 
 
@@ -158,7 +158,7 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -
     install(project)
     (project / ".venv" / "bin" / "python").unlink()
     (project / ".venv" / "bin" / "python").symlink_to("/nowhere/python3.12")
-    assert "-m include.local.setup_venv" in plan(project)
+    assert "-m include.commands.setup_venv" in plan(project)
 
 
 @pytest.mark.parametrize(

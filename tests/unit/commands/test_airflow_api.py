@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from include.commands.airflow_api import AirflowApi, format_log_line
 from include.errors import StackError
-from include.local.airflow_api import AirflowApi, format_log_line
 from include.local.ports import find_free_port
 
 RUN = {"dag_run_id": "manual__1", "dag_id": "deploy_model", "state": "success"}

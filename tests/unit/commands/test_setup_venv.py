@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from include.local import setup_venv
-from include.local.setup_venv import is_fitting, read_pip_settings, translate_pip_settings
+from include.commands import setup_venv
+from include.commands.setup_venv import is_fitting, read_pip_settings, translate_pip_settings
 
 
 def test_pips_settings_are_told_to_uv() -> None:
