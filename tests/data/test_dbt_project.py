@@ -107,9 +107,22 @@ def built(postgres: PostgresServer, project: Project, purchases: list[Purchase])
 
 
 @pytest.fixture
-def warehouse(postgres: PostgresServer, built: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A copy of the built warehouse of this test's own."""
-    yield postgres.create_database(f"dbt_{request.node.name}"[:60], template="dbt_built")
+def warehouse(postgres: PostgresServer, built: str) -> Iterator[str]:
+    """A copy of the built warehouse of this test's own; always of one name, as dbt parses anew for another one."""
+    yield postgres.create_database("dbt_copy", template="dbt_built")
+    drop_database(postgres, "dbt_copy")
+
+
+@pytest.fixture
+def empty_warehouse(postgres: PostgresServer) -> Iterator[str]:
+    """A migrated warehouse without rows, under the name of the copies."""
+    yield postgres.create_database("dbt_copy", template="warehouse_template")
+    drop_database(postgres, "dbt_copy")
+
+
+def drop_database(postgres: PostgresServer, name: str) -> None:
+    with psycopg.connect(postgres.uri(), autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)')
 
 
 def copy_project(folder: Path) -> Project:
@@ -637,11 +650,11 @@ def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehou
     assert find_failures(project.run(warehouse, "run", "--select", "int_transaction_days")) == {}
 
 
-def test_an_empty_warehouse_builds(warehouse_uri: str, project: Project) -> None:
-    make_raw_tables(warehouse_uri)
-    assert find_failures(project.run(warehouse_uri, "run")) == {}
-    assert fetch_all(warehouse_uri, "select * from features.customer_features") == []
-    assert fetch_all(warehouse_uri, "select * from features.store_category_features") == []
+def test_an_empty_warehouse_builds(empty_warehouse: str, project: Project) -> None:
+    make_raw_tables(empty_warehouse)
+    assert find_failures(project.run(empty_warehouse, "run")) == {}
+    assert fetch_all(empty_warehouse, "select * from features.customer_features") == []
+    assert fetch_all(empty_warehouse, "select * from features.store_category_features") == []
 
 
 def plant_edges(uri: str) -> None:
@@ -680,12 +693,12 @@ def number_pattern(name: str, pattern: dict[str, Any]) -> int:
     return USUAL + list_patterns(load_settings().sources.find_source(name)).index(pattern)
 
 
-def test_whatever_the_audit_lets_through_builds(warehouse_uri: str, project: Project) -> None:
+def test_whatever_the_audit_lets_through_builds(empty_warehouse: str, project: Project) -> None:
     """Contracts and tests of dbt refuse no value that sources.yml allows."""
-    make_raw_tables(warehouse_uri)
-    plant_edges(warehouse_uri)
+    make_raw_tables(empty_warehouse)
+    plant_edges(empty_warehouse)
 
-    nodes = project.run(warehouse_uri, "build")
+    nodes = project.run(empty_warehouse, "build")
 
     failures = {name: one for name, one in find_failures(nodes).items() if not one.startswith("warn")}
     assert failures == {}
@@ -696,13 +709,13 @@ def test_whatever_the_audit_lets_through_builds(warehouse_uri: str, project: Pro
     )
     # Two lines a day, each one unit for a dollar after two of discounts, on all but the closed one of 28 days.
     assert fetch_all(
-        warehouse_uri,
+        empty_warehouse,
         "select household_id, orders_28d, items_28d, spend_28d, basket_value_mean, discount_share "
         "from online.customer_features where household_id = any(%s) order by 1",
         [unpriced, uncounted, unknown],
     ) == sorted([(unpriced, 27, 54, 0, None, None), (uncounted, 27, 0, 54, 2, 1)])
     assert fetch_all(
-        warehouse_uri,
+        empty_warehouse,
         "select store_id, units_1w, units_mean_8w, weeks_sold_8w, store_units_trend "
         "from online.store_category_features where store_id = any(%s) and product_category = 'usual' order by 1",
         [uncounted, unknown],
