@@ -104,7 +104,7 @@ def audit_batch(
     results = validate_frames(suites, sources.quality.sample_rows)
     audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
     profiles = {
-        batch.name: profile_frame(batch.frame, [name for name in batch.source.columns if name in batch.frame])
+        batch.name: profile_frame(batch.frame, {name: one.type for name, one in batch.source.columns.items()})
         for batch in batches
         if not has_only_bad_files(batch.item)
     }
@@ -270,7 +270,9 @@ def record_audit(
     clear_release(session, audit_id, batch.name)
     is_publishable = audit.has_passed or _is_granted(decision)
     if decision is not None and decision.is_granted:
-        record_release(session, audit_id, batch.item, decision, to_jsonb([one.to_json() for one in audit.failures]))
+        record_release(
+            session, audit_id, batch.item, decision, to_jsonb([one.to_json() for one in audit.failures]) or "[]"
+        )
         log.warning("%s was refused and is released by %s.", batch.name, decision.release.person)
     if is_publishable:
         write_profiles(session, audit_id, batch.item, profile)

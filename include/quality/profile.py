@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class ColumnProfile:
     Attributes:
         histogram: ``low`` and ``high`` as text, and ``counts``, the rows in bins of equal width between them; for
             numbers and moments.
+        data_type: as the source declares it.
     """
 
     column_name: str
@@ -37,11 +38,16 @@ class ColumnProfile:
     quantiles: dict[str, float] | None
     top_values: dict[str, int] | None
     histogram: dict[str, Any] | None = None
+    data_type: str | None = None
 
 
-def profile_frame(frame: pd.DataFrame, columns: Iterable[str]) -> list[ColumnProfile]:
-    """Profile the named columns, in their order."""
-    return [profile_column(name, frame[name]) for name in columns]
+def profile_frame(frame: pd.DataFrame, columns: Mapping[str, str | None]) -> list[ColumnProfile]:
+    """Profile the named columns that the frame has, in their order; ``columns`` are their declared types by name."""
+    return [
+        replace(profile_column(name, frame[name]), data_type=data_type)
+        for name, data_type in columns.items()
+        if name in frame
+    ]
 
 
 def profile_column(name: str, values: pd.Series[Any]) -> ColumnProfile:

@@ -47,7 +47,7 @@ def test_a_column_without_values(values: pd.Series) -> None:
 def test_a_profile_is_json() -> None:
     frame = pd.DataFrame({"amount": [1, 2], "shop": ["a", "b"], "unused": [0, 0]})
 
-    profiles = profile_frame(frame, ["shop", "amount"])
+    profiles = profile_frame(frame, {"shop": "string", "amount": "int64", "absent": "int64"})
 
     assert [one["column_name"] for one in json.loads(json.dumps([asdict(one) for one in profiles]))] == [
         "shop",
