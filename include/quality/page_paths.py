@@ -20,9 +20,9 @@ def source_path(source: str, root: str = ROOT) -> str:
 
 def run_path(audit_id: str, root: str = ROOT) -> str:
     """The page of all that one run has audited."""
-    return f"{root}/runs/{quote(audit_id, safe='')}"
+    return f"{root}/runs/{quote(audit_id, safe=':+')}"
 
 
 def audit_path(audit_id: str, source: str, root: str = ROOT) -> str:
     """The page of one batch: what the audit ``audit_id`` found in a source."""
-    return f"{source_path(source, root)}/audits/{quote(audit_id, safe='')}"
+    return f"{source_path(source, root)}/audits/{quote(audit_id, safe=':+')}"

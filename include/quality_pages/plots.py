@@ -169,7 +169,7 @@ def _describe(title: str, points: Sequence[Point], form: Callable[[float | None]
 
 def _find_range(numbers: Sequence[float]) -> tuple[float, float]:
     low, high = min(numbers), max(numbers)
-    if low == high or not math.isfinite(high - low):
+    if low == high:
         low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
     return (low, high) if math.isfinite(high - low) else (-1.0, 1.0)
 

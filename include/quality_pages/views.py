@@ -153,7 +153,9 @@ def _view_column_history(name: str, audits: Sequence[Row], root: str) -> dict[st
     return {
         "name": name,
         "type": latest.get("data_type"),
-        "nulls": draw_line(nulls, f"Nulls of {name}", form=format_share, floor=0.0, **size),
+        "nulls": draw_line(nulls, f"Nulls of {name}", form=format_share, floor=0.0, **size)
+        if any(point.value for point in nulls)
+        else None,
         "mean": draw_line(means, f"Mean of {name}", **size) if latest.get("mean") is not None else None,
         "has_band": any(point.low is not None for point in means),
     }
@@ -192,8 +194,8 @@ def _view_column(column: Mapping[str, Any]) -> dict[str, Any]:
         "histogram": histogram
         and draw_bars(
             histogram["counts"],
-            _shorten(_round_edge(histogram["low"])),
-            _shorten(_round_edge(histogram["high"])),
+            _write_edge(histogram["low"]),
+            _write_edge(histogram["high"]),
             f"Rows by {column['column_name']}",
         ),
         "top": [
@@ -209,11 +211,12 @@ def _sort_quantiles(column: Mapping[str, Any]) -> list[tuple[str, float]]:
     return sorted((column.get("quantiles") or {}).items(), key=lambda one: float(one[0]))
 
 
-def _round_edge(text: str) -> str:
+def _write_edge(text: str) -> str:
+    """The end of a histogram: a number, or a moment to the minute."""
     try:
         return format_number(float(text))
     except ValueError:
-        return text
+        return text[:16]
 
 
 def _shorten(text: str | None, length: int = 40) -> str:
