@@ -56,8 +56,8 @@ def draw_line(
         form: writes values.
         floor, ceiling: what the scale has to include.
     """
-    numbers = [one for point in points for one in (point.value, point.low, point.high) if _is_number(one)]
-    numbers += [one for one in (floor, ceiling) if one is not None]
+    found = [one for point in points for one in (point.value, point.low, point.high)]
+    numbers = [one for one in (*found, floor, ceiling) if one is not None and math.isfinite(one)]
     if not any(_is_number(point.value) for point in points):
         return Markup('<p class="quiet">No values.</p>')
     low, high = _find_range(numbers)

@@ -149,7 +149,7 @@ def _view_column_history(name: str, audits: Sequence[Row], root: str) -> dict[st
         latest = own or latest
         nulls.append(_make_point(audit, _share_nulls(own), root))
         means.append(_make_point(audit, own["mean"] if own else None, root, _find_band(audit, name)))
-    size = {"width": 360, "height": 96}
+    size: Any = {"width": 360, "height": 96}
     return {
         "name": name,
         "type": latest.get("data_type"),
