@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -67,7 +68,8 @@ def draw_line(
         return (left + right) / 2 if len(points) == 1 else left + (right - left) * index / (len(points) - 1)
 
     def rise(value: float) -> float:
-        return bottom - (bottom - top) * ((value - low) / (high - low))
+        # In halves: the range of the greatest floats would overflow.
+        return bottom - (bottom - top) * ((value / 2 - low / 2) / (high / 2 - low / 2))
 
     parts = [
         _line(left, y, right, y, "axis")
@@ -168,10 +170,12 @@ def _describe(title: str, points: Sequence[Point], form: Callable[[float | None]
 
 
 def _find_range(numbers: Sequence[float]) -> tuple[float, float]:
+    """The least and the greatest number; around a single one, some room, so that the scale is no point."""
     low, high = min(numbers), max(numbers)
-    if low == high:
-        low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
-    return (low, high) if math.isfinite(high - low) else (-1.0, 1.0)
+    if low < high:
+        return low, high
+    room = abs(low) * 0.1 or 1.0
+    return max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
 
 
 def _split_runs(indexes: Sequence[int]) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,10 @@ REASON = "The range was wrong: such values are real."
 
 def make_context(person: str | None = "anna", **params: Any) -> dict[str, Any]:
     given = {"from_day": "2026-03-09", "to_day": "2026-03-09", "accept_refused": [NAME], "reason": REASON, **params}
-    return {"params": given, "dag_run": SimpleNamespace(triggering_user_name=person, logical_date=None)}
+    return {
+        "params": given,
+        "dag_run": SimpleNamespace(triggering_user_name=person, logical_date=None, run_after=datetime.now(UTC)),
+    }
 
 
 @pytest.fixture

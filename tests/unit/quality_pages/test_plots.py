@@ -54,7 +54,7 @@ def test_a_band_is_drawn_where_a_value_was_expected_in_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[0.0, 0.0], [5.0], [1e308, -1e308], [math.nan, 1.0], [math.inf, 2.0], [-7.25, -7.25]]
+    "values", [[0.0, 0.0], [5.0], [1e308, -1e308], [math.nan, 1.0], [math.inf, 2.0], [-7.25, -7.25], [1.7e308]]
 )
 def test_values_at_the_edge_are_drawn_inside_of_the_picture(values: list[float]) -> None:
     svg = draw_line([Point("x", value) for value in values], "Edge")
