@@ -21,6 +21,7 @@ from include.ingestion.audit_records import (
 from include.ingestion.facts import measure_facts
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window, split_items
 from include.ingestion.release import Release, ReleaseDecision, decide_release, explain_refusal, record_release
+from include.quality.page_paths import audit_path
 from include.quality.profile import ColumnProfile, profile_frame
 from include.quality.report import BatchQuality
 from include.quality.score import AuditResult, RuleResult, decide_source
@@ -126,6 +127,8 @@ def audit_batch(
     ]
     for warning in warnings:
         log.warning("%s", warning)
+    for audit in refused:
+        log.warning("%s was refused. Its page in Airflow: %s", audit.source, audit_path(audit_id, audit.source))
     return {
         "audit_id": audit_id,
         "scores": {audit.source: audit.score for audit in audits},
@@ -146,6 +149,8 @@ def audit_run(
         QualityError, WarehouseError: see :func:`audit_batch`.
     """
     parts = split_items(items)
+    for name in {*(release.sources if release else ())} - {part["source"] for part in parts}:
+        log.warning("%s is not among the sources that this run loads: there is nothing of it to release.", name)
     audits: dict[str, list[LoadItem]] = {}
     for part in parts:
         audits.setdefault(f"{audit_id}.{part['from_day']}" if part.get("is_late") else audit_id, []).append(part)
