@@ -32,7 +32,7 @@ def add_quality_facets(
     Args:
         batches: audited by the same run, each of other days; none changes nothing.
         inputs: the table as input, if the run has read it.
-        outputs: the table as output, if the run has written it; only what is published says how many rows.
+        outputs: the table as output, if the run has written it; only of what was written whole it says how many rows.
     """
     if not batches:
         return
@@ -43,12 +43,12 @@ def add_quality_facets(
             "dataQualityAssertions": build_assertions(batches),
             "subset": build_input_subset(batches),
         }
-    published = [batch for batch in batches if batch.is_published]
-    for dataset in outputs if published else ():
+    written = [batch for batch in batches if batch.is_written]
+    for dataset in outputs if written else ():
         dataset.outputFacets = {
             **(dataset.outputFacets or {}),
-            "outputStatistics": build_statistics(published),
-            "subset": build_output_subset(published),
+            "outputStatistics": build_statistics(written),
+            "subset": build_output_subset(written),
         }
 
 

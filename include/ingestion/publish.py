@@ -102,7 +102,8 @@ def read_quality(session: Session, item: LoadItem, source: FileSource) -> list[B
         (item["source"], *item_window(item)),
     )
     names = {column: source.publish_name(column) for column in source.columns}
-    return [] if record is None else [BatchQuality.from_record(record, names)]
+    is_written = source.grain == "daily"
+    return [] if record is None else [BatchQuality.from_record(record, names, is_written=is_written)]
 
 
 def publish_source(session: Session, name: str, source: FileSource, days: list[date], today: date) -> int:

@@ -16,7 +16,7 @@ class BatchQuality:
     """Rules, broken ones first, and profile of a batch of days, both as ``quality.audits`` holds them.
 
     Attributes:
-        is_published: whether the rows of these days are what the batch brought, by a transaction that is committed.
+        is_written: whether a committed transaction wrote all of these rows; a snapshot writes what has changed alone.
     """
 
     from_day: date
@@ -24,7 +24,7 @@ class BatchQuality:
     row_count: int
     results: tuple[Mapping[str, Any], ...]
     columns: tuple[Mapping[str, Any], ...]
-    is_published: bool = False
+    is_written: bool = False
 
     @classmethod
     def from_audit(
@@ -40,7 +40,9 @@ class BatchQuality:
         return cls(from_day, to_day, row_count, rules, tuple(asdict(column) for column in profile))
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any], published_names: Mapping[str, str]) -> BatchQuality:
+    def from_record(
+        cls, record: Mapping[str, Any], published_names: Mapping[str, str], *, is_written: bool
+    ) -> BatchQuality:
         """Of a row of ``quality.audits`` whose batch was published; columns by their published names."""
 
         def rename(name: str | None) -> str | None:
@@ -53,5 +55,5 @@ class BatchQuality:
             record["row_count"],
             tuple({**one, "column": rename(one["column"])} for one in results),
             tuple({**one, "column_name": rename(one["column_name"])} for one in record["profile"] or ()),
-            is_published=True,
+            is_written=is_written,
         )

@@ -33,18 +33,18 @@ def report(*batches: BatchQuality) -> tuple[dict[str, Any], dict[str, Any]]:
     return tuple(json.loads(Serde.to_json(one[0])) for one in (inputs, outputs))  # type: ignore[return-value]
 
 
-def batch(day: int, rules: list[dict[str, Any]], columns: list[dict[str, Any]], *, is_published: bool) -> BatchQuality:
+def batch(day: int, rules: list[dict[str, Any]], columns: list[dict[str, Any]], *, is_written: bool) -> BatchQuality:
     at = date(2026, 3, day)
-    return BatchQuality(at, at, 10, tuple(rules), tuple(columns), is_published)
+    return BatchQuality(at, at, 10, tuple(rules), tuple(columns), is_written)
 
 
 def test_several_days_add_up_and_broken_rules_of_all_come_first() -> None:
-    own = batch(9, [rule("a", has_passed=True)], [column("1.5", "9", 3.0)], is_published=False)
+    own = batch(9, [rule("a", has_passed=True)], [column("1.5", "9", 3.0)], is_written=False)
     late = batch(
         7,
         [rule("b", has_passed=False, is_critical=False), rule("c", has_passed=False)],
         [column("-2", "4.0", 1.0)],
-        is_published=False,
+        is_written=False,
     )
 
     inputs, outputs = report(own, late)
@@ -63,9 +63,9 @@ def test_several_days_add_up_and_broken_rules_of_all_come_first() -> None:
     assert not outputs.get("outputFacets")
 
 
-def test_only_what_is_published_counts_as_written() -> None:
-    one = batch(9, [], [], is_published=True)
-    other = batch(7, [], [], is_published=False)
+def test_only_what_was_written_whole_counts_as_written() -> None:
+    one = batch(9, [], [], is_written=True)
+    other = batch(7, [], [], is_written=False)
 
     _, outputs = report(one, other)
 
@@ -73,8 +73,8 @@ def test_only_what_is_published_counts_as_written() -> None:
 
 
 def test_extremes_that_are_no_finite_numbers_are_left_out() -> None:
-    inputs, _ = report(batch(9, [], [column("nan", "inf", 1.0)], is_published=False))
-    texts, _ = report(batch(9, [], [column("12", "9", None)], is_published=False))
+    inputs, _ = report(batch(9, [], [column("nan", "inf", 1.0)], is_written=False))
+    texts, _ = report(batch(9, [], [column("12", "9", None)], is_written=False))
 
     for one in (inputs, texts):
         heat = one["inputFacets"]["dataQualityMetrics"]["columnMetrics"]["heat"]

@@ -85,6 +85,7 @@ def test_a_refused_batch_is_reported_as_what_landed_and_nothing_as_published(pip
 
 def test_a_published_batch_is_reported_under_its_published_names(pipeline, plant, next_day) -> None:
     plant.write_day(next_day)
+    plant.write_snapshots(next_day)
     items = audit_run(pipeline.uri, pipeline.settings, pipeline.land(pipeline.plan(next_day)), "good")
 
     with trace_tables() as trace:
@@ -102,6 +103,10 @@ def test_a_published_batch_is_reported_under_its_published_names(pipeline, plant
     assert outputs["raw.readings"]["outputFacets"]["subset"]["outputCondition"]["partitions"] == [
         {"dimensions": {"batch_day": str(next_day)}}
     ]
+
+    # A snapshot that says the same again writes nothing.
+    assert inputs["raw.parts"]["inputFacets"]["dataQualityMetrics"]["rowCount"] == 3
+    assert not outputs["raw.parts"]["outputFacets"]
 
     page = draw_audit(pipeline.uri, "readings", "good")
     assert "No rule is broken." in page
