@@ -19,13 +19,20 @@ window, when their files have other content than what is published.
   need the day wait for it.
 - Each late day is audited by itself. A bad one is left out with a warning, until its file has changed.
 
+**To let a refused batch through** when the rule was wrong and not the data: `from_day` and `to_day` of the refused
+batch, `accept_refused` with its source, and `reason`. The days are loaded and audited again; what the audit refuses
+is published for the named sources alone, if it has refused the same days for the same rules before. Rules on files,
+columns, types, keys and lateness cannot be overruled. Who, why and which rules: `quality.releases`, and the page of
+the batch. A corrected file needs none of this: load its days again.
+
 **When it fails**
 - `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
   declares it, and what to do. A new column has to be nullable. Clear the task when the file is there, or leave
   the day to the next run.
 - `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
   file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
-- `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served.
+- `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served. The button
+  *Quality* of the task opens its page, *Browse → Quality* those of all sources.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
 - `publish`: nothing was published; it retries. A stale fence means that a newer run has the work.
 """
@@ -42,6 +49,8 @@ from include.orchestration.connections import warehouse_uri
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.plan_load import PlanLoad
+from include.orchestration.quality_link import link_quality
+from include.orchestration.release import read_release, release_params
 from include.orchestration.window import make_timetable
 from include.settings import load_settings
 from include.settings.sources import sources_root
@@ -57,7 +66,7 @@ def day_param() -> Param:
 @dag(
     dag_id="ingest_sources",
     schedule=make_timetable(SETTINGS.sources.schedule, SETTINGS.sources.time_zone),
-    params={"from_day": day_param(), "to_day": day_param()},
+    params={"from_day": day_param(), "to_day": day_param(), **release_params(SETTINGS.sources.sources)},
     **dag_defaults(__doc__, "data"),
 )
 def ingest_sources() -> None:
@@ -78,8 +87,9 @@ def ingest_sources() -> None:
         """Check everything that landed; refuse and quarantine what breaks its rules."""
         from include.ingestion.audit import audit_run
 
-        run_id = get_current_context()["run_id"]
-        return audit_run(warehouse_uri(), SETTINGS.sources, items, audit_id=run_id)
+        context = get_current_context()
+        release = read_release(context, SETTINGS.sources)
+        return audit_run(warehouse_uri(), SETTINGS.sources, items, context["run_id"], release)
 
     @task(outlets=[asset(RAW)])
     @traced
@@ -89,7 +99,7 @@ def ingest_sources() -> None:
 
         return publish_batch(warehouse_uri(), SETTINGS.sources, items)
 
-    publish(audit(land.expand(item=plan.output)))
+    publish(link_quality(audit(land.expand(item=plan.output))))
 
 
 ingest_sources()

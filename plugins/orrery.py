@@ -1,13 +1,16 @@
-"""Links in Airflow's navigation, and the listener that migrates the warehouse when Airflow starts."""
+"""Links in Airflow's navigation, the pages of quality, and the listener that migrates the warehouse at the start."""
 
 from __future__ import annotations
 
 import os
 from typing import Any, ClassVar
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from include.orchestration.migration import MigrateAtStart
+from include.orchestration.quality_app import QualityApp, quality_view
+from include.quality.page_paths import ROOT
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
@@ -21,8 +24,12 @@ def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
 
 
 class OrreryPlugin(AirflowPlugin):
-    """Registers the links and the listener."""
+    """Registers the links, the pages and the listener."""
 
     name = "orrery"
     listeners: ClassVar[list[Any]] = [MigrateAtStart()]
-    external_views: ClassVar[list[dict[str, Any]]] = find_views(dict(os.environ))
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = [{"app": QualityApp(), "url_prefix": ROOT, "name": "quality"}]
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        quality_view(conf.get("api", "base_url", fallback="")),
+        *find_views(dict(os.environ)),
+    ]

@@ -16,6 +16,8 @@ from include.governance.datasets import (
     keep_flow,
     read_columns,
 )
+from include.governance.quality_facets import add_quality_facets
+from include.quality.report import BatchQuality
 from include.warehouse.names import TableName
 from include.warehouse.partitions import find_parents
 from include.warehouse.session import open_session
@@ -35,7 +37,8 @@ def is_flow_touched(trace: TableTrace) -> bool:
 def describe_trace(trace: TableTrace, uri: str) -> tuple[list[InputDataset], list[OutputDataset]]:
     """The tables that were read, and those whose writes were committed, as inputs and outputs.
 
-    A partition stands under the name of its table. Each output says when it was committed.
+    A partition stands under the name of its table. Each output says when it was committed. What an audit found in
+    a table's rows stands in its data-quality facets.
 
     Args:
         uri: of the warehouse that the tables are in; asked for columns and partitions, and left alone when
@@ -50,6 +53,11 @@ def describe_trace(trace: TableTrace, uri: str) -> tuple[list[InputDataset], lis
     outputs = build_outputs(names, written, columns)
     for table, output in zip(written, outputs, strict=True):
         output.facets = {**(output.facets or {}), COMMIT_FACET: build_commit_facet(commits[table])}
+    for table, notes in trace.notes.items():
+        name, found = names.name_table(table), [note for note in notes if isinstance(note, BatchQuality)]
+        add_quality_facets(
+            found, [one for one in inputs if one.name == name], [one for one in outputs if one.name == name]
+        )
     return inputs, outputs
 
 

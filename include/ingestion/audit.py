@@ -7,18 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import QualityError, WarehouseError
+from include.errors import WarehouseError
 from include.ingestion.audit_records import (
+    clear_release,
     list_files,
     pick_sample,
     read_usual_means,
+    to_jsonb,
     write_audit,
     write_profiles,
     write_quarantine,
 )
 from include.ingestion.facts import measure_facts
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window, split_items
-from include.quality.profile import profile_frame
+from include.ingestion.release import Release, ReleaseDecision, decide_release, explain_refusal, record_release
+from include.quality.page_paths import audit_path
+from include.quality.profile import ColumnProfile, profile_frame
+from include.quality.report import BatchQuality
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
@@ -27,6 +32,7 @@ from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
+from include.warehouse.trace import record_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,19 +78,25 @@ class Batch:
         return audit.failures if has_only_bad_files(self.item) else (*self.bad_files, *audit.failures)
 
 
-def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> dict[str, Any]:
+def audit_batch(
+    uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str, release: Release | None = None
+) -> dict[str, Any]:
     """Check every landed batch and record scores, profiles and refusals; nothing published is touched.
 
     A source passes when its score reaches ``quality.minimum_score`` and no critical rule is broken. A
     refused source that is not critical, or a late day, is left out of publishing; a critical one stops the run. Files
     that landing left out are refused in the same way; the other days of their source are checked as usual.
 
+    Args:
+        release: a person's word for batches that would be refused (:mod:`include.ingestion.release`).
+
     Returns:
         ``audit_id``, ``scores`` by source, ``refused`` (names), ``warnings`` (broken rules and bad files of
         sources that passed, and of refused ones that stop nothing, in words).
 
     Raises:
-        QualityError: a critical source was refused; names source, rule, observed, expected, remedy.
+        QualityError: a critical source was refused, or one that was to be released and cannot be; names source,
+            rule, observed, expected, remedy.
         WarehouseError: a batch is not (or not wholly) in landing, or the warehouse is away.
     """
     prepare_great_expectations()
@@ -92,17 +104,22 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     suites = [suite for batch in batches for suite in build_suites(sources, batch)]
     results = validate_frames(suites, sources.quality.sample_rows)
     audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
+    profiles = {
+        batch.name: profile_frame(batch.frame, {name: one.type for name, one in batch.source.columns.items()})
+        for batch in batches
+        if not has_only_bad_files(batch.item)
+    }
     with open_session(uri) as session:
-        for batch, audit in zip(batches, audits, strict=True):
-            record_audit(session, sources, batch, audit, audit_id)
-    refused = [audit for audit in audits if not audit.has_passed]
-    fatal = [
-        audit
-        for batch, audit in zip(batches, audits, strict=True)
-        if not audit.has_passed and batch.source.critical and not batch.item.get("is_late")
-    ]
+        decisions = {
+            batch.name: record_audit(session, sources, batch, audit, profiles.get(batch.name, []), audit_id, release)
+            for batch, audit in zip(batches, audits, strict=True)
+        }
+    _report_quality(batches, audits, profiles)
+    refused = [audit for audit in audits if not audit.has_passed and not _is_granted(decisions[audit.source])]
+    optional = {batch.name for batch in batches if not batch.source.critical or batch.item.get("is_late")}
+    fatal = [audit for audit in refused if audit.source not in optional or decisions[audit.source] is not None]
     if fatal:
-        raise explain_refusal(fatal, audit_id)
+        raise explain_refusal(fatal, audit_id, decisions)
     warnings = [
         failure.describe()
         for batch, audit in zip(batches, audits, strict=True)
@@ -110,6 +127,8 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     ]
     for warning in warnings:
         log.warning("%s", warning)
+    for audit in refused:
+        log.warning("%s was refused. Its page in Airflow: %s", audit.source, audit_path(audit_id, audit.source))
     return {
         "audit_id": audit_id,
         "scores": {audit.source: audit.score for audit in audits},
@@ -118,7 +137,9 @@ def audit_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem], au
     }
 
 
-def audit_run(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str) -> list[LoadItem]:
+def audit_run(
+    uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str, release: Release | None = None
+) -> list[LoadItem]:
     """Audit what a run has landed: its own window, then each late day by itself, so that none spoils another.
 
     Returns:
@@ -128,11 +149,13 @@ def audit_run(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audi
         QualityError, WarehouseError: see :func:`audit_batch`.
     """
     parts = split_items(items)
+    for name in {*(release.sources if release else ())} - {part["source"] for part in parts}:
+        log.warning("%s is not among the sources that this run loads: there is nothing of it to release.", name)
     audits: dict[str, list[LoadItem]] = {}
     for part in parts:
         audits.setdefault(f"{audit_id}.{part['from_day']}" if part.get("is_late") else audit_id, []).append(part)
     for one_id, batch in audits.items():
-        audit_batch(uri, sources, batch, one_id)
+        audit_batch(uri, sources, batch, one_id, release)
     return parts
 
 
@@ -230,33 +253,56 @@ def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
     ]
 
 
-def record_audit(session: Session, sources: SourceSettings, batch: Batch, audit: AuditResult, audit_id: str) -> None:
-    """Write the audit; profile a batch that passed, quarantine one that did not, and every bad file."""
-    write_audit(session, audit_id, batch.item, len(batch.frame), audit)
-    if audit.has_passed:
-        columns = [name for name in batch.source.columns if name in batch.frame]
-        write_profiles(session, audit_id, batch.item, profile_frame(batch.frame, columns))
+def record_audit(
+    session: Session,
+    sources: SourceSettings,
+    batch: Batch,
+    audit: AuditResult,
+    profile: Sequence[ColumnProfile],
+    audit_id: str,
+    release: Release | None = None,
+) -> ReleaseDecision | None:
+    """Write the audit; profile a batch that may be published, quarantine one that may not, and every bad file.
+
+    Returns:
+        what became of the release of the batch, if one was asked for and needed.
+    """
+    has_landed = not has_only_bad_files(batch.item)
+    files = list_files(session, batch.item) if has_landed else []
+    write_audit(session, audit_id, batch.item, len(batch.frame), audit, batch.bad_files, profile, files)
+    failures = batch.find_failures(audit)
+    decision = decide_release(session, batch.source, batch.item, audit, audit.failures, audit_id, release)
+    clear_release(session, audit_id, batch.name)
+    is_publishable = audit.has_passed or _is_granted(decision)
+    if decision is not None and decision.is_granted:
+        record_release(
+            session, audit_id, batch.item, decision, to_jsonb([one.to_json() for one in audit.failures]) or "[]"
+        )
+        log.warning("%s was refused and is released by %s.", batch.name, decision.release.person)
+    if is_publishable:
+        write_profiles(session, audit_id, batch.item, profile)
         if batch.bad_files:
             write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [])
     else:
-        files = [] if has_only_bad_files(batch.item) else list_files(session, batch.item)
         sample = pick_sample(batch.frame, audit.failures, sources.quality.sample_rows)
-        write_quarantine(session, audit_id, batch.item, len(batch.frame), batch.find_failures(audit), files, sample)
-    if has_only_bad_files(batch.item):
-        return
-    session.execute(
-        "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
-        ("audited" if audit.has_passed else "refused", batch.name, *item_window(batch.item)),
-    )
+        write_quarantine(session, audit_id, batch.item, len(batch.frame), failures, files, sample)
+    if has_landed:
+        session.execute(
+            "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
+            ("audited" if is_publishable else "refused", batch.name, *item_window(batch.item)),
+        )
+    return decision
 
 
-def explain_refusal(refused: Sequence[AuditResult], audit_id: str) -> QualityError:
-    """The error that names every broken rule of the refused sources."""
-    lines = []
-    for audit in refused:
-        lines.append(f"{audit.source} was refused: {audit.reason} (score {audit.score:.3f}).")
-        lines += [f"  - {failure.describe()}" for failure in audit.failures]
-    return QualityError(
-        f"Audit {audit_id!r} refused {', '.join(audit.source for audit in refused)}; nothing was published, "
-        "what was published before stays served. The batch is described in quality.quarantine.\n" + "\n".join(lines)
-    )
+def _is_granted(decision: ReleaseDecision | None) -> bool:
+    return decision is not None and decision.is_granted
+
+
+def _report_quality(
+    batches: Sequence[Batch], audits: Sequence[AuditResult], profiles: Mapping[str, Sequence[ColumnProfile]]
+) -> None:
+    """Tell the lineage of this piece of work what was found in each landed batch."""
+    for batch, audit in zip(batches, audits, strict=True):
+        if batch.name in profiles:
+            window, table = item_window(batch.item), TableName("landing", batch.name)
+            record_note(table, BatchQuality.from_audit(*window, len(batch.frame), audit.results, profiles[batch.name]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from include.ingestion.plan import LoadItem, item_window
+from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.quality.profile import ColumnProfile
-from include.quality.score import AuditResult, RuleResult
+from include.quality.score import AuditResult, RuleResult, sort_results
 from include.settings.sources import QualitySettings
 from include.warehouse.session import Row, Session
 
@@ -32,20 +33,42 @@ def read_usual_means(session: Session, name: str, quality: QualitySettings, item
     return {row["column_name"]: float(row["mean"]) for row in rows}
 
 
-def write_audit(session: Session, audit_id: str, item: LoadItem, row_count: int, audit: AuditResult) -> None:
-    """Record the result of one audit; an audit that is run again replaces its own record."""
+def write_audit(
+    session: Session,
+    audit_id: str,
+    item: LoadItem,
+    row_count: int,
+    audit: AuditResult,
+    bad_files: Sequence[RuleResult],
+    profile: Sequence[ColumnProfile],
+    landed_files: Sequence[Row],
+) -> None:
+    """Record the result of one audit; an audit that is run again replaces its own record.
+
+    ``results`` holds every rule with those of the bad files, broken ones first; ``failures`` what the audit decided on.
+    """
+    results = sort_results(audit.results if has_only_bad_files(item) else (*bad_files, *audit.results))
     session.execute(
         "insert into quality.audits (audit_id, source, from_day, to_day, row_count, rule_count, score, passed, "
-        "failures) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) "
+        "failures, results, profile, files) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
         "on conflict (audit_id, source) do update set from_day = excluded.from_day, "
         "to_day = excluded.to_day, row_count = excluded.row_count, "
         "rule_count = excluded.rule_count, score = excluded.score, passed = excluded.passed, "
-        "failures = excluded.failures, audited_at = now()",
+        "failures = excluded.failures, results = excluded.results, profile = excluded.profile, "
+        "files = excluded.files, audited_at = now()",
         (
             audit_id, item["source"], *item_window(item), row_count, audit.rule_count, audit.score,
-            audit.has_passed, _to_jsonb([failure.to_json() for failure in audit.failures]),
+            audit.has_passed, to_jsonb([failure.to_json() for failure in audit.failures]),
+            to_jsonb([result.to_json() for result in results]), to_jsonb([asdict(column) for column in profile]),
+            to_jsonb([*landed_files, *list_bad_files(item)]),
         ),
     )  # fmt: skip
+
+
+def clear_release(session: Session, audit_id: str, name: str) -> None:
+    """Forget that this audit released a source, for it is run again."""
+    session.execute("delete from quality.releases where audit_id = %s and source = %s", (audit_id, name))
 
 
 def write_profiles(session: Session, audit_id: str, item: LoadItem, profiles: Sequence[ColumnProfile]) -> None:
@@ -54,13 +77,13 @@ def write_profiles(session: Session, audit_id: str, item: LoadItem, profiles: Se
     session.execute("delete from quality.profiles where source = %s and from_day = %s and to_day = %s", key)
     session.execute_many(
         "insert into quality.profiles (source, from_day, to_day, audit_id, column_name, row_count, null_count, "
-        "distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb)",
+        "distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values, histogram) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb)",
         [
             (
                 *key, audit_id, one.column_name, one.row_count, one.null_count, one.distinct_count,
                 one.minimum, one.maximum, one.mean, one.standard_deviation,
-                _to_jsonb(one.quantiles), _to_jsonb(one.top_values),
+                to_jsonb(one.quantiles), to_jsonb(one.top_values), to_jsonb(one.histogram),
             )
             for one in profiles
         ],
@@ -74,6 +97,11 @@ def list_files(session: Session, item: LoadItem) -> list[Row]:
         "order by batch_day",
         (item["source"], *item_window(item)),
     )
+
+
+def list_bad_files(item: LoadItem) -> list[Row]:
+    """The files that landing left out, without a row count."""
+    return [{"path": bad["path"], "row_count": None} for bad in item.get("bad_files", [])]
 
 
 def pick_sample(frame: pd.DataFrame, failures: Sequence[RuleResult], count: int) -> list[dict[str, Any]]:
@@ -108,7 +136,7 @@ def write_quarantine(
     bad_files = item.get("bad_files", [])
     days = sorted(date.fromisoformat(bad["day"]) for bad in bad_files)
     window = (days[0], days[-1]) if days and not landed_files else item_window(item)
-    files = [*landed_files, *({"path": bad["path"], "row_count": None} for bad in bad_files)]
+    files = [*landed_files, *list_bad_files(item)]
     session.execute(
         "insert into quality.quarantine (audit_id, source, from_day, to_day, row_count, reasons, item, files, "
         "sample_rows) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
@@ -117,12 +145,12 @@ def write_quarantine(
         "item = excluded.item, files = excluded.files, sample_rows = excluded.sample_rows, quarantined_at = now()",
         (
             audit_id, item["source"], *window, row_count,
-            _to_jsonb([reason.to_json() for reason in reasons]),
-            _to_jsonb(item), _to_jsonb(files), _to_jsonb(sample),
+            to_jsonb([reason.to_json() for reason in reasons]),
+            to_jsonb(item), to_jsonb(files), to_jsonb(sample),
         ),
     )  # fmt: skip
 
 
-def _to_jsonb(content: Any) -> str | None:
+def to_jsonb(content: Any) -> str | None:
     """JSON text for a jsonb column; characters that jsonb cannot hold become a question mark."""
     return None if content is None else json.dumps(content, default=str).replace("\\u0000", "?")

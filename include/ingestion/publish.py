@@ -13,11 +13,13 @@ from include.ingestion.audit import check_landed
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.ingestion.snapshots import publish_snapshot
 from include.ingestion.version import hash_days, read_data_version
+from include.quality.report import BatchQuality
 from include.settings.clock import read_today
 from include.settings.sources import FileSource, SourceSettings
 from include.warehouse.fence import check_fence
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
+from include.warehouse.trace import record_note
 
 log = logging.getLogger(__name__)
 _BIG_ROWS: Final = 50_000
@@ -42,6 +44,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
     """
     today = read_today(sources.time_zone)
     rows: dict[str, int] = {}
+    published: list[tuple[str, BatchQuality]] = []
     refused: list[str] = []
     with _translate_errors(), open_session(uri) as session:
         for item in sorted(items, key=lambda one: one["fence"]):
@@ -55,9 +58,13 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
                 # Landing is unlogged: a crash of the server empties it and leaves the notes about it.
                 check_landed(session, item)
                 rows[name] = rows.get(name, 0) + publish_source(session, name, source, days, today)
+                published += [(name, quality) for quality in read_quality(session, item, source)]
             else:
                 refused.append(name)
         data_version = read_data_version(session)
+    # Not before the commit: what is rolled back was not published.
+    for name, quality in published:
+        record_note(TableName("raw", name), quality)
     _analyze(uri, [name for name, count in rows.items() if count >= _BIG_ROWS])
     return {"data_version": data_version, "rows": rows, "refused": refused}
 
@@ -85,6 +92,18 @@ def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> l
         f"{name}, {item['from_day']} to {item['to_day']}, may not be published: its deliveries are {found}. "
         "Run land and audit of this batch again, then publish."
     )
+
+
+def read_quality(session: Session, item: LoadItem, source: FileSource) -> list[BatchQuality]:
+    """What the last audit found in an item's batch; nothing where it was approved without one."""
+    record = session.fetch_one(
+        "select from_day, to_day, row_count, failures, results, profile from quality.audits "
+        "where source = %s and from_day = %s and to_day = %s order by audited_at desc limit 1",
+        (item["source"], *item_window(item)),
+    )
+    names = {column: source.publish_name(column) for column in source.columns}
+    is_written = source.grain == "daily"
+    return [] if record is None else [BatchQuality.from_record(record, names, is_written=is_written)]
 
 
 def publish_source(session: Session, name: str, source: FileSource, days: list[date], today: date) -> int:

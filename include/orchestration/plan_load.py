@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.lineage import report_tables
+from include.orchestration.release import read_release
 from include.orchestration.window import read_run_time, resolve_window
 from include.settings import load_settings
 from include.settings.clock import read_today
@@ -30,7 +31,8 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
 
         Raises:
             TaskDeferred: the run's files are not there yet.
-            SettingsError, SourceError, WarehouseError, WarehouseSchemaError: see
+            SettingsError: also where a release is asked for that is not complete.
+            SourceError, WarehouseError, WarehouseSchemaError: see
                 :func:`include.ingestion.plan.plan_load`.
         """
         from include.ingestion.plan import plan_load
@@ -38,6 +40,7 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
         sources, params = load_settings().sources, context["params"]
         run_time = read_run_time(context["dag_run"])
         today = read_today(sources.time_zone, run_time)
+        read_release(context, sources)  # refused here, before anything is loaded
         first, last = resolve_window(params["from_day"], params["to_day"], today)
         catch_up_from = None
         if not (params["from_day"] or params["to_day"]):

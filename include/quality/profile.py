@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _TOP: Final = 10
+_BINS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class ColumnProfile:
     """One column of one batch. Extremes are text; mean and quantiles exist for numbers only.
 
     A statistic that is no finite number, such as the mean of numbers whose sum is none, is left out.
+
+    Attributes:
+        histogram: ``low`` and ``high`` as text, and ``counts``, the rows in bins of equal width between them; for
+            numbers and moments.
+        data_type: as the source declares it.
     """
 
     column_name: str
@@ -31,16 +37,22 @@ class ColumnProfile:
     standard_deviation: float | None
     quantiles: dict[str, float] | None
     top_values: dict[str, int] | None
+    histogram: dict[str, Any] | None = None
+    data_type: str | None = None
 
 
-def profile_frame(frame: pd.DataFrame, columns: Iterable[str]) -> list[ColumnProfile]:
-    """Profile the named columns, in their order."""
-    return [profile_column(name, frame[name]) for name in columns]
+def profile_frame(frame: pd.DataFrame, columns: Mapping[str, str | None]) -> list[ColumnProfile]:
+    """Profile the named columns that the frame has, in their order; ``columns`` are their declared types by name."""
+    return [
+        replace(profile_column(name, frame[name]), data_type=data_type)
+        for name, data_type in columns.items()
+        if name in frame
+    ]
 
 
 def profile_column(name: str, values: pd.Series[Any]) -> ColumnProfile:
-    """Profile one column: numbers get mean, standard deviation and quantiles, text its top values."""
-    from pandas.api.types import is_numeric_dtype, is_object_dtype
+    """Profile one column: numbers get mean, standard deviation, quantiles, a histogram; text its top values."""
+    from pandas.api.types import is_datetime64_dtype, is_numeric_dtype, is_object_dtype
 
     known = values.dropna()
     is_number = is_numeric_dtype(values.dtype) and len(known) > 0
@@ -58,7 +70,24 @@ def profile_column(name: str, values: pd.Series[Any]) -> ColumnProfile:
         standard_deviation=_keep_finite(known.std(ddof=0)) if is_number else None,
         quantiles={f"{share:g}": float(value) for share, value in quantiles.items() if math.isfinite(value)} or None,
         top_values={str(value): int(count) for value, count in top.items()} or None,
+        histogram=count_bins(known) if is_number or is_datetime64_dtype(values.dtype) else None,
     )
+
+
+def count_bins(known: pd.Series[Any]) -> dict[str, Any] | None:
+    """The histogram of known numbers or moments; none of nothing, or where a value or the range is not finite."""
+    import numpy as np
+
+    numbers = known.to_numpy()
+    if numbers.dtype.kind == "M":
+        numbers = numbers.astype("datetime64[us]").astype(np.int64)
+    if not len(numbers):
+        return None
+    low, high = float(numbers.min()), float(numbers.max())
+    if not math.isfinite(high - low):
+        return None
+    counts = [len(numbers)] if low == high else np.histogram(numbers, bins=_BINS, range=(low, high))[0].tolist()
+    return {"low": str(known.min()), "high": str(known.max()), "counts": counts}
 
 
 def _keep_finite(value: float) -> float | None:

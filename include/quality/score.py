@@ -34,6 +34,8 @@ class RuleResult:
     expected: str
     rows: tuple[int, ...] = ()
     """Positions of the first rows of the batch that break the rule; none where it is about a measured fact."""
+    bounds: tuple[float | None, float | None] | None = None
+    """The least and the greatest number that the rule allows, where it is about a number."""
 
     @property
     def name(self) -> str:
@@ -69,6 +71,7 @@ class AuditResult:
     rule_count: int
     failures: tuple[RuleResult, ...]
     reason: str
+    results: tuple[RuleResult, ...] = ()
 
 
 def score_rules(results: Iterable[RuleResult]) -> float:
@@ -93,4 +96,9 @@ def decide_source(source: str, results: Iterable[RuleResult], minimum_score: flo
     else:
         reason = f"score {score:.3f} reaches {minimum_score:g} and no critical rule is broken"
     has_passed = not critical and score >= minimum_score
-    return AuditResult(source, score, minimum_score, has_passed, len(own), failures, reason)
+    return AuditResult(source, score, minimum_score, has_passed, len(own), failures, reason, tuple(own))
+
+
+def sort_results(results: Iterable[RuleResult]) -> list[RuleResult]:
+    """Broken rules first, critical ones before others; within these, as they came."""
+    return sorted(results, key=lambda result: (result.has_passed, not result.is_critical))

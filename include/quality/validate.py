@@ -90,7 +90,14 @@ def read_result(suite: FrameSuite, item: Mapping[str, Any]) -> RuleResult:
         observed=note or describe_observed(item),
         expected=meta["expected"],
         rows=() if note else tuple((item.get("result") or {}).get("partial_unexpected_index_list") or ()),
+        bounds=read_bounds(config["kwargs"]),
     )
+
+
+def read_bounds(arguments: Mapping[str, Any]) -> tuple[float | None, float | None] | None:
+    """The least and the greatest value that an expectation allows; nothing where it has no such limits."""
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    return None if low is None and high is None else (low, high)
 
 
 def describe_observed(item: Mapping[str, Any]) -> str:

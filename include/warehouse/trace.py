@@ -40,11 +40,13 @@ class TableTrace:
 
     Attributes:
         writes: with the time of their last commit.
+        notes: what the work found out about tables, for whoever reports the trace.
         outer: the trace around this one; it gets what this one gets.
     """
 
     reads: dict[TableName, None] = field(default_factory=dict)
     writes: dict[TableName, datetime] = field(default_factory=dict)
+    notes: dict[TableName, list[Any]] = field(default_factory=dict)
     outer: TableTrace | None = None
 
     def add_read(self, table: TableName) -> None:
@@ -58,6 +60,12 @@ class TableTrace:
         self.writes[table] = at
         if self.outer is not None:
             self.outer.add_write(table, at)
+
+    def add_note(self, table: TableName, note: Any) -> None:
+        """Keep something that was found out about a table."""
+        self.notes.setdefault(table, []).append(note)
+        if self.outer is not None:
+            self.outer.add_note(table, note)
 
 
 class PendingWrites:
@@ -117,6 +125,13 @@ def record_write(table: str | TableName) -> None:
     trace = _active.get()
     if trace is not None:
         trace.add_write(parse_table(table), datetime.now(UTC))
+
+
+def record_note(table: str | TableName, note: Any) -> None:
+    """Tell whoever reports the trace what was found out about a table; what it wrote, only after the commit."""
+    trace = _active.get()
+    if trace is not None:
+        trace.add_note(parse_table(table), note)
 
 
 def read_statement(sql: str) -> tuple[tuple[TableName, ...], tuple[TableName, ...]]:

@@ -124,6 +124,10 @@ def test_a_group_is_announced_when_it_and_its_online_table_are_tested_and_not_be
         assert {name.split(".")[1] for name in upstream} == nodes, f"publish_{group.name} waits for {upstream}"
 
 
+def test_the_audit_has_a_button_to_its_page(dag_bag: dict[str, Any]) -> None:
+    assert dag_bag["dags"]["ingest_sources"]["tasks"]["audit"]["links"] == ["Quality"]
+
+
 def test_families_are_mapped_astro_sdk_tasks(dag_bag: dict[str, Any]) -> None:
     for name in MODELS:
         tasks = dag_bag["dags"][f"{name}.train_candidates"]["tasks"]

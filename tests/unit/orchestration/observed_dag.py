@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,15 @@ SALES = Table("sales", conn_id="warehouse", metadata=Metadata(schema="raw"))
 TRAINING_SET = Table("training_set", conn_id="warehouse", metadata=Metadata(schema="ml"))
 
 
+def audited_batch() -> Any:
+    """Two rules of one day, the broken one last."""
+    from include.quality.report import BatchQuality
+
+    rule = {"dimension": "range", "rule": "between", "column": "shop_id", "is_critical": True, "expected": "1 or more"}
+    rules = ({**rule, "has_passed": True, "observed": "none"}, {**rule, "has_passed": False, "observed": "2 rows"})
+    return BatchQuality(date(2026, 3, 9), date(2026, 3, 9), 4, rules, ())
+
+
 @dag(dag_id="observed", schedule=None)
 def observed() -> None:
     """Plain tasks, dataframe tasks, mapped ones, one that fails, and a dbt build with a failing test."""
@@ -27,8 +37,11 @@ def observed() -> None:
     @task
     @traced
     def publish() -> int:
-        """Read the source, write a copy, and touch a table of the listener's own."""
+        """Read the source, write a copy, touch a table of the listener's own, and note what an audit found."""
         from include.warehouse.session import open_session
+        from include.warehouse.trace import record_note
+
+        record_note("raw.sales", audited_batch())
 
         with open_session(warehouse_uri()) as session:
             session.execute("insert into governance.migrations (name) values ('publish')")

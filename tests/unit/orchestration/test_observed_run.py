@@ -110,6 +110,20 @@ def test_a_traced_task_reports_what_it_touched_without_the_listeners_tables(obse
     assert observed_run.list_datasets("observed.publish", "RUNNING", "outputs") == [["ml.copy"]]
 
 
+def test_what_an_audit_found_is_on_the_dataset_that_was_read(observed_run: ObservedRun) -> None:
+    (event,) = [
+        event
+        for event in observed_run.events
+        if (event["job"]["name"], event["eventType"]) == ("observed.publish", "RUNNING")
+    ]
+
+    facets = event["inputs"][0]["inputFacets"]
+    assert [one["success"] for one in facets["dataQualityAssertions"]["assertions"]] == [False, True]
+    assert facets["dataQualityAssertions"]["assertions"][0]["actual"] == "2 rows"
+    assert facets["dataQualityMetrics"]["rowCount"] == 4
+    assert facets["subset"]["inputCondition"]["partitions"] == [{"dimensions": {"batch_day": "2026-03-09"}}]
+
+
 def test_the_report_belongs_to_the_run_of_the_task(observed_run: ObservedRun) -> None:
     runs = {
         event["eventType"]: event["run"]["runId"]
