@@ -32,6 +32,10 @@ class SourceError(PermanentError):
     """A source could not be read: missing, truncated, renamed column, wrong type, empty."""
 
 
+class SourceUnavailableError(SourceError):
+    """The server of a source is away, broke off, or does not let us in, which says nothing about what it delivers."""
+
+
 class QualityError(PermanentError):
     """Audited data broke its quality suite and was quarantined."""
 
