@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from include.errors import SourceError
+from include.errors import SourceError, SourceUnavailableError
 from include.settings.sources import FileSource, SourceSettings
 from include.sources.columns import BadValueError, ColumnMismatchError, fit_column
 from include.sources.conversion import arrow_type, find_local_days
@@ -109,8 +109,10 @@ def read_source(
 
 
 def is_bad_file(error: SourceError) -> bool:
-    """Whether a file is bad, not the disk, share or machine that it was read with."""
-    return getattr(error.__cause__, "errno", None) not in _MACHINE_ERRORS
+    """Whether a file is bad, not the disk, share, server or machine that it was read with."""
+    return (
+        not isinstance(error, SourceUnavailableError) and getattr(error.__cause__, "errno", None) not in _MACHINE_ERRORS
+    )
 
 
 def declare_schema(source: FileSource) -> pa.Schema:
