@@ -22,7 +22,8 @@ from include.quality.profile import profile_frame
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
@@ -42,7 +43,7 @@ class Batch:
     """One landed batch, as the rules see it."""
 
     item: LoadItem
-    source: FileSource
+    source: SourceBase
     frame: pd.DataFrame
     facts: Mapping[str, Fact]
     usual_means: Mapping[str, float]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from include.ingestion.plan import BadFile, LoadItem, item_window, join_items, split_items
+from include.settings.source_base import SourceBase
 from include.settings.source_names import SQL_TYPES
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.sources import SourceSettings
 from include.sources.deliveries import delivery_path, hash_file, list_days
 from include.sources.files import SourceRead, read_source
 from include.warehouse.arrow import write_arrow
@@ -82,7 +83,7 @@ def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
     ]
 
 
-def clear_landing(session: Session, table: TableName, source: FileSource, days: list[date]) -> None:
+def clear_landing(session: Session, table: TableName, source: SourceBase, days: list[date]) -> None:
     """Make room for the deliveries of ``days``; rows of other batches that are under way stay."""
     session.execute(
         "delete from landing.deliveries where source = %s and (batch_day = any(%s) "
@@ -100,7 +101,7 @@ def clear_landing(session: Session, table: TableName, source: FileSource, days: 
     session.execute(f"create unlogged table {table.quoted} ({define_columns(source)})")
 
 
-def define_columns(source: FileSource) -> str:
+def define_columns(source: SourceBase) -> str:
     """The columns of a landing table: as delivered, then ``day`` and ``batch_day``."""
     columns = [f'"{name}" {SQL_TYPES[column.type]}' for name, column in source.columns.items()]
     if source.event_column is not None:

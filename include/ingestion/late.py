@@ -7,7 +7,8 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.deliveries import delivery_path, explain_missing, find_delivered_days, list_days
 from include.warehouse.session import Session
 
@@ -47,12 +48,12 @@ def _read_published(session: Session, name: str) -> dict[date, datetime]:
     return {row["batch_day"]: row["published_at"] for row in rows}
 
 
-def _list_parents(source: FileSource, daily: Collection[str]) -> list[str]:
+def _list_parents(source: SourceBase, daily: Collection[str]) -> list[str]:
     """The daily sources that one has relations to."""
     return [relation.source for relation in source.relations if relation.source in daily]
 
 
-def _warn_missing(name: str, source: FileSource, root: Path, days: Collection[date], first_published: date) -> None:
+def _warn_missing(name: str, source: SourceBase, root: Path, days: Collection[date], first_published: date) -> None:
     missing = sorted(day for day in days if day > first_published)
     if missing:
         error = explain_missing(name, source, root, missing)
@@ -60,7 +61,7 @@ def _warn_missing(name: str, source: FileSource, root: Path, days: Collection[da
 
 
 def _find_refused(
-    session: Session, name: str, source: FileSource, root: Path, days: Collection[date], published: Published
+    session: Session, name: str, source: SourceBase, root: Path, days: Collection[date], published: Published
 ) -> set[date]:
     """Those of the days that were refused after their file was written and what they refer to was published."""
     rows = session.fetch_all(

@@ -11,7 +11,8 @@ from typing import Literal, NotRequired, TypedDict
 from include.errors import SourceError
 from include.ingestion.late import find_late_days
 from include.ingestion.tables import ensure_raw_tables
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.deliveries import (
     delivery_path,
     explain_missing,
@@ -117,7 +118,7 @@ def has_only_bad_files(item: LoadItem) -> bool:
     return bool(item.get("bad_files")) and not item.get("files")
 
 
-def _plan_item(session: Session, name: str, source: FileSource, work: str, from_day: date, to_day: date) -> LoadItem:
+def _plan_item(session: Session, name: str, source: SourceBase, work: str, from_day: date, to_day: date) -> LoadItem:
     fence = f"ingest.{name}.{work}"
     return {
         "source": name,
@@ -129,13 +130,13 @@ def _plan_item(session: Session, name: str, source: FileSource, work: str, from_
     }
 
 
-def _plan_late_item(session: Session, name: str, source: FileSource, day: date) -> LoadItem:
+def _plan_late_item(session: Session, name: str, source: SourceBase, day: date) -> LoadItem:
     """One late day, under the fence of a run that loads this day only."""
     return {**_plan_item(session, name, source, f"{day}.{day}", day, day), "is_late": True}
 
 
 def _find_window(
-    session: Session, name: str, source: FileSource, root: Path, from_day: date, to_day: date
+    session: Session, name: str, source: SourceBase, root: Path, from_day: date, to_day: date
 ) -> tuple[date, date] | None:
     if source.grain == "snapshot":
         return _find_snapshot_window(session, name, source, root, from_day, to_day)
@@ -151,7 +152,7 @@ def _find_window(
 
 
 def _find_snapshot_window(
-    session: Session, name: str, source: FileSource, root: Path, from_day: date, to_day: date
+    session: Session, name: str, source: SourceBase, root: Path, from_day: date, to_day: date
 ) -> tuple[date, date] | None:
     published = session.fetch_all("select batch_day, file_hash from raw.partitions where source = %s", (name,))
     hashes = {row["batch_day"]: row["file_hash"] for row in published}

@@ -8,7 +8,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.settings.file_formats import FileOptions
 from include.settings.section import Section
+from include.settings.source_base import ConnectedSource
 
 _DAYS: Final = ("{day}", "{next_day}")
 _BRACES: Final = re.compile(r"\{[^{}]*\}?|\}")
@@ -59,12 +61,10 @@ class LinkPages(Section):
 Pages = Annotated[NumberedPages | CursorPages | LinkPages, Field(discriminator="by")]
 
 
-class HttpSource(Section):
+class HttpSource(ConnectedSource):
     """Records that an HTTP API answers with: those of a day (``daily``), or all that it has now (``snapshot``)."""
 
     kind: Literal["http"]
-    grain: Literal["daily", "snapshot"]
-    connection: Name
     path: str
     parameters: dict[Name, str | int | float | bool] = Field(default_factory=dict)
     records: DottedPath | None = None
@@ -101,6 +101,16 @@ class HttpSource(Section):
         if doubled:
             raise ValueError(f"parameters without those of pages; {doubled[0]} is in both")
         return self
+
+    @property
+    def file_options(self) -> FileOptions:
+        """Records are fetched into JSON lines."""
+        return FileOptions("jsonl")
+
+    @property
+    def is_live(self) -> bool:
+        """An answer that is of no day is what the API has now."""
+        return self.grain == "snapshot"
 
 
 def fill_day(text: str, day: date) -> str:

@@ -7,25 +7,20 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from include.settings.section import Section
-from include.settings.sources import ColumnSettings
+from include.settings.file_formats import FileOptions
+from include.settings.source_base import ConnectedSource
 from include.warehouse.names import MAX_NAME_BYTES
 
 _SELECT: Final = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 
 
-class PostgresSource(Section):
+class PostgresSource(ConnectedSource):
     """Rows of a table: those of a day by their watermark (``daily``), or all that it has now (``snapshot``)."""
 
     kind: Literal["postgres"]
-    grain: Literal["daily", "snapshot"]
-    connection: Annotated[str, Field(min_length=1)]
     table: str | None = None
     query: str | None = None
     watermark: Annotated[str, Field(min_length=1)] | None = None
-    key: tuple[str, ...]  # TEMP
-    event_column: str | None = None  # TEMP
-    columns: dict[str, ColumnSettings]  # TEMP
 
     @field_validator("table")
     @classmethod
@@ -49,3 +44,13 @@ class PostgresSource(Section):
         if self.grain == "daily" and self.watermark is None:
             raise ValueError("a watermark for a daily source: the column that says on which day a row is delivered")
         return self
+
+    @property
+    def file_options(self) -> FileOptions:
+        """Rows are fetched into Parquet, which has their types."""
+        return FileOptions("parquet")
+
+    @property
+    def is_live(self) -> bool:
+        """A table that is read whole is what it is now."""
+        return self.grain == "snapshot"

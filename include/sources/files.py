@@ -8,8 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from include.errors import SourceError, SourceUnavailableError
-from include.settings.sources import FileSource, SourceSettings
+from include.errors import SourceAwayError, SourceError
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.columns import BadValueError, ColumnMismatchError, fit_column
 from include.sources.conversion import arrow_type, find_local_days
 from include.sources.deliveries import delivery_path, explain_missing, find_delivered_days, list_days
@@ -110,12 +111,11 @@ def read_source(
 
 def is_bad_file(error: SourceError) -> bool:
     """Whether a file is bad, not the disk, share, server or machine that it was read with."""
-    return (
-        not isinstance(error, SourceUnavailableError) and getattr(error.__cause__, "errno", None) not in _MACHINE_ERRORS
-    )
+    is_machine = getattr(error.__cause__, "errno", None) in _MACHINE_ERRORS
+    return not is_machine and not isinstance(error, SourceAwayError)
 
 
-def declare_schema(source: FileSource) -> pa.Schema:
+def declare_schema(source: SourceBase) -> pa.Schema:
     """The declared columns and their types."""
     import pyarrow as pa
 
@@ -123,7 +123,7 @@ def declare_schema(source: FileSource) -> pa.Schema:
 
 
 def find_readable_days(
-    name: str, source: FileSource, root: Path, from_day: date, to_day: date, *, may_lack_all: bool = False
+    name: str, source: SourceBase, root: Path, from_day: date, to_day: date, *, may_lack_all: bool = False
 ) -> list[date]:
     """The days of the window whose files will be read; all of them if none is there and that may be.
 
@@ -139,7 +139,7 @@ def find_readable_days(
     return [day for day in days if day in delivered] or days
 
 
-def read_file(name: str, source: FileSource, path: Path, time_zone: str) -> pa.Table:
+def read_file(name: str, source: SourceBase, path: Path, time_zone: str) -> pa.Table:
     """Read one file with its declared columns, in their declared order and types.
 
     Args:
@@ -154,7 +154,7 @@ def read_file(name: str, source: FileSource, path: Path, time_zone: str) -> pa.T
     try:
         raw = read_columns(source, path)
         columns = {
-            column: fit_column(column, raw.column(column), settings, time_zone, source.csv.decimal)
+            column: fit_column(column, raw.column(column), settings, time_zone, source.file_options.csv.decimal)
             for column, settings in source.columns.items()
         }
     except BadValueError as bad:
@@ -174,7 +174,7 @@ def read_file(name: str, source: FileSource, path: Path, time_zone: str) -> pa.T
     return pa.table(columns, schema=declare_schema(source))
 
 
-def add_days(table: pa.Table, source: FileSource, time_zone: str, batch_day: date) -> pa.Table:
+def add_days(table: pa.Table, source: SourceBase, time_zone: str, batch_day: date) -> pa.Table:
     """Append ``day`` (where there is an event column) and ``batch_day``."""
     import pyarrow as pa
 
@@ -187,7 +187,7 @@ def add_days(table: pa.Table, source: FileSource, time_zone: str, batch_day: dat
     return table.append_column("batch_day", batch_days)
 
 
-def _may_be_empty(source: FileSource, raw: pa.Table) -> bool:
+def _may_be_empty(source: SourceBase, raw: pa.Table) -> bool:
     if source.allow_empty == "if_declared":
         return bool((raw.schema.metadata or {}).get(EMPTY_BECAUSE.encode()))
     return bool(source.allow_empty)
@@ -212,7 +212,7 @@ def _explain_mismatch(name: str, path: Path, mismatch: str) -> SourceError:
 
 
 def _explain_unreadable(
-    name: str, source: FileSource, path: Path, error: Exception, other_kind: str | None
+    name: str, source: SourceBase, path: Path, error: Exception, other_kind: str | None
 ) -> SourceError:
     if other_kind:
         problem = f"it is {other_kind}"
@@ -221,6 +221,6 @@ def _explain_unreadable(
     else:  # an error of the system says itself what is wrong
         problem = getattr(error, "strerror", None) or f"it is truncated or corrupt ({str(error).strip()})"
     return SourceError(
-        f"Source {name!r}, file {path}: it cannot be read as {FORMAT_NAMES[source.format]}: {problem}. "
+        f"Source {name!r}, file {path}: it cannot be read as {FORMAT_NAMES[source.file_options.format]}: {problem}. "
         "Correct that or have the source deliver it again, and run again."
     )

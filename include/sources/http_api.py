@@ -41,7 +41,7 @@ class HttpDeliveries:
         """The days of a window that are delivered, oldest first, both ends included.
 
         Raises:
-            SourceUnavailableError, SourceError: the server does not answer, or with an error.
+            SourceAwayError, SourceError: the server does not answer, or with an error.
         """
         today = read_today(self.time_zone)
         if self.source.grain == "daily":
@@ -59,7 +59,7 @@ class HttpDeliveries:
         """What the server calls the version of an answer (``ETag``, ``Last-Modified``); None where it does not.
 
         Raises:
-            SourceUnavailableError, SourceError: see :meth:`find_days`.
+            SourceAwayError, SourceError: see :meth:`find_days`.
         """
         if self.source.pages is not None:
             return None
@@ -70,7 +70,7 @@ class HttpDeliveries:
         """All records of a day as a file of JSON lines in ``folder``; nothing is left there of a part of them.
 
         Raises:
-            SourceUnavailableError: the server does not answer, or does not let us in.
+            SourceAwayError: the server does not answer, or does not let us in.
             SourceError: it answers with an error or what is no list of records; or the live copy is younger than
                 ``day``.
         """

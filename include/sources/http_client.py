@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
-from include.errors import SourceError, SourceUnavailableError
+from include.errors import SourceError, SourceAwayError
 from include.settings.http_source import HttpSource
 from include.sources.http_credentials import HttpCredentials
 from include.sources.http_waits import RateLimit, read_retry_after
@@ -92,7 +92,7 @@ class HttpClient:
             with_body: otherwise the connection is closed after the headers.
 
         Raises:
-            SourceUnavailableError: no try was answered, or the server does not let us in.
+            SourceAwayError: no try was answered, or the server does not let us in.
             SourceError: the server answers with another error, or more than can be read at once.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -107,7 +107,7 @@ class HttpClient:
         try:
             return retrying(self._send, url, query, place, with_body)
         except _NeedsAnotherTryError as error:
-            raise SourceUnavailableError(
+            raise SourceAwayError(
                 f"{self.locate(url, place)}: {error}, also at the last of {self._source.retries + 1} tries. "
                 "Check the server and its address in the connection, and run again later."
             ) from error.__cause__
@@ -197,7 +197,7 @@ class HttpClient:
             wait_s = read_retry_after(response.headers, datetime.now(UTC))
             if wait_s is None or wait_s <= self._source.max_wait_s:
                 return _NeedsAnotherTryError(problem, wait_s)
-            return SourceUnavailableError(
+            return SourceAwayError(
                 f"{self.locate(str(response.url), place)}: {problem} and asks to wait {wait_s:.0f} s, which is longer "
                 f"than max_wait_s ({self._source.max_wait_s:g}). Run again after that, or raise max_wait_s in "
                 "sources.yml."
@@ -205,7 +205,7 @@ class HttpClient:
         where = f"{self.locate(str(response.url), place)}: {problem} (body: {self.quote(body)})"
         if status in _NO_ENTRY:
             hint = "" if is_own else " It was redirected to another server, to which no credentials are sent."
-            return SourceUnavailableError(
+            return SourceAwayError(
                 f"{where}.{hint} Correct the login, password or headers of connection {self._source.connection!r}, "
                 "or have its rights extended, and run again."
             )

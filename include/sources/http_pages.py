@@ -51,7 +51,7 @@ class PageReader:
         """The pages.
 
         Raises:
-            SourceUnavailableError: see :meth:`HttpClient.get`.
+            SourceAwayError: see :meth:`HttpClient.get`.
             SourceError: a page is not JSON or no list of plain records, the same page or cursor comes again, the
                 next page is on another server, or there are more pages than ``max_pages``.
         """

@@ -49,7 +49,7 @@ class PostgresDeliveries:
         """The days of a window that are delivered, oldest first, both ends included.
 
         Raises:
-            SourceUnavailableError: the server is away, or does not let us in.
+            SourceAwayError: the server is away, or does not let us in.
             SourceError: there is no such table or column.
         """
         if self.source.watermark is None:
@@ -77,7 +77,7 @@ class PostgresDeliveries:
         Rows that are changed, and none of whose watermarks is, are not noticed.
 
         Raises:
-            SourceUnavailableError, SourceError: see :meth:`find_days`.
+            SourceAwayError, SourceError: see :meth:`find_days`.
         """
         if self.source.watermark is None:
             return None
@@ -92,7 +92,7 @@ class PostgresDeliveries:
         part of it.
 
         Raises:
-            SourceUnavailableError: the server is away, does not let us in, or ends the connection.
+            SourceAwayError: the server is away, does not let us in, or ends the connection.
             SourceError: a table or column is not there or cannot be read as declared; or the live copy is younger
                 than ``day``.
         """

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import SourceError, SourceUnavailableError
+from include.errors import SourceError, SourceAwayError
 from include.sources.postgres_columns import TableColumn, suggest_near
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PostgresClient:
         """The one row of a query; ``what`` names for messages what it reads.
 
         Raises:
-            SourceUnavailableError: the server is away or refuses us.
+            SourceAwayError: the server is away or refuses us.
             SourceError: it refuses the query.
         """
         with self._connect(what) as connection:
@@ -70,7 +70,7 @@ class PostgresClient:
             table: its name, where it is a table, to find a near one.
 
         Raises:
-            SourceUnavailableError, SourceError: see :meth:`fetch_row`.
+            SourceAwayError, SourceError: see :meth:`fetch_row`.
         """
         import psycopg
 
@@ -93,7 +93,7 @@ class PostgresClient:
         """One read-only transaction that sees one state of the database, over Arrow.
 
         Raises:
-            SourceUnavailableError, SourceError: see :meth:`fetch_row`; also when the connection ends in the block.
+            SourceAwayError, SourceError: see :meth:`fetch_row`; also when the connection ends in the block.
         """
         import adbc_driver_postgresql.dbapi as adbc
         import psycopg
@@ -131,7 +131,7 @@ class PostgresClient:
             raise self._explain(what, error, error.sqlstate) from error
 
     def _explain_refusal(self, what: str, error: Exception) -> SourceError:
-        return SourceUnavailableError(
+        return SourceAwayError(
             f"{self._locate(what)}: no connection ({_shorten(error)}). Check that the server is up, and the host, "
             f"database, login and password of connection {self.connection!r}; then run again."
         )
@@ -145,7 +145,7 @@ class PostgresClient:
         )
 
     def _explain_break(self, what: str, error: Exception) -> SourceError:
-        return SourceUnavailableError(
+        return SourceAwayError(
             f"{self._locate(what)}: reading broke off ({_shorten(error)}); nothing of it is kept. Check the server and "
             f"the rights of connection {self.connection!r}, and run again."
         )

@@ -213,7 +213,7 @@ class TestWhatIsNoPage:
 
         message = refuse(api, clock, tmp_path, retries=2)
 
-        assert message.startswith("SourceUnavailableError")
+        assert message.startswith("SourceAwayError")
         assert "the connection failed (peer closed connection without sending complete message body" in message
         assert "the last of 3 tries" in message
         assert len(api.requests) == 3
@@ -342,7 +342,7 @@ class TestOtherTries:
 
         message = refuse(api, clock, tmp_path, max_wait_s=60)
 
-        assert message.startswith("SourceUnavailableError")
+        assert message.startswith("SourceAwayError")
         assert (
             "it answered 429 Too Many Requests and asks to wait 3600 s, which is longer than max_wait_s (60)" in message
         )
@@ -353,7 +353,7 @@ class TestOtherTries:
 
         message = refuse(api, clock, tmp_path, retries=10, max_wait_s=30)
 
-        assert message.startswith("SourceUnavailableError")
+        assert message.startswith("SourceAwayError")
         assert "it answered 429 Too Many Requests, also at the last of 11 tries" in message
         assert len(api.requests) == 11
         assert max(clock.waits) == 30
@@ -369,7 +369,7 @@ class TestOtherTries:
 
         message = refuse(api, clock, tmp_path, timeout_s=0.1, retries=1)
 
-        assert message.startswith("SourceUnavailableError")
+        assert message.startswith("SourceAwayError")
         assert "no answer within timeout_s (0.1 s), also at the last of 2 tries" in message
 
     def test_no_server(self, clock, tmp_path) -> None:
@@ -378,12 +378,12 @@ class TestOtherTries:
 
         message = refuse(gone, clock, tmp_path, retries=1)
 
-        assert message.startswith("SourceUnavailableError")
+        assert message.startswith("SourceAwayError")
         assert "the connection failed ([Errno 111] Connection refused)" in message
 
     @pytest.mark.parametrize(
         ("status", "kind"),
-        [(400, "SourceError"), (401, "SourceUnavailableError"), (403, "SourceUnavailableError"), (404, "SourceError")],
+        [(400, "SourceError"), (401, "SourceAwayError"), (403, "SourceAwayError"), (404, "SourceError")],
     )
     def test_other_errors_are_final(self, api, clock, tmp_path, status: int, kind: str) -> None:
         api.reply_with(Reply(f"no such thing {'x' * 1000}", status))

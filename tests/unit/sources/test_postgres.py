@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.errors import SourceError, SourceUnavailableError
+from include.errors import SourceError, SourceAwayError
 from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
 from include.settings.postgres_source import PostgresSource
@@ -459,7 +459,7 @@ class TestServers:
     """What is wrong with a server says nothing about what it delivers."""
 
     def assert_no_bad_file(self, error: SourceError) -> str:
-        assert isinstance(error, SourceUnavailableError)
+        assert isinstance(error, SourceAwayError)
         assert not is_bad_file(error)
         return str(error)
 
