@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,11 +15,21 @@ from include.errors import SourceError
 from include.settings.clock import read_today
 from include.settings.http_source import HttpSource, fill_day
 from include.sources.http_client import HttpClient, Query
-from include.sources.http_credentials import HttpCredentials
+from include.sources.http_credentials import HttpCredentials, read_credentials
 from include.sources.http_pages import PageReader
 from include.sources.http_waits import RateLimit, Timing, read_http_date
+from include.sources.source import SourceAccess, explain_missing_days
 
 log = logging.getLogger(__name__)
+
+
+def open_api(name: str, source: HttpSource, access: SourceAccess, time_zone: str) -> HttpDeliveries:
+    """The deliveries of an API; no request is sent yet.
+
+    Raises:
+        SourceError: the connection's address or headers cannot be used.
+    """
+    return HttpDeliveries(name, source, read_credentials(source.connection, access), time_zone)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,26 @@ class HttpDeliveries:
             return [from_day + timedelta(days=offset) for offset in range((last - from_day).days + 1)]
         day = self._find_live_day(self._peek(today))
         return [day] if from_day <= day <= to_day else []
+
+    def explain_missing(self, days: Sequence[date]) -> SourceError:
+        """The error for days that are not over, or for a live copy of which there is none at that time."""
+        is_daily = self.source.grain == "daily"
+        found = (
+            "A day counts as delivered when it is over."
+            if is_daily
+            else "An API has its live copy only, of the day on which it is read or was changed last."
+        )
+        return explain_missing_days(
+            self.name, days, self.describe(days[0]), found, "Choose a window that is delivered, and run again."
+        )
+
+    def find_changed_at(self, day: date) -> datetime | None:
+        """When the server says that a day's records were changed last; None where it does not.
+
+        Raises:
+            SourceAwayError, SourceError: see :meth:`find_days`.
+        """
+        return read_http_date(self._peek(day).get("last-modified", "")) if self.source.pages is None else None
 
     def describe(self, day: date) -> str:
         """The URL of a day's records."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
-from include.errors import SourceError, SourceAwayError
+from include.errors import SourceAwayError, SourceError
 from include.settings.http_source import HttpSource
 from include.sources.http_credentials import HttpCredentials
 from include.sources.http_waits import RateLimit, read_retry_after

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from include.errors import SourceError
+from include.sources.source import SourceAccess
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -35,33 +36,44 @@ class HttpCredentials:
         return text
 
 
-def read_credentials(
-    connection: str, base_url: str, login: str | None, password: str | None, headers: object
-) -> HttpCredentials:
+def read_credentials(connection: str, access: SourceAccess) -> HttpCredentials:
     """The credentials of a connection: with a login basic authentication, with a password alone a bearer token.
+
+    Its host is a URL or a name, to which schema (``https`` by default) and port are added; ``headers`` in its extra
+    are sent with each request.
 
     Raises:
         SourceError: the address is no URL of a server, or what is sent as a header cannot be one.
     """
     where = f"Connection {connection!r}"
-    parts = urlsplit(base_url)
-    if not all(find_origin(base_url)) or parts.query or parts.fragment:
-        shape = "https://api.example.com or https://api.example.com/v2"
-        raise SourceError(f"{where}: its address is no URL such as {shape}. Correct it, and run again.")
+    url = find_base_url(access)
+    parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
-        raise SourceError(f"{where}: its address holds a user. Put it into login and password, and run again.")
+        raise SourceError(f"{where}: its host holds a user. Put it into login and password, and run again.")
+    if not all(find_origin(url)) or parts.query or parts.fragment:
+        shape = "https://api.example.com/v2, or api.example.com with the schema https"
+        raise SourceError(f"{where}: its host is no address such as {shape}. Correct it, and run again.")
+    headers = access.extra.get("headers", {})
     if not isinstance(headers, Mapping) or not all(isinstance(one, str) for pair in headers.items() for one in pair):
         raise SourceError(f"{where}: 'headers' in its extra is no mapping of names to texts. Correct it and run again.")
     sent = {**headers}
-    if password and not login:
-        sent["Authorization"] = f"Bearer {password}"
+    if access.password and not access.login:
+        sent["Authorization"] = f"Bearer {access.password}"
     for name, value in sent.items():
         if not (name + value).isascii() or not (name + value).isprintable() or not name:
             raise SourceError(
                 f"{where}: the header {name!r} holds a line break or another character that no header has. "
                 "Correct the connection, and run again."
             )
-    return HttpCredentials(base_url.rstrip("/"), (login, password or "") if login else None, sent)
+    return HttpCredentials(url.rstrip("/"), (access.login, access.password) if access.login else None, sent)
+
+
+def find_base_url(access: SourceAccess) -> str:
+    """The URL of a connection's server."""
+    url = access.host if "://" in access.host else f"{access.schema or 'https'}://{access.host}"
+    scheme, _, rest = url.partition("://")
+    server, slash, path = rest.partition("/")
+    return f"{scheme}://{server}:{access.port}{slash}{path}" if access.port else url
 
 
 def find_origin(url: str) -> tuple[str, str, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 from include.errors import SourceError
-from include.settings.http_source import CursorPages, HttpSource, LinkPages, NumberedPages
+from include.settings.http_source import HttpSource
 from include.sources.http_client import Answer, HttpClient, Query
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ class PageReader:
                 next page is on another server, or there are more pages than ``max_pages``.
         """
         limit, pages = self._source.max_pages, self._source.pages
-        request = _Request(
-            self._url, {**self._query, **(pages.find_query(0) if isinstance(pages, NumberedPages) else {})}
-        )
+        first = pages.find_query(0) if pages and pages.by == "page" else {}
+        request = _Request(self._url, {**self._query, **first})
         for number in range(1, limit + 1):
             answer = self._client.get(request.url, request.query, f"page {number}")
             try:
@@ -85,18 +84,18 @@ class PageReader:
     def _find_next(self, request: _Request, answer: Answer, content: object, full_pages: int | None) -> _Request | None:
         """The request for the next page; None after the last. ``full_pages`` is None where this one has no records."""
         pages = self._source.pages
-        if isinstance(pages, NumberedPages):
+        if pages is None:
+            return None
+        if pages.by == "page":
             # One with few records need not be the last: a server may have a lower limit than what it is asked for.
             return _Request(request.url, {**self._query, **pages.find_query(full_pages)}) if full_pages else None
-        if isinstance(pages, CursorPages):
+        if pages.by == "cursor":
             cursor = find_text(content, pages.cursor)
             if cursor is None:
                 return None
             self._check_new(cursor, f"the cursor {_shorten(cursor)!r} comes again")
             return _Request(request.url, {**self._query, pages.parameter: cursor})
-        if isinstance(pages, LinkPages):
-            return self._follow(answer, find_text(content, pages.next) if pages.next else find_link(answer.headers))
-        return None
+        return self._follow(answer, find_text(content, pages.next) if pages.next else find_link(answer.headers))
 
     def _follow(self, answer: Answer, link: str | None) -> _Request | None:
         if link is None:

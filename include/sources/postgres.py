@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from include.errors import SourceError
 from include.settings.clock import read_today
 from include.settings.postgres_source import PostgresSource
 from include.settings.source_names import ColumnType
-from include.sources.postgres_client import PostgresClient, Snapshot
+from include.sources.postgres_client import PostgresClient, Snapshot, find_conninfo
 from include.sources.postgres_columns import (
     ColumnProblem,
     TableColumn,
@@ -23,12 +23,23 @@ from include.sources.postgres_columns import (
     select_columns,
     select_day,
 )
+from include.sources.source import SourceAccess, explain_missing_days
 from include.warehouse.names import quote_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+
+
+def open_table(name: str, source: PostgresSource, access: SourceAccess, time_zone: str) -> PostgresDeliveries:
+    """The deliveries of a table or query; no connection is opened yet.
+
+    Raises:
+        SourceError: the connection names no host or no database.
+    """
+    client = PostgresClient(name, source.connection, find_conninfo(source.connection, access))
+    return PostgresDeliveries(name, source, client, time_zone)
 
 
 @dataclass(frozen=True)
@@ -52,19 +63,25 @@ class PostgresDeliveries:
             SourceAwayError: the server is away, or does not let us in.
             SourceError: there is no such table or column.
         """
-        if self.source.watermark is None:
-            live = read_today(self.time_zone)
-            return [live] if from_day <= live <= to_day else []
-        self._check_watermark(self._describe_columns())
-        quoted = quote_column(self.source.watermark)
-        oldest, newest = self._fetch_row(f"min({quoted}), max({quoted})")
-        if self.source.grain == "snapshot":
-            live = self._find_live_day(newest)
-            return [live] if from_day <= live <= to_day else []
-        if newest is None:
+        span = self._find_span()
+        if span is None:
             return []
-        first, last = max(from_day, self._find_day(oldest)), min(to_day, self._find_day(newest))
+        first, last = max(from_day, span[0]), min(to_day, span[1])
         return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+    def explain_missing(self, days: Sequence[date]) -> SourceError:
+        """The error for days that are not between the oldest row and the newest, or that the live copy is not of."""
+        remedy = "Have the rows delivered, or choose a window that was, and run again."
+        try:
+            span = self._find_span()
+        except SourceError as error:
+            return error
+        found = f"It has the days {span[0]} to {span[1]}." if span else "It has no rows with a watermark."
+        return explain_missing_days(self.name, days, self.describe(days[0]), found, remedy)
+
+    def find_changed_at(self, day: date) -> datetime | None:  # noqa: ARG002 - of the interface
+        """None: a database does not say when rows were changed."""
+        return None
 
     def describe(self, day: date) -> str:
         """What is read, and where."""
@@ -119,6 +136,19 @@ class PostgresDeliveries:
     def _declared(self) -> Mapping[str, ColumnType]:
         return {name: column.type for name, column in self.source.columns.items()}
 
+    def _find_span(self) -> tuple[date, date] | None:
+        """The first and the last day that are delivered; None if there is none."""
+        if self.source.watermark is None:
+            today = read_today(self.time_zone)
+            return today, today
+        self._check_watermark(self._describe_columns())
+        quoted = quote_column(self.source.watermark)
+        oldest, newest = self._fetch_row(f"min({quoted}), max({quoted})")
+        if self.source.grain == "snapshot":
+            live = self._find_live_day(newest)
+            return live, live
+        return (self._find_day(oldest), self._find_day(newest)) if newest is not None else None
+
     def _describe_columns(self) -> list[TableColumn]:
         return self.client.describe_columns(self._what, name_relation(self.source), self.source.table)
 
@@ -130,13 +160,13 @@ class PostgresDeliveries:
             try:
                 check_watermark(self.source.watermark, columns)
             except ColumnProblem as problem:
-                raise self.client.refuse(self._what, problem) from None
+                raise self.client.explain(self._what).explain_columns(problem) from None
 
     def _select_rows(self, day: date, columns: list[TableColumn]) -> str:
         try:
             selected = select_columns(self._declared, columns)
         except ColumnProblem as problem:
-            raise self.client.refuse(self._what, problem) from None
+            raise self.client.explain(self._what).explain_columns(problem) from None
         # In one order: the same rows are the same file.
         order = ", ".join(f"delivered.{quote_column(name)}" for name in self.source.key)
         return (

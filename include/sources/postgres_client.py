@@ -1,4 +1,4 @@
-"""Connections to the database of a PostgreSQL source, read-only; what goes wrong with them, in words."""
+"""Connections to the database of a PostgreSQL source: read-only, and of one state where several statements read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import SourceError, SourceAwayError
+from include.errors import SourceError
 from include.sources.postgres_columns import TableColumn, suggest_near
+from include.sources.postgres_errors import CONNECTION_FAILURE, DATA_EXCEPTION, QUERY_CANCELED, PostgresErrors
+from include.sources.source import SourceAccess
 
 if TYPE_CHECKING:
     import psycopg
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 # One consistent state of the database for all statements of a transaction.
 _SNAPSHOT: Final = "set transaction isolation level repeatable read, read only"
-_OPTIONS: Final = {
+_OPTIONS: Final[dict[str, str | int]] = {
     "application_name": "orrery",
     "connect_timeout": 10,
     # A server that vanishes during a read is noticed after a minute.
@@ -24,12 +26,34 @@ _OPTIONS: Final = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+_EXTRA: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "options", "target_session_attrs")
 _BATCH_BYTES_OPTION: Final = "adbc.postgresql.batch_size_hint_bytes"
-# Classes of errors (https://www.postgresql.org/docs/current/errcodes-appendix.html) that are about the connection, the
-# load or a standby, and the right to read: nothing is wrong with what is read.
-_PASSING: Final = ("08", "28", "40", "53", "57", "58", "42501")
-_UNDEFINED_TABLE: Final = "42P01"
-_MESSAGE_LENGTH: Final = 500
+_TABLES: Final = (
+    "select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
+    "where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+)
+
+
+def find_conninfo(connection: str, access: SourceAccess) -> str:
+    """The connection string of libpq; of the connection's extra it takes what is about TLS and the session.
+
+    Raises:
+        SourceError: the connection names no host or no database.
+    """
+    from psycopg.conninfo import make_conninfo
+
+    if not access.host or not access.schema:
+        missing = "schema, the name of the database" if access.host else "host"
+        raise SourceError(f"Connection {connection!r} has no {missing}. Add it, and run again.")
+    known: dict[str, str | int | None] = {
+        **{name: access.extra.get(name) for name in _EXTRA},
+        "host": access.host,
+        "port": access.port,
+        "dbname": access.schema,
+        "user": access.login,
+        "password": access.password,
+    }
+    return make_conninfo("", **{name: value for name, value in known.items() if value})
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,10 @@ class PostgresClient:
         known = conninfo_to_dict(self.uri)
         port = f":{known['port']}" if known.get("port") else ""
         return f"database {known.get('dbname', '')} on {known.get('host', 'localhost')}{port}"
+
+    def explain(self, what: str) -> PostgresErrors:
+        """The errors of reading ``what``."""
+        return PostgresErrors(self.name, self.connection, f"{what} in {self.server}")
 
     def fetch_row(self, what: str, sql: str) -> tuple[Any, ...]:
         """The one row of a query; ``what`` names for messages what it reads.
@@ -78,8 +106,11 @@ class PostgresClient:
             try:
                 described = connection.execute(f"select * from {relation} limit 0".encode()).description or ()
             except psycopg.errors.UndefinedTable as error:
+                if table is None:
+                    raise
                 connection.rollback()
-                raise self._explain_missing(connection, what, table, error) from error
+                tables = [one for (one,) in connection.execute(_TABLES).fetchall()]
+                raise self.explain(what).explain_missing_table(suggest_near(table, tables)) from error
             types = connection.execute(
                 "select oid, case when typcategory in ('S', 'E') then 'text' else typname end, format_type(oid, null) "
                 "from pg_type where oid = any(%s)",
@@ -102,15 +133,15 @@ class PostgresClient:
         try:
             opened = adbc.connect(psycopg.conninfo.make_conninfo(self.uri, **_OPTIONS))
         except Error as error:
-            raise self._explain_refusal(what, error) from error
+            raise self.explain(what).explain_no_connection(error) from error
         with opened as connection, connection.cursor() as cursor:
             try:
                 cursor.execute(_SNAPSHOT)
                 yield Snapshot(cursor, self.batch_bytes)
             except Error as error:
-                raise self._explain(what, error, error.sqlstate) from error
+                raise self.explain(what).explain(error, error.sqlstate or CONNECTION_FAILURE) from error
             except _ReadError as error:
-                raise self._explain_broken_read(what, connection, error) from error.__cause__
+                raise self.explain(what).explain(error, _find_state(connection, error)) from error.__cause__
             finally:
                 with suppress(Error):
                     connection.rollback()
@@ -120,73 +151,17 @@ class PostgresClient:
         import psycopg
 
         try:
-            opened = psycopg.connect(self.uri, **_OPTIONS)
+            opened = psycopg.connect(psycopg.conninfo.make_conninfo(self.uri, **_OPTIONS))
         except psycopg.OperationalError as error:
-            raise self._explain_refusal(what, error) from error
+            raise self.explain(what).explain_no_connection(error) from error
         try:
             with opened as connection:
                 connection.execute(_SNAPSHOT)
                 yield connection
         except psycopg.Error as error:
-            raise self._explain(what, error, error.sqlstate) from error
-
-    def _explain_refusal(self, what: str, error: Exception) -> SourceError:
-        return SourceAwayError(
-            f"{self._locate(what)}: no connection ({_shorten(error)}). Check that the server is up, and the host, "
-            f"database, login and password of connection {self.connection!r}; then run again."
-        )
-
-    def _explain(self, what: str, error: Exception, sqlstate: str | None) -> SourceError:
-        if sqlstate is None or sqlstate.startswith(_PASSING):
-            return self._explain_break(what, error)
-        return SourceError(
-            f"{self._locate(what)}: the database refuses ({_shorten(error)}). Correct the source in sources.yml, or "
-            "what it reads, and run again."
-        )
-
-    def _explain_break(self, what: str, error: Exception) -> SourceError:
-        return SourceAwayError(
-            f"{self._locate(what)}: reading broke off ({_shorten(error)}); nothing of it is kept. Check the server and "
-            f"the rights of connection {self.connection!r}, and run again."
-        )
-
-    def _explain_broken_read(self, what: str, connection: Any, error: Exception) -> SourceError:
-        """A reader of batches has no error codes: where the connection goes on, the query failed, and not it."""
-        from adbc_driver_manager import Error
-
-        try:
-            connection.rollback()
-        except Error:
-            return self._explain_break(what, error)
-        # What an administrator, a time-out or a standby ends is not the query's fault.
-        is_cancelled = "canceling statement" in str(error)
-        return self._explain_break(what, error) if is_cancelled else self._explain(what, error, "22000")
-
-    def _explain_missing(
-        self, connection: psycopg.Connection[Any], what: str, table: str | None, error: Exception
-    ) -> SourceError:
-        if table is None:
-            return self._explain(what, error, _UNDEFINED_TABLE)
-        rows = connection.execute(
-            "select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
-            "where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
-        ).fetchall()
-        near = suggest_near(table, [one for (one,) in rows])
-        hint = f" (do you mean {near}?)" if near else ""
-        return SourceError(
-            f"{self._locate(what)}: there is no such table{hint}. Names are written as in the database, with their "
-            f"capitals. Correct table of {self.name!r} in sources.yml, and run again."
-        )
-
-    def _locate(self, what: str) -> str:
-        return f"Source {self.name!r}, {what} in {self.server}"
-
-    def refuse(self, what: str, problem: object) -> SourceError:
-        """An error for what is wrong with the columns of a source."""
-        return SourceError(
-            f"{self._locate(what)}: {problem}. Correct the columns or the watermark of {self.name!r} in sources.yml, "
-            "and run again."
-        )
+            is_broken = isinstance(error, psycopg.OperationalError)
+            state = error.sqlstate or (CONNECTION_FAILURE if is_broken else DATA_EXCEPTION)
+            raise self.explain(what).explain(error, state) from error
 
 
 class _ReadError(Exception):
@@ -203,7 +178,10 @@ class Snapshot:
     def fetch_value(self, sql: str) -> Any:
         """The first value of a query."""
         self._cursor.execute(sql)
-        return self._cursor.fetch_arrow_table().column(0)[0].as_py()
+        try:
+            return self._cursor.fetch_arrow_table().column(0)[0].as_py()
+        except (OverflowError, ValueError) as error:
+            raise _ReadError(f"a moment outside of the years 1 to 9999: {error}") from error
 
     def read_batches(self, sql: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The columns of a query, and its rows in batches, which are read one by one."""
@@ -214,15 +192,27 @@ class Snapshot:
 
 
 def _raise_read_errors(reader: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     while True:
         try:
             batch = next(reader, None)
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             raise _ReadError(str(error)) from error
         if batch is None:
             return
         yield batch
 
 
-def _shorten(error: Exception) -> str:
-    return " ".join(str(error).split())[:_MESSAGE_LENGTH]
+def _find_state(connection: Any, error: _ReadError) -> str:
+    """The class of an error that has no code: where the connection goes on, the query failed, and not it.
+
+    What an administrator, a time-out or a standby ends is not the query's fault.
+    """
+    from adbc_driver_manager import Error
+
+    try:
+        connection.rollback()
+    except Error:
+        return CONNECTION_FAILURE
+    return QUERY_CANCELED if "canceling statement" in str(error) else DATA_EXCEPTION

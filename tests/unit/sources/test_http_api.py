@@ -6,20 +6,23 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from include.errors import SourceError
+from include.errors import SourceAwayError, SourceError
 from include.settings.http_source import HttpSource
 from include.settings.section import check_section
-from include.sources.http_api import HttpDeliveries
+from include.sources.files import is_bad_file, read_file
+from include.sources.http_api import HttpDeliveries, open_api
 from include.sources.http_client import is_loopback
-from include.sources.http_credentials import read_credentials
+from include.sources.http_credentials import find_base_url, read_credentials
+from include.sources.source import Deliveries, SourceAccess
 from tests.unit.sources.api_server import ApiServer, Clock, Reply, Request, serve_api
 
 DAY = date(2026, 3, 9)
@@ -60,15 +63,17 @@ def declare(**changes: Any) -> HttpSource:
     """What sources.yml would say, with changes; a change to None takes a key away."""
     content = {
         "kind": "http", "grain": "daily", "connection": "orders_api", "path": "orders", "parameters": {"day": "{day}"},
-        **changes,
+        "key": ["id"], "event_column": "at", "columns": {"id": {"type": "int64"}, "at": {"type": "date"}}, **changes,
     }  # fmt: skip
-    return check_section({key: value for key, value in content.items() if value is not None}, HttpSource, "x", "y")
+    return check_section(
+        {key: value for key, value in content.items() if value is not None}, HttpSource, "development", "sources.yml"
+    )
 
 
 def deliver(api: ApiServer, clock: Clock, **changes: Any) -> HttpDeliveries:
     """The deliveries of a server, asked with a bearer token."""
-    credentials = read_credentials("orders_api", api.url, None, TOKEN, {})
-    return HttpDeliveries("orders", declare(**changes), credentials, "America/New_York", clock.timing)
+    opened = open_api("orders", declare(**changes), SourceAccess(api.url, password=TOKEN), "America/New_York")
+    return replace(opened, timing=clock.timing)
 
 
 def fetch(api: ApiServer, clock: Clock, folder: Path, **changes: Any) -> list[dict[str, Any]]:
@@ -87,6 +92,7 @@ def refuse(api: ApiServer, clock: Clock, folder: Path, **changes: Any) -> str:
     assert "Source 'orders', http://127.0.0.1:" in message
     assert "run again" in message.lower()
     assert TOKEN not in message
+    assert is_bad_file(caught.value) is not isinstance(caught.value, SourceAwayError)
     return f"{type(caught.value).__name__}: {message}"
 
 
@@ -421,9 +427,10 @@ class TestCredentials:
 
     def test_login_password_and_headers(self, api, clock, tmp_path) -> None:
         api.reply_with(Reply(RECORDS))
-        credentials = read_credentials("c", f"{api.url}/v2/", "ada", "pw", {"X-Key": "k"})
+        port = int(api.url.rpartition(":")[2])
+        access = SourceAccess("127.0.0.1/v2/", port, "http", "ada", "pw", {"headers": {"X-Key": "k"}})
 
-        HttpDeliveries("orders", declare(), credentials, "UTC", clock.timing).fetch(DAY, tmp_path)
+        open_api("orders", declare(), access, "UTC").fetch(DAY, tmp_path)
 
         assert api.requests[0].path == "/v2/orders"
         assert api.requests[0].headers["X-Key"] == "k"
@@ -463,10 +470,9 @@ class TestCredentials:
         other.reply_with(Reply(RECORDS))
         headers = {"Location": f"{other.url}/file?sig=abc", "Set-Cookie": "session=mine"}
         api.answer = lambda request: Reply("", status, headers)
-        credentials = read_credentials("c", api.url, "ada", "pw", {"X-Key": TOKEN})
-        deliveries = HttpDeliveries("orders", declare(), credentials, "UTC", clock.timing)
+        access = SourceAccess(api.url, login="ada", password="pw", extra={"headers": {"X-Key": TOKEN}})
 
-        path = deliveries.fetch(DAY, tmp_path)
+        path = open_api("orders", declare(), access, "UTC").fetch(DAY, tmp_path)
 
         assert len(path.read_text().splitlines()) == 3
         assert (other.requests[0].path, other.requests[0].query) == ("/file", {"sig": "abc"})
@@ -503,8 +509,8 @@ class TestCredentials:
         api.answer = lambda request: Reply(
             f"you sent {json.dumps(dict(request.headers))} and pa55word", status, {"X-Next": "sig=abc"}
         )
-        credentials = read_credentials("c", api.url, "ada", "pa55word", {"X-Key": TOKEN})
-        deliveries = HttpDeliveries("orders", declare(retries=1), credentials, "UTC", clock.timing)
+        access = SourceAccess(api.url, login="ada", password="pa55word", extra={"headers": {"X-Key": TOKEN}})
+        deliveries = replace(open_api("orders", declare(retries=1), access, "UTC"), timing=clock.timing)
 
         with pytest.raises(SourceError) as caught:
             deliveries.fetch(DAY, tmp_path)
@@ -524,14 +530,25 @@ class TestCredentials:
         assert "abc123" not in caplog.text
 
     @pytest.mark.parametrize(
+        ("access", "url"),
+        [
+            (SourceAccess("api.example.com"), "https://api.example.com"),
+            (SourceAccess("api.example.com/v2", 8443), "https://api.example.com:8443/v2"),
+            (SourceAccess("http://api.example.com/v2", 81, "https"), "http://api.example.com:81/v2"),
+        ],
+    )
+    def test_the_address_of_a_connection(self, access: SourceAccess, url: str) -> None:
+        assert find_base_url(access) == url
+
+    @pytest.mark.parametrize(
         ("url", "password", "headers", "problem"),
         [
-            ("api.example.com", "x", {}, "its address is no URL such as https://api.example.com"),
-            ("ftp://api.example.com", "x", {}, "its address is no URL"),
-            ("https://", "x", {}, "its address is no URL"),
-            ("https://api.example.com:123456", "x", {}, "its address is no URL"),
-            ("https://api.example.com?key=abc", "x", {}, "its address is no URL"),
-            ("https://ada:pw@api.example.com", "x", {}, "its address holds a user"),
+            ("", "x", {}, "its host is no address such as https://api.example.com"),
+            ("ftp://api.example.com", "x", {}, "its host is no address"),
+            ("https://", "x", {}, "its host is no address"),
+            ("https://api.example.com:123456", "x", {}, "its host is no address"),
+            ("https://api.example.com?key=abc", "x", {}, "its host is no address"),
+            ("https://ada:pw@api.example.com", "x", {}, "its host holds a user"),
             ("https://api.example.com", "to\nken", {}, "the header 'Authorization' holds a line break"),
             ("https://api.example.com", "x", {"X-Key": "ü"}, "the header 'X-Key' holds a line break or another"),
             ("https://api.example.com", "x", {"X-Key": 5}, "'headers' in its extra is no mapping"),
@@ -540,7 +557,7 @@ class TestCredentials:
     )
     def test_a_connection_that_cannot_be_used(self, url: str, password: str, headers: object, problem: str) -> None:
         with pytest.raises(SourceError) as caught:
-            read_credentials("orders_api", url, None, password, headers)
+            read_credentials("orders_api", SourceAccess(url, password=password, extra={"headers": headers}))
 
         assert str(caught.value).startswith(f"Connection 'orders_api': {problem}")
         assert "pw" not in str(caught.value)
@@ -605,5 +622,62 @@ class TestDays:
         assert list(tmp_path.iterdir()) == []
         assert deliveries.fetch(date(2026, 3, 8), tmp_path).exists()
 
+    @pytest.mark.parametrize("text", ["Sun, 08 Mar 2026 12:00:00 GMT", None])
+    def test_a_change_is_when_the_server_says(self, api, clock, text: str | None) -> None:
+        api.reply_with(Reply(RECORDS, headers={"Last-Modified": text} if text else {}))
+
+        assert deliver(api, clock).find_changed_at(DAY) == (datetime(2026, 3, 8, 12, tzinfo=UTC) if text else None)
+
+    def test_missing_days_are_explained(self, api, clock) -> None:
+        message = str(deliver(api, clock).explain_missing([DAY]))
+
+        assert f"expected {api.url}/orders?day=2026-03-09. A day counts as delivered when it is over." in message
+
+    def test_it_has_the_interface_of_all_kinds(self, api, clock) -> None:
+        deliveries: Deliveries = deliver(api, clock)
+
+        assert all(hasattr(deliveries, name) for name in dir(Deliveries) if not name.startswith("_"))
+
     def test_a_person_is_told_the_url(self, api, clock) -> None:
         assert deliver(api, clock, path="/v1/orders").describe(DAY) == f"{api.url}/v1/orders?day=2026-03-09"
+
+
+class TestFiles:
+    """The file is read as every delivered file is."""
+
+    COLUMNS: ClassVar = {
+        "id": {"type": "int64"}, "name": {"type": "string", "nullable": True}, "at": {"type": "timestamp"},
+        "rate": {"type": "float64", "nullable": True},
+    }  # fmt: skip
+
+    def read(self, api: ApiServer, clock: Clock, folder: Path, **changes: Any) -> Any:
+        """The records of a day with their declared types."""
+        deliveries = deliver(api, clock, columns=self.COLUMNS, **changes)
+        return read_file("orders", deliveries.source, deliveries.fetch(DAY, folder), "America/New_York")
+
+    def test_records_become_declared_columns(self, api, clock, tmp_path) -> None:
+        api.reply_with(
+            Reply(
+                [{"at": "2026-03-09T12:00:00Z", "id": 1, "rate": 1}, {"id": 2, "name": "b", "at": "2026-03-09T13:00Z"}]
+            )
+        )
+
+        table = self.read(api, clock, tmp_path)
+
+        assert table.to_pylist() == [
+            {"id": 1, "name": None, "at": datetime(2026, 3, 9, 12, tzinfo=UTC), "rate": 1.0},
+            {"id": 2, "name": "b", "at": datetime(2026, 3, 9, 13, tzinfo=UTC), "rate": None},
+        ]
+
+    def test_a_field_that_is_not_declared_is_named(self, api, clock, tmp_path) -> None:
+        api.reply_with(Reply([{"id": 1, "at": "2026-03-09T12:00:00Z", "name": "a", "rate": 1, "city": "x"}]))
+
+        with pytest.raises(SourceError, match=r"column\(s\) 'city' are not declared"):
+            self.read(api, clock, tmp_path)
+
+    def test_no_records_may_be_allowed(self, api, clock, tmp_path) -> None:
+        api.reply_with(Reply([]))
+
+        assert self.read(api, clock, tmp_path, allow_empty=True).num_rows == 0
+        with pytest.raises(SourceError, match="it has columns but no rows"):
+            self.read(api, clock, tmp_path)

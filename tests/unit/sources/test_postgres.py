@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.errors import SourceError, SourceAwayError
+from include.errors import SourceAwayError, SourceError
 from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
 from include.settings.postgres_source import PostgresSource
 from include.settings.section import check_section
-from include.settings.sources import ColumnSettings
+from include.settings.source_columns import ColumnSettings
 from include.sources.columns import BadValueError, fit_column
 from include.sources.files import is_bad_file
-from include.sources.postgres import PostgresDeliveries
-from include.sources.postgres_client import PostgresClient
+from include.sources.postgres import PostgresDeliveries, open_table
+from include.sources.postgres_client import find_conninfo
+from include.sources.source import Deliveries, SourceAccess
 
 DAY = date(2026, 3, 9)
 ZONE = "America/New_York"
@@ -64,8 +66,10 @@ def declare(**changes: Any) -> PostgresSource:
 
 def deliver(uri: str, *, batch_bytes: int = 16 << 20, time_zone: str = ZONE, **changes: Any) -> PostgresDeliveries:
     """The deliveries of a database."""
-    client = PostgresClient("orders", "orders_db", uri, batch_bytes)
-    return PostgresDeliveries("orders", declare(**changes), client, time_zone)
+    known = psycopg.conninfo.conninfo_to_dict(uri)
+    access = SourceAccess(known["host"], int(known["port"]), known["dbname"], known["user"], known["password"])
+    opened = open_table("orders", declare(**changes), access, time_zone)
+    return replace(opened, client=replace(opened.client, batch_bytes=batch_bytes))
 
 
 def fetch(uri: str, folder: Path, day: date = DAY, **changes: Any) -> pa.Table:
@@ -158,16 +162,37 @@ class TestDays:
         assert fetch(source_uri, tmp_path, query=rows).column("id").to_pylist() == [2]
         assert "1 row(s) of its query have no at" in caplog.text
 
+    def test_a_watermark_without_end_is_refused(self, source_uri, tmp_path, monkeypatch) -> None:
+        monkeypatch.setenv("ORRERY_TODAY", "2026-03-09")
+        deliveries = deliver(source_uri, query="select 1 as id, 'infinity'::timestamptz as at", grain="snapshot")
+
+        for read in (lambda: deliveries.find_days(date.min, date.max), lambda: deliveries.fetch(DAY, tmp_path)):
+            with pytest.raises(SourceError, match=r"the database refuses \(.*(year 10K|years 1 to 9999)") as caught:
+                read()
+            assert is_bad_file(caught.value)
+
     def test_a_version_changes_with_the_rows(self, source_uri, orders, run) -> None:
         deliveries = deliver(source_uri, table=orders)
         first, other = deliveries.find_version(DAY), deliveries.find_version(DAY + timedelta(days=1))
         assert deliveries.find_version(DAY) == first
 
+        assert deliveries.find_changed_at(DAY) is None
         run(f"insert into {orders} values (9, '2026-03-09 12:00Z')")
 
         assert deliveries.find_version(DAY) not in (first, None)
         assert deliveries.find_version(DAY + timedelta(days=1)) == other
         assert deliveries.find_version(DAY - timedelta(days=1)) == "no rows"
+
+    def test_missing_days_are_explained(self, source_uri, orders) -> None:
+        message = str(deliver(source_uri, table=orders).explain_missing([date(2026, 3, 12)]))
+
+        assert f"expected table {orders} in database a_source on 127.0.0.1:" in message
+        assert "at on 2026-03-12. It has the days 2026-03-09 to 2026-03-10." in message
+
+    def test_it_has_the_interface_of_all_kinds(self, source_uri, orders) -> None:
+        deliveries: Deliveries = deliver(source_uri, table=orders)
+
+        assert all(hasattr(deliveries, name) for name in dir(Deliveries) if not name.startswith("_"))
 
 
 class TestLiveCopies:
@@ -518,7 +543,7 @@ class TestServers:
 
         assert ended == [(True,)]
         assert "reading broke off" in message
-        assert "due to" in message
+        assert "nothing of it is kept" in message
 
     def test_a_query_that_fails_at_a_late_row(self, source_uri, tmp_path) -> None:
         rows = "select 1 / (g - 20000) as id, '2026-03-09 12:00Z'::timestamptz as at from generate_series(1, 30000) g"
@@ -528,6 +553,22 @@ class TestServers:
         assert "the database refuses" in str(error)
         assert "division by zero" in str(error)
         assert is_bad_file(error)
+
+    @pytest.mark.parametrize(
+        ("access", "missing"),
+        [(SourceAccess(schema="sales"), "no host"), (SourceAccess("db.example.com"), "no schema, the name of the")],
+    )
+    def test_a_connection_without_an_address(self, access: SourceAccess, missing: str) -> None:
+        with pytest.raises(SourceError, match=f"Connection 'orders_db' has {missing}"):
+            find_conninfo("orders_db", access)
+
+    def test_a_connection_says_how_it_is_encrypted(self) -> None:
+        access = SourceAccess("db", 5433, "sales", "ada", "p w'd", {"sslmode": "verify-full", "cursor": "dictcursor"})
+
+        assert psycopg.conninfo.conninfo_to_dict(find_conninfo("orders_db", access)) == {
+            "host": "db", "port": "5433", "dbname": "sales", "user": "ada", "password": "p w'd",
+            "sslmode": "verify-full",
+        }  # fmt: skip
 
     def test_passwords_are_in_no_text(self, source_uri, orders, caplog) -> None:
         deliveries = deliver(source_uri, table=orders)
