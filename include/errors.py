@@ -33,7 +33,7 @@ class SourceError(PermanentError):
 
 
 class SourceAwayError(SourceError, TransientError):
-    """A source cannot be reached or breaks off: its deliveries may be good, and another try may succeed."""
+    """A source cannot be reached, lets nobody in or breaks off: its deliveries may be good, another try may succeed."""
 
 
 class QualityError(PermanentError):

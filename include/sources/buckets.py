@@ -124,8 +124,8 @@ def explain_errors(start: str, connection: str, access: SourceAccess) -> Iterato
 
     Raises:
         FileNotFoundError: there is no such object or bucket.
-        SourceError: the server refuses the credentials or the request.
-        SourceAwayError: it is not reached, breaks off, or has a fault of its own.
+        SourceError: the server refuses the request.
+        SourceAwayError: it is not reached, lets nobody in, breaks off, or has a fault of its own.
     """
     try:
         yield
@@ -134,7 +134,7 @@ def explain_errors(start: str, connection: str, access: SourceAccess) -> Iterato
     except _list_errors() as error:
         status, reason = find_status(error), _hide(str(error).strip() or type(error).__name__, access)
         if status in _UNAUTHORIZED:
-            raise SourceError(
+            raise SourceAwayError(
                 f"{start}: the server refuses the credentials of connection {connection!r} ({reason}). Correct the "
                 "connection, or have them allowed to list and read there, and run again."
             ) from None

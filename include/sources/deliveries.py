@@ -9,11 +9,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.errors import SourceAwayError, SourceError
+from include.settings.http_source import HttpSource
+from include.settings.postgres_source import PostgresSource
 from include.settings.source_base import ConnectedSource
 from include.settings.source_kinds import FileSource, ObjectStoreSource
 from include.settings.sources import SourceSettings
 from include.sources.file_deliveries import FileDeliveries
+from include.sources.http_api import open_api
 from include.sources.object_store import ObjectStoreDeliveries
+from include.sources.postgres import open_table
 from include.sources.source import Deliveries, SourceAccess
 
 log = logging.getLogger(__name__)
@@ -69,6 +73,10 @@ def open_deliveries(settings: SourceSettings, name: str, root: Path, access: Sou
             return FileDeliveries(name, source, root)
         case ObjectStoreSource():
             return ObjectStoreDeliveries(name, source, access)
+        case HttpSource():
+            return open_api(name, source, access, settings.time_zone)
+        case PostgresSource():
+            return open_table(name, source, access, settings.time_zone)
 
 
 def list_days(from_day: date, to_day: date) -> list[date]:

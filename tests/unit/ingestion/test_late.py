@@ -96,7 +96,7 @@ def test_an_earlier_day_that_is_missing_stops_nothing_and_comes_later_with_what_
 
     items = plan_run(pipeline, day + 2 * ONE)
     assert days_of(items["readings"]) == days_of(items["repairs"]) == ["2026-03-11"]
-    assert "Source 'readings': not delivered for 1 day(s), 2026-03-10" in caplog.text
+    assert "Source 'readings': 1 day(s) missing, for 2026-03-10" in caplog.text
     pipeline.load(day + 2 * ONE)
 
     lost.write_bytes(content)

@@ -54,7 +54,7 @@ def test_what_is_missing_is_said_with_what_is_there(sales_files: Deliveries, tmp
 
     message = str(sales_files.explain_missing(missing))
 
-    assert "Source 'sales': not delivered for 6 day(s), 2026-03-09, 2026-03-10," in message
+    assert "Source 'sales': 6 day(s) missing, for 2026-03-09, 2026-03-10," in message
     assert f"2026-03-13 ...; expected {tmp_path}/sales/2026-03-09.parquet. " in message
     assert "Its files are of 2026-03-01 to 2026-03-02. Nearest name there: 2026-03-09.parquet.part." in message
 

@@ -177,7 +177,7 @@ class TestMissingFiles:
     def test_a_critical_source_needs_every_day(self, settings, tmp_path, sales, write_sales) -> None:
         write_sales(sales)
 
-        with pytest.raises(SourceError, match=r"1 file.* missing, for 2026-03-10"):
+        with pytest.raises(SourceError, match=r"1 day.* missing, for 2026-03-10"):
             read(settings, tmp_path, to_day=DAY + timedelta(days=1))
 
     def test_an_optional_source_may_skip_days(self, settings, tmp_path, write_visits) -> None:
