@@ -17,7 +17,7 @@ RETRY_POLICY: Final = ExceptionRetryPolicy(
     rules=[
         RetryRule(
             exception="include.errors.SourceAwayError",
-            action=RetryAction.RETRY,
+            action=RetryAction.DEFAULT,
             reason="A source could not be reached: it may be back at the next try.",
         ),
         RetryRule(

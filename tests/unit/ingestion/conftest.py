@@ -24,6 +24,7 @@ from include.sources.deliveries import SourceOpener
 from include.warehouse.session import open_session
 
 DAY = date(2026, 3, 9)
+SOURCES = Path(__file__).with_name("sources.yml")
 ROWS = 12
 _ZONE = ZoneInfo("America/New_York")
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -191,7 +192,7 @@ def plant(tmp_path: Path) -> Plant:
 @pytest.fixture
 def settings() -> SourceSettings:
     """What the plant delivers, as ``sources.yml`` beside this file declares it."""
-    return load_section(Path(__file__).with_name("sources.yml"), SourceSettings, "development")
+    return load_section(SOURCES, SourceSettings, "development")
 
 
 @pytest.fixture
