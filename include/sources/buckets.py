@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,18 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _GCS_ADDRESS: Final = "https://storage.googleapis.com"
+ONE_STREAM: Final = {"s3": {"max_concurrency": 1}, "gcs": {"concurrency": 1}}
+"""By store, the option with which an object is downloaded in one answer, not in parts that are held in memory."""
 _NO_CACHE: Final = {"skip_instance_cache": True, "use_listings_cache": False}
 _CONNECT_TIMEOUT_S: Final = 10
 _READ_TIMEOUT_S: Final = 60
 _REASON_LENGTH: Final = 300
+_ERRORS: Final = {
+    "aiohttp": ("ClientError",),
+    "botocore.exceptions": ("BotoCoreError",),
+    "gcsfs.retry": ("ChecksumError", "HttpError"),
+    "google.auth.exceptions": ("GoogleAuthError",),
+}
 # Statuses of a server that may answer another time.
 _AGAIN: Final = frozenset({408, 425, 429})
 _UNAUTHORIZED: Final = frozenset({401, 403})
@@ -175,12 +184,9 @@ def find_status(error: BaseException) -> int | None:
 
 def _list_errors() -> tuple[type[BaseException], ...]:
     """What the libraries raise when a server does not do what it is asked for."""
-    from aiohttp import ClientError
-    from botocore.exceptions import BotoCoreError
-    from gcsfs.retry import ChecksumError, HttpError
-    from google.auth.exceptions import GoogleAuthError
-
-    return (OSError, ValueError, ClientError, BotoCoreError, ChecksumError, HttpError, GoogleAuthError)
+    # What is not imported has raised nothing, and takes seconds to import.
+    loaded = [(sys.modules[module], names) for module, names in _ERRORS.items() if module in sys.modules]
+    return (OSError, ValueError, *(getattr(module, name) for module, names in loaded for name in names))
 
 
 def hide_login(address: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import SourceAwayError, SourceError
 from include.settings.source_kinds import ObjectStoreSource
-from include.sources.buckets import CredentialsError, explain_errors, open_gcs, open_s3
+from include.sources.buckets import ONE_STREAM, CredentialsError, explain_errors, open_gcs, open_s3
 from include.sources.dated_names import DatedName
 from include.sources.source import SourceAccess, explain_missing_days
 
@@ -107,7 +107,7 @@ class ObjectStoreDeliveries:
         for _ in range(_TRIES):
             try:
                 with self._explain(self.describe(day)):
-                    self._bucket.get_file(self._key(day), str(path))
+                    self._bucket.get_file(self._key(day), str(path), **ONE_STREAM[self.source.store])
             except FileNotFoundError:
                 raise self._explain_gone(day) from None
             after = self._read_state(day)
