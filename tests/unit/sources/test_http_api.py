@@ -268,24 +268,32 @@ class TestPagesForEver:
     def test_the_same_page(self, api, clock, tmp_path) -> None:
         api.reply_with(Reply(RECORDS))
 
-        assert "page 2: it has the records of an earlier page" in refuse(api, clock, tmp_path, pages=NUMBERED)
+        assert "page 2: it has the records of an earlier page" in refuse(
+            api, clock, tmp_path, pages=NUMBERED, max_pages=9
+        )
         assert len(api.requests) == 2
 
     def test_two_pages_in_turns(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply(PAGES[int(request.query["page"]) % 2])
 
-        assert "page 3: it has the records of an earlier page" in refuse(api, clock, tmp_path, pages=NUMBERED)
+        assert "page 3: it has the records of an earlier page" in refuse(
+            api, clock, tmp_path, pages=NUMBERED, max_pages=9
+        )
 
     def test_the_same_cursor(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply({"rows": [{"id": len(api.requests)}], "next": "again"})
         cursors = {"by": "cursor", "parameter": "after", "cursor": "next"}
 
-        assert "page 2: the cursor 'again' comes again" in refuse(api, clock, tmp_path, pages=cursors, records="rows")
+        assert "page 2: the cursor 'again' comes again" in refuse(
+            api, clock, tmp_path, pages=cursors, records="rows", max_pages=9
+        )
 
     def test_a_link_to_itself(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply([{"id": 1}], headers={"Link": '</orders?day=2026-03-09>; rel="next"'})
 
-        assert "page 1: the link to the next page leads to one" in refuse(api, clock, tmp_path, pages={"by": "link"})
+        assert "page 1: the link to the next page leads to one" in refuse(
+            api, clock, tmp_path, pages={"by": "link"}, max_pages=9
+        )
 
     def test_new_records_for_ever(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply([{"id": len(api.requests)}])
