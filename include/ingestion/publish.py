@@ -117,15 +117,17 @@ def replace_days(session: Session, name: str, source: SourceBase, days: list[dat
 
 
 def record_partitions(session: Session, name: str, content: Mapping[date, tuple[int, str]]) -> None:
-    """Write count, hash and file of each partition; what says that it is the same as before stays untouched."""
+    """Write count, hash, file and version of each partition; what is the same as before stays untouched."""
     session.execute_many(
-        "insert into raw.partitions (source, batch_day, row_count, content_hash, file_hash) "
-        "select source, batch_day, %s, %s, file_hash from landing.deliveries where source = %s and batch_day = %s "
+        "insert into raw.partitions (source, batch_day, row_count, content_hash, file_hash, version) "
+        "select source, batch_day, %s, %s, file_hash, version from landing.deliveries "
+        "where source = %s and batch_day = %s "
         "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
-        "content_hash = excluded.content_hash, file_hash = excluded.file_hash, published_at = "
+        "content_hash = excluded.content_hash, file_hash = excluded.file_hash, version = excluded.version, "
+        "published_at = "
         "case when raw.partitions.content_hash = excluded.content_hash then raw.partitions.published_at else now() end "
-        "where (raw.partitions.content_hash, raw.partitions.file_hash) "
-        "is distinct from (excluded.content_hash, excluded.file_hash)",
+        "where (raw.partitions.content_hash, raw.partitions.file_hash, raw.partitions.version) "
+        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version)",
         [(count, digest, name, day) for day, (count, digest) in content.items()],
     )
 

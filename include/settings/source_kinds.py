@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.settings.http_source import HttpSource
+from include.settings.postgres_source import PostgresSource
 from include.settings.source_base import ConnectedSource, DatedFiles
 
 
@@ -34,7 +36,9 @@ class ObjectStoreSource(DatedFiles, ConnectedSource):
 # One line for each kind.
 Source = Annotated[
     FileSource
-    | ObjectStoreSource,
+    | ObjectStoreSource
+    | HttpSource
+    | PostgresSource,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """A source of any kind."""

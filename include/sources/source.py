@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -29,6 +30,14 @@ class SourceAccess:
     login: str = ""
     password: str = field(default="", repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def address(self) -> str:
+        """``scheme://host:port`` of a server that speaks HTTP; empty where the connection names no host."""
+        if not self.host:
+            return ""
+        host = self.host if "://" in self.host else f"{self.schema or 'https'}://{self.host}"
+        return f"{host.rstrip('/')}:{self.port}" if self.port else host.rstrip("/")
 
 
 class Deliveries(Protocol):
@@ -84,5 +93,14 @@ def explain_missing_days(name: str, days: Sequence[date], expected: str, found: 
     """
     listed = ", ".join(str(day) for day in days[:_DAYS_LISTED]) + (" ..." if len(days) > _DAYS_LISTED else "")
     return SourceError(
-        f"Source {name!r}: not delivered for {len(days)} day(s), {listed}; expected {expected}. {found} {remedy}"
+        f"Source {name!r}: {len(days)} day(s) missing, for {listed}; expected {expected}. {found} {remedy}"
     )
+
+
+def hash_file(path: Path) -> str | None:
+    """SHA-256 of a file's bytes in hexadecimal digits; None where it cannot be read, of which reading it says why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -223,7 +223,7 @@ class TestOptionalSources:
         item = next(item for item in pipeline.plan(next_day) if item["source"] == "repairs")
 
         with pytest.raises(WarehouseError):
-            land_source("postgresql://nobody@127.0.0.1:1/none", pipeline.settings, plant.root, item)
+            land_source("postgresql://nobody@127.0.0.1:1/none", pipeline.opener, item)
 
         assert pipeline.fetch("select 1 from quality.quarantine") == []
 
