@@ -22,7 +22,7 @@ from include.settings.postgres_source import PostgresSource
 from include.settings.section import check_section
 from include.settings.source_columns import ColumnSettings
 from include.sources.columns import BadValueError, fit_column
-from include.sources.files import is_bad_file
+from include.sources.files import is_bad_file, read_file
 from include.sources.postgres import PostgresDeliveries, open_table
 from include.sources.postgres_client import find_conninfo
 from include.sources.source import Deliveries, SourceAccess
@@ -460,6 +460,12 @@ class TestTypes:
 
         assert self.read(source_uri, tmp_path, value, declared) == expected
 
+    def test_a_database_in_another_encoding(self, source_uri, run, tmp_path) -> None:
+        run("create database latin encoding 'LATIN1' locale 'C' template template0")
+        latin = psycopg.conninfo.make_conninfo(source_uri, dbname="latin")
+
+        assert self.read(latin, tmp_path, "chr(233)", "string") == "é"
+
     @pytest.mark.parametrize(
         ("value", "declared", "held"),
         [
@@ -501,6 +507,27 @@ class TestTypes:
         error = refuse(source_uri, tmp_path, query=rows, columns={**COLUMNS, "value": {"type": declared}})
 
         assert problem in str(error)
+
+
+class TestFiles:
+    """The file is read as every delivered file is."""
+
+    def test_rows_become_declared_columns(self, source_uri, orders, tmp_path) -> None:
+        # given columns that are declared in another order than the table's
+        columns = {"at": {"type": "date"}, "id": {"type": "float64"}}
+        deliveries = deliver(source_uri, table=orders, columns=columns)
+
+        table = read_file("orders", deliveries.source, deliveries.fetch(DAY, tmp_path), ZONE)
+
+        assert table.to_pylist() == [{"at": DAY, "id": 1.0}, {"at": DAY, "id": 2.0}]
+
+    def test_no_rows_may_be_allowed(self, source_uri, orders, tmp_path) -> None:
+        day = DAY - timedelta(days=1)
+        strict, lenient = (deliver(source_uri, table=orders, allow_empty=one) for one in (False, True))
+
+        assert read_file("orders", lenient.source, lenient.fetch(day, tmp_path), ZONE).num_rows == 0
+        with pytest.raises(SourceError, match="it has columns but no rows"):
+            read_file("orders", strict.source, strict.fetch(day, tmp_path), ZONE)
 
 
 class TestServers:
