@@ -12,9 +12,9 @@ changes nothing; a backfill is a run with a longer window. Of snapshots it loads
 window, when their files have other content than what is published.
 
 **Without parameters** it loads its own day, the last whole one before its logical date in that time zone:
-- While a file of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
-  `sources.yml`. At the end of the wait a missing file of a critical source stops the run; another source is left out.
-- It also loads late files: of the last `catch_up_days`, each day that a source has not published yet. An earlier
+- While a delivery of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
+  `sources.yml`. At the end of the wait a critical source without its delivery stops the run; another is left out.
+- It also loads late deliveries: of the last `catch_up_days`, each day that a source has not published yet. An earlier
   day that is still missing stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that
   need the day wait for it.
 - Each late day is audited by itself. A bad one is left out with a warning, until its file has changed.
@@ -26,11 +26,11 @@ columns, types, keys and lateness cannot be overruled. Who, why and which rules:
 the batch. A corrected file needs none of this: load its days again.
 
 **When it fails**
-- `plan`: the message names the file that is missing, or the table in `raw` that is not as `sources.yml`
-  declares it, and what to do. A new column has to be nullable. Clear the task when the file is there, or leave
-  the day to the next run.
-- `land`: the message names the file, the column and the remedy. Correct the file, clear the task. A bad
-  file of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
+- `plan`: the message names the delivery that is missing, the source that is away (it is tried again, and left out if it
+  is not critical), or the table in `raw` that is not as `sources.yml` declares it, and what to do. A new column has to
+  be nullable. Clear the task when the delivery is there, or leave the day to the next run.
+- `land`: the message names the delivery, the column and the remedy. Correct it, clear the task. A bad
+  delivery of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served. The button
   *Quality* of the task opens its page, *Browse → Quality* those of all sources.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
@@ -51,9 +51,9 @@ from include.orchestration.lineage import traced
 from include.orchestration.plan_load import PlanLoad
 from include.orchestration.quality_link import link_quality
 from include.orchestration.release import read_release, release_params
+from include.orchestration.sources import open_sources
 from include.orchestration.window import make_timetable
 from include.settings import load_settings
-from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
 
@@ -79,7 +79,7 @@ def ingest_sources() -> None:
         """Copy one source's files of the window into `landing`."""
         from include.ingestion.land import land_source
 
-        return land_source(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), item)
+        return land_source(warehouse_uri(), open_sources(SETTINGS.sources), item)
 
     @task
     @traced

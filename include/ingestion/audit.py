@@ -19,7 +19,7 @@ from include.ingestion.audit_records import (
     write_quarantine,
 )
 from include.ingestion.facts import measure_facts
-from include.ingestion.plan import LoadItem, has_only_bad_files, item_window, split_items
+from include.ingestion.plan import LoadItem, drop_away, has_only_bad_files, item_window, split_items
 from include.ingestion.release import Release, ReleaseDecision, decide_release, explain_refusal, record_release
 from include.quality.page_paths import audit_path
 from include.quality.profile import ColumnProfile, profile_frame
@@ -27,7 +27,8 @@ from include.quality.report import BatchQuality
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
@@ -48,7 +49,7 @@ class Batch:
     """One landed batch, as the rules see it."""
 
     item: LoadItem
-    source: FileSource
+    source: SourceBase
     frame: pd.DataFrame
     facts: Mapping[str, Fact]
     usual_means: Mapping[str, float]
@@ -148,7 +149,7 @@ def audit_run(
     Raises:
         QualityError, WarehouseError: see :func:`audit_batch`.
     """
-    parts = split_items(items)
+    parts = drop_away(split_items(items))
     for name in {*(release.sources if release else ())} - {part["source"] for part in parts}:
         log.warning("%s is not among the sources that this run loads: there is nothing of it to release.", name)
     audits: dict[str, list[LoadItem]] = {}

@@ -15,7 +15,7 @@ from include.ingestion.plan import LoadItem, item_window
 from include.quality.page_paths import audit_path, run_path
 from include.quality.score import AuditResult, RuleResult
 from include.quality.suites import LATENESS
-from include.settings.sources import FileSource
+from include.settings.source_base import SourceBase
 from include.warehouse.session import Session
 
 _SHORTEST_REASON: Final = 10
@@ -74,7 +74,7 @@ def parse_release(
     raise SettingsError(f"accept_refused {problem}. Nothing was loaded; trigger the run again.")
 
 
-def is_releasable(source: FileSource, rule: RuleResult | Mapping[str, Any]) -> bool:
+def is_releasable(source: SourceBase, rule: RuleResult | Mapping[str, Any]) -> bool:
     """Whether a person may overrule a broken rule.
 
     Never where the batch could not be published as what it claims to be: readable files, column names and types,
@@ -92,7 +92,7 @@ def is_releasable(source: FileSource, rule: RuleResult | Mapping[str, Any]) -> b
 
 def decide_release(
     session: Session,
-    source: FileSource,
+    source: SourceBase,
     item: LoadItem,
     audit: AuditResult,
     broken: Sequence[RuleResult],
@@ -116,7 +116,7 @@ def read_refusal(session: Session, item: LoadItem, audit_id: str) -> dict[str, A
     )
 
 
-def explain_denial(source: FileSource, broken: Sequence[RuleResult], seen: Sequence[Mapping[str, Any]] | None) -> str:
+def explain_denial(source: SourceBase, broken: Sequence[RuleResult], seen: Sequence[Mapping[str, Any]] | None) -> str:
     """Why a batch that breaks ``broken`` is not released; empty when it is.
 
     Args:

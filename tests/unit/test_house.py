@@ -22,8 +22,8 @@ FLOW = [
 AROUND = ["demo", "example", "local", "commands"]
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
 HEAVY = {
-    "adbc_driver_manager", "adbc_driver_postgresql", "great_expectations", "matplotlib", "mlflow", "numpy", "onnx",
-    "onnxruntime", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn", "sqlglot",
+    "adbc_driver_manager", "adbc_driver_postgresql", "botocore", "fsspec", "gcsfs", "great_expectations", "matplotlib",
+    "mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "s3fs", "scipy", "skl2onnx", "sklearn", "sqlglot",
 }  # fmt: skip
 # Rooms that run in processes of their own, where nothing parses them as part of a DAG file.
 OWN_PROCESS = {"serving", *AROUND}

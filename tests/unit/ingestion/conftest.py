@@ -20,9 +20,11 @@ from include.ingestion.plan import LoadItem, plan_load
 from include.ingestion.publish import publish_batch
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
+from include.sources.deliveries import SourceOpener
 from include.warehouse.session import open_session
 
 DAY = date(2026, 3, 9)
+SOURCES = Path(__file__).with_name("sources.yml")
 ROWS = 12
 _ZONE = ZoneInfo("America/New_York")
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -118,17 +120,22 @@ class Pipeline:
     root: Path
 
     @property
+    def opener(self) -> SourceOpener:
+        """Opens the plant's sources."""
+        return SourceOpener(self.settings, self.root)
+
+    @property
     def published(self) -> list[str]:
         """The tables of ``raw``."""
         return [*(f"raw.{name}" for name in self.settings.sources), "raw.partitions", "raw.snapshots"]
 
     def plan(self, first: date, last: date | None = None) -> list[LoadItem]:
         """Plan a window."""
-        return plan_load(self.uri, self.settings, self.root, first, last or first)
+        return plan_load(self.uri, self.opener, first, last or first)
 
     def land(self, items: list[LoadItem]) -> list[LoadItem]:
         """Land every item."""
-        return [land_source(self.uri, self.settings, self.root, item) for item in items]
+        return [land_source(self.uri, self.opener, item) for item in items]
 
     def audit(self, items: list[LoadItem], audit_id: str = "audit") -> dict[str, Any]:
         """Audit landed items."""
@@ -185,7 +192,7 @@ def plant(tmp_path: Path) -> Plant:
 @pytest.fixture
 def settings() -> SourceSettings:
     """What the plant delivers, as ``sources.yml`` beside this file declares it."""
-    return load_section(Path(__file__).with_name("sources.yml"), SourceSettings, "development")
+    return load_section(SOURCES, SourceSettings, "development")
 
 
 @pytest.fixture

@@ -124,6 +124,44 @@ def test_what_does_not_fit_is_named(
     assert expected in str(caught.value)
 
 
+BUCKET = {**VISITS, "kind": "object_store", "store": "s3", "bucket": "exports", "connection": "exports"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"kind": "file"}, "key 'sources.visits.kind': expected one of 'files', 'object_store', 'http', 'postgres', "
+                           "found 'file'; did you mean 'files'?"),
+        ({"kind": None}, "key 'sources.visits.kind'"),
+        ({"bukket": "x"}, "unknown key 'sources.visits.bukket'; did you mean 'bucket'?"),
+        ({"kind": "files"}, "unknown key 'sources.visits.store'"),
+        ({"store": "azure"}, "key 'sources.visits.store': expected 's3' or 'gcs', found 'azure'"),
+        ({"bucket": "s3://exports"}, "bucket: the name alone, not 's3://exports'"),
+        ({"path": "/in/{day}.csv"}, "a path without '/' at its start"),
+        ({"path": "in/all.csv"}, "'{day}' once"),
+        ({"connection": "my exports"}, "key 'sources.visits.connection'"),
+        ({"csv": {"delimeter": ";"}}, "unknown key 'sources.visits.csv.delimeter'; did you mean 'delimiter'?"),
+        ({"columns": {"visit_id": {"type": "int"}}}, "key 'sources.visits.columns.visit_id.type'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_a_bucket_is_named(
+    description: dict[str, Any], changed: dict[str, Any], expected: str
+) -> None:
+    description["sources"]["visits"] = {**BUCKET, **changed}
+
+    with pytest.raises(SettingsError) as caught:
+        parse(description)
+
+    assert expected in str(caught.value)
+
+
+def test_a_kind_or_a_connection_that_is_left_out_is_missing(description: dict[str, Any]) -> None:
+    for key in ("kind", "connection"):
+        description["sources"]["visits"] = {name: value for name, value in BUCKET.items() if name != key}
+        with pytest.raises(SettingsError, match=f"key 'sources.visits.{key}' is missing"):
+            parse(description)
+
+
 @pytest.mark.parametrize(
     ("relation", "expected"),
     [
