@@ -13,6 +13,7 @@ from typing import Final
 from include.local.components import POSTGRES, PREFERRED_PORTS, build_components, load_plan, run_module, save_plan
 from include.local.credentials import ensure_credentials, find_credentials
 from include.local.environment import airflow_environment
+from include.local.extras import load_extra
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.keeper import NO_THREADS, stop_processes
 from include.local.layout import Stack
@@ -118,7 +119,9 @@ def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell 
 
 def _start(home: StackHome, tell: Tell) -> Stack:
     credentials = ensure_credentials(home)
-    with reserve_ports({**PREFERRED_PORTS, **load_state(home).ports}) as ports:
+    extra = load_extra()
+    preferred = {**PREFERRED_PORTS, **(extra.PORTS if extra else {})}
+    with reserve_ports({name: load_state(home).ports.get(name, port) for name, port in preferred.items()}) as ports:
         stack = Stack(home, ports, credentials)
         StackState(ports).save(home)
         stack.server.prepare()
