@@ -1,7 +1,7 @@
 """``python -m include.example.system_server``: the shop's API, bucket and database, served from its source files.
 
 What a shop would have in systems of its own comes from the newest files in the folder of the sources: campaigns by an
-HTTP API (pages that link to the next one), the catalogue of products in an S3 bucket (moto's server, in memory), the
+HTTP API, which says when they were last changed, the catalogue of products in an S3 bucket (moto's server, in memory), the
 households in a PostgreSQL database. Files are taken in at the start and at ``POST /take-in``.
 
 Environment: ``ORRERY_SOURCES_DIR``, ``ORRERY_WAREHOUSE_URI`` (the server that gets the database), and
@@ -32,8 +32,6 @@ BUCKET: Final = "shop"
 DATABASE: Final = "shop"
 SECRET_VARIABLE: Final = "ORRERY_SHOP_SECRET"  # noqa: S105 - the variable's name
 _NUMBERS: Final = ("campaign_id", "household_id")
-_PAGE_ROWS: Final = 1000
-_PAGE_DIGITS: Final = 6
 
 
 @dataclass
@@ -123,7 +121,7 @@ def ensure_database(uri: str) -> None:
 
 
 def build_app(systems: ShopSystems) -> Starlette:
-    """The API: ``GET /campaigns?page=1``, ``GET /health``, ``POST /take-in``."""
+    """The API: ``GET /campaigns``, ``GET /health``, ``POST /take-in``."""
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse
     from starlette.routing import Route
@@ -147,15 +145,11 @@ def build_app(systems: ShopSystems) -> Starlette:
     def list_campaigns(request: Request) -> JSONResponse:
         if not is_authorized(request):
             return refuse()
-        page = request.query_params.get("page", "1")
-        if not page.isdecimal() or len(page) > _PAGE_DIGITS or int(page) < 1:
-            return JSONResponse({"detail": f"page is a number from 1 on, not {page[:20]!r}"}, 422)
-        start, end = (int(page) - 1) * _PAGE_ROWS, int(page) * _PAGE_ROWS
-        headers = {"Link": f'</campaigns?page={int(page) + 1}>; rel="next"'} if end < len(systems.campaigns) else {}
+        headers = {}
         if systems.campaigns_day:
             noon = datetime.combine(systems.campaigns_day, time(12), ZoneInfo(TIME_ZONE))
             headers["Last-Modified"] = format_datetime(noon.astimezone(UTC), usegmt=True)
-        return JSONResponse(systems.campaigns[start:end], headers=headers)
+        return JSONResponse(systems.campaigns, headers=headers)
 
     return Starlette(
         routes=[

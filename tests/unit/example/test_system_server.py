@@ -55,15 +55,10 @@ def read_file(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_pages_of_the_api_hold_every_campaign_once_and_the_day_of_the_file(
-    systems: ShopSystems, folder: Path
-) -> None:
-    rows, url = [], "/campaigns"
+def test_the_api_has_every_campaign_and_the_day_of_the_file(systems: ShopSystems, folder: Path) -> None:
     with TestClient(build_app(systems)) as client:
-        while url:
-            answer = client.get(url, headers=AUTHORIZED)
-            rows += answer.raise_for_status().json()
-            url = answer.links.get("next", {}).get("url", "")
+        answer = client.get("/campaigns", headers=AUTHORIZED)
+    rows = answer.raise_for_status().json()
     written = read_file(folder, "campaigns")
     assert [{name: str(value) for name, value in row.items()} for row in rows] == written
     assert len(rows) > 1000
