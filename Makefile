@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs demo test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs demo test lint format bench lock clean install
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -15,7 +15,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the verbs
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what requirements.lock pins into .venv
 	@test -x $(PY) && $(PY) -IS include/commands/setup_venv.py --check || $(MAKE) --no-print-directory install GOAL="$(MAKECMDGOALS)"
@@ -36,6 +36,12 @@ down: setup ## stop the stack
 
 logs: setup ## show the end of the logs (ARGS="airflow-scheduler -f")
 	@$(PY) -m include.local logs $(ARGS)
+
+dbt: setup ## run dbt against the stack's warehouse (ARGS="build --select MODEL+")
+	@$(PY) -m include.local dbt $(ARGS)
+
+dbt-docs: setup ## write dbt's documentation, with the declared models, as one page
+	@$(PY) -m include.local dbt-docs $(ARGS)
 
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)

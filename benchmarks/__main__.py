@@ -65,7 +65,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", help=f"which to run (default: all): {', '.join(NAMES)}")
     parser.add_argument("--repetitions", type=positive, help="instead of each benchmark's own number")
-    parser.add_argument("--rows", type=positive, default=defaults.rows, help="rows of the frame in seam")
+    parser.add_argument(
+        "--rows",
+        type=positive,
+        default=defaults.rows,
+        help="rows of the frame in seam and of the smaller file in ingest",
+    )
     parser.add_argument(
         "--households",
         type=int,

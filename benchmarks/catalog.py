@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # In the order of running: the quick ones first.
 NAMES: Final = (
-    "seam", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt", "demo",
+    "seam", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt", "demo",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ class Options:
 
     Attributes:
         repetitions: None leaves each benchmark its own number.
-        rows: of the frame in ``seam``.
+        rows: of the frame in ``seam`` and of the smaller file in ``ingest``.
         households: the sample in ``dbt`` and ``demo``, 0 for all of them; None leaves each its own choice.
         days: replayed in ``demo``.
     """

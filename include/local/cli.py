@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 
 from include.commands.console import say
+from include.errors import StackError
+from include.features.manifest import DBT_DIR
 from include.local.credentials import list_users
+from include.local.environment import base_environment
 from include.local.home import StackHome, claim_interrupted_demo, read_tail, resolve_home
 from include.local.layout import Stack
+from include.local.ports import HOST
 from include.local.stack import find_stack, start_stack, stop_stack
 from include.local.startup import StartStep
 from include.local.state import load_state
@@ -41,6 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     logs.add_argument("component", nargs="?", help="one component only")
     logs.add_argument("-n", "--lines", type=int, default=20)
     logs.add_argument("-f", "--follow", action="store_true", help="go on showing what is added")
+    dbt = add("dbt", run_dbt, "run a command of dbt against the stack's warehouse, such as: dbt build --select MODEL+")
+    dbt.add_argument("arguments", nargs=argparse.REMAINDER, help="dbt's own")
+    add("dbt-docs", write_dbt_docs, "write dbt's documentation, with the declared models, as one page")
     return parser
 
 
@@ -119,6 +128,37 @@ def show_logs(options: argparse.Namespace, home: StackHome) -> int:
     if options.follow:
         subprocess.run(["tail", "-n", "0", "-F", *map(str, chosen)], check=False)
     return 0
+
+
+def run_dbt(options: argparse.Namespace, home: StackHome) -> int:
+    """Run dbt in the folder of the project; its own exit code."""
+    command = [sys.executable, "-m", "dbt.cli.main", *options.arguments]
+    return subprocess.run(command, env=dbt_environment(home), cwd=DBT_DIR, check=False).returncode
+
+
+def write_dbt_docs(_: argparse.Namespace, home: StackHome) -> int:
+    """Write the documentation into the stack's folder and say where its page is; the exit code."""
+    command = [sys.executable, "-m", "include.features.dbt_docs", str(home.path / "dbt-docs")]
+    return subprocess.run(command, env=dbt_environment(home), check=False).returncode
+
+
+def dbt_environment(home: StackHome) -> dict[str, str]:
+    """The caller's environment, with the warehouse of the running stack where dbt's profile looks for it.
+
+    Raises:
+        StackError: no stack runs.
+    """
+    stack = find_stack(home)
+    if stack is None:
+        raise StackError(f"No stack runs in {home.path}, whose warehouse dbt needs. Start it with: make up")
+    return {
+        **base_environment(os.environ),
+        "ORRERY_DBT_HOST": HOST,
+        "ORRERY_DBT_PORT": str(stack.ports["postgres"]),
+        "ORRERY_DBT_USER": "postgres",
+        "ORRERY_DBT_PASSWORD": stack.credentials.postgres_password,
+        "ORRERY_DBT_DATABASE": "warehouse",
+    }
 
 
 def describe_access(stack: Stack) -> str:

@@ -9,6 +9,7 @@ import random
 import shutil
 import statistics
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from include.features.dbt_docs import write_docs
 from include.ingestion.land import define_columns
 from include.ingestion.publish import publish_source
 from include.local.postgres import PostgresServer
@@ -42,6 +44,19 @@ NULLABLE_COLUMNS = ["quantity", "sales_value", "retail_disc", "coupon_disc", "co
 Purchase = tuple[int, date]
 
 
+@contextmanager
+def set_warehouse(uri: str) -> Iterator[None]:
+    """The environment by which dbt's profile finds a database."""
+    parts = urlsplit(uri)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ORRERY_DBT_HOST", str(parts.hostname))
+        environment.setenv("ORRERY_DBT_PORT", str(parts.port))
+        environment.setenv("ORRERY_DBT_USER", str(parts.username))
+        environment.setenv("ORRERY_DBT_PASSWORD", str(parts.password))
+        environment.setenv("ORRERY_DBT_DATABASE", parts.path.removeprefix("/"))
+        yield
+
+
 @dataclass(frozen=True)
 class Project:
     """The dbt project, run in this process against one database."""
@@ -53,13 +68,7 @@ class Project:
         """Run a dbt command; the status of each node by name, and whether all went well."""
         from dbt.cli.main import dbtRunner
 
-        parts = urlsplit(uri)
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("ORRERY_DBT_HOST", str(parts.hostname))
-            environment.setenv("ORRERY_DBT_PORT", str(parts.port))
-            environment.setenv("ORRERY_DBT_USER", str(parts.username))
-            environment.setenv("ORRERY_DBT_PASSWORD", str(parts.password))
-            environment.setenv("ORRERY_DBT_DATABASE", parts.path.removeprefix("/"))
+        with set_warehouse(uri):
             result = dbtRunner().invoke([
                 *arguments, "--quiet",
                 "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
@@ -775,6 +784,28 @@ def test_everything_is_described(project: Project, built: str) -> None:
     assert len(marts) == 6
     assert undescribed == []
     assert all(model["contract"]["enforced"] for model in marts)
+
+
+def test_the_documentation_is_one_page_on_which_the_declared_models_follow_their_groups(
+    built: str, tmp_path: Path
+) -> None:
+    with set_warehouse(built):
+        page = write_docs(tmp_path, load_settings().models)
+
+    manifest = json.loads((tmp_path / "project" / "target" / "manifest.json").read_text())
+    used = {one["name"]: set(one["depends_on"]["nodes"]) for one in manifest["exposures"].values()}
+    assert used == {
+        "churn": {f"model.orrery.{name}" for name in ("customer_features", "customer_features_latest", "churn_labels")},
+        "demand": {
+            f"model.orrery.{name}"
+            for name in ("store_category_features", "store_category_features_latest", "demand_labels")
+        },
+    }
+    text = page.read_text(encoding="utf-8")
+    assert "exposure.orrery.churn" in text
+    assert "Units; thousandths of a unit of volume for fuel" in text
+    catalog = json.loads((tmp_path / "project" / "target" / "catalog.json").read_text())
+    assert catalog["nodes"]["model.orrery.customer_features"]["columns"]["recency_days"]["type"] == "double precision"
 
 
 @pytest.mark.parametrize("group", ["customer_features", "store_category_features"])

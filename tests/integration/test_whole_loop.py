@@ -221,6 +221,13 @@ def specs(stack: Stack) -> dict[str, ModelSpec]:
         return {name: resolve_model(model, load_catalog()) for name, model in MODELS.items()}
 
 
+def test_an_analyst_runs_dbt_against_the_stack_with_one_verb(stack: Stack) -> None:
+    command = [sys.executable, "-m", "include.local", "dbt", "--home", str(stack.home.path), "source", "freshness"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "PASS freshness of raw.partitions" in done.stdout
+
+
 def ask_version(stack: Stack, spec: ModelSpec) -> int:
     """The version of a model that answers a client now."""
     (keys,) = read_entities(stack.uris.warehouse, spec, limit=1)
