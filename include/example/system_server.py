@@ -1,7 +1,7 @@
 """``python -m include.example.system_server``: the shop's API, bucket and database, served from its source files.
 
 What a shop would have in systems of its own comes from the newest files in the folder of the sources: campaigns by an
-HTTP API, which says when they were last changed, the catalogue of products in an S3 bucket (moto's server, in memory), the
+HTTP API, which says when they were last changed, the products in an S3 bucket (moto's server, in memory), the
 households in a PostgreSQL database. Files are taken in at the start and at ``POST /take-in``.
 
 Environment: ``ORRERY_SOURCES_DIR``, ``ORRERY_WAREHOUSE_URI`` (the server that gets the database), and
