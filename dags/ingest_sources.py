@@ -42,9 +42,9 @@ from include.orchestration.connections import warehouse_uri
 from include.orchestration.defaults import dag_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.plan_load import PlanLoad
+from include.orchestration.sources import open_sources
 from include.orchestration.window import make_timetable
 from include.settings import load_settings
-from include.settings.sources import sources_root
 
 SETTINGS = load_settings()
 
@@ -70,7 +70,7 @@ def ingest_sources() -> None:
         """Copy one source's files of the window into `landing`."""
         from include.ingestion.land import land_source
 
-        return land_source(warehouse_uri(), SETTINGS.sources, sources_root(SETTINGS.sources), item)
+        return land_source(warehouse_uri(), open_sources(SETTINGS.sources), item)
 
     @task
     @traced

@@ -1,7 +1,7 @@
 """Every error that Orrery raises on purpose, in one tree.
 
 A message says what happened, to what, and what to do next. The second level of the tree says
-whether trying again can help: Airflow retries a :class:`TransientError` and fails a
+whether trying again can help: Airflow retries a :class:`TransientError` and fails another
 :class:`PermanentError` at once (``include/orchestration/defaults.py``).
 """
 
@@ -30,6 +30,10 @@ class ManifestMissingError(SettingsError):
 
 class SourceError(PermanentError):
     """A source could not be read: missing, truncated, renamed column, wrong type, empty."""
+
+
+class SourceAwayError(SourceError, TransientError):
+    """A source cannot be reached, lets nobody in or breaks off: its deliveries may be good, another try may succeed."""
 
 
 class QualityError(PermanentError):

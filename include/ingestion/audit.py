@@ -17,12 +17,13 @@ from include.ingestion.audit_records import (
     write_quarantine,
 )
 from include.ingestion.facts import measure_facts
-from include.ingestion.plan import LoadItem, has_only_bad_files, item_window, split_items
+from include.ingestion.plan import LoadItem, drop_away, has_only_bad_files, item_window, split_items
 from include.quality.profile import profile_frame
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite, prepare_great_expectations, validate_frames
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
@@ -42,7 +43,7 @@ class Batch:
     """One landed batch, as the rules see it."""
 
     item: LoadItem
-    source: FileSource
+    source: SourceBase
     frame: pd.DataFrame
     facts: Mapping[str, Fact]
     usual_means: Mapping[str, float]
@@ -127,7 +128,7 @@ def audit_run(uri: str, sources: SourceSettings, items: Sequence[LoadItem], audi
     Raises:
         QualityError, WarehouseError: see :func:`audit_batch`.
     """
-    parts = split_items(items)
+    parts = drop_away(split_items(items))
     audits: dict[str, list[LoadItem]] = {}
     for part in parts:
         audits.setdefault(f"{audit_id}.{part['from_day']}" if part.get("is_late") else audit_id, []).append(part)

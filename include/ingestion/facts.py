@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from include.ingestion.plan import LoadItem, item_window
 from include.ingestion.snapshots import ENDLESS
 from include.quality.suites import Fact, name_relation
+from include.settings.source_base import Relation, SourceBase
 from include.settings.source_names import VALID_TO
-from include.settings.sources import FileSource, Relation, SourceSettings
+from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName
 from include.warehouse.session import Session
 
@@ -72,7 +73,7 @@ def measure_volume(counts: dict[date, int], history: Sequence[int], min_history:
 
 
 def measure_age(
-    session: Session, name: str, source: FileSource, time_zone: str, item: LoadItem, last_day: date
+    session: Session, name: str, source: SourceBase, time_zone: str, item: LoadItem, last_day: date
 ) -> dict[str, Fact]:
     """Hours from the newest event to the end of the last delivery's day in the sources' time zone."""
     column = f'max("{source.event_column}")'
@@ -94,7 +95,7 @@ def measure_age(
     }
 
 
-def measure_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> dict[str, Fact]:
+def measure_repeats(session: Session, name: str, source: SourceBase, item: LoadItem) -> dict[str, Fact]:
     """Rows whose key was already published by another delivery: they would count twice.
 
     Looked for among events of the days that the batch may bring, and of later ones.
@@ -114,7 +115,7 @@ def measure_repeats(session: Session, name: str, source: FileSource, item: LoadI
     return {"repeated_rows": Fact(count, f"{count} rows that another delivery has already brought")}
 
 
-def _count_landed_repeats(session: Session, name: str, source: FileSource, item: LoadItem) -> int:
+def _count_landed_repeats(session: Session, name: str, source: SourceBase, item: LoadItem) -> int:
     """Rows of a late day whose key another day brings that its run has audited and publishes with it."""
     landing = TableName("landing", name).quoted
     same_key = " and ".join(f'other."{column}" = late."{column}"' for column in source.key)
@@ -129,7 +130,7 @@ def _count_landed_repeats(session: Session, name: str, source: FileSource, item:
     return count
 
 
-def event_window(source: FileSource, item: LoadItem) -> tuple[date, date]:
+def event_window(source: SourceBase, item: LoadItem) -> tuple[date, date]:
     """The days that events of a batch may be of (its rows of other days break the lateness rule)."""
     from_day, to_day = item_window(item)
     return from_day - timedelta(days=source.allowed_lateness_days), to_day

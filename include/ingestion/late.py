@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from datetime import UTC, date, datetime
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
 
-from include.settings.sources import FileSource, SourceSettings
-from include.sources.deliveries import delivery_path, explain_missing, find_delivered_days, list_days
+from include.errors import SourceError
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
+from include.sources.deliveries import list_days
+from include.sources.source import Deliveries
 from include.warehouse.session import Session
 
 log = logging.getLogger(__name__)
@@ -18,22 +20,31 @@ Published = dict[str, dict[date, datetime]]
 
 
 def find_late_days(
-    session: Session, sources: SourceSettings, root: Path, from_day: date, to_day: date
+    session: Session, sources: SourceSettings, reached: Mapping[str, Deliveries], from_day: date, to_day: date
 ) -> list[tuple[str, date]]:
     """The daily sources and days of a span, both ends included, that can be loaded now.
 
-    Left out with a warning are days without a file, after the first published one, and days that were refused
+    Left out with a warning are days without a delivery, after the first published one, and days that were refused
     and of which nothing has changed since. A day also waits for the same day of the daily sources that it has
     relations to: without them its rows would be refused.
+
+    Args:
+        reached: the deliveries of the sources, without those of sources that are away.
     """
     daily = {name: source for name, source in sources.sources.items() if source.grain == "daily"}
     published = {name: _read_published(session, name) for name in daily}
     found = {}
     for name, source in daily.items():
         wanted = {*list_days(from_day, to_day)} - {*published[name]}
-        delivered = wanted & {*find_delivered_days(source, root)}
-        _warn_missing(name, source, root, wanted - delivered, min(published[name], default=to_day))
-        found[name] = delivered - _find_refused(session, name, source, root, delivered, published)
+        found[name] = set[date]()
+        if not wanted or name not in reached:
+            continue
+        try:
+            delivered = wanted & {*reached[name].find_days(from_day, to_day)}
+            _warn_missing(reached[name], wanted - delivered, min(published[name], default=to_day))
+            found[name] = delivered - _find_refused(session, name, source, reached[name], delivered, published)
+        except SourceError as error:
+            log.warning("%s The run goes on without days that are not its own; the next one looks again.", error)
     return [
         (name, day)
         for name, days in found.items()
@@ -47,22 +58,27 @@ def _read_published(session: Session, name: str) -> dict[date, datetime]:
     return {row["batch_day"]: row["published_at"] for row in rows}
 
 
-def _list_parents(source: FileSource, daily: Collection[str]) -> list[str]:
+def _list_parents(source: SourceBase, daily: Collection[str]) -> list[str]:
     """The daily sources that one has relations to."""
     return [relation.source for relation in source.relations if relation.source in daily]
 
 
-def _warn_missing(name: str, source: FileSource, root: Path, days: Collection[date], first_published: date) -> None:
+def _warn_missing(deliveries: Deliveries, days: Collection[date], first_published: date) -> None:
     missing = sorted(day for day in days if day > first_published)
     if missing:
-        error = explain_missing(name, source, root, missing)
+        error = deliveries.explain_missing(missing)
         log.warning("%s The run goes on without days that are not its own; the next one looks again.", error)
 
 
 def _find_refused(
-    session: Session, name: str, source: FileSource, root: Path, days: Collection[date], published: Published
+    session: Session,
+    name: str,
+    source: SourceBase,
+    deliveries: Deliveries,
+    days: Collection[date],
+    published: Published,
 ) -> set[date]:
-    """Those of the days that were refused after their file was written and what they refer to was published."""
+    """Those of the days that were refused after they were delivered and what they refer to was published."""
     rows = session.fetch_all(
         "select wanted.day, max(quarantined_at) as refused_at from quality.quarantine "
         "join unnest(%s::date[]) as wanted (day) on wanted.day between from_day and to_day "
@@ -72,19 +88,13 @@ def _find_refused(
     refused = set()
     for row in rows:
         others = [published[other].get(row["day"]) for other in _list_parents(source, published)]
-        changes = [_read_written_at(delivery_path(source, root, row["day"])), *filter(None, others)]
-        if max(changes) <= row["refused_at"]:
+        delivered_at = deliveries.find_changed_at(row["day"])
+        if delivered_at and max([delivered_at, *filter(None, others)]) <= row["refused_at"]:
             refused.add(row["day"])
     if refused:
         log.warning(
             "Source %r was refused for %s, and nothing has changed since; the run goes on without. See "
-            "quality.quarantine: correct the file, or the rule, and load the days with from_day and to_day.",
+            "quality.quarantine: correct the delivery, or the rule, and load the days with from_day and to_day.",
             name, ", ".join(map(str, sorted(refused))),
         )  # fmt: skip
     return refused
-
-
-def _read_written_at(path: Path) -> datetime:
-    """When a file was written or put in its place, whichever is later: a copy may keep an old time of writing."""
-    status = path.stat()
-    return datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), UTC)

@@ -14,7 +14,8 @@ from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.ingestion.snapshots import publish_snapshot
 from include.ingestion.version import hash_days, read_data_version
 from include.settings.clock import read_today
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.sources import SourceSettings
 from include.warehouse.fence import check_fence
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
@@ -62,7 +63,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
     return {"data_version": data_version, "rows": rows, "refused": refused}
 
 
-def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> list[date]:
+def find_audited_days(session: Session, item: LoadItem, source: SourceBase) -> list[date]:
     """The delivered days of an item; none when the audit refused an item that is late or not critical.
 
     Raises:
@@ -87,7 +88,7 @@ def find_audited_days(session: Session, item: LoadItem, source: FileSource) -> l
     )
 
 
-def publish_source(session: Session, name: str, source: FileSource, days: list[date], today: date) -> int:
+def publish_source(session: Session, name: str, source: SourceBase, days: list[date], today: date) -> int:
     """Replace the partitions ``days`` of one source within the caller's transaction; the number of their rows.
 
     A snapshot replaces none: it becomes known on its own day, its correction ``today``.
@@ -105,7 +106,7 @@ def publish_source(session: Session, name: str, source: FileSource, days: list[d
     return sum(count for count, _ in content.values())
 
 
-def replace_days(session: Session, name: str, source: FileSource, days: list[date]) -> None:
+def replace_days(session: Session, name: str, source: SourceBase, days: list[date]) -> None:
     """Put the landed rows of a daily source in the place of those published for the same days."""
     raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
     columns = source.published_columns
@@ -116,15 +117,17 @@ def replace_days(session: Session, name: str, source: FileSource, days: list[dat
 
 
 def record_partitions(session: Session, name: str, content: Mapping[date, tuple[int, str]]) -> None:
-    """Write count, hash and file of each partition; what says that it is the same as before stays untouched."""
+    """Write count, hash, file and version of each partition; what is the same as before stays untouched."""
     session.execute_many(
-        "insert into raw.partitions (source, batch_day, row_count, content_hash, file_hash) "
-        "select source, batch_day, %s, %s, file_hash from landing.deliveries where source = %s and batch_day = %s "
+        "insert into raw.partitions (source, batch_day, row_count, content_hash, file_hash, version) "
+        "select source, batch_day, %s, %s, file_hash, version from landing.deliveries "
+        "where source = %s and batch_day = %s "
         "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
-        "content_hash = excluded.content_hash, file_hash = excluded.file_hash, published_at = "
+        "content_hash = excluded.content_hash, file_hash = excluded.file_hash, version = excluded.version, "
+        "published_at = "
         "case when raw.partitions.content_hash = excluded.content_hash then raw.partitions.published_at else now() end "
-        "where (raw.partitions.content_hash, raw.partitions.file_hash) "
-        "is distinct from (excluded.content_hash, excluded.file_hash)",
+        "where (raw.partitions.content_hash, raw.partitions.file_hash, raw.partitions.version) "
+        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version)",
         [(count, digest, name, day) for day, (count, digest) in content.items()],
     )
 

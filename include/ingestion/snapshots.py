@@ -10,8 +10,8 @@ from datetime import date
 from typing import Final
 
 from include.ingestion.version import hash_table
+from include.settings.source_base import SourceBase
 from include.settings.source_names import VALID_FROM, VALID_TO
-from include.settings.sources import FileSource
 from include.warehouse.names import TableName, quote_column
 from include.warehouse.session import Session
 
@@ -20,7 +20,7 @@ ENDLESS: Final = date.max
 _INCOMING: Final = "incoming_snapshot"
 
 
-def publish_snapshot(session: Session, name: str, source: FileSource, day: date, today: date) -> tuple[int, str]:
+def publish_snapshot(session: Session, name: str, source: SourceBase, day: date, today: date) -> tuple[int, str]:
     """Enter the landed snapshot of a day into the history; one that is the same as published changes nothing.
 
     Args:
@@ -44,7 +44,7 @@ def publish_snapshot(session: Session, name: str, source: FileSource, day: date,
     return content
 
 
-def _copy_landed(session: Session, name: str, source: FileSource, day: date) -> None:
+def _copy_landed(session: Session, name: str, source: SourceBase, day: date) -> None:
     """The landed rows as they are published, in a table of this transaction's own."""
     types = source.published_types
     columns = ", ".join(
@@ -77,7 +77,7 @@ def _note_version(session: Session, name: str, day: date, today: date, content: 
     return known_day
 
 
-def enter_rows(session: Session, table: TableName, source: FileSource, valid_from: date, valid_to: date) -> None:
+def enter_rows(session: Session, table: TableName, source: SourceBase, valid_from: date, valid_to: date) -> None:
     """Make the incoming rows those that count from ``valid_from`` to before ``valid_to``.
 
     Rows that count before or after as well keep that part of their time. Equal rows whose times touch become one,
@@ -106,7 +106,7 @@ def enter_rows(session: Session, table: TableName, source: FileSource, valid_fro
     )
 
 
-def _compare(source: FileSource, names: list[str]) -> str:
+def _compare(source: SourceBase, names: list[str]) -> str:
     """Whether rows ``old`` and ``new`` are equal; by the key first, which is never null and can be looked up."""
     key = [quote_column(source.publish_name(column)) for column in source.key]
     keys = " and ".join(f"old.{name} = new.{name}" for name in key)

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from include.ingestion.snapshots import ENDLESS
+from include.settings.source_base import SourceBase
 from include.settings.source_names import VALID_FROM, VALID_TO
-from include.settings.sources import FileSource, SourceSettings
+from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName, quote_column, quote_text
 from include.warehouse.session import Session, open_session
 from include.warehouse.tables import add_missing_columns, check_kind, read_column_types
@@ -44,7 +45,7 @@ def ensure_raw_tables(session_or_uri: Session | str, sources: SourceSettings) ->
             ensure_raw_table(session, name, source)
 
 
-def ensure_raw_table(session: Session, name: str, source: FileSource) -> None:
+def ensure_raw_table(session: Session, name: str, source: SourceBase) -> None:
     """Make the published table of one source (see :func:`ensure_raw_tables`)."""
     table, columns = TableName("raw", name), source.published_types
     if check_kind(session, table, "r"):
@@ -78,7 +79,7 @@ def _keep_snapshot(session: Session, table: TableName, name: str) -> None:
         session.execute(f"alter table {table.quoted} alter column {column} drop default")
 
 
-def _is_nullable(source: FileSource, origin: str) -> bool:
+def _is_nullable(source: SourceBase, origin: str) -> bool:
     return origin in source.columns and source.columns[origin].nullable and origin not in source.key
 
 
@@ -102,7 +103,7 @@ def _ensure_index(session: Session, table: TableName, column: str) -> None:
         session.execute(f"create index on {table.quoted} ({quote_column(column)})")
 
 
-def _write_comments(session: Session, table: TableName, source: FileSource) -> None:
+def _write_comments(session: Session, table: TableName, source: SourceBase) -> None:
     description = source.description or f"Rows of source {table.name} as published; key: {', '.join(source.key)}."
     session.execute(f"comment on table {table.quoted} is {quote_text(description)}")
     texts = {

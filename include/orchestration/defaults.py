@@ -16,10 +16,15 @@ HOUSE_OWNER: Final = "ml-platform"
 RETRY_POLICY: Final = ExceptionRetryPolicy(
     rules=[
         RetryRule(
+            exception="include.errors.SourceAwayError",
+            action=RetryAction.RETRY,
+            reason="A source could not be reached: it may be back at the next try.",
+        ),
+        RetryRule(
             exception="include.errors.PermanentError",
             action=RetryAction.FAIL,
             reason="The same work would fail again: read the message, change what it names, clear the task.",
-        )
+        ),
     ]
 )
 

@@ -9,10 +9,11 @@ from airflow.sdk import BaseOperator
 
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.lineage import report_tables
+from include.orchestration.sources import open_sources
 from include.orchestration.window import read_run_time, resolve_window
 from include.settings import load_settings
 from include.settings.clock import read_today
-from include.settings.sources import SourceSettings, sources_root
+from include.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
     from include.ingestion.plan import LoadItem
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 class PlanLoad(BaseOperator):  # type: ignore[misc]
     """Decides what a run loads.
 
-    A run with parameters loads their days. Another one loads the day before it and the late ones; while files of
-    its own day are missing it waits in the triggerer, until ``wait.timeout_minutes`` after the run's time.
+    A run with parameters loads their days. Another one loads the day before it and the late ones; while deliveries
+    of its own day are missing it waits in the triggerer, until ``wait.timeout_minutes`` after the run's time.
     """
 
     def execute(self, context: Any) -> list[LoadItem]:
         """Wait or plan.
 
         Raises:
-            TaskDeferred: the run's files are not there yet.
+            TaskDeferred: the run's deliveries are not there yet.
             SettingsError, SourceError, WarehouseError, WarehouseSchemaError: see
                 :func:`include.ingestion.plan.plan_load`.
         """
@@ -41,32 +42,35 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
         first, last = resolve_window(params["from_day"], params["to_day"], today)
         catch_up_from = None
         if not (params["from_day"] or params["to_day"]):
-            self._wait_for_files(sources, last, run_time)
+            self._wait_for_deliveries(sources, last, run_time)
             catch_up_from = last - timedelta(days=sources.catch_up_days - 1)
         with report_tables():
-            return plan_load(warehouse_uri(), sources, sources_root(sources), first, last, catch_up_from=catch_up_from)
+            return plan_load(warehouse_uri(), open_sources(sources), first, last, catch_up_from=catch_up_from)
 
     def look_again(self, context: Any, event: list[str]) -> list[LoadItem]:
-        """Plan after the wait; ``event`` lists the files that are still missing."""
+        """Plan after the wait; ``event`` lists what is still missing."""
         self.log.info("The wait is over; missing: %s.", ", ".join(event) or "nothing")
         return self.execute(context)
 
-    def _wait_for_files(self, sources: SourceSettings, day: date, run_time: datetime) -> None:
-        """Hand over to the triggerer if files of a day are missing and there is time left."""
-        from include.sources.deliveries import list_missing_files
+    def _wait_for_deliveries(self, sources: SourceSettings, day: date, run_time: datetime) -> None:
+        """Hand over to the triggerer if deliveries of a day are missing and there is time left."""
+        from include.sources.deliveries import list_daily, list_missing
 
         until = run_time + timedelta(minutes=sources.wait.timeout_minutes)
         left = until - datetime.now(UTC)
-        missing = [str(path) for path in list_missing_files(sources.sources, sources_root(sources), day, day)]
-        if not missing or left <= timedelta(0):
+        if left <= timedelta(0):
             return
-        from include.orchestration.files_trigger import FilesTrigger
+        names = list_daily(sources)
+        missing = list_missing(open_sources(sources), names, day)
+        if not missing:
+            return
+        from include.orchestration.deliveries_trigger import DeliveriesTrigger
 
         poll = timedelta(minutes=sources.wait.poll_minutes)
         self.log.info("Until %s the run waits for %s.", until, ", ".join(missing))
         # Airflow's own limit, in case that no triggerer runs, is later than the trigger's.
         self.defer(
-            trigger=FilesTrigger(missing, until.isoformat(), poll.total_seconds()),
+            trigger=DeliveriesTrigger(names, day.isoformat(), until.isoformat(), poll.total_seconds()),
             method_name="look_again",
             timeout=left + poll,
         )

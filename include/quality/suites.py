@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from include.settings.sources import ColumnSettings, Dimension, FileSource, QualitySettings, Relation
+from include.settings.source_base import Relation, SourceBase
+from include.settings.source_columns import ColumnSettings
+from include.settings.sources import Dimension, QualitySettings
 
 _PANDAS_TYPES: Final = {
     # as to_pandas_frame makes them
@@ -36,7 +38,7 @@ class Fact:
 
 
 def build_row_suite(
-    source: FileSource, quality: QualitySettings, usual_means: Mapping[str, float], row_count: int
+    source: SourceBase, quality: QualitySettings, usual_means: Mapping[str, float], row_count: int
 ) -> list[Any]:
     """Expectations on the rows of a batch; only those on its columns when it has no rows."""
     from great_expectations import expectations as gxe
@@ -66,7 +68,7 @@ def build_row_suite(
     return suite
 
 
-def build_fact_suite(source: FileSource, quality: QualitySettings, facts: Mapping[str, Fact]) -> list[Any]:
+def build_fact_suite(source: SourceBase, quality: QualitySettings, facts: Mapping[str, Fact]) -> list[Any]:
     """Expectations on the facts that were measured; a fact that was not is not checked."""
     limits: dict[str, tuple[float | None, float | None, dict[str, Any]]] = {
         "repeated_rows": (None, 0, _as_meta("uniqueness", "no row of an earlier delivery", True, quality)),
@@ -127,7 +129,7 @@ def _expect_complete(name: str, column: ColumnSettings, is_required: bool, quali
     return gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=1.0 - share, **meta)
 
 
-def _expect_unique(source: FileSource, quality: QualitySettings) -> Any:
+def _expect_unique(source: SourceBase, quality: QualitySettings) -> Any:
     from great_expectations import expectations as gxe
 
     meta = _as_meta("uniqueness", f"one row for each {', '.join(source.key)}", True, quality)

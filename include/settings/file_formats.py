@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -45,6 +46,19 @@ class CsvSettings(Section):
         if self.quote in (self.delimiter, self.decimal):
             raise ValueError(f"a quote that is neither the delimiter nor the decimal mark; {self.quote!r} is")
         return self
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file is written.
+
+    Attributes:
+        codec: what it must be packed with; None: it is seen from the file.
+    """
+
+    format: FileFormat
+    codec: Codec | None = None
+    csv: CsvSettings = field(default_factory=CsvSettings)
 
 
 def find_codec(path: str, compression: Codec | None) -> Codec | None:

@@ -122,38 +122,59 @@ def merge_mappings(base: dict[str, Any], override: dict[str, Any]) -> dict[str, 
 
 def describe_problem(problem: Any, section_type: type[BaseModel]) -> str:
     """Say one validation problem in words: the key, what was expected, what was found."""
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(walk_schema(problem["loc"], section_type)[0])
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{key}'{suggest_key(problem['loc'], section_type)}"
     if problem["type"] == "missing":
         return f"key '{key}' is missing"
+    if problem["type"].startswith("union_tag_"):
+        return describe_tag(key, problem["ctx"])
     expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if isinstance(problem["input"], dict):  # a rule over several keys: they stand in the file already
         return f"key '{key}': expected {expected}" if key else f"expected {expected}"
     return f"key '{key}': expected {expected}, found {problem['input']!r}"
 
 
+def describe_tag(key: str, context: Any) -> str:
+    """Say what is wrong with the key that says of which kind a mapping is."""
+    key = f"{key}.{context['discriminator'].strip(chr(39))}"
+    if "tag" not in context:
+        return f"key '{key}' is missing"
+    near = difflib.get_close_matches(context["tag"], context["expected_tags"].replace("'", "").split(", "), n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"key '{key}': expected one of {context['expected_tags']}, found {context['tag']!r}{hint}"
+
+
 def suggest_key(location: tuple[Any, ...], section_type: type[BaseModel]) -> str:
     """Name the known key nearest to an unknown one, or list the known ones."""
-    known = list(known_keys(location[:-1], section_type))
+    known = list(walk_schema(location[:-1], section_type)[1])
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known keys here: {', '.join(sorted(known))}" if known else ""
 
 
-def known_keys(location: tuple[Any, ...], section_type: type[BaseModel]) -> tuple[str, ...]:
-    """Walk the schema to ``location`` and list the keys that are allowed there."""
+def walk_schema(location: tuple[Any, ...], section_type: type[BaseModel]) -> tuple[list[str], tuple[str, ...]]:
+    """Walk the schema to ``location``: the keys on the way, and those that are allowed there.
+
+    Where mappings are of several kinds, pydantic puts the kind between two keys; it is no key.
+    """
     schema = section_type.model_json_schema()
     node: dict[str, Any] = schema
+    keys = []
     for part in location:
         node = resolve_reference(node, schema)
+        kinds = node.get("discriminator", {}).get("mapping", {})
+        if part in kinds:
+            node = {"$ref": kinds[part]}
+            continue
+        keys.append(str(part))
         if isinstance(part, int):
             node = node.get("items", {})
         else:
             node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
-    properties = resolve_reference(node, schema).get("properties", {})
-    return tuple(properties)
+        node = node if isinstance(node, dict) else {}
+    return keys, tuple(resolve_reference(node, schema).get("properties", {}))
 
 
 def resolve_reference(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

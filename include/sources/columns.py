@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from include.settings.source_columns import ColumnSettings
 from include.settings.source_names import ColumnType
-from include.settings.sources import ColumnSettings
 from include.sources.conversion import convert, is_compatible
 
 if TYPE_CHECKING:

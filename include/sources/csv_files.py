@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from include.settings.file_formats import CsvSettings
-from include.settings.sources import FileSource
+from include.settings.source_base import SourceBase
 from include.sources.columns import ColumnMismatchError, check_names, may_hold
 from include.sources.text_files import TextFile, UnreadableFileError, find_undecodable
 
@@ -54,7 +54,7 @@ class _EndMarkedText:
         return chunk
 
 
-def read_csv(file: TextFile, source: FileSource) -> pa.Table:
+def read_csv(file: TextFile, source: SourceBase) -> pa.Table:
     """The declared columns, every value as text: types are applied later, so that errors name the value.
 
     Raises:
@@ -63,13 +63,14 @@ def read_csv(file: TextFile, source: FileSource) -> pa.Table:
     """
     import pyarrow as pa
 
+    style = source.file_options.csv
     try:
         header = _read_header(file, source)
         table = _read_rows(file, source, header)
     except (pa.ArrowException, UnicodeError, csv.Error) as error:
-        raise UnreadableFileError(_explain(file, source.csv, error)) from error
+        raise UnreadableFileError(_explain(file, style, error)) from error
     is_whole = table.column(header[0])[-1].as_py() == _LAST_ROW
-    broken = None if is_whole and not _has_doubtful_quote(table, file, source) else _find_broken_row(file, source.csv)
+    broken = None if is_whole and not _has_doubtful_quote(table, file, source) else _find_broken_row(file, style)
     if broken or not is_whole:
         raise UnreadableFileError(broken or "a quote is not closed")
     return table.slice(0, table.num_rows - 1)
@@ -82,18 +83,19 @@ def find_line(file: TextFile, settings: CsvSettings, position: int) -> int | Non
     return record.begins if record else None
 
 
-def _read_header(file: TextFile, source: FileSource) -> list[str]:
+def _read_header(file: TextFile, source: SourceBase) -> list[str]:
+    style = source.file_options.csv
     with file.open_text("strict") as text:
         lines = iter(partial(text.readline, _LONGEST), "")
-        header = next((record.values for record in _list_records(lines, source.csv)), None)
+        header = next((record.values for record in _list_records(lines, style)), None)
     if header is None:
         raise UnreadableFileError("it has no header line")
     if "\0" in header[0]:
         raise UnreadableFileError("its header holds NUL characters; it may be UTF-16, for csv.encoding: utf-16-le")
     for other in _DELIMITERS if len(header) == 1 < len(source.columns) else "":
-        if other != source.csv.delimiter and not set(source.columns).isdisjoint(header[0].split(other)):
+        if other != style.delimiter and not set(source.columns).isdisjoint(header[0].split(other)):
             raise ColumnMismatchError(
-                f"its columns are parted by {other!r}, not by {source.csv.delimiter!r}, which csv.delimiter sets"
+                f"its columns are parted by {other!r}, not by {style.delimiter!r}, which csv.delimiter sets"
             )
     if any("\n" in name for name in header):
         raise UnreadableFileError("its header has a quote that is not closed")
@@ -101,18 +103,21 @@ def _read_header(file: TextFile, source: FileSource) -> list[str]:
     return header
 
 
-def _read_rows(file: TextFile, source: FileSource, header: list[str]) -> pa.Table:
+def _read_rows(file: TextFile, source: SourceBase, header: list[str]) -> pa.Table:
     """All rows, and the one that is added at the end."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    last_row = _LAST_ROW + source.csv.delimiter * (len(header) - 1)
+    style = source.file_options.csv
+    last_row = _LAST_ROW + style.delimiter * (len(header) - 1)
     with file.open_utf8() as text:
         return arrow_csv.read_csv(
             _EndMarkedText(text, last_row),
             arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             arrow_csv.ParseOptions(
-                delimiter=source.csv.delimiter, quote_char=source.csv.quote or False, newlines_in_values=True
+                delimiter=style.delimiter,
+                quote_char=style.quote or False,
+                newlines_in_values=True,
             ),
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(source.columns, pa.string()),
@@ -123,17 +128,18 @@ def _read_rows(file: TextFile, source: FileSource, header: list[str]) -> pa.Tabl
         )
 
 
-def _has_doubtful_quote(table: pa.Table, file: TextFile, source: FileSource) -> bool:
+def _has_doubtful_quote(table: pa.Table, file: TextFile, source: SourceBase) -> bool:
     """Whether Arrow may have read on over a quote that is not closed or not doubled.
 
     One that a later row closes leaves a line end in a text; what follows one that is not doubled stands beside it
     in the file. Values that hold line ends rightly are doubtful, too.
     """
-    if source.csv.quote is None:
+    style = source.file_options.csv
+    if style.quote is None:
         return False
     texts = [table.column(name) for name, column in source.columns.items() if column.type == "string"]
     has_line_end = any(may_hold(chunk, end) for text in texts for chunk in text.chunks for end in "\n\r")
-    return has_line_end or _has_lone_quote(file, source.csv)
+    return has_line_end or _has_lone_quote(file, style)
 
 
 def _has_lone_quote(file: TextFile, settings: CsvSettings) -> bool:

@@ -1,23 +1,82 @@
-"""Which files a source has delivered, and for which days."""
+"""What a source has delivered and what is missing, whatever kind of source it is."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import re
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from include.errors import SourceError
-from include.settings.sources import FileSource
+from include.errors import SourceAwayError, SourceError
+from include.settings.http_source import HttpSource
+from include.settings.postgres_source import PostgresSource
+from include.settings.source_base import ConnectedSource
+from include.settings.source_kinds import FileSource, ObjectStoreSource
+from include.settings.sources import SourceSettings
+from include.sources.file_deliveries import FileDeliveries
+from include.sources.http_api import open_api
+from include.sources.object_store import ObjectStoreDeliveries
+from include.sources.postgres import open_table
+from include.sources.source import Deliveries, SourceAccess
 
-_DAY = r"(\d{4}-\d{2}-\d{2})"
+log = logging.getLogger(__name__)
 
 
-def delivery_path(source: FileSource, root: Path, day: date) -> Path:
-    """Where the file of one day is, or should be."""
-    return root / source.path.format(day=day.isoformat())
+def refuse_access(connection: str) -> SourceAccess:
+    """The access of who has no connections.
+
+    Raises:
+        SourceError: always.
+    """
+    raise SourceError(f"There is no connection {connection!r} here. Run this where Airflow's connections are known.")
+
+
+@dataclass(frozen=True)
+class SourceOpener:
+    """Opens sources by their names.
+
+    Attributes:
+        root: the folder of the sources that are files.
+        read_access: the access that a connection gives, by the connection's name.
+    """
+
+    settings: SourceSettings
+    root: Path
+    read_access: Callable[[str], SourceAccess] = refuse_access
+
+    def open(self, name: str) -> Deliveries:
+        """The deliveries of one source.
+
+        Raises:
+            SourceError: there is no such source, or its connection does not exist; names both.
+        """
+        source = self.settings.find_source(name)
+        access = self._find_access(name, source) if isinstance(source, ConnectedSource) else SourceAccess()
+        return open_deliveries(self.settings, name, self.root, access)
+
+    def _find_access(self, name: str, source: ConnectedSource) -> SourceAccess:
+        try:
+            return self.read_access(source.connection)
+        except SourceError as error:
+            raise type(error)(f"Source {name!r}: {error}") from error
+
+
+def open_deliveries(settings: SourceSettings, name: str, root: Path, access: SourceAccess) -> Deliveries:
+    """The deliveries of a source, by its kind.
+
+    Args:
+        access: address and secrets from the connection that the source names.
+    """
+    match source := settings.find_source(name):
+        case FileSource():
+            return FileDeliveries(name, source, root)
+        case ObjectStoreSource():
+            return ObjectStoreDeliveries(name, source, access)
+        case HttpSource():
+            return open_api(name, source, access, settings.time_zone)
+        case PostgresSource():
+            return open_table(name, source, access, settings.time_zone)
 
 
 def list_days(from_day: date, to_day: date) -> list[date]:
@@ -25,73 +84,38 @@ def list_days(from_day: date, to_day: date) -> list[date]:
     return [from_day + timedelta(days=offset) for offset in range((to_day - from_day).days + 1)]
 
 
-def find_delivered_days(source: FileSource, root: Path) -> list[date]:
-    """The days for which files exist, oldest first."""
-    pattern = _file_pattern(source)
-    folder = delivery_path(source, root, date.min).parent
-    if not folder.is_dir():
-        return []
-    matches = (pattern.fullmatch(path.name) for path in folder.iterdir())
-    return sorted(day for match in matches if match and (day := _parse_day(match[1])))
-
-
-def find_snapshots(source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
-    """The days of the whole copies that count on a day of the window: those within, and the newest one before."""
-    delivered = [day for day in find_delivered_days(source, root) if day <= to_day]
-    first = max((day for day in delivered if day <= from_day), default=from_day)
-    return [day for day in delivered if day >= first]
-
-
-def hash_file(path: Path) -> str | None:
-    """SHA-256 of a file's bytes in hexadecimal digits; None where it cannot be read, of which reading it says why."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
-def find_missing_days(source: FileSource, root: Path, from_day: date, to_day: date) -> list[date]:
-    """The days of a window for which a daily source has no file."""
-    delivered = set(find_delivered_days(source, root))
+def find_missing_days(deliveries: Deliveries, from_day: date, to_day: date) -> list[date]:
+    """The days of a window for which a daily source has no delivery."""
+    delivered = set(deliveries.find_days(from_day, to_day))
     return [day for day in list_days(from_day, to_day) if day not in delivered]
 
 
-def list_missing_files(sources: Mapping[str, FileSource], root: Path, from_day: date, to_day: date) -> list[Path]:
-    """The files of daily sources that a window of days lacks; a snapshot comes when it comes."""
-    return [
-        delivery_path(source, root, day)
-        for source in sources.values()
-        if source.grain == "daily"
-        for day in find_missing_days(source, root, from_day, to_day)
-    ]
+def list_missing(opener: SourceOpener, names: Iterable[str], day: date) -> list[str]:
+    """Where the deliveries of a day should be that these daily sources lack.
+
+    A source that is away lacks its own. What another try does not mend is not missing: planning says what it is.
+    """
+    return [place for name in names if (place := _find_missing(opener, name, day))]
 
 
-def explain_missing(name: str, source: FileSource, root: Path, missing: list[date]) -> SourceError:
-    """The error for files that should be there and are not, with what is there instead."""
-    first = delivery_path(source, root, missing[0])
-    days = ", ".join(str(day) for day in missing[:5]) + (" ..." if len(missing) > 5 else "")
-    delivered = find_delivered_days(source, root)
-    if delivered:
-        found = f"Its files are of {delivered[0]} to {delivered[-1]}."
-    else:
-        found = f"Its folder {first.parent} holds no file named like {Path(source.path).name}."
-    siblings = [path.name for path in first.parent.iterdir()] if first.parent.is_dir() else []
-    near = [other for other in difflib.get_close_matches(first.name, siblings, n=1, cutoff=0.8)]
-    hint = f" Nearest name there: {near[0]}." if near and _file_pattern(source).fullmatch(near[0]) is None else ""
-    return SourceError(
-        f"Source {name!r}: {len(missing)} file(s) missing, for {days}; expected {first}. {found}{hint} "
-        "Have the source deliver the file, or choose a window that was delivered, and run again."
-    )
-
-
-def _file_pattern(source: FileSource) -> re.Pattern[str]:
-    before, after = Path(source.path).name.split("{day}")
-    return re.compile(re.escape(before) + _DAY + re.escape(after))
-
-
-def _parse_day(text: str) -> date | None:
+def _find_missing(opener: SourceOpener, name: str, day: date) -> str | None:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        deliveries = opener.open(name)
+        return deliveries.describe(day) if find_missing_days(deliveries, day, day) else None
+    except SourceAwayError as error:
+        log.warning("%s", error)
+        return deliveries.describe(day)
+    except SourceError:
         return None
+
+
+def list_daily(settings: SourceSettings) -> list[str]:
+    """The names of the daily sources."""
+    return [name for name, source in settings.sources.items() if source.grain == "daily"]
+
+
+def find_snapshots(deliveries: Deliveries, from_day: date, to_day: date) -> list[date]:
+    """The days of the whole copies that count on a day of the window: those within, and the newest one before."""
+    delivered = deliveries.find_days(date.min, to_day)
+    first = max((day for day in delivered if day <= from_day), default=from_day)
+    return [day for day in delivered if day >= first]

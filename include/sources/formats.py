@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from include.settings.file_formats import FileFormat
-from include.settings.sources import FileSource
+from include.settings.source_base import SourceBase
 from include.sources import csv_files, json_lines
 from include.sources.columns import check_names
 from include.sources.text_files import CODECS, TextFile, inspect_file
@@ -28,7 +28,7 @@ _KINDS: Final = {
 }
 
 
-def read_columns(source: FileSource, path: Path) -> pa.Table:
+def read_columns(source: SourceBase, path: Path) -> pa.Table:
     """The declared columns of a file, in the types that the file has; text where it has none.
 
     Raises:
@@ -36,34 +36,38 @@ def read_columns(source: FileSource, path: Path) -> pa.Table:
         UnreadableFileError: names what is wrong with it, and where.
         pyarrow.ArrowException, OSError: it is damaged, or the disk fails.
     """
-    if source.format == "parquet":
+    if source.file_options.format == "parquet":
         return _read_parquet(source, path)
     file = _inspect(source, path)
-    return csv_files.read_csv(file, source) if source.format == "csv" else json_lines.read_json_lines(file, source)
+    return (
+        csv_files.read_csv(file, source)
+        if source.file_options.format == "csv"
+        else json_lines.read_json_lines(file, source)
+    )
 
 
-def name_place(source: FileSource, path: Path, position: int) -> str:
+def name_place(source: SourceBase, path: Path, position: int) -> str:
     """The place of a row in its file: its line in a file of text, else its number; ``position`` is from 0."""
     line = None
-    if source.format == "csv":
-        line = csv_files.find_line(_inspect(source, path), source.csv, position)
-    elif source.format == "jsonl":
+    if source.file_options.format == "csv":
+        line = csv_files.find_line(_inspect(source, path), source.file_options.csv, position)
+    elif source.file_options.format == "jsonl":
         line = json_lines.find_line(_inspect(source, path), position)
     return f"line {line}" if line else f"row {position + 1}"
 
 
-def name_other_kind(source: FileSource, path: Path) -> str | None:
+def name_other_kind(source: SourceBase, path: Path) -> str | None:
     """What a file that could not be read is instead, as far as its first bytes say so."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
     except OSError:
         return None
-    own = {b"PAR1"} if source.format == "parquet" else CODECS.keys()
+    own = {b"PAR1"} if source.file_options.format == "parquet" else CODECS.keys()
     return next((kind for magic, kind in _KINDS.items() if start.startswith(magic) and magic not in own), None)
 
 
-def _read_parquet(source: FileSource, path: Path) -> pa.Table:
+def _read_parquet(source: SourceBase, path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -72,5 +76,5 @@ def _read_parquet(source: FileSource, path: Path) -> pa.Table:
         return file.read(use_threads=False)
 
 
-def _inspect(source: FileSource, path: Path) -> TextFile:
-    return inspect_file(path, source.codec, source.csv.encoding)
+def _inspect(source: SourceBase, path: Path) -> TextFile:
+    return inspect_file(path, source.file_options.codec, source.file_options.csv.encoding)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from include.settings.source_base import SourceBase
 from include.settings.source_names import ColumnType
-from include.settings.sources import FileSource
 from include.sources.columns import ColumnMismatchError, check_names
 from include.sources.conversion import arrow_type
 from include.sources.text_files import TextFile, UnreadableFileError, find_undecodable
@@ -24,7 +24,7 @@ _REASON_LENGTH: Final = 300
 _NUMBERS: Final = ("int64", "float64")
 
 
-def read_json_lines(file: TextFile, source: FileSource) -> pa.Table:
+def read_json_lines(file: TextFile, source: SourceBase) -> pa.Table:
     """The declared columns: numbers as declared, all else as text, which gets its type later.
 
     A line may leave a column out, which is null there; a column that no line has is missing.
@@ -73,7 +73,7 @@ def find_line(file: TextFile, position: int) -> int | None:
         return next(islice(lines, position, None), None)
 
 
-def _parse(text: pa.NativeFile, source: FileSource) -> pa.Table:
+def _parse(text: pa.NativeFile, source: SourceBase) -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
@@ -99,7 +99,7 @@ def _find_absent(file: TextFile, names: Iterable[str]) -> set[str]:
     return absent
 
 
-def _explain_lines(file: TextFile, source: FileSource) -> Exception | None:
+def _explain_lines(file: TextFile, source: SourceBase) -> Exception | None:
     """What is wrong with the first line that Arrow does not read by itself; None if it reads each."""
     first = 1
     with file.open_text() as text:
@@ -111,7 +111,7 @@ def _explain_lines(file: TextFile, source: FileSource) -> Exception | None:
     return None
 
 
-def _find_bad_line(lines: list[str], source: FileSource) -> int:
+def _find_bad_line(lines: list[str], source: SourceBase) -> int:
     """The position of the first line that does not read, by halving."""
     start, length = 0, len(lines)
     while length > 1:
@@ -123,7 +123,7 @@ def _find_bad_line(lines: list[str], source: FileSource) -> int:
     return start
 
 
-def _find_fault(lines: list[str], source: FileSource) -> str | None:
+def _find_fault(lines: list[str], source: SourceBase) -> str | None:
     import pyarrow as pa
 
     try:
@@ -133,7 +133,7 @@ def _find_fault(lines: list[str], source: FileSource) -> str | None:
     return None
 
 
-def _explain_line(number: int, line: str, source: FileSource) -> Exception:
+def _explain_line(number: int, line: str, source: SourceBase) -> Exception:
     if len(line) > _BLOCK_BYTES:
         return UnreadableFileError(f"line {number} has {len(line)} characters, and {_BLOCK_BYTES} is the most")
     try:

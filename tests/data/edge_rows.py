@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from include.settings.sources import ColumnSettings, FileSource, SourceSettings
+from include.settings.source_base import SourceBase
+from include.settings.source_columns import ColumnSettings
+from include.settings.sources import SourceSettings
 
 Row = dict[str, Any]
 USUAL: Final = 2
@@ -20,7 +22,7 @@ _LARGEST: Final = {"int64": (-(2**63), 2**63 - 1), "float64": (-1.7e308, 1.7e308
 _MOMENTS: Final = {"date": (date.min, date.max), "timestamp": (datetime.min, datetime.max)}
 
 
-def list_patterns(source: FileSource) -> list[Row]:
+def list_patterns(source: SourceBase) -> list[Row]:
     """What rows differ in from the usual one: nothing, each edge of each column, and all nulls at once."""
     edges = {name: list_edges(source, name) for name in source.columns}
     declared = {name: None for name, column in source.columns.items() if column.nullable and None in edges[name]}
@@ -32,7 +34,7 @@ def list_patterns(source: FileSource) -> list[Row]:
     return [{}, *singles, declared, let_through, *late]
 
 
-def list_edges(source: FileSource, name: str) -> list[Any]:
+def list_edges(source: SourceBase, name: str) -> list[Any]:
     """The extreme values of a column. One that is not critical costs the audit's score only, and passes alone."""
     column = source.columns[name]
     if name == source.event_column:
@@ -52,7 +54,7 @@ def list_edges(source: FileSource, name: str) -> list[Any]:
     return [*edges, *([None] if (column.nullable or is_lenient) and not is_required else [])]
 
 
-def make_snapshot(source: FileSource, day: date) -> list[Row]:
+def make_snapshot(source: SourceBase, day: date) -> list[Row]:
     """One row of each pattern."""
     return [
         {**make_usual(source, number, day), **pattern} for number, pattern in enumerate(list_patterns(source), USUAL)
@@ -87,7 +89,7 @@ def make_delivery(sources: SourceSettings, name: str, day: date, *, is_last: boo
             yield {**row, str(source.event_column): usual[str(source.event_column)] - delay}
 
 
-def make_usual(source: FileSource, number: int, day: date, zone: ZoneInfo | None = None) -> Row:
+def make_usual(source: SourceBase, number: int, day: date, zone: ZoneInfo | None = None) -> Row:
     """A row with nothing special: ids are the pattern's number, everything else is 1, listed, or of the day."""
     return {
         name: number if is_id(source, name) else usual_value(column, day, zone)
@@ -95,7 +97,7 @@ def make_usual(source: FileSource, number: int, day: date, zone: ZoneInfo | None
     }
 
 
-def is_id(source: FileSource, name: str) -> bool:
+def is_id(source: SourceBase, name: str) -> bool:
     """Whether a column names something: it is part of the key, or a whole number that may never be null."""
     column = source.columns[name]
     return column.type == "int64" and (name in source.key or (column.critical and not column.nullable))

@@ -15,7 +15,10 @@ from include.errors import SourceError
 from include.example import panel
 from include.example.panel import PanelSummary, sample_households, write_shop_sources
 from include.settings import load_settings
-from include.sources.files import read_source
+from include.settings.sources import SourceSettings
+from include.sources.deliveries import SourceOpener
+from include.sources.read import read_source
+from include.sources.source import Deliveries
 
 LAST_DAY = date(2026, 11, 22)  # a Sunday, as the panel's last day is
 PANEL = {
@@ -38,6 +41,10 @@ def file_times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def open_files(settings: SourceSettings, name: str, folder: Path) -> Deliveries:
+    return SourceOpener(settings, folder).open(name)
+
+
 def test_every_row_of_the_panel_is_written_and_readable_as_declared(whole: tuple[Path, PanelSummary]) -> None:
     folder, summary = whole
     settings = load_settings(environment="development").sources
@@ -46,7 +53,7 @@ def test_every_row_of_the_panel_is_written_and_readable_as_declared(whole: tuple
     assert summary.households == 2_469
     for name, rows in PANEL.items():
         last = summary.last_day if settings.sources[name].grain == "daily" else summary.first_day
-        found = read_source(settings, name, folder, summary.first_day, last)
+        found = read_source(settings, name, open_files(settings, name, folder), summary.first_day, last)
         assert found.table.num_rows == rows
         if settings.sources[name].grain == "daily":
             assert len(found.deliveries) == summary.days == 365
@@ -174,7 +181,8 @@ def test_a_sample_is_the_same_every_time_and_closed(tmp_path: Path) -> None:
     for name in ("transactions", "households", "campaigns", "coupon_redemptions"):
         last = first.last_day if settings.sources[name].grain == "daily" else first.first_day
         one, two = (
-            read_source(settings, name, tmp_path / folder, first.first_day, last).table for folder in ("one", "two")
+            read_source(settings, name, open_files(settings, name, tmp_path / folder), first.first_day, last).table
+            for folder in ("one", "two")
         )
         assert one.equals(two)
         households = set(one.column("household_id").to_pylist())

@@ -20,6 +20,7 @@ from include.ingestion.plan import LoadItem, plan_load
 from include.ingestion.publish import publish_batch
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
+from include.sources.deliveries import SourceOpener
 from include.warehouse.session import open_session
 
 DAY = date(2026, 3, 9)
@@ -118,17 +119,22 @@ class Pipeline:
     root: Path
 
     @property
+    def opener(self) -> SourceOpener:
+        """Opens the plant's sources."""
+        return SourceOpener(self.settings, self.root)
+
+    @property
     def published(self) -> list[str]:
         """The tables of ``raw``."""
         return [*(f"raw.{name}" for name in self.settings.sources), "raw.partitions", "raw.snapshots"]
 
     def plan(self, first: date, last: date | None = None) -> list[LoadItem]:
         """Plan a window."""
-        return plan_load(self.uri, self.settings, self.root, first, last or first)
+        return plan_load(self.uri, self.opener, first, last or first)
 
     def land(self, items: list[LoadItem]) -> list[LoadItem]:
         """Land every item."""
-        return [land_source(self.uri, self.settings, self.root, item) for item in items]
+        return [land_source(self.uri, self.opener, item) for item in items]
 
     def audit(self, items: list[LoadItem], audit_id: str = "audit") -> dict[str, Any]:
         """Audit landed items."""

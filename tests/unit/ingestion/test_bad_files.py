@@ -16,7 +16,7 @@ import pytest
 
 from include.errors import QualityError, SourceError, WarehouseError
 from include.ingestion.land import land_source
-from include.settings.sources import FileSource
+from include.settings.source_base import SourceBase
 from include.sources import files
 from include.warehouse.session import open_session
 
@@ -223,14 +223,14 @@ class TestOptionalSources:
         item = next(item for item in pipeline.plan(next_day) if item["source"] == "repairs")
 
         with pytest.raises(WarehouseError):
-            land_source("postgresql://nobody@127.0.0.1:1/none", pipeline.settings, plant.root, item)
+            land_source("postgresql://nobody@127.0.0.1:1/none", pipeline.opener, item)
 
         assert pipeline.fetch("select 1 from quality.quarantine") == []
 
     def test_a_disk_that_fails_is_no_fault_of_the_file(
         self, pipeline, plant, next_day, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(source: FileSource, path: Path) -> pa.Table:
+        def fail(source: SourceBase, path: Path) -> pa.Table:
             raise OSError(errno.EIO, "Input/output error")
 
         item = next(item for item in pipeline.plan(next_day) if item["source"] == "repairs")

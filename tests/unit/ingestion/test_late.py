@@ -20,7 +20,7 @@ ONE = timedelta(days=1)
 
 def plan_run(pipeline, day: date) -> dict[str, LoadItem]:
     """What a run of a day loads, which looks for late days among the three before it; by source."""
-    found = plan_load(pipeline.uri, pipeline.settings, pipeline.root, day, day, catch_up_from=day - 3 * ONE)
+    found = plan_load(pipeline.uri, pipeline.opener, day, day, catch_up_from=day - 3 * ONE)
     return {item["source"]: item for item in found}
 
 
@@ -96,7 +96,7 @@ def test_an_earlier_day_that_is_missing_stops_nothing_and_comes_later_with_what_
 
     items = plan_run(pipeline, day + 2 * ONE)
     assert days_of(items["readings"]) == days_of(items["repairs"]) == ["2026-03-11"]
-    assert "Source 'readings': 1 file(s) missing, for 2026-03-10" in caplog.text
+    assert "Source 'readings': 1 day(s) missing, for 2026-03-10" in caplog.text
     pipeline.load(day + 2 * ONE)
 
     lost.write_bytes(content)

@@ -14,7 +14,9 @@ import pytest
 from include.errors import SourceError
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
-from include.sources.files import read_file, read_source
+from include.sources.deliveries import SourceOpener
+from include.sources.files import read_file
+from include.sources.read import read_source
 
 DAY = date(2026, 3, 9)
 # Parquet says that it is text; 253,402,300,800 seconds after 1970 the year 10000 begins.
@@ -23,7 +25,7 @@ HEADER = "visit_id,minutes,visited_on,seen_at\n"
 
 
 def read(settings: SourceSettings, root: Path, name: str = "sales", to_day: date = DAY):
-    return read_source(settings, name, root, DAY, to_day)
+    return read_source(settings, name, SourceOpener(settings, root).open(name), DAY, to_day)
 
 
 def refusal(settings: SourceSettings, root: Path, name: str = "sales") -> str:
@@ -175,7 +177,7 @@ class TestMissingFiles:
     def test_a_critical_source_needs_every_day(self, settings, tmp_path, sales, write_sales) -> None:
         write_sales(sales)
 
-        with pytest.raises(SourceError, match=r"1 file.* missing, for 2026-03-10"):
+        with pytest.raises(SourceError, match=r"1 day.* missing, for 2026-03-10"):
             read(settings, tmp_path, to_day=DAY + timedelta(days=1))
 
     def test_an_optional_source_may_skip_days(self, settings, tmp_path, write_visits) -> None:
