@@ -28,7 +28,7 @@ Query = Mapping[str, str | int | float | bool]
 
 _MAX_REDIRECTS: Final = 5
 # What is parsed as one piece; more of it comes in pages.
-_MAX_BODY_BYTES: Final = 256 << 20
+_MAX_BODY_BYTES: Final = 128 << 20
 _BODY_START: Final = 300
 _LONGEST_BACKOFF_S: Final = 60.0
 _TOO_MANY_REQUESTS: Final = 429

@@ -85,6 +85,8 @@ class PageReader:
         """The request for the next page; None after the last. ``full_pages`` is None where this one has no records."""
         pages = self._source.pages
         if pages is None:
+            if find_link(answer.headers):
+                raise PageProblem("its Link header names a next page, and pages in sources.yml is not set (by: link)")
             return None
         if pages.by == "page":
             # One with few records need not be the last: a server may have a lower limit than what it is asked for.

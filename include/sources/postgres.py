@@ -88,19 +88,21 @@ class PostgresDeliveries:
         of_day = f", {self.source.watermark} on {day}" if self.source.grain == "daily" else ""
         return f"{self._what} in {self.client.server}{of_day}"
 
-    def find_version(self, day: date) -> str | None:
-        """The number of rows and their newest watermark; None without a watermark.
+    def find_version(self, day: date) -> str:
+        """The number of rows and a sum over the hashes of their declared columns, which the server calculates.
 
-        Rows that are changed, and none of whose watermarks is, are not noticed.
+        A newest watermark would not show that rows were changed whose watermark was not.
 
         Raises:
             SourceAwayError, SourceError: see :meth:`find_days`.
         """
-        if self.source.watermark is None:
-            return None
-        condition = self._select_day(day, self._describe_columns())
-        count, newest = self._fetch_row(f"count(*), max({quote_column(self.source.watermark)})", condition)
-        return f"{count} rows, the newest of {newest.isoformat()}" if count else "no rows"
+        columns = self._describe_columns()
+        self._select_rows(day, columns)  # refuses columns that are not there
+        values = ", ".join(quote_column(name) for name in self.source.columns)
+        count, total = self._fetch_row(
+            f"count(*), coalesce(sum(hashtextextended(row({values})::text, 0)), 0)", self._select_day(day, columns)
+        )
+        return f"{count} rows of {total}"
 
     def fetch(self, day: date, folder: Path) -> Path:
         """The declared columns of a day's rows, in order of the key, as a Parquet file in ``folder``.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SNAPSHOT: Final = "set transaction isolation level repeatable read, read only"
 _OPTIONS: Final[dict[str, str | int]] = {
     "application_name": "orrery",
+    "client_encoding": "UTF8",
     "connect_timeout": 10,
     # A server that vanishes during a read is noticed after a minute.
     "keepalives_idle": 30,

@@ -18,6 +18,7 @@ import pytest
 from include.errors import SourceAwayError, SourceError
 from include.settings.http_source import HttpSource
 from include.settings.section import check_section
+from include.sources import http_client
 from include.sources.files import is_bad_file, read_file
 from include.sources.http_api import HttpDeliveries, open_api
 from include.sources.http_client import is_loopback
@@ -250,6 +251,18 @@ class TestWhatIsNoPage:
 
         assert problem in refuse(api, clock, tmp_path)
 
+    def test_a_first_page_of_more(self, api, clock, tmp_path) -> None:
+        # given a source without pages in its settings
+        api.reply_with(Reply(RECORDS, headers={"Link": '</orders?page=2>; rel="next"'}))
+
+        assert "its Link header names a next page, and pages in sources.yml is not set" in refuse(api, clock, tmp_path)
+
+    def test_more_than_can_be_read_at_once(self, api, clock, tmp_path, monkeypatch) -> None:
+        monkeypatch.setattr(http_client, "_MAX_BODY_BYTES", 1 << 20)
+        api.reply_with(Reply([{"id": 1, "text": "x" * (1 << 20)}]))
+
+        assert "the answer has more than 1 MB. Have the server deliver it in pages" in refuse(api, clock, tmp_path)
+
     @pytest.mark.parametrize(
         ("records", "problem"),
         [
@@ -268,24 +281,32 @@ class TestPagesForEver:
     def test_the_same_page(self, api, clock, tmp_path) -> None:
         api.reply_with(Reply(RECORDS))
 
-        assert "page 2: it has the records of an earlier page" in refuse(api, clock, tmp_path, pages=NUMBERED)
+        assert "page 2: it has the records of an earlier page" in refuse(
+            api, clock, tmp_path, pages=NUMBERED, max_pages=9
+        )
         assert len(api.requests) == 2
 
     def test_two_pages_in_turns(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply(PAGES[int(request.query["page"]) % 2])
 
-        assert "page 3: it has the records of an earlier page" in refuse(api, clock, tmp_path, pages=NUMBERED)
+        assert "page 3: it has the records of an earlier page" in refuse(
+            api, clock, tmp_path, pages=NUMBERED, max_pages=9
+        )
 
     def test_the_same_cursor(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply({"rows": [{"id": len(api.requests)}], "next": "again"})
         cursors = {"by": "cursor", "parameter": "after", "cursor": "next"}
 
-        assert "page 2: the cursor 'again' comes again" in refuse(api, clock, tmp_path, pages=cursors, records="rows")
+        assert "page 2: the cursor 'again' comes again" in refuse(
+            api, clock, tmp_path, pages=cursors, records="rows", max_pages=9
+        )
 
     def test_a_link_to_itself(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply([{"id": 1}], headers={"Link": '</orders?day=2026-03-09>; rel="next"'})
 
-        assert "page 1: the link to the next page leads to one" in refuse(api, clock, tmp_path, pages={"by": "link"})
+        assert "page 1: the link to the next page leads to one" in refuse(
+            api, clock, tmp_path, pages={"by": "link"}, max_pages=9
+        )
 
     def test_new_records_for_ever(self, api, clock, tmp_path) -> None:
         api.answer = lambda request: Reply([{"id": len(api.requests)}])
@@ -385,7 +406,7 @@ class TestOtherTries:
         message = refuse(gone, clock, tmp_path, retries=1)
 
         assert message.startswith("SourceAwayError")
-        assert "the connection failed ([Errno 111] Connection refused)" in message
+        assert "Connection refused), also at the last of 2 tries" in message
 
     @pytest.mark.parametrize(
         ("status", "kind"),

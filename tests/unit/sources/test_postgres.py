@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,7 @@ from include.settings.postgres_source import PostgresSource
 from include.settings.section import check_section
 from include.settings.source_columns import ColumnSettings
 from include.sources.columns import BadValueError, fit_column
-from include.sources.files import is_bad_file
+from include.sources.files import is_bad_file, read_file
 from include.sources.postgres import PostgresDeliveries, open_table
 from include.sources.postgres_client import find_conninfo
 from include.sources.source import Deliveries, SourceAccess
@@ -29,6 +30,10 @@ from include.sources.source import Deliveries, SourceAccess
 DAY = date(2026, 3, 9)
 ZONE = "America/New_York"
 COLUMNS = {"id": {"type": "int64"}, "at": {"type": "timestamp"}}
+COUNT_READS = (
+    "select count(*) from pg_stat_activity where application_name = 'orrery' and datname = 'a_source' "
+    "and state = 'active' and query like 'COPY%'"
+)
 _counter = itertools.count()
 
 
@@ -181,7 +186,19 @@ class TestDays:
 
         assert deliveries.find_version(DAY) not in (first, None)
         assert deliveries.find_version(DAY + timedelta(days=1)) == other
-        assert deliveries.find_version(DAY - timedelta(days=1)) == "no rows"
+        assert deliveries.find_version(DAY - timedelta(days=1)) == "0 rows of 0"
+
+    def test_a_version_changes_with_a_value_whose_watermark_does_not(self, source_uri, run) -> None:
+        table = f"corrected_{next(_counter)}"
+        run(f"create table {table} as select 1 as id, '2026-03-09 12:00Z'::timestamptz as at, 5 as n, 'x' as other")
+        columns = {**COLUMNS, "n": {"type": "int64"}}
+        deliveries = deliver(source_uri, table=f"public.{table}", columns=columns)
+        first = deliveries.find_version(DAY)
+
+        run(f"update {table} set other = 'y'")
+        assert deliveries.find_version(DAY) == first
+        run(f"update {table} set n = 6")
+        assert deliveries.find_version(DAY) != first
 
     def test_missing_days_are_explained(self, source_uri, orders) -> None:
         message = str(deliver(source_uri, table=orders).explain_missing([date(2026, 3, 12)]))
@@ -209,7 +226,7 @@ class TestLiveCopies:
         assert deliveries.find_days(date.min, DAY) == []
         assert deliveries.find_days(live + timedelta(days=1), date.max) == []
         assert fetch(source_uri, tmp_path, day=live, **changes).num_rows == 3
-        assert deliveries.find_version(live) == "3 rows, the newest of 2026-03-10T04:00:00+00:00"
+        assert deliveries.find_version(live).startswith("3 rows of ")
 
     def test_one_without_a_watermark_is_of_today(self, source_uri, orders, tmp_path) -> None:
         today, changes = date(2026, 3, 20), {"table": orders, "grain": "snapshot", "watermark": None}
@@ -217,7 +234,7 @@ class TestLiveCopies:
 
         assert deliveries.find_days(date.min, date.max) == [today]
         assert deliveries.find_days(date.min, today - timedelta(days=1)) == []
-        assert deliveries.find_version(today) is None
+        assert deliveries.find_version(today).startswith("3 rows of ")
         assert fetch(source_uri, tmp_path, day=today, **changes).num_rows == 3
 
     def test_one_whose_watermark_is_ahead_is_of_today(self, source_uri) -> None:
@@ -277,26 +294,32 @@ class TestOneState:
         assert table.column("id").to_pylist() == [1, 2, *range(10, 3001)]
         assert run(f"select count(*) from {orders} where id >= 10000").fetchone()[0] == len(batches) + 1
 
-    def test_rows_are_written_while_they_are_read(self, source_uri, tmp_path, monkeypatch) -> None:
+    def test_rows_are_written_while_they_are_read(self, source_uri, run, tmp_path, monkeypatch) -> None:
         # given twenty times as many bytes as one batch has
-        rows = "select g as id, '2026-03-09 12:00Z'::timestamptz as at, repeat('x', 200) as text from " \
-               "generate_series(1, 100000) g"  # fmt: skip
-        allocated = []
+        rows = (
+            "select g as id, '2026-03-09 12:00Z'::timestamptz as at, repeat('x', 200) as text from "
+            "generate_series(1, 100000) g"
+        )
+        written: list[weakref.ref[pa.RecordBatch]] = []
+        kept, reading = [], []
         write = pq.ParquetWriter.write_batch
 
-        def measure(self: pq.ParquetWriter, batch: pa.RecordBatch, *args: Any) -> None:
-            allocated.append(pa.total_allocated_bytes())
+        def watch(self: pq.ParquetWriter, batch: pa.RecordBatch, *args: Any) -> None:
+            kept.append(sum(one() is not None for one in written))
+            reading.append(run(COUNT_READS).fetchone()[0])
+            written.append(weakref.ref(batch))
             write(self, batch, *args)
 
-        monkeypatch.setattr(pq.ParquetWriter, "write_batch", measure)
-        before = pa.total_allocated_bytes()
+        monkeypatch.setattr(pq.ParquetWriter, "write_batch", watch)
         columns = {**COLUMNS, "text": {"type": "string"}}
 
         path = deliver(source_uri, query=rows, columns=columns, batch_bytes=1 << 20).fetch(DAY, tmp_path)
 
         assert pq.ParquetFile(path).metadata.num_rows == 100_000
-        assert pq.ParquetFile(path).num_row_groups == len(allocated) > 15
-        assert max(allocated) - before < 8 << 20
+        assert pq.ParquetFile(path).num_row_groups == len(written) > 15
+        # The server still sends when the first is written, and no batch is kept while the next ones are.
+        assert reading[0] == 1
+        assert max(kept) <= 1
 
     def test_nothing_can_be_written(self, source_uri, orders, run, tmp_path) -> None:
         run("create table if not exists made (id int)")
@@ -437,6 +460,12 @@ class TestTypes:
 
         assert self.read(source_uri, tmp_path, value, declared) == expected
 
+    def test_a_database_in_another_encoding(self, source_uri, run, tmp_path) -> None:
+        run("create database latin encoding 'LATIN1' locale 'C' template template0")
+        latin = psycopg.conninfo.make_conninfo(source_uri, dbname="latin")
+
+        assert self.read(latin, tmp_path, "chr(233)", "string") == "é"
+
     @pytest.mark.parametrize(
         ("value", "declared", "held"),
         [
@@ -478,6 +507,27 @@ class TestTypes:
         error = refuse(source_uri, tmp_path, query=rows, columns={**COLUMNS, "value": {"type": declared}})
 
         assert problem in str(error)
+
+
+class TestFiles:
+    """The file is read as every delivered file is."""
+
+    def test_rows_become_declared_columns(self, source_uri, orders, tmp_path) -> None:
+        # given columns that are declared in another order than the table's
+        columns = {"at": {"type": "date"}, "id": {"type": "float64"}}
+        deliveries = deliver(source_uri, table=orders, columns=columns)
+
+        table = read_file("orders", deliveries.source, deliveries.fetch(DAY, tmp_path), ZONE)
+
+        assert table.to_pylist() == [{"at": DAY, "id": 1.0}, {"at": DAY, "id": 2.0}]
+
+    def test_no_rows_may_be_allowed(self, source_uri, orders, tmp_path) -> None:
+        day = DAY - timedelta(days=1)
+        strict, lenient = (deliver(source_uri, table=orders, allow_empty=one) for one in (False, True))
+
+        assert read_file("orders", lenient.source, lenient.fetch(day, tmp_path), ZONE).num_rows == 0
+        with pytest.raises(SourceError, match="it has columns but no rows"):
+            read_file("orders", strict.source, strict.fetch(day, tmp_path), ZONE)
 
 
 class TestServers:
@@ -528,11 +578,7 @@ class TestServers:
         def write_and_end(self: pq.ParquetWriter, batch: pa.RecordBatch, *args: Any) -> None:
             write(self, batch, *args)
             if not ended:
-                found = run(
-                    f"select {end}(pid) from pg_stat_activity where application_name = 'orrery' "
-                    "and datname = 'a_source' and state = 'active' and query like 'COPY%'"
-                )
-                ended.extend(found.fetchall())
+                ended.extend(run(COUNT_READS.replace("count(*)", f"{end}(pid)")).fetchall())
 
         monkeypatch.setattr(pq.ParquetWriter, "write_batch", write_and_end)
         columns = {**COLUMNS, "text": {"type": "string"}}
