@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import csv
+import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 from moto.server import ThreadedMotoServer
 from starlette.testclient import TestClient
 
 from include.example.deliveries import write_deliveries
 from include.example.system_server import BUCKET, ShopSystems, build_app, replace_database
+from include.local.ports import find_free_port
+from include.settings import load_settings
+from include.sources.deliveries import SourceOpener
+from include.sources.read import read_source
+from include.sources.source import SourceAccess
 from include.warehouse.session import open_session
 
 LAST_DAY = date(2026, 3, 1)
@@ -64,6 +72,40 @@ def test_the_api_has_every_campaign_and_the_day_of_the_file(systems: ShopSystems
     assert len(rows) > 1000
     day = date.fromisoformat(next((folder / "campaigns").iterdir()).stem)
     assert answer.headers["Last-Modified"] == day.strftime("%a, %d %b %Y ") + "17:00:00 GMT"  # noon in New York
+
+
+@pytest.fixture
+def address(systems: ShopSystems) -> Iterator[str]:
+    """The address of the running API."""
+    server = uvicorn.Server(uvicorn.Config(build_app(systems), port=find_free_port(), log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield f"http://127.0.0.1:{server.config.port}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_the_declared_sources_read_from_the_systems_what_the_files_hold(
+    systems: ShopSystems, folder: Path, bucket: str, address: str
+) -> None:
+    database = urlsplit(replace_database(systems.server_uri))
+    accesses = {
+        "shop_api": SourceAccess(host=address, password=SECRET),
+        "shop_bucket": SourceAccess(login="shop", password=SECRET, extra={"endpoint_url": bucket}),
+        "shop_database": SourceAccess(
+            host=str(database.hostname), port=database.port, schema="shop", login=str(database.username),
+            password=str(database.password),
+        ),
+    }  # fmt: skip
+    settings = load_settings(environment="development").sources
+    opener = SourceOpener(settings, folder, accesses.__getitem__)
+    first_day = LAST_DAY - timedelta(days=364)
+    for name in ("products", "households", "campaigns"):
+        read = read_source(settings, name, opener.open(name), first_day, LAST_DAY)
+        (path,) = (folder / name).iterdir()
+        written = pq.read_table(path).num_rows if path.suffix == ".parquet" else len(read_file(folder, name))
+        assert read.days == [first_day]
+        assert read.table.num_rows == written > 100
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer another"}])
