@@ -45,8 +45,8 @@ def list_connections(stack: Stack) -> dict[str, dict[str, Any]]:
             "conn_type": "http", "host": HOST, "port": stack.ports["shop-api"], "schema": "http", "password": secret,
         },
         "shop_bucket": {
-            "conn_type": "aws", "login": "shop", "password": secret,
-            "extra": {"endpoint_url": f"http://{HOST}:{stack.ports['shop-bucket']}", "region_name": "us-east-1"},
+            "conn_type": "aws", "host": HOST, "port": stack.ports["shop-bucket"], "schema": "http", "login": "shop",
+            "password": secret, "extra": {"region_name": "us-east-1"},
         },
         "shop_database": {
             "conn_type": "postgres", "host": HOST, "port": stack.ports["postgres"], "schema": DATABASE,

@@ -80,6 +80,12 @@ def load_plan(home: StackHome) -> list[Component]:
     return [Component(**item) for item in json.loads(home.plan_file.read_text(encoding="utf-8"))]
 
 
+def prefer_ports() -> dict[str, int]:
+    """The ports that a new stack takes where they are free, by component; the sources' systems have theirs."""
+    extra = load_extra()
+    return {**PREFERRED_PORTS, **(extra.PORTS if extra else {})}
+
+
 def can_fork() -> bool:
     """Whether a process may be forked after imports: on macOS the system's own libraries do not survive it."""
     return sys.platform == "linux"

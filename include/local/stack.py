@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from include.local.components import POSTGRES, PREFERRED_PORTS, build_components, load_plan, run_module, save_plan
+from include.local.components import POSTGRES, build_components, load_plan, prefer_ports, run_module, save_plan
 from include.local.credentials import ensure_credentials, find_credentials
 from include.local.environment import airflow_environment
-from include.local.extras import load_extra
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.keeper import NO_THREADS, stop_processes
 from include.local.layout import Stack
@@ -119,9 +118,7 @@ def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell 
 
 def _start(home: StackHome, tell: Tell) -> Stack:
     credentials = ensure_credentials(home)
-    extra = load_extra()
-    preferred = {**PREFERRED_PORTS, **(extra.PORTS if extra else {})}
-    with reserve_ports({name: load_state(home).ports.get(name, port) for name, port in preferred.items()}) as ports:
+    with reserve_ports({**prefer_ports(), **load_state(home).ports}) as ports:
         stack = Stack(home, ports, credentials)
         StackState(ports).save(home)
         stack.server.prepare()
