@@ -15,6 +15,7 @@ from include.commands.console import say
 from include.example.deliveries import add_sample_option, write_deliveries
 from include.example.history import load_history
 from include.example.surroundings import DBT_TARGET_VARIABLE, find_local_stack, find_server, find_warehouse
+from include.example.systems import take_in
 from include.example.traffic import Traffic, read_entities
 from include.local.cli import home_option
 
@@ -94,6 +95,8 @@ def write_sources(options: argparse.Namespace) -> int:
     default = stack.home.sources if stack else sources_root(settings)
     folder = Path(options.folder) if options.folder else default
     deliveries = write_deliveries(folder, options.today or read_today(settings.time_zone), options.days, options.sample)
+    if stack is not None and folder == stack.home.sources:
+        take_in(stack)
     say(f"{folder}: {deliveries.description}.")
     say(f"History: {deliveries.first_day} … {deliveries.history_to}; load it with: python -m include.example history")
     if deliveries.replay_days:

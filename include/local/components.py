@@ -10,6 +10,7 @@ from typing import Final
 
 from include.local.credentials import write_private
 from include.local.environment import airflow_environment, base_environment, mlflow_environment, service_environment
+from include.local.extras import load_extra
 from include.local.home import StackHome
 from include.local.layout import Stack
 from include.local.ports import HOST
@@ -79,6 +80,12 @@ def load_plan(home: StackHome) -> list[Component]:
     return [Component(**item) for item in json.loads(home.plan_file.read_text(encoding="utf-8"))]
 
 
+def prefer_ports() -> dict[str, int]:
+    """The ports that a new stack takes where they are free, by component; the sources' systems have theirs."""
+    extra = load_extra()
+    return {**PREFERRED_PORTS, **(extra.PORTS if extra else {})}
+
+
 def can_fork() -> bool:
     """Whether a process may be forked after imports: on macOS the system's own libraries do not survive it."""
     return sys.platform == "linux"
@@ -92,7 +99,9 @@ def build_components(stack: Stack, inherited: Mapping[str, str], *, cores: int) 
         cores: processors of this machine.
     """
     airflow = airflow_environment(stack, inherited, cores=cores)
-    return [*build_services(stack, inherited), *build_airflow(stack, airflow)]
+    extra = load_extra()
+    systems = extra.build_components(stack, service_environment(stack, inherited)) if extra else []
+    return [*build_services(stack, inherited), *systems, *build_airflow(stack, airflow)]
 
 
 def build_services(stack: Stack, inherited: Mapping[str, str]) -> list[Component]:

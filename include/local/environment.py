@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from include.local.credentials import list_users
+from include.local.extras import load_extra
 from include.local.layout import Stack
 from include.local.ports import HOST
 from include.local.processes import TOKEN_VARIABLE
@@ -159,7 +160,7 @@ def core_settings(stack: Stack) -> dict[str, str]:
 
 
 def connection_variables(stack: Stack) -> dict[str, str]:
-    """The project's Airflow connections, in Airflow's JSON form."""
+    """The project's Airflow connections, and those of the sources' systems, in Airflow's JSON form."""
     connections = {
         "WAREHOUSE": {
             "conn_type": "postgres", "host": HOST, "port": stack.ports["postgres"], "schema": "warehouse",
@@ -168,4 +169,6 @@ def connection_variables(stack: Stack) -> dict[str, str]:
         "MLFLOW": {"conn_type": "http", "host": HOST, "port": stack.ports["mlflow"], "schema": "http"},
         "MODEL_SERVER": {"conn_type": "http", "host": HOST, "port": stack.ports["model-server"], "schema": "http"},
     }  # fmt: skip
-    return {f"AIRFLOW_CONN_{name}": json.dumps(content) for name, content in connections.items()}
+    extra = load_extra()
+    more = extra.list_connections(stack) if extra else {}
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(content) for name, content in {**connections, **more}.items()}

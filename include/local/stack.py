@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from include.local.components import POSTGRES, PREFERRED_PORTS, build_components, load_plan, run_module, save_plan
+from include.local.components import POSTGRES, build_components, load_plan, prefer_ports, run_module, save_plan
 from include.local.credentials import ensure_credentials, find_credentials
 from include.local.environment import airflow_environment
 from include.local.home import StackHome, prepare_home, resolve_home
@@ -118,7 +118,7 @@ def running_stack(home: StackHome | Path | str | None = None, on_progress: Tell 
 
 def _start(home: StackHome, tell: Tell) -> Stack:
     credentials = ensure_credentials(home)
-    with reserve_ports({**PREFERRED_PORTS, **load_state(home).ports}) as ports:
+    with reserve_ports({**prefer_ports(), **load_state(home).ports}) as ports:
         stack = Stack(home, ports, credentials)
         StackState(ports).save(home)
         stack.server.prepare()

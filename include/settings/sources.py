@@ -60,6 +60,7 @@ class SourceSettings(SourceSection):
     """Settings of the sources."""
 
     root: str = ".local/sources"
+    local_systems: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = None
     schedule: Annotated[str, AfterValidator(check_cron)] | None = None
     time_zone: str = "UTC"
     wait: WaitSettings = Field(default_factory=WaitSettings)

@@ -12,7 +12,7 @@ import pytest
 from include.demo.fresh import clear_earlier_demo, find_data_version, mark_finished, may_clear
 from include.errors import StackError
 from include.local import cli
-from include.local.components import PREFERRED_PORTS
+from include.local.components import prefer_ports
 from include.local.credentials import ensure_credentials, read_credentials
 from include.local.home import StackHome, claim_interrupted_demo, prepare_home
 from include.local.ports import find_free_port, is_free_port
@@ -37,7 +37,7 @@ def place() -> Iterator[StackHome]:
         home = StackHome(Path(folder) / "stack")
         prepare_home(home)
         ensure_credentials(home)
-        StackState({name: find_free_port() for name in PREFERRED_PORTS}).save(home)
+        StackState({name: find_free_port() for name in prefer_ports()}).save(home)
         start_server(home)
         for part in (home.artifacts, home.airflow, home.lineage_spool, home.models, home.sources):
             (part / "file").write_text("x")

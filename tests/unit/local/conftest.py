@@ -13,12 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from include.local.components import prefer_ports
 from include.local.credentials import Credentials
 from include.local.home import StackHome, prepare_home
 from include.local.layout import Stack
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-PORTS = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
+PORTS = prefer_ports()
 
 StartScript = Callable[..., int]
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from include.local.environment import NO_TELEMETRY
-from include.settings import PROJECT_ROOT
+from include.settings import PROJECT_ROOT, load_settings
+from include.settings.source_base import ConnectedSource
 
 SETTINGS = PROJECT_ROOT / "airflow_settings.yaml"
 EXAMPLE = PROJECT_ROOT / ".env.example"
@@ -53,7 +54,15 @@ def test_every_key_is_one_that_the_cli_knows(airflow: dict[str, Any]) -> None:
 
 def test_the_connections_of_the_project_are_there(connections: dict[str, dict[str, Any]]) -> None:
     kinds = {name: connection["conn_type"] for name, connection in connections.items()}
-    assert kinds == {"warehouse": "postgres", "mlflow": "http", "model_server": "http"}
+    example = {"shop_api": "http", "shop_bucket": "aws", "shop_database": "postgres"}
+    assert kinds == {"warehouse": "postgres", "mlflow": "http", "model_server": "http", **example}
+
+
+def test_every_source_finds_its_connection(connections: dict[str, dict[str, Any]]) -> None:
+    sources = load_settings().sources.sources.values()
+    named = {source.connection for source in sources if isinstance(source, ConnectedSource)}
+    assert named
+    assert named <= set(connections)
 
 
 def test_extras_are_json_in_a_string(connections: dict[str, dict[str, Any]]) -> None:
