@@ -6,7 +6,6 @@ names this module.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,9 +18,9 @@ from include.local.ports import HOST
 PORTS: Final = {"shop-api": 18090, "shop-bucket": 18091}
 
 
-def make_secret(stack: Stack) -> str:
-    """The API's token, which is the bucket's secret key too: made from the stack's token, so that no file keeps it."""
-    return hashlib.sha256(f"shop {stack.credentials.stack_token}".encode()).hexdigest()[:40]
+def find_secret(stack: Stack) -> str:
+    """The API's token and the bucket's secret key: the password of the stack's databases, so that there is one."""
+    return stack.credentials.postgres_password
 
 
 def build_components(stack: Stack, environment: Mapping[str, str]) -> list[Component]:
@@ -31,7 +30,7 @@ def build_components(stack: Stack, environment: Mapping[str, str]) -> list[Compo
     address = find_api(stack)
     return [
         Component(
-            "shop-systems", command, {**environment, SECRET_VARIABLE: make_secret(stack)}, (f"{address}/health",),
+            "shop-systems", command, {**environment, SECRET_VARIABLE: find_secret(stack)}, (f"{address}/health",),
             address=address, needs=("databases",),
         )
     ]  # fmt: skip
@@ -39,7 +38,7 @@ def build_components(stack: Stack, environment: Mapping[str, str]) -> list[Compo
 
 def list_connections(stack: Stack) -> dict[str, dict[str, Any]]:
     """The Airflow connections by which the sources are read."""
-    secret = make_secret(stack)
+    secret = find_secret(stack)
     return {
         "shop_api": {
             "conn_type": "http", "host": HOST, "port": stack.ports["shop-api"], "schema": "http", "password": secret,
@@ -63,7 +62,7 @@ def take_in(stack: Stack) -> None:
     """
     import httpx
 
-    headers = {"Authorization": f"Bearer {make_secret(stack)}"}
+    headers = {"Authorization": f"Bearer {find_secret(stack)}"}
     try:
         httpx.post(f"{find_api(stack)}/take-in", headers=headers, timeout=60, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:

@@ -10,7 +10,6 @@ from include.errors import StackError
 from include.settings import load_settings
 
 if TYPE_CHECKING:
-    from include.local.components import Component
     from include.local.layout import Stack
 
 
@@ -19,8 +18,8 @@ class StackExtra(Protocol):
 
     PORTS: Mapping[str, int]
 
-    def build_components(self, stack: Stack, environment: Mapping[str, str]) -> list[Component]:
-        """The processes to start besides; ``environment`` is that of the stack's own services."""
+    def build_components(self, stack: Stack, environment: Mapping[str, str]) -> list[Any]:
+        """The components to start besides; ``environment`` is that of the stack's own services."""
 
     def list_connections(self, stack: Stack) -> Mapping[str, Mapping[str, Any]]:
         """The Airflow connections that lead to them, by name, in the keys of Airflow's JSON form."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.unit.delivery.project import read, read_env, read_image_variables, read_own_services
 
@@ -41,6 +42,19 @@ def test_standalone_links_and_lineage_lead_where_the_connections_lead() -> None:
         f"{warehouse['login']}:{warehouse['password']}@{warehouse['host']}:{warehouse['port']}/{warehouse['schema']}"
     )
     assert variables["ORRERY_WAREHOUSE_URI"] == f"postgresql://{login}"
+
+
+def test_standalone_has_the_connections_of_all_sources_as_the_stack_has_them(tmp_path: Path) -> None:
+    from include.example.systems import list_connections
+    from include.local.components import prefer_ports
+    from include.local.credentials import Credentials
+    from include.local.home import StackHome
+    from include.local.layout import Stack
+
+    stack = Stack(StackHome(tmp_path), prefer_ports(), Credentials(postgres_password="PASSWORD"))
+    variables = read_env(uncomment=True)
+    found = {name: json.loads(variables[f"AIRFLOW_CONN_{name.upper()}"]) for name in list_connections(stack)}
+    assert found == list_connections(stack)
 
 
 def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first() -> None:
