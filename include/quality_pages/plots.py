@@ -10,6 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+_AXIS_LETTERS: Final = 10
 _EDGE: Final = 6.0
 
 
@@ -73,7 +74,7 @@ def draw_line(
 
     parts = [
         _line(left, y, right, y, "axis")
-        + Markup('<text x="{}" y="{:.1f}" class="label end">{}</text>').format(left - 6, y + 4, form(value))
+        + Markup('<text x="{}" y="{:.1f}" class="label end">{}</text>').format(left - 6, y + 4, _shorten(form(value), value))
         for value, y in ((high, top), (low, bottom))
     ]
     parts += _draw_bands(points, place, rise)
@@ -88,6 +89,11 @@ def draw_line(
         for x, side, point in ends
     ]
     return _wrap(parts, _describe(title, points, form), width, height)
+
+
+def _shorten(text: str, value: float) -> str:
+    """A number that fits beside an axis."""
+    return text if len(text) <= _AXIS_LETTERS else f"{value:.3g}"
 
 
 def draw_trend(points: Sequence[Point], title: str, *, width: int = 140, height: int = 30) -> Markup:

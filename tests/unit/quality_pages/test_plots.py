@@ -108,3 +108,9 @@ def test_numbers_are_written_for_people(value: float | None, text: str) -> None:
 @pytest.mark.parametrize(("share", "text"), [(None, "–"), (0, "0 %"), (0.00001, "< 0.01 %"), (0.0512, "5.12 %")])
 def test_a_share_that_is_not_zero_does_not_look_like_it(share: float | None, text: str) -> None:
     assert format_share(share) == text
+
+
+def test_the_numbers_beside_an_axis_fit_there() -> None:
+    drawn = str(draw_line([Point("1", 35_341_380_959.36), Point("2", 41_478_991_972.01)], "Mean"))
+    assert '">4.15e+10</text>' in drawn
+    assert ">41,478,991,972.01</text>" not in drawn
