@@ -74,7 +74,7 @@ def draw_line(
 
     parts = [
         _line(left, y, right, y, "axis")
-        + Markup('<text x="{}" y="{:.1f}" class="label end">{}</text>').format(left - 6, y + 4, _shorten(form(value), value))
+        + Markup('<text x="{}" y="{:.1f}" class="label end">{}</text>').format(left - 6, y + 4, _shorten(form, value))
         for value, y in ((high, top), (low, bottom))
     ]
     parts += _draw_bands(points, place, rise)
@@ -91,8 +91,9 @@ def draw_line(
     return _wrap(parts, _describe(title, points, form), width, height)
 
 
-def _shorten(text: str, value: float) -> str:
+def _shorten(form: Callable[[float | None], str], value: float) -> str:
     """A number that fits beside an axis."""
+    text = form(value)
     return text if len(text) <= _AXIS_LETTERS else f"{value:.3g}"
 
 
