@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Literal, NotRequired, TypedDict
 
-from include.errors import SourceError
+from include.errors import SourceError, StaleWriterError
 from include.ingestion.late import find_late_days
 from include.ingestion.source_plan import SourcePlan, left_out_if_optional
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.source_base import SourceBase
 from include.sources.deliveries import SourceOpener
 from include.sources.source import Deliveries
-from include.warehouse.fence import take_fence
+from include.warehouse.fence import check_fence, take_fence
 from include.warehouse.session import Session, open_session
+
+log = logging.getLogger(__name__)
 
 
 class BadFile(TypedDict):
@@ -86,8 +89,35 @@ def plan_load(
         late = find_late_days(session, sources, reached, catch_up_from, before) if catch_up_from else []
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
-        items = [_plan_item(session, name, source, work, *window) for name, source, window in windows if window]
-        return join_items([*items, *(_plan_late_item(session, name, sources.sources[name], day) for name, day in late)])
+        items = [_plan_item(name, source, work, *window) for name, source, window in windows if window]
+        items += [_plan_late_item(name, sources.sources[name], day) for name, day in late]
+        return join_items(take_fences(session, items))
+
+
+def take_fences(session: Session, items: Sequence[LoadItem]) -> list[LoadItem]:
+    """The items, each with a token of its fence; all plans take them in the same order, so that none blocks another."""
+    tokens = {fence: take_fence(session, fence) for fence in sorted({item["fence"] for item in items})}
+    return [{**item, "token": tokens[item["fence"]]} for item in items]
+
+
+def hold_fences(session: Session, items: Sequence[LoadItem]) -> list[LoadItem]:
+    """Hold the fences of the items to the end of the transaction; the items without late ones of a newer run.
+
+    Raises:
+        StaleWriterError: a newer run has taken an item that is not late.
+    """
+    stale = set()
+    for item in sorted(items, key=lambda one: one["fence"]):
+        try:
+            check_fence(session, item["fence"], item["token"])
+        except StaleWriterError:
+            if not item.get("is_late"):
+                raise
+            stale.add(item["fence"])
+            log.warning(
+                "%s of the late day %s is left to a newer run, which has taken it.", item["source"], item["from_day"]
+            )
+    return [item for item in items if item["fence"] not in stale]
 
 
 def item_window(item: LoadItem) -> tuple[date, date]:
@@ -123,18 +153,18 @@ def has_only_bad_files(item: LoadItem) -> bool:
     return bool(item.get("bad_files")) and not item.get("files")
 
 
-def _plan_item(session: Session, name: str, source: SourceBase, work: str, from_day: date, to_day: date) -> LoadItem:
-    fence = f"ingest.{name}.{work}"
+def _plan_item(name: str, source: SourceBase, work: str, from_day: date, to_day: date) -> LoadItem:
+    """An item without its token."""
     return {
         "source": name,
         "grain": source.grain,
         "from_day": from_day.isoformat(),
         "to_day": to_day.isoformat(),
-        "fence": fence,
-        "token": take_fence(session, fence),
+        "fence": f"ingest.{name}.{work}",
+        "token": 0,
     }
 
 
-def _plan_late_item(session: Session, name: str, source: SourceBase, day: date) -> LoadItem:
+def _plan_late_item(name: str, source: SourceBase, day: date) -> LoadItem:
     """One late day, under the fence of a run that loads this day only."""
-    return {**_plan_item(session, name, source, f"{day}.{day}", day, day), "is_late": True}
+    return {**_plan_item(name, source, f"{day}.{day}", day, day), "is_late": True}

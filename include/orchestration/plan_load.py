@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class PlanLoad(BaseOperator):  # type: ignore[misc]
     """Decides what a run loads.
 
-    A run with parameters loads their days. Another one loads the day before it and the late ones; while deliveries
-    of its own day are missing it waits in the triggerer, until ``wait.timeout_minutes`` after the run's time.
+    A run with parameters loads their days. Another one loads the day before it and, unless it is of a backfill, the
+    late ones; while deliveries of its own day are missing it waits in the triggerer, until ``wait.timeout_minutes``
+    after the run's time.
     """
 
     def execute(self, context: Any) -> list[LoadItem]:
@@ -46,7 +47,9 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
         catch_up_from = None
         if not (params["from_day"] or params["to_day"]):
             self._wait_for_deliveries(sources, last, run_time)
-            catch_up_from = last - timedelta(days=sources.catch_up_days - 1)
+            # Of a backfill each run has its own day: runs at the same time would take one another's as late ones.
+            if context["dag_run"].run_type != "backfill":
+                catch_up_from = last - timedelta(days=sources.catch_up_days - 1)
         with report_tables():
             return plan_load(warehouse_uri(), open_sources(sources), first, last, catch_up_from=catch_up_from)
 
