@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Literal, NotRequired, TypedDict
 
-from include.errors import SourceError, StaleWriterError
+from include.errors import DeliveryMissingError, SourceError, StaleWriterError
 from include.ingestion.late import find_late_days
 from include.ingestion.source_plan import SourcePlan, left_out_if_optional
 from include.ingestion.tables import ensure_raw_tables
@@ -58,15 +58,18 @@ def plan_load(
     (:func:`include.ingestion.late.find_late_days`); of a snapshot source the copies that count on a day of the
     window and are not published, or have other content since. Days whose source says that they are as they were
     published are left out at both ends of the window. A source that is not critical and has delivered nothing, or
-    is away, is left out, with a warning. Taking the fences makes every earlier run of the same work stale. The tables
-    ``raw.<source>`` are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
+    is away, is left out, with a warning. Where a critical daily source has not delivered for the window, late days are
+    loaded all the same, with the snapshots and without the window's own days, of any daily source. Taking the fences
+    makes every earlier run of the same work stale. The tables ``raw.<source>`` are made first
+    (:func:`include.ingestion.tables.ensure_raw_tables`).
 
     Args:
         catch_up_from: the first day before the window that may be late. None: no late ones are looked for, and no
             live copy that is newer than the window.
 
     Raises:
-        SourceError: the window is empty, or a critical source has not delivered for all of it.
+        SourceError: the window is empty.
+        DeliveryMissingError: a critical source has not delivered for all of it, and nothing is late.
         SourceAwayError: a critical source cannot be reached.
         WarehouseSchemaError: a published table is not as sources.yml declares it.
         WarehouseError: the warehouse cannot be reached.
@@ -79,14 +82,26 @@ def plan_load(
     reached: dict[str, Deliveries] = {}
     with open_session(uri) as session:
         windows = []
+        missing: list[DeliveryMissingError] = []
         for name, source in sources.sources.items():
             with left_out_if_optional(source):
                 deliveries = opener.open(name)
                 plan = SourcePlan(session, sources.time_zone, name, source, deliveries)
-                windows.append((name, source, plan.find_window(from_day, to_day, may_be_newer=may_be_newer)))
+                try:
+                    windows.append((name, source, plan.find_window(from_day, to_day, may_be_newer=may_be_newer)))
+                except DeliveryMissingError as error:
+                    if source.grain == "snapshot":
+                        raise
+                    missing.append(error)
                 reached[name] = deliveries
         before = from_day - timedelta(days=1)
         late = find_late_days(session, sources, reached, catch_up_from, before) if catch_up_from else []
+        if missing:
+            if not late:
+                raise missing[0]
+            for error in missing:
+                log.warning("%s The run loads late days without its own, and fails when they are published.", error)
+            windows = [window for window in windows if window[1].grain == "snapshot"]
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
         items = [_plan_item(name, source, work, *window) for name, source, window in windows if window]

@@ -11,9 +11,8 @@ from include.orchestration.connections import warehouse_uri
 from include.orchestration.lineage import report_tables
 from include.orchestration.release import read_release
 from include.orchestration.sources import open_sources
-from include.orchestration.window import read_run_time, resolve_window
+from include.orchestration.window import read_run_time, read_window
 from include.settings import load_settings
-from include.settings.clock import read_today
 from include.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
@@ -41,9 +40,8 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
 
         sources, params = load_settings().sources, context["params"]
         run_time = read_run_time(context["dag_run"])
-        today = read_today(sources.time_zone, run_time)
         read_release(context, sources)  # refused here, before anything is loaded
-        first, last = resolve_window(params["from_day"], params["to_day"], today)
+        first, last = read_window(context, sources.time_zone)
         catch_up_from = None
         if not (params["from_day"] or params["to_day"]):
             self._wait_for_deliveries(sources, last, run_time)
