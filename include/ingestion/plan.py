@@ -99,8 +99,8 @@ def plan_load(
         if missing:
             if not late:
                 raise missing[0]
-            for error in missing:
-                log.warning("%s The run loads late days without its own, and fails when they are published.", error)
+            for one in missing:
+                log.warning("%s The run loads late days without its own, and fails when they are published.", one)
             windows = [window for window in windows if window[1].grain == "snapshot"]
         # The same work is the same source for the same run's window, also where a snapshot is older.
         work = f"{from_day}.{to_day}"
