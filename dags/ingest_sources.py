@@ -1,7 +1,7 @@
 """
 ### Ingest sources
 
-Loads the sources for a window of days: **plan → land → audit → publish**. What lands is audited before it
+Loads the sources for a window of days: **plan → land → audit → publish → confirm**. What lands is audited before it
 can be read, and all sources of the window are published in one transaction: readers see
 the old data or the new, never a mix.
 
@@ -13,11 +13,13 @@ window, when their files have other content than what is published.
 
 **Without parameters** it loads its own day, the last whole one before its logical date in that time zone:
 - While a delivery of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
-  `sources.yml`. At the end of the wait a critical source without its delivery stops the run; another is left out.
+  `sources.yml`. At the end of the wait a critical source without its delivery stops the run: if there are
+  late days, it loads these and snapshots, and fails at its end. Another source is left out.
 - It also loads late deliveries: of the last `catch_up_days`, each day that a source has not published yet. An earlier
   day that is still missing stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that
   need the day wait for it.
-- Each late day is audited by itself. A bad one is left out with a warning, until its file has changed.
+- Each late day is audited by itself. A bad one is left out with a warning, until its file has changed; so is one that a
+  newer run has taken meanwhile. A run of a backfill loads its own day only.
 
 **To let a refused batch through** when the rule was wrong and not the data: `from_day` and `to_day` of the refused
 batch, `accept_refused` with its source, and `reason`. The days are loaded and audited again; what the audit refuses
@@ -35,6 +37,8 @@ the batch. A corrected file needs none of this: load its days again.
   *Quality* of the task opens its page, *Browse → Quality* those of all sources.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
 - `publish`: nothing was published; it retries. A stale fence means that a newer run has the work.
+- `confirm`: what was late is published. The message names the delivery of the run's own day that was not there. Clear
+  `plan` when it is there; or let the next run load it as a late day, then clear `confirm`.
 """
 
 from __future__ import annotations
@@ -52,7 +56,7 @@ from include.orchestration.plan_load import PlanLoad
 from include.orchestration.quality_link import link_quality
 from include.orchestration.release import read_release, release_params
 from include.orchestration.sources import open_sources
-from include.orchestration.window import make_timetable
+from include.orchestration.window import make_timetable, read_window
 from include.settings import load_settings
 
 SETTINGS = load_settings()
@@ -99,7 +103,15 @@ def ingest_sources() -> None:
 
         return publish_batch(warehouse_uri(), SETTINGS.sources, items)
 
-    publish(link_quality(audit(land.expand(item=plan.output))))
+    @task
+    def confirm() -> None:
+        """Fail where the run's own day of a critical source was not delivered and only late days are published."""
+        from include.ingestion.own_day import check_own_days
+
+        window = read_window(get_current_context(), SETTINGS.sources.time_zone)
+        check_own_days(warehouse_uri(), open_sources(SETTINGS.sources), *window)
+
+    publish(link_quality(audit(land.expand(item=plan.output)))) >> confirm()
 
 
 ingest_sources()

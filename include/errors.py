@@ -32,6 +32,10 @@ class SourceError(PermanentError):
     """A source could not be read: missing, truncated, renamed column, wrong type, empty."""
 
 
+class DeliveryMissingError(SourceError):
+    """A source has not delivered for a day."""
+
+
 class SourceAwayError(SourceError, TransientError):
     """A source cannot be reached, lets nobody in or breaks off: its deliveries may be good, another try may succeed."""
 

@@ -19,7 +19,14 @@ from include.ingestion.audit_records import (
     write_quarantine,
 )
 from include.ingestion.facts import measure_facts
-from include.ingestion.plan import LoadItem, drop_away, has_only_bad_files, item_window, split_items
+from include.ingestion.plan import (
+    LoadItem,
+    drop_away,
+    has_only_bad_files,
+    hold_fences,
+    item_window,
+    split_items,
+)
 from include.ingestion.release import Release, ReleaseDecision, decide_release, explain_refusal, record_release
 from include.quality.page_paths import audit_path
 from include.quality.profile import ColumnProfile, profile_frame
@@ -149,7 +156,9 @@ def audit_run(
     Raises:
         QualityError, WarehouseError: see :func:`audit_batch`.
     """
-    parts = drop_away(split_items(items))
+    with open_session(uri) as session:
+        # Late days that a newer run has taken: it may have replaced their rows in landing, and publishes them.
+        parts = hold_fences(session, drop_away(split_items(items)))
     for name in {*(release.sources if release else ())} - {part["source"] for part in parts}:
         log.warning("%s is not among the sources that this run loads: there is nothing of it to release.", name)
     audits: dict[str, list[LoadItem]] = {}

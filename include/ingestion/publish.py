@@ -10,14 +10,13 @@ from typing import Any, Final
 
 from include.errors import QualityError, WarehouseError
 from include.ingestion.audit import check_landed
-from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
+from include.ingestion.plan import LoadItem, has_only_bad_files, hold_fences, item_window
 from include.ingestion.snapshots import publish_snapshot
 from include.ingestion.version import hash_days, read_data_version
 from include.quality.report import BatchQuality
 from include.settings.clock import read_today
 from include.settings.source_base import SourceBase
 from include.settings.sources import SourceSettings
-from include.warehouse.fence import check_fence
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
 from include.warehouse.trace import record_note
@@ -32,13 +31,13 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
 
     Snapshots are added to their history (see :mod:`include.ingestion.snapshots`). Readers see all of it or nothing;
     publishing the same batch again changes nothing. Sources that are not critical, and late days, are left as
-    they are when the audit refused them.
+    they are when the audit refused them, and late days also when a newer run has taken them.
 
     Returns:
         ``data_version``, ``rows`` by source, ``refused`` (names of the sources left out).
 
     Raises:
-        StaleWriterError: a newer run has taken the work; nothing was published.
+        StaleWriterError: a newer run has taken work that is not late; nothing was published.
         QualityError: a batch was refused, or not audited, or a value does not fit its published type; nothing
             was published.
         WarehouseError: the connection broke or a statement was refused; nothing was published.
@@ -48,8 +47,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
     published: list[tuple[str, BatchQuality]] = []
     refused: list[str] = []
     with _translate_errors(), open_session(uri) as session:
-        for item in sorted(items, key=lambda one: one["fence"]):
-            check_fence(session, item["fence"], item["token"])
+        items = hold_fences(session, items)
         # One publisher at a time: two that replace the same day would both insert it. Readers go on.
         session.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
         for item in items:

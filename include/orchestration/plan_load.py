@@ -11,9 +11,8 @@ from include.orchestration.connections import warehouse_uri
 from include.orchestration.lineage import report_tables
 from include.orchestration.release import read_release
 from include.orchestration.sources import open_sources
-from include.orchestration.window import read_run_time, resolve_window
+from include.orchestration.window import read_run_time, read_window
 from include.settings import load_settings
-from include.settings.clock import read_today
 from include.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 class PlanLoad(BaseOperator):  # type: ignore[misc]
     """Decides what a run loads.
 
-    A run with parameters loads their days. Another one loads the day before it and the late ones; while deliveries
-    of its own day are missing it waits in the triggerer, until ``wait.timeout_minutes`` after the run's time.
+    A run with parameters loads their days. Another one loads the day before it and, unless it is of a backfill, the
+    late ones; while deliveries of its own day are missing it waits in the triggerer, until ``wait.timeout_minutes``
+    after the run's time.
     """
 
     def execute(self, context: Any) -> list[LoadItem]:
@@ -40,13 +40,14 @@ class PlanLoad(BaseOperator):  # type: ignore[misc]
 
         sources, params = load_settings().sources, context["params"]
         run_time = read_run_time(context["dag_run"])
-        today = read_today(sources.time_zone, run_time)
         read_release(context, sources)  # refused here, before anything is loaded
-        first, last = resolve_window(params["from_day"], params["to_day"], today)
+        first, last = read_window(context, sources.time_zone)
         catch_up_from = None
         if not (params["from_day"] or params["to_day"]):
             self._wait_for_deliveries(sources, last, run_time)
-            catch_up_from = last - timedelta(days=sources.catch_up_days - 1)
+            # Of a backfill each run has its own day: runs at the same time would take one another's as late ones.
+            if context["dag_run"].run_type != "backfill":
+                catch_up_from = last - timedelta(days=sources.catch_up_days - 1)
         with report_tables():
             return plan_load(warehouse_uri(), open_sources(sources), first, last, catch_up_from=catch_up_from)
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.errors import SettingsError
+from include.settings.clock import read_today
 
 if TYPE_CHECKING:
     from airflow.sdk import CronTriggerTimetable
@@ -28,6 +29,17 @@ def resolve_window(from_day: str | None, to_day: str | None, today: date) -> tup
     if last < first:
         raise SettingsError(f"to_day {last} is before from_day {first}. Trigger the run again.")
     return first, last
+
+
+def read_window(context: Any, time_zone: str) -> tuple[date, date]:
+    """The first and the last day that a run loads, both included.
+
+    Raises:
+        SettingsError: see :func:`resolve_window`.
+    """
+    params = context["params"]
+    today = read_today(time_zone, read_run_time(context["dag_run"]))
+    return resolve_window(params["from_day"], params["to_day"], today)
 
 
 def read_run_time(dag_run: Any) -> datetime:

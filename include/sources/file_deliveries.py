@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from include.errors import SourceError
+from include.errors import DeliveryMissingError
 from include.settings.source_kinds import FileSource
 from include.sources.dated_names import DatedName
 from include.sources.source import explain_missing_days, hash_file
@@ -33,7 +33,7 @@ class FileDeliveries:
         """The path."""
         return str(self.path(day))
 
-    def explain_missing(self, days: Sequence[date]) -> SourceError:
+    def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
         """Says what the folder holds instead."""
         first, names = self.path(days[0]), self._list_names()
         delivered = self._pattern.find_days(names, date.min, date.max)

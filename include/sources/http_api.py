@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from include.errors import SourceError
+from include.errors import DeliveryMissingError, SourceError
 from include.settings.clock import read_today
 from include.settings.http_source import HttpSource, fill_day
 from include.sources.http_client import HttpClient, Query
@@ -60,7 +60,7 @@ class HttpDeliveries:
         day = self._find_live_day(self._peek(today))
         return [day] if from_day <= day <= to_day else []
 
-    def explain_missing(self, days: Sequence[date]) -> SourceError:
+    def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
         """The error for days that are not over, or for a live copy of which there is none at that time."""
         is_daily = self.source.grain == "daily"
         found = (

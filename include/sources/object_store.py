@@ -12,7 +12,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import SourceAwayError, SourceError
+from include.errors import DeliveryMissingError, SourceAwayError, SourceError
 from include.settings.source_kinds import ObjectStoreSource
 from include.sources.buckets import ONE_STREAM, CredentialsError, explain_errors, open_gcs, open_s3
 from include.sources.dated_names import DatedName
@@ -68,7 +68,7 @@ class ObjectStoreDeliveries:
         """The object's address."""
         return f"{_PROTOCOLS[self.source.store]}://{self._key(day)}"
 
-    def explain_missing(self, days: Sequence[date]) -> SourceError:
+    def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
         """Says which objects there are instead."""
         names = list(self._list_objects(_FIRST, _LAST))
         delivered = self._pattern.find_days(names, _FIRST, _LAST)

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.errors import SourceError
+from include.errors import DeliveryMissingError, SourceError
 from include.settings.clock import read_today
 from include.settings.postgres_source import PostgresSource
 from include.settings.source_names import ColumnType
@@ -69,7 +69,7 @@ class PostgresDeliveries:
         first, last = max(from_day, span[0]), min(to_day, span[1])
         return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
-    def explain_missing(self, days: Sequence[date]) -> SourceError:
+    def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
         """The error for days that are not between the oldest row and the newest, or that the live copy is not of."""
         remedy = "Have the rows delivered, or choose a window that was, and run again."
         try:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from include.errors import SourceError
+from include.errors import DeliveryMissingError
 
 _DAYS_LISTED: Final = 5
 
@@ -59,7 +59,7 @@ class Deliveries(Protocol):
         """Where a person looks for a delivery: a path, a URL, a table and its column; never a secret."""
         ...
 
-    def explain_missing(self, days: Sequence[date]) -> SourceError:
+    def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
         """The error for deliveries that should be there and are not, with what is there instead."""
         ...
 
@@ -83,7 +83,9 @@ class Deliveries(Protocol):
         ...
 
 
-def explain_missing_days(name: str, days: Sequence[date], expected: str, found: str, remedy: str) -> SourceError:
+def explain_missing_days(
+    name: str, days: Sequence[date], expected: str, found: str, remedy: str
+) -> DeliveryMissingError:
     """The error for missing deliveries, in the same words for each kind of source.
 
     Args:
@@ -92,7 +94,7 @@ def explain_missing_days(name: str, days: Sequence[date], expected: str, found: 
         remedy: what to do, as a sentence.
     """
     listed = ", ".join(str(day) for day in days[:_DAYS_LISTED]) + (" ..." if len(days) > _DAYS_LISTED else "")
-    return SourceError(
+    return DeliveryMissingError(
         f"Source {name!r}: {len(days)} day(s) missing, for {listed}; expected {expected}. {found} {remedy}"
     )
 

@@ -124,6 +124,13 @@ def test_a_group_is_announced_when_it_and_its_online_table_are_tested_and_not_be
         assert {name.split(".")[1] for name in upstream} == nodes, f"publish_{group.name} waits for {upstream}"
 
 
+def test_ingestion_confirms_its_own_day_when_what_is_late_is_published(dag_bag: dict[str, Any]) -> None:
+    tasks = dag_bag["dags"]["ingest_sources"]["tasks"]
+
+    assert [*tasks["confirm"]["upstream"]] == ["publish"]
+    assert not tasks["confirm"]["outlets"], "what is late is announced although the run fails"
+
+
 def test_the_audit_has_a_button_to_its_page(dag_bag: dict[str, Any]) -> None:
     assert dag_bag["dags"]["ingest_sources"]["tasks"]["audit"]["links"] == ["Quality"]
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from include.errors import SourceError, StaleWriterError
+from include.errors import DeliveryMissingError, SourceError, StaleWriterError
+from include.ingestion import plan
 from include.ingestion.audit import audit_run
+from include.ingestion.own_day import check_own_days
 from include.ingestion.plan import LoadItem, plan_load, split_items
 from tests.unit.ingestion.conftest import ROWS
 
@@ -59,6 +61,8 @@ def test_a_run_loads_its_own_day_and_those_that_are_not_published(pipeline, anot
     pipeline.approve()
     with pytest.raises(StaleWriterError):
         pipeline.publish(split_items(stale))
+    with pytest.raises(StaleWriterError):
+        audit_run(pipeline.uri, pipeline.settings, stale, audit_id="stale")
     assert pipeline.publish(items)["rows"] == {"readings": 3 * ROWS, "repairs": 3}
     another_pipeline.load(day, day + 4 * ONE)
 
@@ -75,6 +79,44 @@ def test_a_later_run_that_loads_a_late_day_by_itself_wins(pipeline, plant, day) 
     again = pipeline.plan(day)[0]
 
     assert (again["fence"], again["token"]) == (late["fence"], late["token"] + 1)
+
+
+def test_late_days_that_a_newer_run_has_taken_are_left_to_it(
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both runs have planned before one of them goes on; each publishes its own day."""
+    plant.write_snapshots(day - ONE)
+    plant.write_days(day, 4)
+    pipeline.load(day)
+    older, newer = ([*plan_run(pipeline, day + offset * ONE).values()] for offset in (2, 3))
+    assert days_of(older[0]) == ["2026-03-11", "2026-03-10"]
+    assert days_of(newer[0]) == ["2026-03-12", "2026-03-10", "2026-03-11"]
+
+    # The newer one has taken the older one's own day too, as a late one.
+    with pytest.raises(StaleWriterError):
+        audit_run(pipeline.uri, pipeline.settings, pipeline.land(older), audit_id="older")
+    again = [*plan_run(pipeline, day + 2 * ONE).values()]
+    for items in (newer, again):
+        landed = pipeline.land(items)
+        parts = audit_run(pipeline.uri, pipeline.settings, landed, audit_id=items[0]["fence"])
+        assert pipeline.publish(split_items(landed)) == pipeline.publish(parts)
+
+    assert "readings of the late day 2026-03-10 is left to a newer run" in caplog.text
+    assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-11", "2026-03-12"]
+
+
+def test_plans_take_fences_in_one_order(pipeline, plant, day, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that take the same ones in different orders would block each other."""
+    plant.write_snapshots(day)
+    plant.write_days(day, 4)
+    taken: list[str] = []
+    take = plan.take_fence
+    monkeypatch.setattr(plan, "take_fence", lambda session, name: taken.append(name) or take(session, name))
+
+    items = split_items([*plan_run(pipeline, day + 3 * ONE).values()])
+
+    assert taken == sorted(item["fence"] for item in items)
+    assert len(taken) > 6
 
 
 def test_a_day_that_is_older_than_the_span_is_not_looked_for(pipeline, plant, day) -> None:
@@ -115,12 +157,56 @@ def test_late_days_of_an_optional_source_come_without_its_own_day(pipeline, plan
     assert [part["files"] for part in split_items(pipeline.land([item]))] == [1, 1]
 
 
-def test_the_own_day_of_a_critical_source_stops_the_run_also_with_late_days(pipeline, plant, day) -> None:
+def test_a_critical_source_that_is_always_a_day_late_is_loaded_by_runs_that_fail_at_their_end(
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture
+) -> None:
     plant.write_snapshots(day)
-    plant.write_days(day, 2)
+    plant.write_day(day)
+    pipeline.load(day)
+    for own in (day + 2 * ONE, day + 3 * ONE):
+        plant.write_day(own - ONE)
+        repair = {"machine_id": 1, "order_id": 77, "contract_id": 1, "repaired_on": own}
+        plant.write_csv("repairs", own, list(repair), [repair])  # is held back with the own day
+        plant.write_snapshots(own, parts=3 + own.day % 2)
 
-    with pytest.raises(SourceError, match="missing, for 2026-03-11"):
-        plan_run(pipeline, day + 2 * ONE)
+        items = plan_run(pipeline, own)
+        assert days_of(items["readings"]) == days_of(items["repairs"]) == [str(own - ONE)]
+        landed = split_items(pipeline.land([*items.values()]))
+        pipeline.approve()
+        pipeline.publish(landed)
+
+        assert f"'readings': 1 day(s) missing, for {own}" in caplog.text
+        expected = rf"'readings', for {own}, expected .*readings/{own}\.parquet"
+        with pytest.raises(DeliveryMissingError, match=expected):
+            check_own_days(pipeline.uri, pipeline.opener, own, own)
+        check_own_days(pipeline.uri, pipeline.opener, own - ONE, own - ONE)  # the run before, cleared
+
+    assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-11"]
+    assert find_published(pipeline, "parts") == ["2026-03-09", "2026-03-11", "2026-03-12"]
+
+
+def test_a_run_that_failed_for_its_own_day_loads_it_when_its_plan_is_cleared(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_day(day)
+    assert days_of(plan_run(pipeline, day + ONE)["readings"]) == ["2026-03-09"]
+    plant.write_day(day + ONE)
+
+    items = plan_run(pipeline, day + ONE)
+
+    assert days_of(items["readings"]) == ["2026-03-10", "2026-03-09"]
+    landed = split_items(pipeline.land([*items.values()]))
+    pipeline.approve()
+    pipeline.publish(landed)
+    check_own_days(pipeline.uri, pipeline.opener, day + ONE, day + ONE)
+
+
+def test_without_late_days_a_missing_own_day_of_a_critical_source_stops_the_plan(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_day(day)
+    pipeline.load(day)
+
+    with pytest.raises(DeliveryMissingError, match="missing, for 2026-03-10"):
+        plan_run(pipeline, day + ONE)
 
 
 def test_a_bad_late_day_is_left_out_alone_until_it_has_changed(

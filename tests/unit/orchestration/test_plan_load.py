@@ -38,11 +38,12 @@ def plant(tmp_path: Path, airflow_home: Path, warehouse_uri: str, monkeypatch: p
     return plant
 
 
-def make_context(logical_date: datetime | None, **days: str) -> dict[str, Any]:
+def make_context(logical_date: datetime | None, run_type: str = "scheduled", **days: str) -> dict[str, Any]:
     """What Airflow tells a task of its run, which started just now."""
+    run = {"logical_date": logical_date, "run_after": datetime.now(UTC), "run_type": run_type}
     return {
         "params": {"from_day": None, "to_day": None, **days},
-        "dag_run": SimpleNamespace(logical_date=logical_date, run_after=datetime.now(UTC)),
+        "dag_run": SimpleNamespace(**run),
     }
 
 
@@ -66,9 +67,7 @@ def defer(context: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 7), date(2026, 3, 8), date(2026, 10, 31), date(2026, 11, 1)], ids=str)
-def test_a_backfilled_run_loads_the_day_before_its_logical_date_by_the_clock_of_the_zone(
-    plant: Plant, day: date
-) -> None:
+def test_a_run_loads_the_day_before_its_logical_date_by_the_clock_of_the_zone(plant: Plant, day: date) -> None:
     plant.write_days(day - ONE, 3)
     for clock in (datetime.min.time(), datetime.max.time()):
         run_time = datetime.combine(day + ONE, clock, ZONE).astimezone(UTC)
@@ -76,6 +75,14 @@ def test_a_backfilled_run_loads_the_day_before_its_logical_date_by_the_clock_of_
         readings = execute(make_context(run_time))["readings"]
 
         assert [part["from_day"] for part in split_items([readings])] == [str(day), str(day - ONE)]
+
+
+def test_runs_of_a_backfill_do_not_take_one_anothers_days_as_late(plant: Plant) -> None:
+    plant.write_days(DAY, 2)
+
+    readings = execute(make_context(datetime.combine(DAY + 2 * ONE, datetime.min.time(), ZONE), "backfill"))["readings"]
+
+    assert [part["from_day"] for part in split_items([readings])] == [str(DAY + ONE)]
 
 
 def test_it_waits_for_the_deliveries_of_its_own_day_and_then_plans(plant: Plant) -> None:
