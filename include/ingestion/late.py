@@ -1,4 +1,4 @@
-"""Which earlier days a run loads besides its own: delivered by now, and not published yet."""
+"""Which earlier days a run loads besides its own: delivered by now, and not published yet or with other content."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def find_late_days(
 ) -> list[tuple[str, date]]:
     """The daily sources and days of a span, both ends included, that can be loaded now.
 
+    A published day is loaded again when its delivery has another version since, as a file has that was read while it
+    was written. A source that does not say a delivery's version is taken to stay the same.
+
     Left out with a warning are days without a delivery, after the first published one, and days that were refused
     and of which nothing has changed since. A day also waits for the same day of the daily sources that it has
     relations to: without them its rows would be refused.
@@ -37,11 +40,12 @@ def find_late_days(
     for name, source in daily.items():
         wanted = {*list_days(from_day, to_day)} - {*published[name]}
         found[name] = set[date]()
-        if not wanted or name not in reached:
+        if name not in reached:
             continue
         try:
-            delivered = wanted & {*reached[name].find_days(from_day, to_day)}
-            _warn_missing(reached[name], wanted - delivered, min(published[name], default=to_day))
+            days = {*reached[name].find_days(from_day, to_day)}
+            _warn_missing(reached[name], wanted - days, min(published[name], default=to_day))
+            delivered = days & wanted | _find_redelivered(session, name, reached[name], days - wanted)
             found[name] = delivered - _find_refused(session, name, source, reached[name], delivered, published)
         except SourceError as error:
             log.warning("%s The run goes on without days that are not its own; the next one looks again.", error)
@@ -56,6 +60,21 @@ def find_late_days(
 def _read_published(session: Session, name: str) -> dict[date, datetime]:
     rows = session.fetch_all("select batch_day, published_at from raw.partitions where source = %s", (name,))
     return {row["batch_day"]: row["published_at"] for row in rows}
+
+
+def _find_redelivered(session: Session, name: str, deliveries: Deliveries, days: Collection[date]) -> set[date]:
+    """Those of the published days that are delivered with another version now, however the source is declared."""
+    rows = session.fetch_all(
+        "select batch_day, version from raw.partitions where source = %s and batch_day = any(%s) "
+        "and version is not null",
+        (name, sorted(days)),
+    )
+    versions = {row["batch_day"]: deliveries.find_version(row["batch_day"]) for row in rows}
+    return {
+        row["batch_day"]
+        for row in rows
+        if (version := versions[row["batch_day"]]) and version != row["version"].rpartition(" ")[0]
+    }
 
 
 def _list_parents(source: SourceBase, daily: Collection[str]) -> list[str]:

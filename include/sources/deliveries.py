@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from include.errors import SourceAwayError, SourceError
@@ -90,23 +90,49 @@ def find_missing_days(deliveries: Deliveries, from_day: date, to_day: date) -> l
     return [day for day in list_days(from_day, to_day) if day not in delivered]
 
 
-def list_missing(opener: SourceOpener, names: Iterable[str], day: date) -> list[str]:
-    """Where the deliveries of a day should be that these daily sources lack.
+@dataclass(frozen=True)
+class Look:
+    """What is there of a day at one moment.
+
+    Attributes:
+        missing: where the deliveries should be that are not there.
+        changed_at: of each other one, by its place, when it was changed last; without those of which nobody knows.
+    """
+
+    missing: list[str]
+    changed_at: dict[str, datetime]
+
+    def list_waited_for(self, before: Look | None, since: datetime) -> list[str]:
+        """What is missing, or may be written still: changed after ``since`` and not as an earlier look has found it."""
+        known = before.changed_at if before else {}
+        return self.missing + [
+            place for place, moment in self.changed_at.items() if moment > since and known.get(place) != moment
+        ]
+
+
+def look_for(opener: SourceOpener, names: Iterable[str], day: date) -> Look:
+    """Look for the deliveries of a day of these daily sources.
 
     A source that is away lacks its own. What another try does not mend is not missing: planning says what it is.
     """
-    return [place for name in names if (place := _find_missing(opener, name, day))]
-
-
-def _find_missing(opener: SourceOpener, name: str, day: date) -> str | None:
-    try:
-        deliveries = opener.open(name)
-        return deliveries.describe(day) if find_missing_days(deliveries, day, day) else None
-    except SourceAwayError as error:
-        log.warning("%s", error)
-        return deliveries.describe(day)
-    except SourceError:
-        return None
+    look = Look([], {})
+    for name in names:
+        try:
+            deliveries = opener.open(name)
+        except SourceError as error:
+            log.debug("%s", error)
+            continue
+        try:
+            if find_missing_days(deliveries, day, day):
+                look.missing.append(deliveries.describe(day))
+            elif moment := deliveries.find_changed_at(day):
+                look.changed_at[deliveries.describe(day)] = moment
+        except SourceAwayError as error:
+            log.warning("%s", error)
+            look.missing.append(deliveries.describe(day))
+        except SourceError as error:
+            log.debug("%s", error)
+    return look
 
 
 def list_daily(settings: SourceSettings) -> list[str]:

@@ -200,6 +200,32 @@ def test_a_run_that_failed_for_its_own_day_loads_it_when_its_plan_is_cleared(pip
     check_own_days(pipeline.uri, pipeline.opener, day + ONE, day + ONE)
 
 
+def test_a_published_day_is_loaded_again_when_its_file_has_other_content(
+    pipeline, plant, day, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file was read while it was written: what it held was a whole file too."""
+    plant.write_snapshots(day)
+    plant.write_days(day, 2)
+    pipeline.load(day)
+    rows = [{"machine_id": machine, "order_id": 77, "contract_id": 1, "repaired_on": day} for machine in (1, 2)]
+    path = plant.root / "repairs" / f"{day}.csv"
+    partial = path.read_bytes()
+    plant.write_csv("repairs", day, list(rows[0]), rows)
+
+    items = plan_run(pipeline, day + ONE)
+    assert days_of(items["repairs"]) == ["2026-03-10", "2026-03-09"]
+    assert days_of(items["readings"]) == ["2026-03-10"]
+    landed = split_items(pipeline.land([*items.values()]))
+    pipeline.approve()
+    pipeline.publish(landed)
+
+    assert pipeline.fetch("select count(*) as rows from raw.repairs where batch_day = %s", day) == [{"rows": 2}]
+    assert "late" not in plan_run(pipeline, day + ONE)["repairs"]
+    write_anew(path, partial + b"not,a,good,row\n")
+    assert run(pipeline, day + ONE)["refused"] == ["repairs"]
+    assert pipeline.fetch("select count(*) as rows from raw.repairs where batch_day = %s", day) == [{"rows": 2}]
+
+
 def test_without_late_days_a_missing_own_day_of_a_critical_source_stops_the_plan(pipeline, plant, day) -> None:
     plant.write_snapshots(day)
     plant.write_day(day)

@@ -91,8 +91,11 @@ def test_it_waits_for_the_deliveries_of_its_own_day_and_then_plans(plant: Plant)
     trigger = defer(context)
     assert (trigger.names, trigger.day) == (["readings", "repairs"], str(today - ONE))
 
+    plant.write_day(today - ONE)
+    assert defer(context).names == ["readings", "repairs"], "what was written just now may not be whole"
+    trigger.poll_s = 0.01
+
     async def wait() -> list[str]:
-        plant.write_day(today - ONE)
         async for event in trigger.run():
             return list(event.payload)
         raise AssertionError("the trigger yields one event")
