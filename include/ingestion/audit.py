@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.ingestion.audit_records import (
+    clear_profiles,
     clear_release,
     list_files,
     pick_sample,
@@ -34,7 +35,12 @@ log = logging.getLogger(__name__)
 
 
 def audit_batch(
-    uri: str, sources: SourceSettings, items: Sequence[LoadItem], audit_id: str, release: Release | None = None
+    uri: str,
+    sources: SourceSettings,
+    items: Sequence[LoadItem],
+    audit_id: str,
+    release: Release | None = None,
+    others: Sequence[LoadItem] | None = None,
 ) -> dict[str, Any]:
     """Check every landed batch and record scores, profiles and refusals; nothing published is touched.
 
@@ -44,6 +50,8 @@ def audit_batch(
 
     Args:
         release: a person's word for batches that would be refused (:mod:`include.ingestion.release`).
+        others: what is published with these items if nothing of it is refused, themselves included; rows may refer to
+            it. None: the items.
 
     Returns:
         ``audit_id``, ``scores`` by source, ``refused`` (names), ``taken`` (names of late ones that a newer
@@ -58,7 +66,7 @@ def audit_batch(
             warehouse is away.
     """
     prepare_great_expectations()
-    batches = [read_batch(uri, sources, item) for item in items]
+    batches = [read_batch(uri, sources, item, items if others is None else others) for item in items]
     suites = [suite for batch in batches for suite in build_suites(sources, batch)]
     results = validate_frames(suites, sources.quality.sample_rows)
     audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
@@ -100,6 +108,9 @@ def audit_run(
 ) -> list[LoadItem]:
     """Audit what a run has landed: its own window, then each late day by itself, so that none spoils another.
 
+    Rows may refer to whatever the run is about to publish. What refers to a source of which something turns out to be
+    refused is audited again without that: a refused row vouches for nothing.
+
     Returns:
         the items and the late ones among them, for publishing, with what was refused marked; without those that a newer
         run has taken.
@@ -113,13 +124,32 @@ def audit_run(
     audits: dict[str, list[LoadItem]] = {}
     for part in parts:
         audits.setdefault(f"{audit_id}.{part['from_day']}" if part.get("is_late") else audit_id, []).append(part)
-    audited: list[LoadItem] = []
-    for one_id, batch in audits.items():
-        report = audit_batch(uri, sources, batch, one_id, release)
-        for part in batch:
-            if part["source"] not in report["taken"]:
-                audited.append({**part, "is_refused": True} if part["source"] in report["refused"] else part)
-    return audited
+    refused: list[LoadItem] = []
+    taken: list[LoadItem] = []
+    left_out: list[LoadItem] = []
+    seen: dict[str, int] = {}
+    todo = list(audits)
+    while todo:
+        for one_id in todo:
+            seen[one_id] = len(left_out)
+            batch = [part for part in audits[one_id] if part not in left_out]
+            others = [part for part in parts if part not in left_out]
+            report = audit_batch(uri, sources, batch, one_id, release, others)
+            refused += [part for part in batch if part["source"] in report["refused"]]
+            taken += [part for part in batch if part["source"] in report["taken"]]
+            left_out = [*left_out, *(part for part in batch if part in refused or part in taken)]
+        todo = [
+            one_id
+            for one_id, batch in audits.items()
+            if refers_to(sources, [part for part in batch if part not in left_out], left_out[seen[one_id] :])
+        ]
+    return [{**part, "is_refused": True} if part in refused else part for part in parts if part not in taken]
+
+
+def refers_to(sources: SourceSettings, items: Sequence[LoadItem], others: Sequence[LoadItem]) -> bool:
+    """Whether a source of some items has relations to a source of others."""
+    targets = {relation.source for item in items for relation in sources.find_source(item["source"]).relations}
+    return any(other["source"] in targets for other in others)
 
 
 def record_audit(
@@ -160,6 +190,7 @@ def record_audit(
         if batch.bad_files:
             write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [])
     else:
+        clear_profiles(session, audit_id, batch.name)
         sample = pick_sample(batch.frame, audit.failures, sources.quality.sample_rows)
         write_quarantine(session, audit_id, batch.item, len(batch.frame), failures, files, sample)
     if has_landed:

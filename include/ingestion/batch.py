@@ -72,8 +72,11 @@ class Batch:
         return audit.failures if has_only_bad_files(self.item) else (*self.bad_files, *audit.failures)
 
 
-def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:
+def read_batch(uri: str, sources: SourceSettings, item: LoadItem, others: Sequence[LoadItem] = ()) -> Batch:
     """Read one batch from landing as a frame, and measure its facts; a frame of nothing if only bad files came.
+
+    Args:
+        others: items whose rows are published with the batch's.
 
     Raises:
         WarehouseError: landing does not hold exactly what was delivered.
@@ -90,7 +93,7 @@ def read_batch(uri: str, sources: SourceSettings, item: LoadItem) -> Batch:
         )
         # Where statistics are behind, joining a large batch row by row would take minutes.
         session.execute("select set_config('enable_nestloop', 'off', true)")
-        facts = measure_facts(session, sources, item)
+        facts = measure_facts(session, sources, item, others)
         usual_means = read_usual_means(session, name, sources.quality, item)
     selected = [f'"{row["column_name"]}"' for row in columns if row["column_name"] not in _OWN_COLUMNS]
     if source.event_column is not None:

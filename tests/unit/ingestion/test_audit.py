@@ -13,6 +13,7 @@ from include.errors import QualityError, StaleWriterError, WarehouseError
 from include.ingestion import audit
 from include.ingestion.plan import LoadItem, plan_load, split_items
 from include.warehouse.session import open_session
+from tests.unit.ingestion.conftest import DAY
 
 Rows = list[dict[str, Any]]
 HISTORY = 8
@@ -261,6 +262,18 @@ class TestOptionalSources:
         assert report["refused"] == ["repairs"]
         assert len([one for one in report["warnings"] if "relationship" in one]) == 2
         assert pipeline.publish(items)["rows"] == {"readings": 12}
+
+    def test_rows_that_refer_to_a_refused_snapshot_are_refused(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
+        twice = {"contract_id": 5, "machine_id": 1, "contract_type": "Type A", "start_date": DAY, "end_date": DAY}
+        plant.write_csv("contracts", next_day, list(twice), [twice, twice])
+        repair = {"machine_id": 1, "order_id": 77, "contract_id": 5, "repaired_on": next_day}
+        plant.write_csv("repairs", next_day, list(repair), [repair])
+
+        result = pipeline.run(next_day)
+
+        assert sorted(result["refused"]) == ["contracts", "repairs"]
+        assert pipeline.fetch("select * from raw.repairs where contract_id = 5") == []
 
 
 class TestDistribution:
