@@ -36,7 +36,9 @@ the batch. A corrected file needs none of this: load its days again.
 - `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served. The button
   *Quality* of the task opens its page, *Browse → Quality* those of all sources.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
-- `publish`: nothing was published; it retries. A stale fence means that a newer run has the work.
+- `publish`: nothing was published; it retries.
+- A stale fence (`land`, `audit`, `publish`) means that a newer run has the work: let it finish. `audit` is tried again
+  where another run has landed one of its days meanwhile.
 - `confirm`: what was late is published. The message names the delivery of the run's own day that was not there. Clear
   `plan` when it is there; or let the next run load it as a late day, then clear `confirm`.
 """

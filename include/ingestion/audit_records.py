@@ -71,6 +71,11 @@ def clear_release(session: Session, audit_id: str, name: str) -> None:
     session.execute("delete from quality.releases where audit_id = %s and source = %s", (audit_id, name))
 
 
+def clear_profiles(session: Session, audit_id: str, name: str) -> None:
+    """Forget what this audit noted as usual for a source, for it is run again and refuses it."""
+    session.execute("delete from quality.profiles where audit_id = %s and source = %s", (audit_id, name))
+
+
 def write_profiles(session: Session, audit_id: str, item: LoadItem, profiles: Sequence[ColumnProfile]) -> None:
     """Replace the profile of a source and window."""
     key = (item["source"], *item_window(item))

@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from include.ingestion.landed import read_landed
 from include.ingestion.plan import LoadItem, item_window
-from include.ingestion.snapshots import ENDLESS
 from include.quality.suites import Fact, name_relation
 from include.settings.source_base import Relation, SourceBase
 from include.settings.source_names import VALID_TO
@@ -18,8 +18,14 @@ from include.warehouse.names import TableName
 from include.warehouse.session import Session
 
 
-def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> dict[str, Fact]:
-    """All facts about one landed batch, by name; those that cannot be known yet are left out."""
+def measure_facts(
+    session: Session, sources: SourceSettings, item: LoadItem, others: Sequence[LoadItem] = ()
+) -> dict[str, Fact]:
+    """All facts about one landed batch, by name; those that cannot be known yet are left out.
+
+    Args:
+        others: items whose rows in landing are published with the batch's; no other rows in landing count.
+    """
     name, source, quality = item["source"], sources.find_source(item["source"]), sources.quality
     delivered = session.fetch_all(
         "select batch_day, row_count from landing.deliveries where source = %s and batch_day between %s and %s",
@@ -37,9 +43,9 @@ def measure_facts(session: Session, sources: SourceSettings, item: LoadItem) -> 
     if source.event_column is not None:
         facts |= measure_age(session, name, source, sources.time_zone, item, max(counts))
     if source.grain == "daily":
-        facts |= measure_repeats(session, name, source, item)
+        facts |= measure_repeats(session, name, source, item, others)
     for relation in source.relations:
-        facts |= measure_relation(session, sources, item, relation)
+        facts |= measure_relation(session, sources, item, relation, others)
     return facts
 
 
@@ -95,7 +101,9 @@ def measure_age(
     }
 
 
-def measure_repeats(session: Session, name: str, source: SourceBase, item: LoadItem) -> dict[str, Fact]:
+def measure_repeats(
+    session: Session, name: str, source: SourceBase, item: LoadItem, others: Sequence[LoadItem] = ()
+) -> dict[str, Fact]:
     """Rows whose key was already published by another delivery: they would count twice.
 
     Looked for among events of the days that the batch may bring, and of later ones.
@@ -111,11 +119,13 @@ def measure_repeats(session: Session, name: str, source: SourceBase, item: LoadI
         (*window, event_window(source, item)[0], *window),
     )
     if item.get("is_late"):
-        count += _count_landed_repeats(session, name, source, item)
+        count += _count_landed_repeats(session, name, source, item, others)
     return {"repeated_rows": Fact(count, f"{count} rows that another delivery has already brought")}
 
 
-def _count_landed_repeats(session: Session, name: str, source: SourceBase, item: LoadItem) -> int:
+def _count_landed_repeats(
+    session: Session, name: str, source: SourceBase, item: LoadItem, others: Sequence[LoadItem]
+) -> int:
     """Rows of a late day whose key another day brings that its run has audited and publishes with it."""
     landing = TableName("landing", name).quoted
     same_key = " and ".join(f'other."{column}" = late."{column}"' for column in source.key)
@@ -123,11 +133,16 @@ def _count_landed_repeats(session: Session, name: str, source: SourceBase, item:
         f"select count(*) from {landing} as late where late.batch_day = %s and exists ("
         f"select 1 from {landing} as other "
         "join landing.deliveries on deliveries.batch_day = other.batch_day "
-        "where deliveries.source = %s and deliveries.state = 'audited' "
+        "where deliveries.source = %s and deliveries.state = 'audited' and other.batch_day = any(%s) "
         f"and other.batch_day <> late.batch_day and {same_key})",
-        (item_window(item)[0], name),
+        (item_window(item)[0], name, find_landed_days(session, name, others)),
     )
     return count
+
+
+def find_landed_days(session: Session, name: str, items: Sequence[LoadItem]) -> list[date]:
+    """The days of a source that its items have in landing, oldest first."""
+    return sorted({one.day for item in items if item["source"] == name for one in read_landed(session, item)})
 
 
 def event_window(source: SourceBase, item: LoadItem) -> tuple[date, date]:
@@ -136,18 +151,28 @@ def event_window(source: SourceBase, item: LoadItem) -> tuple[date, date]:
     return from_day - timedelta(days=source.allowed_lateness_days), to_day
 
 
-def measure_relation(session: Session, sources: SourceSettings, item: LoadItem, relation: Relation) -> dict[str, Fact]:
-    """The share of a batch's rows whose values are known in another source, published or in landing."""
+def measure_relation(
+    session: Session, sources: SourceSettings, item: LoadItem, relation: Relation, others: Sequence[LoadItem] = ()
+) -> dict[str, Fact]:
+    """The share of a batch's rows whose values are known in what another source has, once the run has published.
+
+    Those are its rows in landing that are published with the batch, and the rows in ``raw`` that they do not replace:
+    of a snapshot source every row that counted on a day of the batch's events, or counts later.
+    """
     columns = ", ".join(f'"{column}"' for column in relation.columns)
     complete = " and ".join(f'"{column}" is not null' for column in relation.columns)
     days = event_window(sources.find_source(item["source"]), item)
-    # Of a snapshot source only the current snapshot is asked, not its history.
-    current = [f"other.{VALID_TO} = '{ENDLESS}'"] if sources.find_source(relation.source).grain == "snapshot" else []
-    known = [_find_known(TableName("raw", relation.source), relation, relation.targets, days, current)]
-    if session.fetch_value("select to_regclass(%s)::text", (f"landing.{relation.source}",)):
-        other = sources.find_source(relation.source).published_columns
-        origins = tuple(other[target] for target in relation.targets)
-        known.append(_find_known(TableName("landing", relation.source), relation, origins, days))
+    other = sources.find_source(relation.source)
+    landed = find_landed_days(session, relation.source, others)
+    if other.grain == "snapshot":
+        landed = _drop_uncounted(session, relation.source, landed)
+        kept = f"other.{VALID_TO} > '{days[0]}'"
+    else:
+        kept = f"not ({_among(landed)})"
+    known = [_find_known(TableName("raw", relation.source), relation, relation.targets, days, kept)]
+    if landed:
+        origins = tuple(other.published_columns[target] for target in relation.targets)
+        known.append(_find_known(TableName("landing", relation.source), relation, origins, days, _among(landed)))
     row: dict[str, Any] = session.fetch_one(
         f"with delivered as materialized (select {columns}, count(*) as row_count "
         f"from {TableName('landing', item['source']).quoted} where batch_day between %s and %s and {complete} "
@@ -165,18 +190,32 @@ def measure_relation(session: Session, sources: SourceSettings, item: LoadItem, 
     return {name_relation(relation): Fact(share, note)}
 
 
+def _among(days: Sequence[date]) -> str:
+    return f"other.batch_day = any('{{{','.join(map(str, days))}}}'::date[])"
+
+
+def _drop_uncounted(session: Session, name: str, days: list[date]) -> list[date]:
+    """Without corrections of snapshots that a later one has replaced: they never count."""
+    replaced = session.fetch_all(
+        "select distinct batch_day from raw.snapshots where source = %s and batch_day = any(%s) "
+        "and batch_day < (select max(batch_day) from raw.snapshots where source = %s)",
+        (name, days, name),
+    )
+    return [day for day in days if day not in {row["batch_day"] for row in replaced}]
+
+
 def _find_known(
     table: TableName,
     relation: Relation,
     targets: Sequence[str],
     days: tuple[date, date],
-    conditions: Sequence[str] = (),
+    condition: str,
 ) -> str:
     columns = ", ".join(f'delivered."{column}"' for column in relation.columns)
     matches = [
         f'other."{target}" = delivered."{column}"' for column, target in zip(relation.columns, targets, strict=True)
     ]
-    matches += conditions
+    matches.append(condition)
     if "day" in targets:
         matches.append(f"other.day between '{days[0]}' and '{days[1]}'")
     return (

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from include.errors import SourceAwayError
-from include.ingestion.plan import BadFile, LoadItem, item_window, join_items, split_items
+from include.ingestion.plan import BadFile, LoadItem, hold_fences, item_window, join_items, split_items
 from include.ingestion.source_plan import mark_version
 from include.settings.source_base import SourceBase
 from include.settings.source_names import SQL_TYPES
@@ -20,6 +20,7 @@ from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
 
 _REASON_LENGTH: Final = 1000
+_LOCK_CLASS: Final = 730_602
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,9 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
     """Fetch and read the deliveries of an item and of its late ones, and put their rows into ``landing.<source>``.
 
     They replace the rows of the same days. Landing keeps what is under way: rows of batches that were published,
-    refused, or given up a day ago go. A rerun leaves the same rows. A bad delivery of a source that is not critical, or
-    of a late day, does not land; it is noted in the item, for the audit to refuse. Where such a source is away the run
-    goes on without.
+    refused, or given up a day ago go. A rerun leaves the same rows. A late day that a newer run has taken does not
+    land. A bad delivery of a source that is not critical, or of a late day, does not land; it is noted in the item, for
+    the audit to refuse. Where such a source is away the run goes on without.
 
     Returns:
         the item and its late ones with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
@@ -38,6 +39,7 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
     Raises:
         SourceError: a delivery of a critical source is missing, not readable, or not as declared, and not late.
         SourceAwayError: a critical source cannot be reached, and not for a late day.
+        StaleWriterError: a newer run has taken the item itself; landing is as it was.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
     import pyarrow as pa
@@ -56,15 +58,24 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
         )
         for part in parts
     ]
-    landed = [note_read(part, read) for part, read in zip(parts, reads, strict=True)]
     table = TableName("landing", name)
-    with open_session(uri) as session:
-        clear_landing(session, table, source, [day for read in reads for day in read.days])
-    write_arrow(uri, table, pa.concat_tables(read.table for read in reads))
-    with open_session(uri) as session:
-        for read in reads:
-            record_deliveries(session, name, read, opener.settings)
-        session.execute(f"analyze {table.quoted}")
+    with open_session(uri) as lock:
+        # One landing of a source at a time: of two that cross, each would clear away rows of the other.
+        lock.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, name))
+        with open_session(uri) as session:
+            held = hold_fences(session, parts)
+            kept = [read for part, read in zip(parts, reads, strict=True) if part in held]
+            clear_landing(session, table, source, [day for read in kept for day in read.days])
+        if kept:
+            write_arrow(uri, table, pa.concat_tables(read.table for read in kept))
+        with open_session(uri) as session:
+            for read in kept:
+                record_deliveries(session, name, read, opener.settings)
+            session.execute(f"analyze {table.quoted}")
+    landed = [
+        note_read(part, read) if part in held else {**part, "is_taken": True}
+        for part, read in zip(parts, reads, strict=True)
+    ]
     return join_items(landed)[0]
 
 
@@ -104,6 +115,9 @@ def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
 
 def clear_landing(session: Session, table: TableName, source: SourceBase, days: list[date]) -> None:
     """Make room for the deliveries of ``days``; rows of other batches that are under way stay."""
+    session.fetch_all(  # as everybody does: the rows first, in order, and then the table
+        "select batch_day from landing.deliveries where source = %s order by batch_day for update", (table.name,)
+    )
     session.execute(
         "delete from landing.deliveries where source = %s and (batch_day = any(%s) "
         "or state in ('published', 'refused') or landed_at < now() - interval '1 day')",

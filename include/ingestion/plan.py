@@ -32,7 +32,8 @@ class LoadItem(TypedDict):
     """One source to load, in JSON types: days as ISO text, both included.
 
     ``late`` are items of one earlier day each, marked by ``is_late``. They land together with this one, and are audited
-    by themselves. ``is_away`` marks an item of which nothing landed, because its source was away.
+    by themselves. ``is_away`` marks an item of which nothing landed, because its source was away, ``is_taken`` a
+    late one of which nothing landed, because a newer run loads it, ``is_refused`` one that the audit refused.
     """
 
     source: str
@@ -46,6 +47,8 @@ class LoadItem(TypedDict):
     bad_files: NotRequired[list[BadFile]]
     is_late: NotRequired[bool]
     is_away: NotRequired[bool]
+    is_taken: NotRequired[bool]
+    is_refused: NotRequired[bool]
     late: NotRequired[list[LoadItem]]
 
 
@@ -159,8 +162,8 @@ def split_items(items: Iterable[LoadItem]) -> list[LoadItem]:
 
 
 def drop_away(items: Iterable[LoadItem]) -> list[LoadItem]:
-    """Without those of which nothing landed, because their source was away."""
-    return [item for item in items if not item.get("is_away")]
+    """Without those of which nothing landed, because their source was away or a newer run loads them."""
+    return [item for item in items if not item.get("is_away") and not item.get("is_taken")]
 
 
 def has_only_bad_files(item: LoadItem) -> bool:

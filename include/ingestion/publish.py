@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Final
 
 from include.errors import QualityError, WarehouseError
-from include.ingestion.audit import check_landed
+from include.ingestion.landed import check_landed, lock_deliveries
 from include.ingestion.plan import LoadItem, has_only_bad_files, hold_fences, item_window
 from include.ingestion.snapshots import publish_snapshot
 from include.ingestion.version import hash_days, read_data_version
@@ -50,6 +50,7 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
         items = hold_fences(session, items)
         # One publisher at a time: two that replace the same day would both insert it. Readers go on.
         session.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
+        lock_deliveries(session, items)
         for item in items:
             name, source = item["source"], sources.find_source(item["source"])
             days = find_audited_days(session, item, source)
@@ -80,7 +81,9 @@ def find_audited_days(session: Session, item: LoadItem, source: SourceBase) -> l
         "order by batch_day",
         (name, *item_window(item)),
     )
-    states = {"refused"} if has_only_bad_files(item) else {row["state"] for row in deliveries}
+    # What was refused makes room in landing for the next batch, its note too.
+    is_refused = item.get("is_refused") or has_only_bad_files(item)
+    states = {"refused"} if is_refused else {row["state"] for row in deliveries}
     if states and states <= {"audited", "published"}:
         return [row["batch_day"] for row in deliveries]
     if states == {"refused"} and (not source.critical or item.get("is_late")):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.ingestion.audit import audit_batch
+from include.ingestion.audit import audit_batch, audit_run
 from include.ingestion.land import land_source
 from include.ingestion.plan import LoadItem, plan_load
 from include.ingestion.publish import publish_batch
@@ -148,8 +148,7 @@ class Pipeline:
     def run(self, first: date, last: date | None = None, audit_id: str = "audit") -> dict[str, Any]:
         """All four steps."""
         items = self.land(self.plan(first, last))
-        self.audit(items, audit_id)
-        return self.publish(items)
+        return self.publish(audit_run(self.uri, self.settings, items, audit_id))
 
     def land_and_approve(self, first: date, last: date | None = None) -> list[LoadItem]:
         """Land a window and mark it as audited, without the cost of an audit."""

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from include.errors import QualityError, WarehouseError
+from include.errors import QualityError, StaleWriterError, WarehouseError
+from include.ingestion import audit
+from include.ingestion.plan import LoadItem, plan_load, split_items
 from include.warehouse.session import open_session
+from tests.unit.ingestion.conftest import DAY
 
 Rows = list[dict[str, Any]]
 HISTORY = 8
@@ -74,7 +77,7 @@ class TestGoodBatches:
 
         assert report == {
             "audit_id": "good", "scores": {"readings": 1.0, "repairs": 1.0}, "refused": [],
-            "warnings": [],
+            "taken": [], "warnings": [],
         }  # fmt: skip
         assert json.loads(json.dumps(report)) == report
 
@@ -260,6 +263,18 @@ class TestOptionalSources:
         assert len([one for one in report["warnings"] if "relationship" in one]) == 2
         assert pipeline.publish(items)["rows"] == {"readings": 12}
 
+    def test_rows_that_refer_to_a_refused_snapshot_are_refused(self, pipeline, plant, next_day) -> None:
+        plant.write_day(next_day)
+        twice = {"contract_id": 5, "machine_id": 1, "contract_type": "Type A", "start_date": DAY, "end_date": DAY}
+        plant.write_csv("contracts", next_day, list(twice), [twice, twice])
+        repair = {"machine_id": 1, "order_id": 77, "contract_id": 5, "repaired_on": next_day}
+        plant.write_csv("repairs", next_day, list(repair), [repair])
+
+        result = pipeline.run(next_day)
+
+        assert sorted(result["refused"]) == ["contracts", "repairs"]
+        assert pipeline.fetch("select * from raw.repairs where contract_id = 5") == []
+
 
 class TestDistribution:
     def test_a_mean_that_left_its_band_is_noticed(self, pipeline, plant, audited_history) -> None:
@@ -288,3 +303,97 @@ class TestIncompleteLandings:
 
         with pytest.raises(WarehouseError, match="run the land task again"):
             pipeline.audit(items)
+
+
+class TestTwoRunsAtOnce:
+    """While one run audits, another one lands: what the first has not seen is neither audited nor published."""
+
+    @pytest.fixture
+    def interrupt(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+        """Have something done while the next audit looks at the rows that it has read."""
+
+        def arrange(meanwhile: Callable[[], None]) -> None:
+            validate = audit.validate_frames
+
+            def validate_and_be_interrupted(*given: Any) -> Any:
+                monkeypatch.setattr(audit, "validate_frames", validate)
+                meanwhile()
+                return validate(*given)
+
+            monkeypatch.setattr(audit, "validate_frames", validate_and_be_interrupted)
+
+        return arrange
+
+    def test_rows_that_an_overlapping_run_has_landed_are_not_audited(self, pipeline, plant, day, interrupt) -> None:
+        tomorrow = day + timedelta(days=1)
+        plant.write_snapshots(day - timedelta(days=1))
+        plant.write_days(day, 2)
+        items = pipeline.land(pipeline.plan(day, tomorrow))
+
+        def land_bad_rows() -> None:
+            plant.write_day(tomorrow, put("heat", -3.5))
+            pipeline.land(pipeline.plan(tomorrow))
+
+        interrupt(land_bad_rows)
+        with pytest.raises(WarehouseError, match=r"landing\.readings holds other rows for 2026-03-10"):
+            pipeline.audit(items, "first")
+
+        assert pipeline.fetch("select source from quality.audits") == []
+        with pytest.raises(QualityError, match="landed"):
+            pipeline.publish(items)
+        with pytest.raises(QualityError, match="range"):
+            pipeline.audit(items, "again")
+
+    def test_a_run_whose_work_was_taken_lets_nothing_pass(self, pipeline, plant, day, interrupt) -> None:
+        plant.write_snapshots(day)
+        plant.write_day(day)
+        items = pipeline.land(pipeline.plan(day))
+        newer = []
+
+        def land_and_refuse() -> None:
+            unknown = {"machine_id": 99, "order_id": 77, "contract_id": -4, "repaired_on": day}
+            plant.write_csv("repairs", day, list(unknown), [unknown])
+            newer.extend(pipeline.land(pipeline.plan(day)))
+            assert pipeline.audit(newer, "newer")["refused"] == ["repairs"]
+
+        interrupt(land_and_refuse)
+        with pytest.raises(StaleWriterError, match="newer run"):
+            pipeline.audit(items, "older")
+
+        assert pipeline.publish(newer)["refused"] == ["repairs"]
+        assert pipeline.fetch("select * from raw.repairs") == []
+
+    def test_a_late_day_that_was_taken_is_left_to_the_newer_run(self, pipeline, plant, day, interrupt) -> None:
+        late, own = day, day + timedelta(days=1)
+        plant.write_snapshots(day)
+        plant.write_days(day, 2)
+        items = pipeline.land(plan_load(pipeline.uri, pipeline.opener, own, own, catch_up_from=late))
+        audit.audit_batch(pipeline.uri, pipeline.settings, drop_late(items), "own")
+        newer: list[LoadItem] = []
+        interrupt(lambda: newer.extend(pipeline.land(pipeline.plan(late))))
+
+        parts = audit.audit_run(
+            pipeline.uri, pipeline.settings, [part for part in split_items(items) if part.get("is_late")], "run"
+        )
+
+        assert parts == []
+        assert pipeline.fetch("select state from landing.deliveries where source = 'readings' order by batch_day") == [
+            {"state": "landed"}, {"state": "audited"}
+        ]  # fmt: skip
+        pipeline.audit(newer, "newer")
+        assert pipeline.publish(newer)["rows"]["readings"] == 12
+
+    def test_a_refusal_outlives_its_rows_in_landing(self, pipeline, plant, day) -> None:
+        plant.write_snapshots(day)
+        plant.write_days(day, 2)
+        plant.write_machines(day, age="old", power="some", spare_count="many", size_class="big")
+        items = audit.audit_run(pipeline.uri, pipeline.settings, pipeline.land(pipeline.plan(day)), "first")
+
+        plant.write_machines(day + timedelta(days=1))
+        pipeline.land([one for one in pipeline.plan(day + timedelta(days=1)) if one["source"] == "machines"])
+
+        assert pipeline.publish(items)["refused"] == ["machines"]
+
+
+def drop_late(items: list[LoadItem]) -> list[LoadItem]:
+    return [part for part in split_items(items) if not part.get("is_late")]

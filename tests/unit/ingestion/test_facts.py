@@ -15,7 +15,7 @@ DAY = date(2026, 3, 9)
 def measure(pipeline, items, source: str):
     item = next(one for one in items if one["source"] == source)
     with open_session(pipeline.uri) as session:
-        return measure_facts(session, pipeline.settings, item)
+        return measure_facts(session, pipeline.settings, item, items)
 
 
 class TestVolume:
@@ -88,14 +88,64 @@ def test_unknown_references_are_counted(pipeline, plant, day) -> None:
     assert "4 of 12 rows with part_id unknown in parts" in fact.note
 
 
-def test_references_are_looked_up_in_the_current_snapshot_only(pipeline, plant, day) -> None:
+class TestReferencesToSnapshots:
+    """Of the lists of parts, those count that counted on a day of the batch's events, or do later."""
+
+    @pytest.fixture
+    def replaced(self, pipeline, plant, day):
+        """The list of the first day was replaced by a shorter one of the next day."""
+        pipeline.load(day)
+        plant.write_snapshots(day + timedelta(days=1), parts=2)
+        pipeline.load(day + timedelta(days=1))
+
+    def test_what_a_published_day_referred_to_is_known_for_good(self, pipeline, replaced, day) -> None:
+        facts = measure(pipeline, pipeline.land(pipeline.plan(day)), "readings")
+
+        assert facts["known_part_id_in_parts"].value == 1.0
+
+    def test_a_list_that_was_replaced_before_counts_no_more(self, pipeline, plant, replaced, day) -> None:
+        later = day + timedelta(days=9)
+        plant.write_day(later)
+
+        facts = measure(pipeline, pipeline.land(pipeline.plan(later)), "readings")
+
+        assert "4 of 12 rows with part_id unknown in parts" in facts["known_part_id_in_parts"].note
+
+    def test_the_first_list_counts_for_the_days_before_it(self, pipeline, plant, day) -> None:
+        pipeline.load(day)
+        plant.write_day(day - timedelta(days=20))
+
+        facts = measure(pipeline, pipeline.land(pipeline.plan(day - timedelta(days=20))), "readings")
+
+        assert facts["known_part_id_in_parts"].value == 1.0
+
+    def test_a_correction_that_comes_too_late_to_count_does_not(self, pipeline, plant, replaced, day) -> None:
+        plant.write_snapshots(day, parts=99)
+        plant.write_day(day, lambda rows: [{**row, "part_id": 50} for row in rows])
+        items = pipeline.land(pipeline.plan(day))
+        assert "parts" in {item["source"] for item in items}
+
+        facts = measure(pipeline, items, "readings")
+
+        assert facts["known_part_id_in_parts"].value == 0.0
+
+
+def test_rows_that_another_run_has_left_in_landing_are_not_asked(pipeline, day) -> None:
+    pipeline.land(pipeline.plan(day))
+    own = [item for item in pipeline.land(pipeline.plan(day)) if item["source"] in ("readings", "repairs")]
+
+    assert measure(pipeline, own, "readings")["known_part_id_in_parts"].value == 0.0
+    assert measure(pipeline, own, "repairs")["known_machine_id_day_in_readings"].value == 1.0
+    assert measure(pipeline, own[1:], "repairs")["known_machine_id_day_in_readings"].value == 0.0
+
+
+def test_published_rows_that_the_run_replaces_are_not_asked(pipeline, plant, day) -> None:
     pipeline.load(day)
-    plant.write_snapshots(day + timedelta(days=1), parts=2)
-    pipeline.load(day + timedelta(days=1))
+    plant.write_readings(day, [row for row in plant.list_lines(day) if row["machine_id"] != 1])
 
-    facts = measure(pipeline, pipeline.land(pipeline.plan(day + timedelta(days=2))), "readings")
+    items = pipeline.land(pipeline.plan(day))
 
-    assert "4 of 12 rows with part_id unknown in parts" in facts["known_part_id_in_parts"].note
+    assert measure(pipeline, items, "repairs")["known_machine_id_day_in_readings"].value == 0.0
 
 
 def test_references_to_nothing_are_all_unknown(pipeline, day) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from include.errors import SourceError
+from include.errors import SourceError, StaleWriterError
+from include.ingestion.plan import plan_load, split_items
 from include.warehouse.session import open_session
 
 
@@ -97,3 +98,29 @@ def test_a_day_without_rows_is_a_delivery(pipeline, plant, day) -> None:
 
     assert (items[0]["rows"], items[0]["files"]) == (0, 1)
     assert landed_days(pipeline) == {}
+
+
+def test_a_run_whose_work_was_taken_lands_nothing(pipeline, plant, day) -> None:
+    older = pipeline.plan(day)
+    pipeline.land(pipeline.plan(day))
+    plant.write_day(day, lambda rows: rows[:3])
+    before = pipeline.hash_tables("landing.readings", "landing.deliveries")
+
+    with pytest.raises(StaleWriterError, match="newer run"):
+        pipeline.land(older)
+
+    assert pipeline.hash_tables("landing.readings", "landing.deliveries") == before
+
+
+def test_a_late_day_that_was_taken_does_not_land(pipeline, plant, day) -> None:
+    own = day + timedelta(days=1)
+    older = plan_load(pipeline.uri, pipeline.opener, own, own, catch_up_from=day)
+    newer = pipeline.land(pipeline.plan(day))
+    plant.write_day(day, lambda rows: rows[:3])
+
+    landed = pipeline.land(older)
+
+    assert landed_days(pipeline) == {"2026-03-09": 12, "2026-03-10": 12}
+    assert {part["from_day"] for part in split_items(landed) if part.get("is_taken")} == {"2026-03-09"}
+    pipeline.approve()
+    assert pipeline.publish(newer)["rows"]["readings"] == 12

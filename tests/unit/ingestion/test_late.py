@@ -248,10 +248,10 @@ def test_a_bad_late_day_is_left_out_alone_until_it_has_changed(
     rows = plant.list_lines(day + 2 * ONE)
     plant.write_readings(day + 3 * ONE, [*plant.list_lines(day + 3 * ONE), rows[-1]])
 
-    assert run(pipeline, day + 3 * ONE)["rows"] == {"readings": ROWS + 1, "repairs": 2}
+    assert run(pipeline, day + 3 * ONE)["rows"] == {"readings": ROWS + 1, "repairs": 1}
 
     assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-12"]
-    assert find_published(pipeline, "repairs") == ["2026-03-09", "2026-03-11", "2026-03-12"]
+    assert find_published(pipeline, "repairs") == ["2026-03-09", "2026-03-12"], "what it refers to was refused"
     items = plan_run(pipeline, day + 4 * ONE)
     assert days_of(items["readings"]) == ["2026-03-13"]
     assert "'readings' was refused for 2026-03-10, 2026-03-11" in caplog.text
@@ -260,6 +260,29 @@ def test_a_bad_late_day_is_left_out_alone_until_it_has_changed(
     run(pipeline, day + 4 * ONE)
     assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-12", "2026-03-13"]
     assert days_of(plan_run(pipeline, day + 4 * ONE)["repairs"])[1:] == ["2026-03-10"], "what it refers to is there"
+
+
+def test_rows_of_the_own_day_that_refer_to_a_refused_late_day_are_refused(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_day(day, lambda rows: [{**row, "heat": -5.0} for row in rows])
+    plant.write_day(day + ONE)
+    repair = {"machine_id": 1, "order_id": 78, "contract_id": 1, "repaired_on": day}
+    plant.write_csv("repairs", day + ONE, list(repair), [repair])
+
+    result = run(pipeline, day + ONE)
+
+    assert result["rows"] == {"readings": ROWS, "parts": 3, "machines": 2, "contracts": 2}
+    assert sorted(result["refused"]) == ["readings", "repairs", "repairs"]
+    assert pipeline.fetch("select * from quality.profiles where source = 'repairs'") == []
+
+
+def test_a_late_day_repeats_no_row_that_another_run_has_left_in_landing(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
+    plant.write_day(day + 2 * ONE, lambda rows: [*rows, plant.list_lines(day)[0]])
+    pipeline.land_and_approve(day + 2 * ONE)
+
+    assert run(pipeline, day + ONE)["rows"]["readings"] == 2 * ROWS
 
 
 def test_a_bad_file_of_the_own_day_stops_the_run(pipeline, plant, day) -> None:
