@@ -70,12 +70,13 @@ class PostgresDeliveries:
         return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
     def explain_missing(self, days: Sequence[date]) -> DeliveryMissingError:
-        """The error for days that are not between the oldest row and the newest, or that the live copy is not of."""
+        """The error for days that are not between the oldest row and the newest, or that the live copy is not of.
+
+        Raises:
+            SourceAwayError, SourceError: see :meth:`find_days`.
+        """
         remedy = "Have the rows delivered, or choose a window that was, and run again."
-        try:
-            span = self._find_span()
-        except SourceError as error:
-            return error
+        span = self._find_span()
         found = f"It has the days {span[0]} to {span[1]}." if span else "It has no rows with a watermark."
         return explain_missing_days(self.name, days, self.describe(days[0]), found, remedy)
 
