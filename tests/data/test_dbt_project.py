@@ -713,6 +713,31 @@ def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehou
     assert find_failures(project.run(warehouse, "run", "--select", "int_transaction_days")) == {}
 
 
+def test_a_model_that_is_tried_again_does_not_take_the_fence_back(warehouse: str, project: Project) -> None:
+    """Models of one Airflow run are tried again by dbt commands of their own, before and after a newer build starts."""
+    model = ("run", "--select", "int_transaction_days")
+    fence = "select token from governance.fences where name = 'build_features'"
+
+    def try_again() -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AIRFLOW_CTX_DAG_RUN_ID", "scheduled__2024-05-21")
+            return find_failures(project.run(warehouse, *model))
+
+    assert try_again() == {}
+    assert try_again() == {}, "a run that holds the fence goes on"
+    assert find_failures(project.run(warehouse, *model)) == {}
+    newer = fetch_all(warehouse, fence)
+
+    failures = try_again()
+
+    assert "Another build of the features has started since this one" in str(failures)
+    assert fetch_all(warehouse, fence) == newer, "the newer build goes on"
+    tests = project.run(warehouse, "build", "--select", "stg_products", "--resource-type", "test")
+    assert tests
+    assert find_failures(tests) == {}
+    assert fetch_all(warehouse, fence) == newer, "a build of tests only takes no fence"
+
+
 def test_an_empty_warehouse_builds(empty_warehouse: str, project: Project) -> None:
     make_raw_tables(empty_warehouse)
     assert find_failures(project.run(empty_warehouse, "run")) == {}
