@@ -511,7 +511,7 @@ def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Proj
     nodes = project.run(warehouse, "run")
     for name in (
         "int_household_days", "customer_features", "churn_labels",
-        "int_store_category_weeks", "store_category_features", "demand_labels",
+        "int_store_product_weeks", "store_category_features", "demand_labels",
     ):  # fmt: skip
         assert nodes[name].adapter_response["rows_affected"] == 0
 
@@ -525,7 +525,7 @@ def test_a_day_within_a_week_computes_nothing_of_the_weekly_group(warehouse: str
     after = hash_marts(warehouse)
     assert after["features.customer_features"] != before["features.customer_features"]
     assert after["features.store_category_features"] == before["features.store_category_features"]
-    for name in ("int_store_category_weeks", "store_category_features", "demand_labels"):
+    for name in ("int_store_product_weeks", "store_category_features", "demand_labels"):
         assert nodes[name].adapter_response["rows_affected"] == 0
 
 
