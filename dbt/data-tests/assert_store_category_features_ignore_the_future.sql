@@ -1,5 +1,6 @@
--- Counted again from the receipts of the eight weeks before a Monday only. The Monday is the newest one that
--- has a day after it: after the newest of all there may be no future yet that could leak in.
+-- Counted again from the receipts of the eight weeks before a Monday and by its product list only. The Monday
+-- is the newest one that has a day after it: after the newest of all there may be no future yet that could
+-- leak in.
 with newest as (
 
     select max(as_of_date) as as_of_date
@@ -21,12 +22,11 @@ lines as (
         on
             transactions.day < newest.as_of_date
             and transactions.day >= newest.as_of_date - 56
-    -- Each week by the product list of the Monday after it.
     inner join {{ ref('stg_products') }} as products
         on
             transactions.product_id = products.product_id
-            and date_trunc('week', transactions.day)::date + 7 >= products.valid_from
-            and date_trunc('week', transactions.day)::date + 7 < products.valid_to
+            and newest.as_of_date >= products.valid_from
+            and newest.as_of_date < products.valid_to
     where transactions.is_purchase and products.product_category is not null
 
 ),

@@ -8,7 +8,7 @@ import json
 import random
 import shutil
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +37,8 @@ FUEL, MILK = 1, 2
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 SALES_MONDAY = date(2024, 2, 26)
-UNITS = {"FUEL": 1, "MILK": 2}
+UNITS = {FUEL: 1, MILK: 2}
+FIRST_LIST = {FUEL: "FUEL", MILK: "MILK"}
 CLOSED_DAY = LAST_DAY - 3 * DAY
 NULLABLE_COLUMNS = ["quantity", "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"]
 
@@ -319,59 +320,96 @@ def test_labels_look_at_their_horizon_and_at_nothing_after(built: str, purchases
     assert (AS_OF, 103) not in {row[:2] for row in found}
 
 
-def count_sales(purchases: list[Purchase]) -> dict[tuple[int, str, date], int]:
-    """Units by store, category and Monday of the week."""
-    found: dict[tuple[int, str, date], int] = {}
+def count_sales(purchases: list[Purchase]) -> dict[tuple[int, int, date], int]:
+    """Units by store, product and Monday of the week."""
+    found: dict[tuple[int, int, date], int] = {}
     for household, day in purchases:
-        for category, units in UNITS.items():
-            key = (10 + household % 3, category, day - day.weekday() * DAY)
+        for product, units in UNITS.items():
+            key = (10 + household % 3, product, day - day.weekday() * DAY)
             found[key] = found.get(key, 0) + units
     return found
 
 
-def test_sales_features_are_those_of_the_eight_weeks_before_a_monday(built: str, purchases: list[Purchase]) -> None:
-    """Counted again here, from the purchases before each Monday and nothing else."""
+def list_first(as_of: date) -> dict[int, str]:
+    """The categories of the list that counts from the first day on."""
+    return FIRST_LIST
+
+
+def expect_sales_features(
+    purchases: list[Purchase], categories: Callable[[date], dict[int, str]]
+) -> set[tuple[Any, ...]]:
+    """Counted here, from the purchases before each Monday and the categories of that Monday and nothing else."""
     sales = count_sales(purchases)
     expected, as_of = set(), SALES_MONDAY
     while as_of <= LAST_DAY:
+        listed = categories(as_of)
         weeks = {
-            (store, category): [sales.get((store, category, as_of - n * WEEK), 0) for n in range(1, 9)]
-            for store, category, _ in sales
+            (store, product): [sales.get((store, product, as_of - n * WEEK), 0) for n in range(1, 9)]
+            for store in (10, 11, 12)
+            for product in listed
         }
-        for (store, category), units in weeks.items():
+        for (store, product), units in weeks.items():
             if units[0] and sum(map(bool, units)) >= 5:
-                of_store = [sum(week) for week in zip(*(weeks[store, other] for other in UNITS), strict=True)]
-                of_all = [sum(week) for week in zip(*(weeks[other, category] for other in (10, 11, 12)), strict=True)]
+                of_store = [sum(week) for week in zip(*(weeks[store, other] for other in listed), strict=True)]
+                of_all = [sum(week) for week in zip(*(weeks[other, product] for other in (10, 11, 12)), strict=True)]
                 expected.add((
-                    as_of, store, category, units[0], sum(units[:4]) / 4, sum(units) / 8, statistics.median(units),
-                    round(statistics.stdev(units), 9), max(units), sum(map(bool, units)), sum(of_store) / 8,
-                    round(4 * sum(of_store[:2]) / sum(of_store), 9), sum(of_all) / 8,
-                    round(4 * sum(of_all[:2]) / sum(of_all), 9), 1, False,
-                    "FUEL" if category == "FUEL" else "GROCERY",
+                    as_of, store, listed[product], units[0], sum(units[:4]) / 4, sum(units) / 8,
+                    statistics.median(units), round(statistics.stdev(units), 9), max(units), sum(map(bool, units)),
+                    sum(of_store) / 8, round(4 * sum(of_store[:2]) / sum(of_store), 9), sum(of_all) / 8,
+                    round(4 * sum(of_all[:2]) / sum(of_all), 9), 1, False, "FUEL" if product == FUEL else "GROCERY",
                 ))  # fmt: skip
         as_of += WEEK
-    found = fetch_all(
-        built,
+    return expected
+
+
+def fetch_sales_features(uri: str) -> list[tuple[Any, ...]]:
+    return fetch_all(
+        uri,
         "select as_of_date, store_id, product_category, units_1w, units_mean_4w, units_mean_8w, units_median_8w, "
         "round(units_std_8w::numeric, 9)::float, units_max_8w, weeks_sold_8w, store_units_mean_8w, "
         "round(store_units_trend::numeric, 9)::float, category_units_mean_8w, "
         "round(category_units_trend::numeric, 9)::float, offer_share_1w, is_on_offer, department "
         "from features.store_category_features",
     )
+
+
+def expect_demand(
+    uri: str, purchases: list[Purchase], categories: Callable[[date], dict[int, str]]
+) -> set[tuple[Any, ...]]:
+    """Units a week over the two weeks from each Monday on, of the products that its list has in a category."""
+    sales = count_sales(purchases)
+    entities = fetch_all(uri, "select as_of_date, store_id, product_category from features.store_category_features")
+    return {
+        (
+            as_of,
+            store,
+            category,
+            sum(
+                sales.get((store, product, as_of + n * WEEK), 0)
+                for product, listed in categories(as_of).items()
+                for n in (0, 1)
+                if listed == category
+            )
+            / 2,
+        )
+        for as_of, store, category in entities
+        if as_of + 2 * WEEK <= LAST_DAY + DAY
+    }
+
+
+def fetch_demand(uri: str) -> list[tuple[Any, ...]]:
+    return fetch_all(uri, "select as_of_date, store_id, product_category, weekly_units from features.demand_labels")
+
+
+def test_sales_features_are_those_of_the_eight_weeks_before_a_monday(built: str, purchases: list[Purchase]) -> None:
+    expected, found = expect_sales_features(purchases, list_first), fetch_sales_features(built)
     assert len(expected) > 50
     assert set(found) == expected
     assert len(found) == len(expected)
 
 
 def test_demand_is_that_of_the_two_weeks_from_a_monday_on(built: str, purchases: list[Purchase]) -> None:
-    sales = count_sales(purchases)
-    entities = fetch_all(built, "select as_of_date, store_id, product_category from features.store_category_features")
-    expected = {
-        (as_of, store, category, sum(sales.get((store, category, as_of + n * WEEK), 0) for n in (0, 1)) / 2)
-        for as_of, store, category in entities
-        if as_of + 2 * WEEK <= LAST_DAY + DAY
-    }
-    found = fetch_all(built, "select as_of_date, store_id, product_category, weekly_units from features.demand_labels")
+    expected, found = expect_demand(built, purchases, list_first), fetch_demand(built)
     assert len(expected) > 40
     assert set(found) == expected
 
@@ -473,7 +511,7 @@ def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Proj
     nodes = project.run(warehouse, "run")
     for name in (
         "int_household_days", "customer_features", "churn_labels",
-        "int_store_category_weeks", "store_category_features", "demand_labels",
+        "int_store_product_weeks", "store_category_features", "demand_labels",
     ):  # fmt: skip
         assert nodes[name].adapter_response["rows_affected"] == 0
 
@@ -487,7 +525,7 @@ def test_a_day_within_a_week_computes_nothing_of_the_weekly_group(warehouse: str
     after = hash_marts(warehouse)
     assert after["features.customer_features"] != before["features.customer_features"]
     assert after["features.store_category_features"] == before["features.store_category_features"]
-    for name in ("int_store_category_weeks", "store_category_features", "demand_labels"):
+    for name in ("int_store_product_weeks", "store_category_features", "demand_labels"):
         assert nodes[name].adapter_response["rows_affected"] == 0
 
 
@@ -511,21 +549,33 @@ def test_a_late_row_changes_its_own_day_and_the_as_of_dates_after_it(warehouse: 
     assert hash_marts(warehouse) == incremental
 
 
-def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(warehouse: str, project: Project) -> None:
-    """Ages come on 2 May, are corrected on the 6th, and the first ones of all after that; products on the 13th."""
-    came, corrected, listed = date(2024, 5, 2), date(2024, 5, 6), date(2024, 5, 13)
-    selected = ("--select", "+customer_features", "int_sales_weeks", "int_store_category_weeks")
+def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(
+    warehouse: str, project: Project, purchases: list[Purchase]
+) -> None:
+    """Ages come on 2 May, are corrected on the 6th, and the first ones of all after that.
+
+    The product list of 29 April calls milk DAIRY; the one of 5 May lacks it, and is corrected the next day. What was
+    sold is the same: a label takes a list that is changed within its horizon as the one of its as-of date.
+    """
+    came, corrected, listed, short = date(2024, 5, 2), date(2024, 5, 6), date(2024, 4, 29), date(2024, 5, 5)
     tables = {
-        "intermediate.int_household_days": "day", "intermediate.int_store_category_weeks": "week",
-        "features.customer_features": "as_of_date",
+        "intermediate.int_household_days": "day", "features.customer_features": "as_of_date",
+        "features.store_category_features": "as_of_date", "features.demand_labels": "as_of_date",
     }  # fmt: skip
     before = {table: hash_rows(warehouse, table, key) for table, key in tables.items()}
     plant_snapshot(warehouse, "households", came, came, list_households("19-24"))
     plant_snapshot(warehouse, "households", came, corrected, list_households("25-34"))
     plant_snapshot(warehouse, "households", FIRST_DAY, LAST_DAY - DAY, list_households("35-44"))
     plant_snapshot(warehouse, "products", listed, listed, list_products("DAIRY", "National"))
+    plant_snapshot(warehouse, "products", short, short, list_products("DAIRY", "National")[:1])
+    plant_snapshot(warehouse, "products", short, short + DAY, list_products("DAIRY", "National"))
 
-    nodes = project.run(warehouse, "run", *selected)
+    def list_categories(as_of: date) -> dict[int, str]:
+        if as_of <= listed:
+            return FIRST_LIST
+        return {FUEL: "FUEL"} if as_of == short + DAY else {FUEL: "FUEL", MILK: "DAIRY"}
+
+    nodes = project.run(warehouse, "build", "--exclude-resource-type", "unit_test")
 
     assert find_failures(nodes) == {}
     found = fetch_all(
@@ -538,18 +588,22 @@ def test_an_as_of_date_uses_the_snapshot_that_was_known_before_it(warehouse: str
         warehouse, "select day, max(private_label_spend) from intermediate.int_household_days group by 1"
     )
     assert dict(private) == {day: 10 if day < listed else 0 for day, _ in private}
+    assert set(fetch_demand(warehouse)) == expect_demand(warehouse, purchases, list_categories)
+    assert set(fetch_sales_features(warehouse)) == expect_sales_features(purchases, list_categories)
     after = {table: hash_rows(warehouse, table, key) for table, key in tables.items()}
     changes = {table: find_changes(before, after, table) for table in tables}
     assert changes == {
         "intermediate.int_household_days": {day for day, _ in private if day >= listed},
-        "intermediate.int_store_category_weeks": {listed},
-        "features.customer_features": {day for day in after["features.customer_features"] if day > came},
+        "features.customer_features": {day for day in after["features.customer_features"] if day > listed},
+        "features.store_category_features": {listed + n * WEEK for n in (1, 2, 3)},
+        "features.demand_labels": {short + DAY},
     }
-    for name, key in (("int_household_days", "day"), ("customer_features", "as_of_date")):
-        table = next(table for table in tables if table.endswith(name))
-        (count,) = fetch_all(warehouse, f"select count(*) from {table} where {key} = any(%s)", list(changes[table]))[0]
-        assert nodes[name].adapter_response["rows_affected"] == count
-    project.run(warehouse, "run", "--full-refresh", *selected)
+    for table in ("intermediate.int_household_days", "features.customer_features", "features.store_category_features"):
+        (count,) = fetch_all(
+            warehouse, f"select count(*) from {table} where {tables[table]} = any(%s)", list(changes[table])
+        )[0]
+        assert nodes[table.rsplit(".", 1)[-1]].adapter_response["rows_affected"] == count
+    project.run(warehouse, "run", "--full-refresh")
     assert {table: hash_rows(warehouse, table, key) for table, key in tables.items()} == after
 
 
@@ -657,6 +711,31 @@ def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehou
     with psycopg.connect(warehouse) as connection:
         connection.execute("drop trigger overtake on governance.fences")
     assert find_failures(project.run(warehouse, "run", "--select", "int_transaction_days")) == {}
+
+
+def test_a_model_that_is_tried_again_does_not_take_the_fence_back(warehouse: str, project: Project) -> None:
+    """Models of one Airflow run are tried again by dbt commands of their own, before and after a newer build starts."""
+    model = ("run", "--select", "int_transaction_days")
+    fence = "select token from governance.fences where name = 'build_features'"
+
+    def try_again() -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AIRFLOW_CTX_DAG_RUN_ID", "scheduled__2024-05-21")
+            return find_failures(project.run(warehouse, *model))
+
+    assert try_again() == {}
+    assert try_again() == {}, "a run that holds the fence goes on"
+    assert find_failures(project.run(warehouse, *model)) == {}
+    newer = fetch_all(warehouse, fence)
+
+    failures = try_again()
+
+    assert "Another build of the features has started since this one" in str(failures)
+    assert fetch_all(warehouse, fence) == newer, "the newer build goes on"
+    tests = project.run(warehouse, "build", "--select", "stg_products", "--resource-type", "test")
+    assert tests
+    assert find_failures(tests) == {}
+    assert fetch_all(warehouse, fence) == newer, "a build of tests only takes no fence"
 
 
 def test_an_empty_warehouse_builds(empty_warehouse: str, project: Project) -> None:
@@ -772,7 +851,7 @@ def test_groups_and_labels_begin_with_event_time_and_keys(project: Project, buil
 
 def test_everything_is_described(project: Project, built: str) -> None:
     models = list(read_models(project).values())
-    assert len(models) == 32
+    assert len(models) == 33
     assert not [model["name"] for model in models if "One row per" not in model["description"]]
     marts = [model for model in models if model["fqn"][1] == "marts"]
     undescribed = [

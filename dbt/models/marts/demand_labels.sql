@@ -23,20 +23,59 @@ entities as (
 
 ),
 
-sales as (
+products as (
+
+    select
+        *,
+        coalesce(
+            lag(valid_to) over (partition by product_id order by valid_from), '-infinity'::date
+        ) as unlisted_from
+    from {{ ref('stg_products') }}
+
+),
+
+-- Made first, before products are joined: the planner would pair all products with all dates.
+product_sales as materialized (
 
     select
         label_dates.as_of_date,
         weeks.store_id,
-        weeks.product_category,
-        sum(weeks.units) as units
+        weeks.product_id,
+        weeks.quantity,
+        weeks.lines
     from label_dates
-    inner join {{ ref('int_store_category_weeks') }} as weeks
+    inner join {{ ref('int_store_product_weeks') }} as weeks
         on
             weeks.week >= label_dates.as_of_date
             and weeks.week < label_dates.as_of_date + {{ var('demand_horizon_days') }}
     where label_dates.is_pending
-    group by label_dates.as_of_date, weeks.store_id, weeks.product_category
+
+),
+
+-- A product has its category by the list of the as-of date, as in the features, whatever later lists say;
+-- one that came since, by the first list of the horizon that has it.
+sales as (
+
+    select
+        sold.as_of_date,
+        sold.store_id,
+        products.product_category,
+        -- Fuel comes in thousandths of a unit of volume: a filling counts as one unit.
+        sum(case when products.is_fuel then sold.lines else sold.quantity end)::bigint as units
+    from product_sales as sold
+    inner join products
+        on
+            sold.product_id = products.product_id
+            and sold.as_of_date >= products.unlisted_from
+            and sold.as_of_date < products.valid_to
+            and sold.as_of_date + {{ var('demand_horizon_days') }} >= products.valid_from
+    -- Most of what is sold somewhere is no entity there, and need not be summed up.
+    inner join entities
+        on
+            sold.as_of_date = entities.as_of_date
+            and sold.store_id = entities.store_id
+            and products.product_category = entities.product_category
+    group by sold.as_of_date, sold.store_id, products.product_category
 
 ),
 

@@ -72,9 +72,8 @@ final as (
             and windows.product_category = category_trends.product_category
     left join departments
         on
-            windows.product_category = departments.product_category
-            and windows.as_of_date >= departments.valid_from
-            and windows.as_of_date < departments.valid_to
+            windows.product_list = departments.product_list
+            and windows.product_category = departments.product_category
 
 )
 

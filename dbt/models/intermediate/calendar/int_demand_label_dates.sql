@@ -28,7 +28,10 @@ windows as (
         sum(sales_weeks.delivered_days) as delivered_days,
         {{ code_version('demand_labels') }}
         + as_of_dates.inputs_version
-        + sum(sales_weeks.inputs_version) as inputs_version
+        + sum(sales_weeks.inputs_version)
+        + {{ snapshot_version(
+            'products', 'as_of_dates.as_of_date', 'as_of_dates.as_of_date + ' ~ var('demand_horizon_days')
+        ) }} as inputs_version
     from as_of_dates
     inner join sales_weeks
         on

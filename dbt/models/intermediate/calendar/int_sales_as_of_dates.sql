@@ -1,5 +1,5 @@
--- Built after int_store_category_weeks, so that only weeks that are in it count.
--- depends_on: {{ ref('int_store_category_weeks') }}
+-- Built after int_store_product_weeks, so that only weeks that are in it count.
+-- depends_on: {{ ref('int_store_product_weeks') }}
 
 with sales_weeks as (
 

@@ -31,9 +31,8 @@ weeks as (
     select
         transaction_days.week,
         count(*) filter (where transaction_days.is_delivered) as delivered_days,
-        {{ code_version('int_store_category_weeks') }}
-        + sum(transaction_days.inputs_version)
-        + {{ snapshot_version('products', 'transaction_days.week + 7') }} as inputs_version
+        {{ code_version('int_store_product_weeks') }}
+        + sum(transaction_days.inputs_version) as inputs_version
     from transaction_days
     inner join bounds
         on

@@ -7,13 +7,13 @@ with as_of_dates as (
 sums as (
 
     select
+        product_list,
         week,
         store_id,
         product_category,
         sum(units)::bigint as units
     from {{ ref('int_store_category_weeks') }}
-    where week >= (select min(as_of_dates.as_of_date) - 56 from as_of_dates)
-    group by grouping sets ((week, store_id), (week, product_category))
+    group by grouping sets ((product_list, week, store_id), (product_list, week, product_category))
 
 ),
 
@@ -30,7 +30,8 @@ final as (
     from as_of_dates
     inner join sums
         on
-            sums.week < as_of_dates.as_of_date
+            as_of_dates.product_list = sums.product_list
+            and sums.week < as_of_dates.as_of_date
             and sums.week >= as_of_dates.as_of_date - 56
     group by as_of_dates.as_of_date, sums.store_id, sums.product_category
 

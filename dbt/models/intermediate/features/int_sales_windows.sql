@@ -8,6 +8,7 @@ with as_of_dates as (
 weeks as (
 
     select
+        product_list,
         week,
         store_id,
         product_category,
@@ -16,13 +17,13 @@ weeks as (
         offer_lines,
         (week - date '2001-01-01') / 7 as week_number
     from {{ ref('int_store_category_weeks') }}
-    where week >= (select min(as_of_dates.as_of_date) - 56 from as_of_dates)
 
 ),
 
 windows as (
 
     select
+        product_list,
         week + 7 as as_of_date,
         store_id,
         product_category,
@@ -38,11 +39,11 @@ windows as (
     from weeks
     window
         four_weeks as (
-            partition by store_id, product_category
+            partition by product_list, store_id, product_category
             order by week_number range between 3 preceding and current row
         ),
         eight_weeks as (
-            partition by store_id, product_category
+            partition by product_list, store_id, product_category
             order by week_number range between 7 preceding and current row
         )
 
@@ -52,6 +53,7 @@ final as (
 
     select
         windows.as_of_date,
+        windows.product_list,
         windows.store_id,
         windows.product_category,
         windows.units as units_1w,
@@ -65,7 +67,8 @@ final as (
         windows.offer_lines / windows.lines::double precision as offer_share_1w,
         windows.offer_lines_8w / windows.lines_8w::double precision as offer_share_8w
     from windows
-    inner join as_of_dates on windows.as_of_date = as_of_dates.as_of_date
+    inner join as_of_dates
+        on windows.as_of_date = as_of_dates.as_of_date and windows.product_list = as_of_dates.product_list
     -- The weeks without sales are zeros.
     cross join
         lateral (
