@@ -41,8 +41,8 @@ def find_refused(
     if refused:
         log.warning(
             "Source %r was refused for %s, and nothing has changed since; the run goes on without. See "
-            "quality.quarantine: correct the delivery, or the rule in sources.yml; a run with from_day and to_day loads "
-            "the days in any case.",
+            "quality.quarantine: correct the delivery, or the rule in sources.yml; a run with from_day and to_day "
+            "loads the days in any case.",
             name, ", ".join(map(str, sorted(refused))),
         )  # fmt: skip
     return refused
