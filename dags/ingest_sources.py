@@ -18,8 +18,8 @@ window, when their files have other content than what is published.
 - It also loads late deliveries: of the last `catch_up_days`, each day that a source has not published yet, or
   has delivered with other content since. An earlier day that is still missing stops nothing, critical
   or not: the log of `plan` names it. Labels and as-of dates that need the day wait for it.
-- Each late day is audited by itself. A bad one is left out with a warning, until its file has changed; so is one that a
-  newer run has taken meanwhile. A run of a backfill loads its own day only.
+- Each late day is audited by itself. A bad one is left out with a warning, until its file or its declaration has
+  changed; so is one that a newer run has taken meanwhile. A run of a backfill loads its own day only.
 
 **To let a refused batch through** when the rule was wrong and not the data: `from_day` and `to_day` of the refused
 batch, `accept_refused` with its source, and `reason`. The days are loaded and audited again; what the audit refuses

@@ -189,11 +189,11 @@ def record_audit(
     if is_publishable:
         write_profiles(session, audit_id, batch.item, profile)
         if batch.bad_files:
-            write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [])
+            write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [], batch.seen)
     else:
         clear_profiles(session, audit_id, batch.name)
         sample = pick_sample(batch.frame, audit.failures, sources.quality.sample_rows)
-        write_quarantine(session, audit_id, batch.item, len(batch.frame), failures, files, sample)
+        write_quarantine(session, audit_id, batch.item, len(batch.frame), failures, files, sample, batch.seen)
     if has_landed:
         session.execute(
             "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",

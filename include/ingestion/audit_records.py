@@ -133,25 +133,32 @@ def write_quarantine(
     reasons: Sequence[RuleResult],
     landed_files: Sequence[Row],
     sample: Sequence[Mapping[str, Any]],
+    seen: Mapping[str, Any] | None = None,
 ) -> None:
     """Describe what was refused of a batch: reasons, item, files (bad ones have no count), a sample of rows.
 
     The days are those of the bad files when nothing else was refused.
+
+    Args:
+        seen: by day, what tells whether it has changed since; of days that were not refused nothing is kept.
     """
     bad_files = item.get("bad_files", [])
     days = sorted(date.fromisoformat(bad["day"]) for bad in bad_files)
     window = (days[0], days[-1]) if days and not landed_files else item_window(item)
+    if seen is not None and not landed_files:
+        seen = {str(day): seen[str(day)] for day in days}
     files = [*landed_files, *list_bad_files(item)]
     session.execute(
         "insert into quality.quarantine (audit_id, source, from_day, to_day, row_count, reasons, item, files, "
-        "sample_rows) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
+        "sample_rows, seen) values (%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb) "
         "on conflict (audit_id, source) do update set from_day = excluded.from_day, "
         "to_day = excluded.to_day, row_count = excluded.row_count, reasons = excluded.reasons, "
-        "item = excluded.item, files = excluded.files, sample_rows = excluded.sample_rows, quarantined_at = now()",
+        "item = excluded.item, files = excluded.files, sample_rows = excluded.sample_rows, seen = excluded.seen, "
+        "quarantined_at = now()",
         (
             audit_id, item["source"], *window, row_count,
             to_jsonb([reason.to_json() for reason in reasons]),
-            to_jsonb(item), to_jsonb(files), to_jsonb(sample),
+            to_jsonb(item), to_jsonb(files), to_jsonb(sample), to_jsonb(seen),
         ),
     )  # fmt: skip
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
 
 from include.ingestion.audit_records import read_usual_means
 from include.ingestion.facts import measure_facts
-from include.ingestion.landed import LandedDay, check_landed
+from include.ingestion.landed import LandedDay, check_landed, read_landed
 from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
+from include.ingestion.refused import list_parents, read_hashes
 from include.quality.score import AuditResult, RuleResult, decide_source
 from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
 from include.quality.validate import FrameSuite
@@ -18,7 +20,7 @@ from include.settings.sources import SourceSettings
 from include.sources.files import declare_schema
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName
-from include.warehouse.session import open_session
+from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,7 @@ class Batch:
 
     Attributes:
         landed: the deliveries whose rows were read.
+        seen: see :func:`describe_seen`.
     """
 
     item: LoadItem
@@ -41,6 +44,7 @@ class Batch:
     facts: Mapping[str, Fact]
     usual_means: Mapping[str, float]
     landed: tuple[LandedDay, ...] = ()
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -82,10 +86,13 @@ def read_batch(uri: str, sources: SourceSettings, item: LoadItem, others: Sequen
         WarehouseError: landing does not hold exactly what was delivered.
     """
     name, source = item["source"], sources.find_source(item["source"])
-    if has_only_bad_files(item):
-        return Batch(item, source, to_pandas_frame(declare_schema(source).empty_table()), {}, {})
     with open_session(uri) as session:
+        if has_only_bad_files(item):
+            nothing = to_pandas_frame(declare_schema(source).empty_table())
+            return Batch(item, source, nothing, {}, {}, seen=describe_seen(session, sources, item, (), others))
         landed = check_landed(session, item)
+        # Before anything is measured: what changes meanwhile is then taken for changed since.
+        seen = describe_seen(session, sources, item, landed, others)
         columns = session.fetch_all(
             "select column_name from information_schema.columns "
             "where table_schema = 'landing' and table_name = %s order by ordinal_position",
@@ -106,7 +113,33 @@ def read_batch(uri: str, sources: SourceSettings, item: LoadItem, others: Sequen
         f"select {', '.join(selected)} from {TableName('landing', name).quoted} "
         f"where batch_day between '{from_day}' and '{to_day}'",
     )
-    return Batch(item, source, to_pandas_frame(table), facts, usual_means, landed)
+    return Batch(item, source, to_pandas_frame(table), facts, usual_means, landed, seen)
+
+
+def describe_seen(
+    session: Session,
+    sources: SourceSettings,
+    item: LoadItem,
+    landed: Sequence[LandedDay],
+    others: Sequence[LoadItem] = (),
+) -> dict[str, Any]:
+    """What an audit has before it, by day in ISO text: versions of deliveries, and hashes of what they refer to.
+
+    Args:
+        landed: the deliveries of the item that were read; those that were not are named by the item.
+        others: items that are published with this one.
+    """
+    versions = {one.day: one.version for one in landed}
+    versions |= {date.fromisoformat(bad["day"]): bad.get("version") for bad in item.get("bad_files", [])}
+    parents = list_parents(sources, item["source"])
+    hashes = {name: read_hashes(session, name, versions) for name in parents}
+    for other in others:
+        if other["source"] in hashes:
+            hashes[other["source"]] |= {str(one.day): one.file_hash for one in read_landed(session, other)}
+    return {
+        str(day): {"version": version, "references": {name: hashes[name].get(str(day)) for name in parents}}
+        for day, version in versions.items()
+    }
 
 
 def to_pandas_frame(table: pa.Table) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
                 record_deliveries(session, name, read, opener.settings)
             session.execute(f"analyze {table.quoted}")
     landed = [
-        note_read(part, read) if part in held else {**part, "is_taken": True}
+        note_read(opener.settings, part, read) if part in held else {**part, "is_taken": True}
         for part, read in zip(parts, reads, strict=True)
     ]
     return join_items(landed)[0]
@@ -90,24 +90,30 @@ def follow_live_copy(source: SourceBase, deliveries: Deliveries, item: LoadItem)
     return {**item, "from_day": newest[0].isoformat(), "to_day": newest[0].isoformat()} if newest else item
 
 
-def note_read(item: LoadItem, read: SourceRead) -> LoadItem:
+def note_read(settings: SourceSettings, item: LoadItem, read: SourceRead) -> LoadItem:
     """The item with what was read for it."""
-    bad_files = note_bad_files(item["source"], read)
+    bad_files = note_bad_files(settings, item["source"], read)
     landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
     if bad_files:
         return {**landed, "bad_files": bad_files}
     return {**landed, "is_away": True} if read.bad and not read.deliveries else landed
 
 
-def note_bad_files(name: str, read: SourceRead) -> list[BadFile]:
+def note_bad_files(settings: SourceSettings, name: str, read: SourceRead) -> list[BadFile]:
     """Warn of every delivery that was left out; the bad ones in JSON types, for the audit."""
     for bad in read.bad:
         log.warning(
             "The delivery of %s for %s is left out: the run goes on without. File %s: %s",
             name, bad.day, bad.place, bad.reason[:_REASON_LENGTH],
         )  # fmt: skip
+    source = settings.find_source(name)
     return [
-        {"day": bad.day.isoformat(), "path": bad.place, "reason": bad.reason[:_REASON_LENGTH]}
+        {
+            "day": bad.day.isoformat(),
+            "path": bad.place,
+            "reason": bad.reason[:_REASON_LENGTH],
+            "version": mark_version(settings.time_zone, source, bad.version),
+        }
         for bad in read.bad
         if not bad.is_away
     ]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date
 
 from include.errors import SourceError
-from include.settings.source_base import SourceBase
+from include.ingestion.refused import find_refused, list_parents
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import list_days
 from include.sources.source import Deliveries
 from include.warehouse.session import Session
 
 log = logging.getLogger(__name__)
-
-Published = dict[str, dict[date, datetime]]
-"""By daily source, its published days and when each was published."""
 
 
 def find_late_days(
@@ -37,7 +34,7 @@ def find_late_days(
     daily = {name: source for name, source in sources.sources.items() if source.grain == "daily"}
     published = {name: _read_published(session, name) for name in daily}
     found = {}
-    for name, source in daily.items():
+    for name in daily:
         wanted = {*list_days(from_day, to_day)} - {*published[name]}
         found[name] = set[date]()
         if name not in reached:
@@ -46,20 +43,20 @@ def find_late_days(
             days = {*reached[name].find_days(from_day, to_day)}
             _warn_missing(reached[name], wanted - days, min(published[name], default=to_day))
             delivered = days & wanted | _find_redelivered(session, name, reached[name], days - wanted)
-            found[name] = delivered - _find_refused(session, name, source, reached[name], delivered, published)
+            found[name] = delivered - find_refused(session, sources, name, reached[name], delivered)
         except SourceError as error:
             log.warning("%s The run goes on without days that are not its own; the next one looks again.", error)
     return [
         (name, day)
         for name, days in found.items()
         for day in sorted(days)
-        if all(day in published[one] or day in found[one] for one in _list_parents(daily[name], daily))
+        if all(day in published[one] or day in found[one] for one in list_parents(sources, name))
     ]
 
 
-def _read_published(session: Session, name: str) -> dict[date, datetime]:
-    rows = session.fetch_all("select batch_day, published_at from raw.partitions where source = %s", (name,))
-    return {row["batch_day"]: row["published_at"] for row in rows}
+def _read_published(session: Session, name: str) -> set[date]:
+    rows = session.fetch_all("select batch_day from raw.partitions where source = %s", (name,))
+    return {row["batch_day"] for row in rows}
 
 
 def _find_redelivered(session: Session, name: str, deliveries: Deliveries, days: Collection[date]) -> set[date]:
@@ -77,43 +74,8 @@ def _find_redelivered(session: Session, name: str, deliveries: Deliveries, days:
     }
 
 
-def _list_parents(source: SourceBase, daily: Collection[str]) -> list[str]:
-    """The daily sources that one has relations to."""
-    return [relation.source for relation in source.relations if relation.source in daily]
-
-
 def _warn_missing(deliveries: Deliveries, days: Collection[date], first_published: date) -> None:
     missing = sorted(day for day in days if day > first_published)
     if missing:
         error = deliveries.explain_missing(missing)
         log.warning("%s The run goes on without days that are not its own; the next one looks again.", error)
-
-
-def _find_refused(
-    session: Session,
-    name: str,
-    source: SourceBase,
-    deliveries: Deliveries,
-    days: Collection[date],
-    published: Published,
-) -> set[date]:
-    """Those of the days that were refused after they were delivered and what they refer to was published."""
-    rows = session.fetch_all(
-        "select wanted.day, max(quarantined_at) as refused_at from quality.quarantine "
-        "join unnest(%s::date[]) as wanted (day) on wanted.day between from_day and to_day "
-        "where source = %s group by wanted.day",
-        (sorted(days), name),
-    )
-    refused = set()
-    for row in rows:
-        others = [published[other].get(row["day"]) for other in _list_parents(source, published)]
-        delivered_at = deliveries.find_changed_at(row["day"])
-        if delivered_at and max([delivered_at, *filter(None, others)]) <= row["refused_at"]:
-            refused.add(row["day"])
-    if refused:
-        log.warning(
-            "Source %r was refused for %s, and nothing has changed since; the run goes on without. See "
-            "quality.quarantine: correct the delivery, or the rule, and load the days with from_day and to_day.",
-            name, ", ".join(map(str, sorted(refused))),
-        )  # fmt: skip
-    return refused

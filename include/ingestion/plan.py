@@ -21,11 +21,15 @@ log = logging.getLogger(__name__)
 
 
 class BadFile(TypedDict):
-    """A delivery of a source that is not critical, left out by landing; its day as ISO text."""
+    """A delivery of a source that is not critical, left out by landing; its day as ISO text.
+
+    ``version`` is what landing notes of others in ``landing.deliveries``.
+    """
 
     day: str
     path: str
     reason: str
+    version: NotRequired[str | None]
 
 
 class LoadItem(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -95,8 +96,11 @@ def read_result(suite: FrameSuite, item: Mapping[str, Any]) -> RuleResult:
 
 
 def read_bounds(arguments: Mapping[str, Any]) -> tuple[float | None, float | None] | None:
-    """The least and the greatest value that an expectation allows; nothing where it has no such limits."""
-    low, high = arguments.get("min_value"), arguments.get("max_value")
+    """The least and the greatest value that an expectation allows; an infinite one is none, as JSON has none."""
+    low, high = (
+        None if value is None or not math.isfinite(value) else value
+        for value in (arguments.get("min_value"), arguments.get("max_value"))
+    )
     return None if low is None and high is None else (low, high)
 
 

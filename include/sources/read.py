@@ -38,12 +38,18 @@ class Delivery:
 
 @dataclass(frozen=True)
 class BadDelivery:
-    """One delivery that was left out, and why; ``is_away``: for want of its source, not for what is in it."""
+    """One delivery that was left out, and why.
+
+    Attributes:
+        is_away: for want of its source, not for what is in it.
+        version: as its source said before it was fetched.
+    """
 
     day: date
     place: str
     reason: str
     is_away: bool = False
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,15 +107,19 @@ def read_source(
     bad = []
     with tempfile.TemporaryDirectory(prefix="delivery-") as folder:
         for day in days:
+            version = None
             try:
-                delivery, table = fetch_and_read(settings, name, deliveries, day, Path(folder))
+                # What tells one content from another is asked for first: a delivery that is exchanged meanwhile then
+                # counts as another one, and is loaded again.
+                version = deliveries.find_version(day)
+                delivery, table = fetch_and_read(settings, name, deliveries, day, Path(folder), version)
             except SourceError as error:
                 is_away = isinstance(error, SourceAwayError)
                 if not (leave_out_bad and (is_away or is_bad_file(error))):
                     raise
                 # Of a source that is away, nothing more is asked for.
                 left_out = [one for one in days if one >= day] if is_away else [day]
-                bad += [BadDelivery(one, deliveries.describe(one), str(error), is_away) for one in left_out]
+                bad += [BadDelivery(one, deliveries.describe(one), str(error), is_away, version) for one in left_out]
                 if is_away:
                     break
                 continue
@@ -119,14 +129,13 @@ def read_source(
 
 
 def fetch_and_read(
-    settings: SourceSettings, name: str, deliveries: Deliveries, day: date, folder: Path
+    settings: SourceSettings, name: str, deliveries: Deliveries, day: date, folder: Path, version: str | None
 ) -> tuple[Delivery, pa.Table]:
     """Fetch one delivery and read it; the file goes afterwards if it was fetched into ``folder``.
 
-    What tells one content from another is asked for first: a delivery that is exchanged meanwhile then counts as
-    another one, and is loaded again.
+    Args:
+        version: what the source said of its content just before.
     """
-    version = deliveries.find_version(day)
     path, place = deliveries.fetch(day, folder), deliveries.describe(day)
     try:
         file_hash = hash_file(path)

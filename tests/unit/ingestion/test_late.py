@@ -262,6 +262,66 @@ def test_a_bad_late_day_is_left_out_alone_until_it_has_changed(
     assert days_of(plan_run(pipeline, day + 4 * ONE)["repairs"])[1:] == ["2026-03-10"], "what it refers to is there"
 
 
+class TestCorrectedWhileTheRunWasUnderWay:
+    """What was read counts, not the time of the audit."""
+
+    @pytest.fixture(params=["a bad row", "a torn file"])
+    def refused(self, request: pytest.FixtureRequest, pipeline, plant, day) -> Path:
+        """The late file of the first day lands in a bad state; it is corrected before the run audits it."""
+        plant.write_snapshots(day)
+        plant.write_days(day, 3)
+        late = plant.root / "readings" / f"{day}.parquet"
+        good = late.read_bytes()
+        if request.param == "a torn file":
+            late.write_bytes(good[:100])
+        else:
+            plant.write_readings(day, [{**row, "heat": -5.0} for row in plant.list_lines(day)])
+        items = pipeline.land([*plan_run(pipeline, day + ONE).values()])
+        bad = late.read_bytes()
+        late.write_bytes(good)
+        result = pipeline.publish(audit_run(pipeline.uri, pipeline.settings, items, audit_id="run"))
+        assert sorted(result["refused"]) == ["readings", "repairs"]
+        late.with_suffix(".bad").write_bytes(bad)
+        return late
+
+    def test_it_is_tried_again(self, pipeline, refused, day) -> None:
+        assert days_of(plan_run(pipeline, day + 2 * ONE)["readings"]) == ["2026-03-11", "2026-03-09"]
+
+        run(pipeline, day + 2 * ONE)
+
+        assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-11"]
+
+    def test_it_is_not_when_it_is_the_same_again(self, pipeline, refused, day) -> None:
+        write_anew(refused, refused.with_suffix(".bad").read_bytes())
+
+        assert days_of(plan_run(pipeline, day + 2 * ONE)["readings"]) == ["2026-03-11"]
+
+    def test_what_refers_to_it_is_tried_again_once_it_is_published(self, pipeline, refused, day) -> None:
+        items = pipeline.land([item for item in pipeline.plan(day) if item["source"] == "readings"])
+        pipeline.approve()
+        pipeline.publish(items)
+        # As if it had been published by a transaction that began before the refusal was noted.
+        pipeline.fetch("update quality.quarantine set quarantined_at = now() + interval '1 hour' returning 1")
+
+        assert days_of(plan_run(pipeline, day + 2 * ONE)["repairs"]) == ["2026-03-11", "2026-03-09"]
+
+
+def test_a_day_is_tried_again_once_its_rules_are_others(pipeline, plant, day) -> None:
+    plant.write_snapshots(day)
+    plant.write_days(day, 3)
+    plant.write_readings(day, [{**row, "heat": 20_000.0} for row in plant.list_lines(day)])
+    run(pipeline, day + ONE)
+    assert days_of(plan_run(pipeline, day + 2 * ONE)["readings"]) == ["2026-03-11"]
+
+    readings = pipeline.settings.sources["readings"]
+    heat = readings.columns["heat"].model_copy(update={"max": 50_000.0})
+    changed = readings.model_copy(update={"columns": {**readings.columns, "heat": heat}})
+    sources = {**pipeline.settings.sources, "readings": changed}
+    pipeline.settings = pipeline.settings.model_copy(update={"sources": sources})
+
+    assert days_of(plan_run(pipeline, day + 2 * ONE)["readings"]) == ["2026-03-11", "2026-03-09"]
+
+
 def test_rows_of_the_own_day_that_refer_to_a_refused_late_day_are_refused(pipeline, plant, day) -> None:
     plant.write_snapshots(day)
     plant.write_day(day, lambda rows: [{**row, "heat": -5.0} for row in rows])
