@@ -131,12 +131,13 @@ def ingest(uri: str, folder: Path) -> float:
     from include.ingestion.plan import plan_load
     from include.ingestion.publish import publish_batch
     from include.quality.validate import prepare_great_expectations
+    from include.sources.deliveries import SourceOpener
 
     prepare_great_expectations()
     sources = make_settings()
+    opener = SourceOpener(sources, folder)
     began_at = time.perf_counter()
-    items = plan_load(uri, sources, folder, DAY, DAY)
-    items = [land_source(uri, sources, folder, item) for item in items]
+    items = [land_source(uri, opener, item) for item in plan_load(uri, opener, DAY, DAY)]
     publish_batch(uri, sources, audit_run(uri, sources, items, "benchmark"))
     return time.perf_counter() - began_at
 
