@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Ignore the ledger's own table, or every event would produce another; and the list of migrations, which is set-up.
-LISTENER_TABLES: Final = frozenset({TableName("governance", "lineage_events"), TableName("governance", "migrations")})
+# Ignore the ledger's own table, or every event would produce another; the list of migrations, which is set-up; and dbt's
+# list of its builds, by which it fences them.
+LISTENER_TABLES: Final = frozenset(
+    TableName("governance", name) for name in ("lineage_events", "migrations", "dbt_builds")
+)
 _DEFAULT_PORT: Final = 5432
 
 
