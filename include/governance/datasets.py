@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Ignore the ledger's own table, or every event would produce another; the list of migrations, which is set-up; and dbt's
-# list of its builds, by which it fences them.
+# Ignore the ledger's own table, or every event would produce another; the list of migrations, which is set-up; and the
+# list of dbt's builds, by which they are fenced.
 LISTENER_TABLES: Final = frozenset(
     TableName("governance", name) for name in ("lineage_events", "migrations", "dbt_builds")
 )
