@@ -6,6 +6,7 @@ PostgreSQL refuses to run as root; under root an OS user of its own owns the dat
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -28,6 +29,7 @@ from include.local.leash import Leash, run_as, start_leashed
 from include.local.ports import HOST
 
 _OS_USER: Final = "embedded_postgres"
+_USERS: Final = Path("/etc/passwd")
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
 _ROOMY_SHARED_MEMORY_BYTES: Final = 1 << 30
 _POLL_S: Final = 0.05
@@ -181,16 +183,26 @@ class PostgresServer:
 
 def _find_os_user() -> tuple[int, int]:
     """The OS user that a new server runs as under root: its own where one can be made, else ``nobody``."""
-    with suppress(OSError):
-        subprocess.run(["useradd", "--system", "--no-create-home", _OS_USER], check=False, capture_output=True)
-    for name in (_OS_USER, "nobody"):
-        with suppress(KeyError):
-            user = pwd.getpwnam(name)
-            return user.pw_uid, user.pw_gid
-    raise StackError(
-        "PostgreSQL does not run as root, and there is no other user to run it as. "
-        f"Run as an ordinary user, or create the user {_OS_USER}."
-    )
+    with _USERS.open() as users:
+        # One at a time: of two useradd at once, the later can take the earlier one's user away again.
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if _find_ids(_OS_USER) is None:
+            with suppress(OSError):
+                subprocess.run(["useradd", "--system", "--no-create-home", _OS_USER], check=False, capture_output=True)
+    ids = _find_ids(_OS_USER) or _find_ids("nobody")
+    if ids is None:
+        raise StackError(
+            "PostgreSQL does not run as root, and there is no other user to run it as. "
+            f"Run as an ordinary user, or create the user {_OS_USER}."
+        )
+    return ids
+
+
+def _find_ids(user: str) -> tuple[int, int] | None:
+    with suppress(KeyError):
+        entry = pwd.getpwnam(user)
+        return entry.pw_uid, entry.pw_gid
+    return None
 
 
 def _open_to_others(folder: Path) -> None:

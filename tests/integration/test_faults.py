@@ -22,15 +22,15 @@ import pytest
 from include.errors import RegistryError, TransientError, WarehouseError
 from include.local.ports import find_free_port
 from include.local.postgres import PostgresServer
-from include.settings import load_settings
+from include.settings.section import load_section
+from include.settings.sources import SourceSettings
 from include.training.due import check_training_due
 from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
-from tests.integration.shop import DAY, PUBLISHED, ROWS, Shop
 from tests.model.machines import load_training, make_frame, make_model, make_spec
-from tests.unit.ingestion.conftest import Pipeline
+from tests.unit.ingestion.conftest import DAY, ROWS, SOURCES, Pipeline, Plant
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ BIG_ROWS = 600_000
 COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
 WAITING = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
 INSERTING = (
-    """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."transactions"%'"""
+    """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
 )
 HASHING = (
     "select 1 from pg_stat_activity where state = 'active' and query like 'select batch_day, count(*) as row_count%'"
@@ -69,12 +69,12 @@ def uri(server: PostgresServer) -> str:
 
 @pytest.fixture
 def pipeline(uri: str, tmp_path: Path) -> Pipeline:
-    """A shop of which one small day is published, and whose next day is big."""
-    shop = Shop(tmp_path)
-    shop.write_snapshots(DAY)
-    shop.write_day(DAY)
-    shop.write_day(NEXT_DAY, lambda rows: rows * (BIG_ROWS // len(rows)))
-    pipeline = Pipeline(uri, load_settings(environment="development").sources, tmp_path)
+    """A plant of which one small day is published, and whose next day is big."""
+    plant = Plant(tmp_path)
+    plant.write_snapshots(DAY)
+    plant.write_day(DAY)
+    plant.write_day(NEXT_DAY, lambda rows: rows * (BIG_ROWS // len(rows)))
+    pipeline = Pipeline(uri, load_section(SOURCES, SourceSettings, "development"), tmp_path)
     pipeline.load(DAY)
     return pipeline
 
@@ -140,11 +140,11 @@ def test_a_server_that_stops_while_rows_are_copied_leaves_raw_alone(
     server.start()
     assert pipeline.hash_tables() == before
     assert pipeline.fetch("select batch_day from landing.deliveries where batch_day = %s", NEXT_DAY) == []
-    assert pipeline.fetch("select count(*) as n from landing.transactions") == [{"n": 0}]
+    assert pipeline.fetch("select count(*) as n from landing.readings") == [{"n": 0}]
 
     pipeline.land(items)
     pipeline.approve()
-    assert pipeline.publish(items)["rows"]["transactions"] == BIG_ROWS
+    assert pipeline.publish(items)["rows"]["readings"] == BIG_ROWS
     assert pipeline.hash_tables() != before
 
 
@@ -152,7 +152,7 @@ def test_a_server_that_stops_while_landing_is_cleared_leaves_raw_alone(
     server: PostgresServer, pipeline: Pipeline, airflow_home: Path
 ) -> None:
     items = pipeline.plan(NEXT_DAY)
-    before = pipeline.hash_tables("landing.deliveries", *PUBLISHED)
+    before = pipeline.hash_tables("landing.deliveries", *pipeline.published)
 
     # Its connection is ended by the stop as well, and takes the lock with it.
     holder = psycopg.connect(pipeline.uri)
@@ -162,11 +162,11 @@ def test_a_server_that_stops_while_landing_is_cleared_leaves_raw_alone(
 
     assert_retried(outage)
     server.start()
-    assert pipeline.hash_tables("landing.deliveries", *PUBLISHED) == before
+    assert pipeline.hash_tables("landing.deliveries", *pipeline.published) == before
 
     pipeline.land(items)
     pipeline.approve()
-    assert pipeline.publish(items)["rows"]["transactions"] == BIG_ROWS
+    assert pipeline.publish(items)["rows"]["readings"] == BIG_ROWS
 
 
 @pytest.mark.parametrize("sign", [INSERTING, HASHING], ids=["inserting", "hashing"])
@@ -182,8 +182,8 @@ def test_a_server_that_stops_while_a_batch_is_published_leaves_raw_alone(
     server.start()
     assert pipeline.hash_tables() == before
 
-    assert pipeline.publish(items)["rows"]["transactions"] == BIG_ROWS
-    assert pipeline.fetch("select sum(row_count)::bigint as n from raw.partitions where source = 'transactions'") == [
+    assert pipeline.publish(items)["rows"]["readings"] == BIG_ROWS
+    assert pipeline.fetch("select sum(row_count)::bigint as n from raw.partitions where source = 'readings'") == [
         {"n": ROWS + BIG_ROWS}
     ]
 
@@ -232,7 +232,7 @@ def closed_address() -> str:
 
 
 def test_a_crash_between_audit_and_publish_publishes_nothing(server: PostgresServer, pipeline: Pipeline) -> None:
-    before = pipeline.fetch("select * from raw.transactions order by basket_id, product_id")
+    before = pipeline.fetch("select * from raw.readings order by series_id, part_id")
     items = pipeline.land_and_approve(DAY)
     pid = server.pid
     assert pid is not None
@@ -240,11 +240,11 @@ def test_a_crash_between_audit_and_publish_publishes_nothing(server: PostgresSer
     while server.pid:
         time.sleep(0.1)
     server.start()
-    assert pipeline.fetch("select count(*) as n from landing.transactions") == [{"n": 0}]
+    assert pipeline.fetch("select count(*) as n from landing.readings") == [{"n": 0}]
 
     with pytest.raises(WarehouseError, match="run the land task again"):
         pipeline.publish(items)
 
-    assert pipeline.fetch("select * from raw.transactions order by basket_id, product_id") == before
+    assert pipeline.fetch("select * from raw.readings order by series_id, part_id") == before
     pipeline.load(DAY)
-    assert pipeline.fetch("select * from raw.transactions order by basket_id, product_id") == before
+    assert pipeline.fetch("select * from raw.readings order by series_id, part_id") == before
