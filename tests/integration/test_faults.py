@@ -38,9 +38,7 @@ NEXT_DAY = date(2026, 3, 10)
 BIG_ROWS = 600_000
 COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
 WAITING = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-INSERTING = (
-    """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
-)
+INSERTING = """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
 HASHING = (
     "select 1 from pg_stat_activity where state = 'active' and query like 'select batch_day, count(*) as row_count%'"
 )
