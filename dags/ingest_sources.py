@@ -15,9 +15,9 @@ window, when their files have other content than what is published.
 - While a delivery of that day is missing, `plan` waits for it in the triggerer, without a worker: `wait` in
   `sources.yml`. At the end of the wait a critical source without its delivery stops the run: if there are
   late days, it loads these and snapshots, and fails at its end. Another source is left out.
-- It also loads late deliveries: of the last `catch_up_days`, each day that a source has not published yet, or
-  has delivered with other content since. An earlier day that is still missing stops nothing, critical
-  or not: the log of `plan` names it. Labels and as-of dates that need the day wait for it.
+- It also loads late deliveries: of the last `catch_up_days`, each day, and each snapshot that counts on one of them,
+  that a source has not published yet, or has delivered with other content since. An earlier day that is still missing
+  stops nothing, critical or not: the log of `plan` names it. Labels and as-of dates that need the day wait for it.
 - Each late day is audited by itself. A bad one is left out with a warning, until its file or its declaration has
   changed; so is one that a newer run has taken meanwhile. A run of a backfill loads its own day only.
 

@@ -61,14 +61,13 @@ def plan_load(
 ) -> list[LoadItem]:
     """List what is to be loaded for a window of days, both included.
 
-    A daily source is always loaded, with the late days before the window
-    (:func:`include.ingestion.late.find_late_days`); of a snapshot source the copies that count on a day of the
-    window and are not published, or have other content since. Days whose source says that they are as they were
-    published are left out at both ends of the window. A source that is not critical and has delivered nothing, or
-    is away, is left out, with a warning. Where a critical daily source has not delivered for the window, late days are
-    loaded all the same, with the snapshots and without the window's own days, of any daily source. Taking the fences
-    makes every earlier run of the same work stale. The tables ``raw.<source>`` are made first
-    (:func:`include.ingestion.tables.ensure_raw_tables`).
+    A daily source is always loaded; of a snapshot source the copies that count on a day of the window and are not
+    published, or have other content since; of both, what is late (:func:`include.ingestion.late.find_late_days`).
+    Days whose source says that they are as they were published are left out at both ends of the window. A source that
+    is not critical and has delivered nothing, or is away, is left out, with a warning. Where a critical daily source
+    has not delivered for the window, late days are loaded all the same, with the snapshots and without the window's own
+    days, of any daily source. Taking the fences makes every earlier run of the same work stale. The tables
+    ``raw.<source>`` are made first (:func:`include.ingestion.tables.ensure_raw_tables`).
 
     Args:
         catch_up_from: the first day before the window that may be late. None: no late ones are looked for, and no

@@ -71,6 +71,62 @@ def test_a_run_loads_its_own_day_and_those_that_are_not_published(pipeline, anot
     assert days_of(plan_run(pipeline, day + 4 * ONE)["readings"]) == ["2026-03-13"]
 
 
+def test_snapshots_between_two_runs_are_loaded_as_if_each_day_had_had_its_run(
+    pipeline, another_pipeline, plant, day
+) -> None:
+    grades = {0: "Fine", 1: "Rough", 2: "Fine", 3: "Blunt"}
+    plant.write_days(day, 5)
+    for offset, grade in grades.items():
+        plant.write_snapshots(day + offset * ONE, grade=grade)
+    pipeline.load(day)
+    for offset in range(5):
+        another_pipeline.load(day + offset * ONE)
+
+    items = plan_run(pipeline, day + 4 * ONE)
+    assert days_of(items["parts"]) == ["2026-03-12", "2026-03-10", "2026-03-11"]
+    assert "is_late" not in items["parts"]
+    run(pipeline, day + 4 * ONE)
+
+    history = "select part_id, grade, valid_from, valid_to from raw.parts order by part_id, valid_from"
+    periods = pipeline.fetch(history)
+    assert [(row["grade"], str(row["valid_from"])) for row in periods if row["part_id"] == 1] == [
+        ("Fine", "2026-03-10"), ("Rough", "2026-03-11"), ("Fine", "2026-03-12"), ("Blunt", "2026-03-13"),
+    ]  # fmt: skip
+    assert periods == another_pipeline.fetch(history)
+    assert "parts" not in plan_run(pipeline, day + 4 * ONE)
+
+
+def test_a_corrected_snapshot_before_the_newest_counts_from_the_day_after_its_correction(pipeline, plant, day) -> None:
+    plant.write_days(day, 3)
+    for offset in range(2):
+        plant.write_snapshots(day + offset * ONE)
+    pipeline.load(day, day + ONE)
+    corrected = plant.root / "parts" / f"{day}.parquet"
+    plant.write_snapshots(day, grade="Rough")
+    write_anew(corrected, corrected.read_bytes())
+
+    assert days_of(plan_run(pipeline, day + 2 * ONE)["parts"]) == [str(day)]
+    run(pipeline, day + 2 * ONE)
+
+    assert {row["grade"] for row in pipeline.fetch("select grade from raw.parts")} == {"Fine"}
+    assert len(pipeline.fetch("select 1 from raw.snapshots where source = 'parts' and batch_day = %s", day)) == 2
+    assert "parts" not in plan_run(pipeline, day + 2 * ONE)
+
+
+def test_a_bad_earlier_snapshot_is_left_out_alone(pipeline, plant, day) -> None:
+    plant.write_days(day, 3)
+    for offset in range(3):
+        plant.write_snapshots(day + offset * ONE)
+    pipeline.load(day)
+    (plant.root / "parts" / f"{day + ONE}.parquet").write_bytes(b"PAR1 cut off")
+
+    run(pipeline, day + 2 * ONE)
+
+    assert find_published(pipeline, "parts") == ["2026-03-09", "2026-03-11"]
+    assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-11"]
+    assert "parts" not in plan_run(pipeline, day + 2 * ONE)
+
+
 def test_a_later_run_that_loads_a_late_day_by_itself_wins(pipeline, plant, day) -> None:
     plant.write_snapshots(day)
     plant.write_days(day, 2)
