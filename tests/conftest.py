@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ from include.warehouse.migrate import migrate_warehouse
 pytest_plugins = ("tests.dev_packages",)
 
 _counter = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Let tests of Ctrl-C press it: a job in a shell's background ignores it, and hands that on to its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

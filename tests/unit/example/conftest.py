@@ -37,6 +37,10 @@ class ModelServer:
     wanted: int = 6
     is_enough: threading.Event = field(default_factory=threading.Event)
 
+    def wait_until_enough(self) -> None:
+        """Wait until each model was asked ``wanted`` times."""
+        assert self.is_enough.wait(120), f"the models were asked only {self.asked}"
+
     def route(self, path: str) -> int:
         """The status of a GET; a whole address instead of a path is what a proxy is asked for."""
         if path.startswith("http"):

@@ -110,8 +110,9 @@ def senders(url: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> l
     moment = [0.0]
 
     def sleep(seconds: float) -> None:
-        server.is_enough.wait()
+        server.wait_until_enough()
         moment[0] += seconds
+        assert moment[0] < 100_000, "nothing stops the traffic"
 
     server.asked = {"failures": [], "units": []}
     monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: moment[0], sleep=sleep))
@@ -151,7 +152,7 @@ def test_ctrl_c_stops_the_traffic_and_the_counts_are_told(
     senders: list[Traffic], server: ModelServer, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def press() -> None:
-        server.is_enough.wait()
+        server.wait_until_enough()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     threading.Thread(target=press).start()

@@ -48,7 +48,7 @@ def test_each_model_is_asked_about_its_own_entities_and_counted_for_itself(
     first = Traffic(url, "failures", read_entities(uri, machines))
     second = Traffic(url, "units", read_entities(uri, parts))
     with first, second:
-        server.is_enough.wait()
+        server.wait_until_enough()
     assert {keys["machine_id"] for keys in server.asked["failures"]} <= set(MACHINES)
     assert {(keys["site_id"], keys["part"]) for keys in server.asked["units"]} <= {part[:2] for part in PARTS}
     assert first.answers == Counter({200: len(server.asked["failures"])})
@@ -59,7 +59,7 @@ def test_each_model_is_asked_about_its_own_entities_and_counted_for_itself(
 def test_clients_come_when_the_model_is_ready_and_no_earlier(server: ModelServer, url: str) -> None:
     server.unready = 2
     with Traffic(url, "failures", ENTITIES) as traffic:
-        server.is_enough.wait()
+        server.wait_until_enough()
         assert server.readiness == {"failures": 3}
     assert (traffic.requests, traffic.failed) == (len(server.asked["failures"]), 0)
 
@@ -67,7 +67,7 @@ def test_clients_come_when_the_model_is_ready_and_no_earlier(server: ModelServer
 def test_bad_answers_and_no_answers_are_counted_as_failed(server: ModelServer, url: str) -> None:
     server.answers = [200, 500, 0, 503, 200]
     with Traffic(url, "failures", ENTITIES) as traffic:
-        server.is_enough.wait()
+        server.wait_until_enough()
     assert traffic.answers == Counter({200: traffic.requests - 3, 500: 1, 0: 1, 503: 1})
     assert traffic.failed == 3
 
@@ -75,8 +75,10 @@ def test_bad_answers_and_no_answers_are_counted_as_failed(server: ModelServer, u
 def test_nobody_asks_a_model_that_never_gets_ready(server: ModelServer, url: str) -> None:
     server.unready = 1_000_000
     with Traffic(url, "failures", ENTITIES) as traffic:
-        while not server.readiness:
-            traffic._stop.wait(0.05)
+        for _ in range(2400):
+            if traffic._stop.wait(0.05) or server.readiness:
+                break
+        assert server.readiness
     assert server.asked == {}
     assert (traffic.requests, traffic.failed) == (0, 0)
 
@@ -97,6 +99,6 @@ def test_a_proxy_of_the_environment_is_not_asked_for_loopback(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with Traffic(url, "failures", ENTITIES) as traffic:
-        server.is_enough.wait()
+        server.wait_until_enough()
     assert server.proxied == []
     assert traffic.failed == 0
