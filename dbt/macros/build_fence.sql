@@ -6,8 +6,11 @@ does for ingestion, a build takes the fence when it starts, and each model check
 A run of a DAG is one build, whichever of its tasks run dbt; on the command line each dbt command is one. A build
 takes the fence once: a model of a run that is tried again does not take it back from a newer build.
 #}
+{# Not while dbt parses: it would note the variable, and parse every model anew for each run. #}
 {% macro build_id() %}
+    {%- if execute -%}
     {{- "hashtextextended('" ~ env_var('AIRFLOW_CTX_DAG_RUN_ID', invocation_id) | replace("'", "''") ~ "', 0)" -}}
+    {%- endif -%}
 {% endmacro %}
 
 {# Run before the first model. Commands that build no model, such as dbt test, take no fence. #}

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.features.builds import UNDONE, find_unbuilt, record_build
-from include.orchestration.dbt_build import FAILED_TESTS
+from include.orchestration.dbt_trigger import FAILED_TESTS
 
 
 def record_run(context: Any, uri: str, data_version: str) -> str:

@@ -1,83 +1,103 @@
 """One ``dbt build``, and the task of each of its models, which ends when the model is built and its tests have passed.
 
-Cosmos's own classes, with three differences, each measured on the build of 31 models on two cores:
+Cosmos's own classes, with these differences, measured on two cores (``docs/decisions``, 2):
 
-- Cosmos reports to Airflow with each of dbt's events, four to six times a node, and with a copy of all that was
-  reported so far for a second try of the build. Each report is a request that dbt's threads wait for, one at a time:
-  13 s of the 42 s of a build.
+- Cosmos reports each of dbt's events to Airflow, in requests that dbt's threads wait for. Here a thread of its own
+  reports what became of the nodes, once a second (``dbt_reports``).
 - Cosmos starts a worker for each task, which finds nothing yet, hands over to a trigger, and is started anew to read
-  the trigger's answer. Here the scheduler hands the task to the triggerer at once (``dbt_trigger``).
-- A model and its tests are one task, as under Cosmos's ``TestBehavior.BUILD``, which its watchers do not have: each
-  step down the graph costs Airflow three seconds, whatever it does.
+  the trigger's answer. Here the scheduler hands the task to the triggerer, which also ends it (``dbt_trigger``).
+- A task follows dbt and not the tasks upstream, which dbt knows better: each step down the graph would cost Airflow
+  three seconds.
+- A model and its tests are one task, as under Cosmos's ``TestBehavior.BUILD``, which its watchers do not have.
+- Cosmos tries a build that failed not again, and each model by itself. Here the build is tried again, once for all.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final
+from unittest.mock import patch
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk import TriggerRule
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import StartTriggerArgs
-from cosmos import settings
-from cosmos.operators._watcher.base import _log_dbt_msg
-from cosmos.operators._watcher.state import get_dbt_event_xcom_key
 from cosmos.operators._watcher.xcom import _backup_xcom_to_variable
-from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator
+from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, _StdoutFilter
 
-from include.orchestration.dbt_trigger import TESTS_FAILED, ModelTrigger
+from include.orchestration.dbt_reports import BuildReports
+from include.orchestration.dbt_trigger import FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
 
-FAILED_TESTS: Final = "failed_tests"
-"""XCom of a model's task: the names of its tests that failed."""
 FLAGS: Final = ("--exclude-resource-type", "unit_test")
 """Unit tests check the models' code, which CI does; a build checks data."""
 
-_POLL_S: Final = 2.0
+_POLL_S: Final = 1.0
 _BROKEN: Final = frozenset({"error", "runtime error"})
-_REPORTED: Final = frozenset({"NodeFinished", "SkippingDetails", "LogSkipBecauseError"})
-"""The events of dbt that tell the models' tasks something: what became of a node, and why it was left out."""
-
-
-class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
-    """The task that runs dbt, and reports each node once."""
-
-    def execute(self, context: Any, **kwargs: Any) -> Any:
-        """Run the build.
-
-        Raises:
-            AirflowFailException: a node failed, or dbt itself. Cosmos's second try would only skip itself; each model
-                that was not built is tried again by its own task.
-        """
-        settings.enable_watcher_reliable_retry = False
-        try:
-            return super().execute(context, **kwargs)
-        except AirflowSkipException:
-            raise
-        except Exception as error:
-            raise AirflowFailException(str(error)) from error
-
-    def _make_parse_callable(self) -> Callable[[str, Any], None]:
-        report = super()._make_parse_callable()
-
-        def parse(line: str, extra: Any) -> None:
-            event = read_event(line)
-            if event is None:
-                report(line, extra)
-            elif event["info"]["name"] in _REPORTED:
-                report(json.dumps(event), extra)
-            else:
-                _log_dbt_msg(event)
-
-        return parse
 
 
 class TestsFailedError(Exception):
-    """Tests of a model that dbt could run, and that failed: name and message of each."""
+    """Tests that dbt could run, and that failed, while all else went well: name and message of each."""
 
     def __init__(self, tests: Mapping[str, str | None]) -> None:
         super().__init__(", ".join(tests))
         self.tests = tests
+
+
+def check_result(results: Iterable[Any]) -> None:
+    """Tell tests that failed from what dbt could not do.
+
+    Args:
+        results: ``RunResult`` of dbt.
+
+    Raises:
+        TestsFailedError: nothing but tests failed.
+    """
+    results = list(results)
+    failed = {item.node.name: item.message for item in results if item.status == "fail"}
+    if failed and not any(item.status in _BROKEN for item in results):
+        raise TestsFailedError(failed)
+
+
+@contextlib.contextmanager
+def name_flags_once() -> Iterator[None]:
+    """Spare dbt the search for the module that declares each of its adapter's flags, which it names in warnings only.
+
+    It looks through the stack and all modules for it, which are thousands in an Airflow worker: 2 s of 10.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    with patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "the adapter of dbt")):
+        yield
+
+
+class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
+    """The task that runs dbt, and reports what became of the nodes."""
+
+    def execute(self, context: Any, **kwargs: Any) -> Any:
+        """Run the build. When it is tried again, dbt finds what is built already.
+
+        Raises:
+            AirflowFailException: a test failed; the same data would fail the same test again.
+            CosmosDbtRunError: dbt could not do its work.
+        """
+        try:
+            return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
+        except TestsFailedError as error:
+            raise AirflowFailException(f"Tests failed: {list_tests(error.tests)}") from None
+
+    def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
+        """Run dbt, with its lines in the task's log and its nodes reported."""
+        with BuildReports(kwargs["context"]["ti"].xcom_push, Path(cwd)) as reports, name_flags_once():
+            self._dbt_runner_callbacks = [*(self._dbt_runner_callbacks or []), reports.take]  # type: ignore[has-type]
+            with contextlib.redirect_stdout(_StdoutFilter()):
+                return super(DbtProducerWatcherOperator, self).run_dbt_runner(command, env, cwd, **kwargs)
+
+    def handle_exception_dbt_runner(self, result: Any) -> None:
+        """Raise what :func:`check_result` finds, else Cosmos's own error of a run that failed."""
+        check_result([] if result.success or result.exception else result.result.results)
+        super().handle_exception_dbt_runner(result)
 
 
 class DbtModel(DbtRunWatcherOperator):  # type: ignore[misc]
@@ -87,85 +107,35 @@ class DbtModel(DbtRunWatcherOperator):  # type: ignore[misc]
         tests: the names of its tests, by unique id.
     """
 
-    base_cmd: ClassVar[list[str]] = ["build"]  # when it is tried again and runs dbt itself
+    base_cmd: ClassVar[list[str]] = ["build"]  # when it runs dbt itself
     tests: Mapping[str, str] = MappingProxyType({})
 
     def execute(self, context: Any, **_: Any) -> None:
-        """Build the model here, where nobody asks the triggerer (``airflow tasks test``)."""
-        self._fallback_to_non_watcher_run(1, context)
-
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:
-        """Fail, or run the model, as the trigger says.
+        """Build the model here, where nobody asks the triggerer (``airflow tasks test``).
 
         Raises:
-            AirflowFailException: a test failed; the same again would find the same, so it is not tried again.
-            AirflowException: the model was not built, or a test of it could not be run.
-        """
-        ti = context["ti"]
-        ti.xcom_push(key=FAILED_TESTS, value=[])  # what an earlier try has found may not stay
-        if event.get("reason") != TESTS_FAILED:
-            super().execute_complete(context, event)
-            return
-        found = {
-            name: ti.xcom_pull(task_ids=self.producer_task_id, key=get_dbt_event_xcom_key(test)) or {}
-            for test, name in self.tests.items()
-        }
-        broken = {name: report.get("msg") for name, report in found.items() if report.get("status") in _BROKEN}
-        failed = {name: report.get("msg") for name, report in found.items() if report.get("status") == "fail"}
-        if broken or not failed:
-            raise AirflowException(f"Tests of {self.model_unique_id} could not be run: {list_tests(broken)}")
-        self._refuse(ti, failed)
-
-    def handle_exception_dbt_runner(self, result: Any) -> None:
-        """Tell tests that failed from what dbt could not do, when the task has run dbt itself.
-
-        Raises:
-            TestsFailedError: nothing but tests failed.
+            AirflowFailException: tests of the model failed.
             CosmosDbtRunError: dbt could not do its work.
         """
-        results = [] if result.success or result.exception else result.result.results
-        failed = {item.node.name: item.message for item in results if item.status == "fail"}
-        if failed and not any(item.status in _BROKEN for item in results):
-            raise TestsFailedError(failed)
-        super().handle_exception_dbt_runner(result)
-
-    def _fallback_to_non_watcher_run(self, try_number: int, context: Any) -> bool:  # noqa: ARG002
+        context["ti"].xcom_push(key=FAILED_TESTS, value=[])  # what an earlier try has found may not stay
         # By name: of a test of two models, dbt takes the other one for missing when it is not selected.
-        self.select = " ".join([self.model_unique_id.split(".")[2], *self.tests.values()])
+        name = self.model_unique_id.split(".")[2]
+        self.select = " ".join([name, *self.tests.values()])
         self.indirect_selection = "empty"
         try:
             self.build_and_run_cmd(context)
         except TestsFailedError as error:
-            self._refuse(context["ti"], error.tests)
-        return True
+            context["ti"].xcom_push(key=FAILED_TESTS, value=list(error.tests))
+            raise AirflowFailException(describe_failed_tests(name, error.tests)) from None
 
-    def _refuse(self, ti: Any, failed: Mapping[str, str | None]) -> NoReturn:
-        ti.xcom_push(key=FAILED_TESTS, value=list(failed))
-        model = self.model_unique_id.split(".")[2]
-        raise AirflowFailException(
-            f"{model} was built, and tests of it failed: {list_tests(failed)}\n"
-            f"`dbt test --select {model}` shows the rows."
-        )
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:  # noqa: ARG002
+        """Build the model: the event is ``BUILD_IT``, for every other one needs no worker."""
+        self.execute(context)
 
-
-def list_tests(tests: Mapping[str, str | None]) -> str:
-    """A line for each test."""
-    return "".join(f"\n  {name}: {message}" for name, message in tests.items())
-
-
-def read_event(line: str) -> dict[str, Any] | None:
-    """dbt's event; ``None`` for a line of another's, such as what a driver prints.
-
-    A test of two models that was left out because one of them failed counts as passed: it says nothing of the other.
-    """
-    try:
-        event = dict(json.loads(line))
-    except json.JSONDecodeError:
-        return None
-    node = event.get("data", {}).get("node_info") or {}
-    if node.get("resource_type") == "test" and node.get("node_status") == "skipped":
-        node["node_status"] = "pass"
-    return event
+    def handle_exception_dbt_runner(self, result: Any) -> None:
+        """Raise what :func:`check_result` finds, else Cosmos's own error of a run that failed."""
+        check_result([] if result.success or result.exception else result.result.results)
+        super().handle_exception_dbt_runner(result)
 
 
 def report_once(task: Any, tests: Mapping[str, Sequence[str]]) -> None:
@@ -184,17 +154,20 @@ def report_once(task: Any, tests: Mapping[str, Sequence[str]]) -> None:
 
 
 def follow_build(task: Any, tests: Mapping[str, str]) -> None:
-    """Make one of Cosmos's watching tasks a :class:`DbtModel` that the scheduler hands to the triggerer."""
+    """Make one of Cosmos's watching tasks a :class:`DbtModel` that the scheduler hands to the triggerer at once."""
+    upstream = sorted(task.upstream_task_ids)
     task.__class__ = DbtModel
     task.tests, task.dbt_cmd_flags = tests, [*FLAGS]
+    task.trigger_rule = TriggerRule.ALWAYS
     task.start_from_trigger = True
     task.start_trigger_args = StartTriggerArgs(
         trigger_cls=f"{ModelTrigger.__module__}.{ModelTrigger.__qualname__}",
         trigger_kwargs={
-            "model_unique_id": task.model_unique_id,
-            "producer_task_id": task.producer_task_id,
-            "has_tests": bool(tests),
-            "poke_interval": _POLL_S,
+            "model": task.model_unique_id,
+            "build_task": task.producer_task_id,
+            "tests": dict(tests),
+            "upstream": upstream,
+            "poll_interval_s": _POLL_S,
         },
         next_method="execute_complete",
         timeout=task.execution_timeout,

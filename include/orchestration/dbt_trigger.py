@@ -1,98 +1,214 @@
-"""Waits in the triggerer until ``dbt build`` has reported a model and its tests, and ends the model's task there.
+"""Follows ``dbt build`` in the triggerer, and ends the task of a model there.
 
-A worker starts only where there is something to do: to fail with a reason, or to run the model when its task is tried
-again.
+A worker starts only where a person wants a model built again (see :class:`ModelTrigger`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, Final
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Literal
 
-from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
-from cosmos.listeners.dag_run_listener import EventStatus
-from cosmos.log import get_logger
-from cosmos.operators._watcher.state import get_dbt_event_xcom_key, is_producer_task_terminated
-from cosmos.operators._watcher.triggerer import WatcherEventReason, WatcherTrigger
+from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
-TESTS_FAILED: Final = "tests_failed"
-"""The reason beside Cosmos's own: the model was built, and a test of it failed."""
+from include.orchestration.dbt_reports import LEFT_OUT, REPORTS, NodeReport, name_sql
 
-log = get_logger(__name__)
+FAILED_TESTS: Final = "failed_tests"
+"""XCom of a model's task: the names of its tests that failed."""
+BUILD_IT: Final = "build_it"
+"""The event after which a worker builds the model."""
+
+Ending = Literal["built", "tests_failed", "failed", "left_out"]
+
+_BUILT: Final = frozenset({"success", "pass", "warn"})
+_OVER: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+_KEPT_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
 
 
-class ModelTrigger(WatcherTrigger):  # type: ignore[misc]
-    """Cosmos's trigger, started by the scheduler instead of by a worker.
+def decide_ending(
+    build: str | None, nodes: Mapping[str, NodeReport], model: str, tests: Sequence[str], *, is_first_try: bool = True
+) -> Ending | None:
+    """How a model's task ends; None while that is open.
+
+    A model that was built, and whose tests have passed, ends at once. All else waits for the end of the build, which is
+    tried again itself where anything but a test has failed.
 
     Args:
-        has_tests: whether the build reports tests of the model.
-        poke_interval: seconds between two looks at what the build has reported.
+        build: Airflow's state of the task that runs dbt, read before ``nodes``.
+        nodes: what the build has reported so far, by unique id.
+        tests: unique ids of the model's tests.
+        is_first_try: whether reports of a build that is under way are of this build, and not of an earlier one.
+    """
+    is_over = build in _OVER
+    if not is_over and not is_first_try:
+        return None
+    found = nodes.get(model)
+    said = [nodes[test]["status"] if test in nodes else None for test in tests]
+    if found and found["status"] in _BUILT and all(status in _BUILT for status in said):
+        return "built"
+    if not is_over:
+        return None
+    if found is None:
+        # dbt says nothing of a model that it does not run, such as an ephemeral one.
+        return {"success": "built", "failed": "failed"}.get(build or "", "left_out")  # type: ignore[return-value]
+    if found["status"] == LEFT_OUT:
+        return "left_out"
+    if found["status"] in _BUILT and "fail" in said and all(status in {*_BUILT, "fail"} for status in said):
+        return "tests_failed"
+    return "failed"
+
+
+@dataclass
+class BuildState:
+    """What the triggerer knows of one build, for the tasks of all its models: Airflow is asked once for all of them."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    read_at: float = -1.0
+    state: str | None = None
+    nodes: Mapping[str, NodeReport] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def refresh(self, max_age_s: float) -> None:
+        """Ask again what is older than ``max_age_s`` seconds: first for the state, then for the reports."""
+        async with self.lock:
+            if time.monotonic() - self.read_at < max_age_s:
+                return
+            self.state = (await read_states(self.dag_id, self.run_id, [self.task_id]))[self.task_id]
+            self.nodes = await read_xcom(self.dag_id, self.run_id, self.task_id, REPORTS) or {}
+            self.read_at = time.monotonic()
+
+
+async def read_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
+    """Airflow's states of tasks of a run."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from asgiref.sync import sync_to_async
+
+    found = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+        dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id]
+    )
+    states = found.get(run_id, {})
+    return {task_id: str(states[task_id]) if states.get(task_id) else None for task_id in task_ids}
+
+
+async def read_xcom(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    """An XCom of a task; None if there is none."""
+    from airflow.sdk.execution_time.xcom import XCom
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(XCom.get_one)(dag_id=dag_id, run_id=run_id, task_id=task_id, key=key)
+
+
+class ModelTrigger(BaseTrigger):  # type: ignore[misc]
+    """Ends the task of a model as the build says; the scheduler starts it without a worker.
+
+    A task that is cleared alone, after the build, has its model built by a worker, once the tasks upstream have
+    succeeded. One that is cleared together with the build follows it again.
+
+    Args:
+        model: the unique id of the dbt model.
+        build_task: the id of the task that runs dbt.
+        tests: the names of the model's tests, by unique id.
+        upstream: the ids of the tasks of the models that it reads.
+        poll_interval_s: seconds between two looks at what the build has reported.
     """
 
-    def __init__(self, model_unique_id: str, producer_task_id: str, has_tests: bool, poke_interval: float) -> None:
-        # Which run it belongs to is only known once the triggerer has set the task instance.
-        super().__init__(model_unique_id, producer_task_id, "", "", -1, poke_interval)
-        self.has_tests = has_tests
+    builds: ClassVar[dict[tuple[str, str, str], BuildState]] = {}
+
+    def __init__(
+        self, model: str, build_task: str, tests: Mapping[str, str], upstream: Sequence[str], poll_interval_s: float
+    ) -> None:
+        super().__init__()
+        self.model, self.build_task = model, build_task
+        self.tests, self.upstream, self.poll_interval_s = dict(tests), list(upstream), poll_interval_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, for the triggerer that takes it over."""
-        names = ("model_unique_id", "producer_task_id", "has_tests", "poke_interval")
+        names = ("model", "build_task", "tests", "upstream", "poll_interval_s")
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: the task's end, or what a worker must do."""
-        ti = self.task_instance
-        self.dag_id, self.run_id, self.map_index = ti.dag_id, ti.run_id, ti.map_index
-        if ti.try_number > 1:
-            # A task that is tried again wants its model built again, and not the answer of the build that failed.
-            yield await self._take_over()
+        """One event: the task's end, or that a worker builds the model."""
+        build, is_first_try = self._find_build(), self.task_instance.try_number == 1
+        await build.refresh(0.0 if not is_first_try else self.poll_interval_s / 2)
+        if not is_first_try and build.state in _OVER:
+            yield await self._wait_for_turn()
             return
-        event = await self._wait()
-        if sql := event.get("compiled_sql"):
-            log.info("Compiled SQL:\n%s", sql)
-        if finished := await self.get_xcom_val(get_dbt_event_xcom_key(self.model_unique_id)):
-            log.info("%s", finished["msg"])
-            if finished["status"] == "skipped":
-                # dbt left it out after a failure upstream. Those tasks have succeeded since: it is this one's turn.
-                yield await self._take_over()
-                return
-        if self.has_tests and event["status"] == EventStatus.SUCCESS:
-            self.is_test_sensor = True  # the same questions again, about the tests
-            event = await self._wait()
-            if event.get("reason") == WatcherEventReason.NODE_FAILED:
-                event["reason"] = TESTS_FAILED
-        yield settle(event)
+        while (ending := self._decide(build, is_first_try)) is None:
+            await asyncio.sleep(self.poll_interval_s)
+            await build.refresh(self.poll_interval_s / 2)
+        await self._log_sql()
+        yield self._end(ending, build.nodes)
 
-    async def _take_over(self) -> TriggerEvent:
-        """Once the build is over, let a worker run the model; ``execute_complete`` does so for this reason."""
-        while not is_producer_task_terminated(await self._get_producer_task_status()):
-            await asyncio.sleep(self.poke_interval)
-        return TriggerEvent({"status": EventStatus.FAILED, "reason": WatcherEventReason.PRODUCER_SKIPPED})
+    def _decide(self, build: BuildState, is_first_try: bool) -> Ending | None:
+        return decide_ending(build.state, build.nodes, self.model, [*self.tests], is_first_try=is_first_try)
 
-    async def _wait(self) -> dict[str, Any]:
-        """Cosmos's answer once there is one; its own loop asks for more than that each time."""
-        while not await self._is_decided():
-            await asyncio.sleep(self.poke_interval)
-        async for event in super().run():
-            return dict(event.payload)
-        raise AssertionError("Cosmos's trigger yields one event")
+    def _find_build(self) -> BuildState:
+        ti = self.task_instance
+        stale = [key for key, build in self.builds.items() if 0 < build.read_at < time.monotonic() - _KEPT_S]
+        for key in stale:
+            del self.builds[key]
+        key = (ti.dag_id, ti.run_id, self.build_task)
+        return self.builds.setdefault(key, BuildState(*key))
 
-    async def _is_decided(self) -> bool:
-        """Whether the build has reported, or has ended."""
-        status, _ = await self._parse_dbt_node_status_and_compiled_sql()
-        return status is not None or is_producer_task_terminated(await self._get_producer_task_status())
-
-    async def _log_startup_events(self) -> None:
-        """Leave dbt's version to the log of the build, instead of asking for it once for every model."""
-
-
-def settle(event: dict[str, Any]) -> TriggerEvent:
-    """The end of the task where Cosmos's answer leaves nothing to do, else the answer itself."""
-    match event["status"]:
-        case EventStatus.SUCCESS:
-            return TaskSuccessEvent()
-        case EventStatus.SKIPPED:
+    async def _wait_for_turn(self) -> TriggerEvent:
+        """Wait for the tasks upstream, which may have been cleared too."""
+        ti = self.task_instance
+        states = await read_states(ti.dag_id, ti.run_id, self.upstream) if self.upstream else {}
+        while not all(state in _OVER for state in states.values()):
+            await asyncio.sleep(self.poll_interval_s)
+            states = await read_states(ti.dag_id, ti.run_id, self.upstream)
+        if failed := sorted(name for name, state in states.items() if state != "success"):
+            log.warning("Not built, for want of %s. Clear them together with this task.", ", ".join(failed))
             return TaskSkippedEvent()
-        case _:
-            return TriggerEvent(event)
+        return TriggerEvent({"status": BUILD_IT})
+
+    async def _log_sql(self) -> None:
+        ti = self.task_instance
+        if sql := await read_xcom(ti.dag_id, ti.run_id, self.build_task, name_sql(self.model)):
+            log.info("Compiled SQL:\n%s", sql)
+
+    def _end(self, ending: Ending, nodes: Mapping[str, NodeReport]) -> TriggerEvent:
+        """The event of an ending, with its reason in the task's log."""
+        name, found = self.model.split(".")[-1], nodes.get(self.model)
+        if found and found["message"]:
+            log.info("%s", found["message"])
+        match ending:
+            case "built":
+                return TaskSuccessEvent()
+            case "left_out":
+                log.warning("dbt left %s out: what it reads failed, or nothing was to be built.", name)
+                return TaskSkippedEvent()
+            case "tests_failed":
+                failed = {
+                    self.tests[test]: nodes[test]["message"] for test in self.tests if nodes[test]["status"] == "fail"
+                }
+                log.error("%s", describe_failed_tests(name, failed))
+                return TaskFailedEvent(xcoms={FAILED_TESTS: [*failed]})
+            case "failed":
+                broken = {
+                    self.tests[test]: nodes[test]["message"]
+                    for test in self.tests
+                    if test in nodes and nodes[test]["status"] not in {*_BUILT, "fail"}
+                }
+                log.error("%s was not built, or its tests could not be run: see %s.%s", name, self.build_task,
+                          list_tests(broken))  # fmt: skip
+                return TaskFailedEvent(xcoms={FAILED_TESTS: []})
+
+
+def describe_failed_tests(model: str, tests: Mapping[str, str | None]) -> str:
+    """What a person reads of a model whose tests failed, by name with dbt's message."""
+    return (
+        f"{model} was built, and tests of it failed: {list_tests(tests)}\n`dbt test --select {model}` shows the rows."
+    )
+
+
+def list_tests(tests: Mapping[str, str | None]) -> str:
+    """A line for each test."""
+    return "".join(f"\n  {name}: {message}" for name, message in tests.items())

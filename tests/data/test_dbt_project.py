@@ -507,6 +507,16 @@ def build_calendar(
     return found
 
 
+def test_no_model_is_parsed_anew_for_the_run_that_builds_it(built: str, project: Project) -> None:
+    import msgpack
+
+    parsed = msgpack.unpackb((project.target / "partial_parse.msgpack").read_bytes(), strict_map_key=False)
+    read = {name: file["env_vars"] for name, file in parsed["files"].items() if file.get("env_vars")}
+
+    assert any(file["parse_file_type"] == "model" for file in parsed["files"].values())
+    assert read == {}, "dbt parses these files again whenever the variables have other values"
+
+
 def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Project) -> None:
     nodes = project.run(warehouse, "run")
     for name in (

@@ -1,18 +1,20 @@
-"""The build reports each node once, and only what a model's task reads."""
+"""The build reports what became of its nodes, and tells tests that failed from what dbt could not do."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos import ProfileConfig
 from cosmos.profiles import PostgresUserPasswordProfileMapping
+from dbt.events import core_types_pb2
 
-from include.orchestration.dbt_build import FAILED_TESTS, DbtBuild, DbtModel, TestsFailedError, report_once
+from include.orchestration.dbt_build import DbtBuild, DbtModel, TestsFailedError, report_once
+from include.orchestration.dbt_reports import REPORTS, BuildReports, name_sql
+from include.orchestration.dbt_trigger import FAILED_TESTS
 
 MODEL, TEST = "model.shop.days", "test.shop.unique_days"
 
@@ -26,79 +28,109 @@ def producer(tmp_path: Path) -> DbtBuild:
     )  # fmt: skip
 
 
-def describe(name: str, unique_id: str, status: str, **data: Any) -> str:
-    """One event, as dbt writes it with ``--log-format json``."""
-    kind = unique_id.partition(".")[0]
-    node = {"unique_id": unique_id, "node_status": status, "resource_type": kind, "node_path": "days.sql"}
-    return json.dumps({"info": {"name": name, "msg": name, "level": "info"}, "data": {"node_info": node, **data}})
+def make_event(name: str, unique_id: str, status: str, message: str = "", level: str = "info") -> Any:
+    """One event, as dbt hands it to its callbacks."""
+    event = getattr(core_types_pb2, f"{name}Msg")()
+    event.info.name, event.info.msg, event.info.level = name, f"{name} {unique_id}", level
+    node = event.data.node_info
+    node.unique_id, node.node_status, node.resource_type = unique_id, status, unique_id.partition(".")[0]
+    node.node_path = "marts/days.sql"
+    if name == "NodeFinished":
+        event.data.run_result.message = message
+    return event
 
 
-def read_reports(producer: DbtBuild, *lines: str) -> list[tuple[str, Any]]:
-    """What the lines make the producer report: key and value of each XCom."""
-    reports: list[tuple[str, Any]] = []
-    ti = SimpleNamespace(
-        xcom_push=lambda key, value: reports.append((key, value)), xcom_pull=lambda *_, **__: None, task_id="producer"
-    )
-    parse = producer._make_parse_callable()
-    for line in lines:
-        parse(line, {"context": {"ti": ti}, "project_dir": producer.project_dir})
-    return reports
+def read_reports(folder: Path, *events: Any) -> tuple[dict[str, Any], list[str]]:
+    """What is left of the XComs after the events, and the keys in the order in which they were first written."""
+    xcoms: dict[str, Any] = {}
+    with BuildReports(xcoms.__setitem__, folder) as reports:
+        for event in events:
+            reports.take(event)
+    return xcoms, [*xcoms]
 
 
-def test_a_model_that_dbt_mentions_five_times_is_reported_once(producer: DbtBuild) -> None:
-    reports = read_reports(
-        producer,
-        describe("LogStartLine", MODEL, "started"), describe("NodeStart", MODEL, "started"),
-        describe("NodeExecuting", MODEL, "executing"), describe("LogModelResult", MODEL, "success"),
-        describe("NodeFinished", MODEL, "success", run_result={"message": "SELECT 3"}),
+def test_what_became_of_each_node_is_reported(tmp_path: Path) -> None:
+    xcoms, _ = read_reports(
+        tmp_path,
+        make_event("LogStartLine", MODEL, "started"), make_event("NodeStart", MODEL, "started"),
+        make_event("NodeExecuting", MODEL, "executing"), make_event("LogModelResult", MODEL, "success"),
+        make_event("NodeFinished", MODEL, "success", "SELECT 3"), make_event("NodeFinished", TEST, "fail", "Got 2"),
     )  # fmt: skip
 
-    assert [key for key, _ in reports] == ["model__shop__days_dbt_event", "model__shop__days_status"]
-    assert reports[0][1]["msg"] == "SELECT 3"
-    assert reports[1][1]["status"] == "success"
+    assert xcoms == {
+        REPORTS: {MODEL: {"status": "success", "message": "SELECT 3"}, TEST: {"status": "fail", "message": "Got 2"}}
+    }
 
 
-def test_a_failed_model_is_reported_with_its_error(producer: DbtBuild) -> None:
-    reports = dict(
-        read_reports(
-            producer,
-            describe("LogModelResult", MODEL, "error"),
-            describe("NodeFinished", MODEL, "error", run_result={"message": "relation does not exist"}),
-        )
+def test_the_compiled_sql_of_a_model_is_there_before_its_report(tmp_path: Path) -> None:
+    file = tmp_path / "target/compiled/shop/models/marts/days.sql"
+    file.parent.mkdir(parents=True)
+    file.write_text("select 1")
+
+    xcoms, keys = read_reports(tmp_path, make_event("NodeFinished", MODEL, "error", "no such column"))
+
+    assert keys == [name_sql(MODEL), REPORTS]
+    assert xcoms[name_sql(MODEL)] == "select 1"
+    assert xcoms[REPORTS][MODEL] == {"status": "error", "message": "no such column"}
+
+
+def test_a_test_of_two_models_of_which_one_failed_says_nothing_of_the_other(tmp_path: Path) -> None:
+    xcoms, _ = read_reports(
+        tmp_path, make_event("NodeFinished", TEST, "skipped"), make_event("NodeFinished", MODEL, "skipped")
     )
 
-    assert reports["model__shop__days_status"]["status"] == "error"
-    assert reports["model__shop__days_dbt_event"]["msg"] == "relation does not exist"
+    assert {name: node["status"] for name, node in xcoms[REPORTS].items()} == {TEST: "pass", MODEL: "skipped"}
 
 
-def test_a_model_left_out_after_a_failure_counts_as_failed(producer: DbtBuild) -> None:
-    reports = dict(
+def test_dbt_waits_for_no_report(tmp_path: Path) -> None:
+    pushed: list[Any] = []
+    with BuildReports(lambda _, value: pushed.append(value), tmp_path) as reports:
+        for number in range(500):
+            reports.take(make_event("NodeFinished", f"model.shop.m{number}", "success"))
+        assert len(pushed) <= 1
+
+    assert len(pushed[-1]) == 500
+
+
+def test_lines_of_dbt_are_logged_at_their_level(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
         read_reports(
-            producer, describe("SkippingDetails", MODEL, "skipped"), describe("NodeFinished", MODEL, "skipped")
-        )
-    )
+            tmp_path, make_event("NodeStart", MODEL, "started"), make_event("NodeStart", TEST, "", level="error"),
+            make_event("NodeExecuting", MODEL, "executing", level="debug"),
+        )  # fmt: skip
 
-    assert reports["model__shop__days_status"]["status"] == "failed"
-
-
-@pytest.mark.parametrize("status", ["pass", "fail"])
-def test_the_tests_of_a_model_are_reported_together(producer: DbtBuild, status: str) -> None:
-    lines = (describe("LogTestResult", TEST, status), describe("NodeFinished", TEST, status))
-
-    reports = read_reports(producer, *lines)
-
-    assert [value for key, value in reports if key == "model__shop__days_tests_status"] == [status]
+    assert [(line.levelname, line.getMessage()) for line in caplog.records] == [
+        ("INFO", f"NodeStart {MODEL}"), ("ERROR", f"NodeStart {TEST}"),
+    ]  # fmt: skip
 
 
-def test_a_test_of_two_models_of_which_one_failed_says_nothing_of_the_other(producer: DbtBuild) -> None:
-    lines = (describe("SkippingDetails", TEST, "skipped"), describe("NodeFinished", TEST, "skipped"))
+def test_a_report_that_cannot_be_sent_fails_the_build_at_its_end(tmp_path: Path) -> None:
+    def push(*_: Any) -> None:
+        raise ConnectionError("Airflow is away")
 
-    assert dict(read_reports(producer, *lines))["model__shop__days_tests_status"] == "pass"
+    reports = BuildReports(push, tmp_path)
+    with pytest.raises(ConnectionError, match="away"), reports:
+        reports.take(make_event("NodeFinished", MODEL, "success"))
+    with pytest.raises(ValueError, match="dbt's own"), BuildReports(push, tmp_path):
+        raise ValueError("dbt's own")
 
 
-def test_what_a_driver_prints_is_logged(producer: DbtBuild, caplog: pytest.LogCaptureFixture) -> None:
-    assert read_reports(producer, "open https://login.example in a browser") == []
-    assert "login.example" in caplog.text
+class Ti:
+    """Keeps what a task writes; Airflow gives a task instance to running tasks only."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+def describe_result(**statuses: str) -> Any:
+    """What dbt returns of a run that failed."""
+    results = [
+        SimpleNamespace(node=SimpleNamespace(name=n), status=s, message=f"said {s}") for n, s in statuses.items()
+    ]
+    return SimpleNamespace(success=False, exception=None, result=SimpleNamespace(results=results))
 
 
 @pytest.fixture
@@ -112,64 +144,55 @@ def model(producer: DbtBuild) -> DbtModel:
     return task
 
 
-class Ti:
-    """A task instance with what the build has reported; Airflow gives one to running tasks only."""
+def let_dbt_return(task: Any, monkeypatch: pytest.MonkeyPatch, method: str, **statuses: str) -> None:
+    """Let dbt have run with this result; what Cosmos does with it is its own."""
 
-    def __init__(self, **statuses: str) -> None:
-        self.reports = {
-            f"test__shop__{name}_dbt_event": {"status": status, "msg": f"said {status}"}
-            for name, status in statuses.items()
-        }
-        self.pushed: dict[str, Any] = {}
+    def run(*_: Any, **__: Any) -> None:
+        task.handle_exception_dbt_runner(describe_result(**statuses))
 
-    def xcom_pull(self, task_ids: str, key: str) -> Any:
-        assert task_ids == "producer"
-        return self.reports.get(key)
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
+    owner = next(base for base in type(task).__mro__[2:] if method in vars(base))
+    monkeypatch.setattr(owner, method, run)
 
 
-REFUSED = {"status": "failed", "reason": "tests_failed"}
+def test_a_build_whose_tests_failed_is_not_tried_again(producer: DbtBuild, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_dbt_return(producer, monkeypatch, "execute", days="success", unique_days="fail")
+
+    with pytest.raises(AirflowFailException, match="unique_days: said fail"):
+        producer.execute({"ti": Ti()})
 
 
-def test_failed_tests_are_named_and_not_tried_again(model: DbtModel) -> None:
-    ti = Ti(unique_days="fail", agree__1f="pass")
+def test_a_build_in_which_something_could_not_be_done_is_tried_again(
+    producer: DbtBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_dbt_return(producer, monkeypatch, "execute", days="error", unique_days="fail")
+
+    with pytest.raises(Exception, match="said error") as raised:
+        producer.execute({"ti": Ti()})
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_model_that_is_built_anew_names_the_tests_that_failed(
+    model: DbtModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ti = Ti()
+    let_dbt_return(model, monkeypatch, "build_and_run_cmd", days="success", unique_days="fail")
 
     with pytest.raises(
         AirflowFailException, match="days was built, and tests of it failed: \n  unique_days: said fail"
     ):
-        model.execute_complete({"ti": ti}, REFUSED)
+        model.execute_complete({"ti": ti}, {"status": "build_it"})
 
     assert ti.pushed == {FAILED_TESTS: ["unique_days"]}
+    assert model.select == "days unique_days agree"
 
 
-@pytest.mark.parametrize("other", ["fail", "pass"])
-def test_a_test_that_could_not_be_run_is_no_finding_and_is_tried_again(model: DbtModel, other: str) -> None:
-    ti = Ti(unique_days="error", agree__1f=other)
-
-    with pytest.raises(AirflowException, match="could not be run") as raised:
-        model.execute_complete({"ti": ti}, REFUSED)
-
-    assert not isinstance(raised.value, AirflowFailException)
-    assert ti.pushed == {FAILED_TESTS: []}
-
-
-def test_what_an_earlier_try_has_found_does_not_stay(model: DbtModel) -> None:
+def test_what_an_earlier_try_has_found_does_not_stay(model: DbtModel, monkeypatch: pytest.MonkeyPatch) -> None:
     ti = Ti()
+    monkeypatch.setattr(DbtModel, "build_and_run_cmd", lambda *_, **__: None)
 
-    with pytest.raises(AirflowException, match="failed"):
-        model.execute_complete({"ti": ti}, {"status": "failed", "reason": "node_failed"})
+    model.execute({"ti": ti})
 
     assert ti.pushed == {FAILED_TESTS: []}
-
-
-def describe_result(**statuses: str) -> Any:
-    """What dbt returns of a run that failed."""
-    results = [
-        SimpleNamespace(node=SimpleNamespace(name=n), status=s, message=f"said {s}") for n, s in statuses.items()
-    ]
-    return SimpleNamespace(success=False, exception=None, result=SimpleNamespace(results=results))
 
 
 def test_a_task_that_ran_dbt_itself_tells_failed_tests_from_all_else(model: DbtModel) -> None:

@@ -1,122 +1,214 @@
 """How a dbt model's task ends in the triggerer, on what the build has reported.
 
-The triggerer hands these reports out through its own connection to Airflow's API server, which only it has; here a
-dictionary stands in for it. ``tests/integration/test_whole_loop.py`` runs the triggers in a real triggerer.
+The triggerer asks Airflow through its own connection to the API server, which only it has; here a list of answers
+stands in for it. ``tests/integration/test_whole_loop.py`` runs the triggers in a real triggerer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
+import pytest
+from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
-from include.orchestration.dbt_trigger import ModelTrigger
+from include.orchestration import dbt_trigger
+from include.orchestration.dbt_reports import REPORTS, NodeReport
+from include.orchestration.dbt_trigger import BUILD_IT, FAILED_TESTS, ModelTrigger, decide_ending
 
-MODEL = "model.shop.days"
-STATUS, TESTS = "model__shop__days_status", "model__shop__days_tests_status"
-
-
-class Reported(ModelTrigger):
-    """A trigger whose build reports one thing more each time that it asks for the producer's state."""
-
-    def __init__(self, *states: tuple[str, dict[str, Any]], has_tests: bool = False, try_number: int = 1) -> None:
-        super().__init__(MODEL, "dbt.producer", has_tests, 0.0)
-        self.states = list(states)
-        self.task_instance = SimpleNamespace(  # type: ignore[assignment]
-            dag_id="build", run_id="today", map_index=-1, try_number=try_number, task_id="dbt.days"
-        )
-
-    async def get_xcom_val(self, key: str) -> Any:
-        assert (self.dag_id, self.run_id) == ("build", "today")
-        return self.states[0][1].get(key)
-
-    async def _get_producer_task_status(self) -> str | None:
-        if len(self.states) > 1:
-            self.states.pop(0)
-        return self.states[0][0]
+MODEL, TEST, OTHER_TEST = "model.shop.days", "test.shop.unique_days", "test.shop.agree"
+TESTS = {TEST: "unique_days", OTHER_TEST: "agree"}
+BUILD = "dbt.producer"
 
 
-def finish(trigger: ModelTrigger) -> TriggerEvent:
-    """The one event of the trigger."""
-
-    async def collect() -> list[TriggerEvent]:
-        return [event async for event in trigger.run()]
-
-    (event,) = asyncio.run(collect())
-    return event
+def report(**statuses: str) -> dict[str, NodeReport]:
+    """What the build reports of the model and its tests."""
+    names = {"model": MODEL, "test": TEST, "other": OTHER_TEST}
+    return {names[name]: {"status": status, "message": f"said {status}"} for name, status in statuses.items()}
 
 
-def report(status: str) -> dict[str, Any]:
-    """What the build reports of a model."""
-    return {STATUS: {"status": status, "outlet_uris": []}}
+PASSED = report(model="success", test="pass", other="pass")
 
 
-def test_a_model_that_was_built_ends_its_task_without_a_worker() -> None:
-    event = finish(Reported(("running", {}), ("running", {}), ("running", report("success"))))
+@pytest.mark.parametrize(
+    ("build", "nodes", "expected"),
+    [
+        ("running", {}, None),
+        ("running", report(model="success", test="pass"), None),
+        ("running", PASSED, "built"),
+        ("running", report(model="success", test="pass", other="warn"), "built"),
+        # The build may be tried again.
+        ("running", report(model="error"), None),
+        ("up_for_retry", report(model="error"), None),
+        ("running", report(model="success", test="fail", other="pass"), None),
+        ("failed", report(model="error"), "failed"),
+        ("failed", report(model="skipped", test="skipped"), "left_out"),
+        ("failed", report(model="success", test="fail", other="pass"), "tests_failed"),
+        ("failed", report(model="success", test="fail", other="error"), "failed"),
+        ("failed", report(model="success", test="pass"), "failed"),
+        ("failed", PASSED, "built"),
+        # Without a word of the model.
+        ("failed", {}, "failed"),
+        ("success", {}, "built"),
+        ("skipped", {}, "left_out"),
+        ("upstream_failed", {}, "left_out"),
+        (None, {}, None),
+    ],
+)  # fmt: skip
+def test_the_ending_of_a_model(build: str | None, nodes: dict[str, NodeReport], expected: str | None) -> None:
+    assert decide_ending(build, nodes, MODEL, [*TESTS]) == expected
+
+
+def test_reports_of_an_earlier_build_count_for_nothing_while_a_new_one_is_under_way() -> None:
+    assert decide_ending("running", PASSED, MODEL, [*TESTS], is_first_try=False) is None
+    assert decide_ending("success", PASSED, MODEL, [*TESTS], is_first_try=False) == "built"
+
+
+class Airflow:
+    """Answers as the API server would; each answer about the build is the next of a list, the last one stays."""
+
+    def __init__(self) -> None:
+        self.builds: list[tuple[str | None, Mapping[str, NodeReport]]] = [("running", {})]
+        self.states: list[dict[str, str | None]] = [{}]
+        self.asked = 0
+
+    async def read_states(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
+        assert (dag_id, run_id) == ("build", "today")
+        if [*task_ids] == [BUILD]:
+            self.asked += 1
+            if self.asked > 1 and len(self.builds) > 1:
+                self.builds.pop(0)
+            return {BUILD: self.builds[0][0]}
+        states = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return {task_id: states[task_id] for task_id in task_ids}
+
+    async def read_xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        assert (dag_id, run_id, task_id) == ("build", "today", BUILD)
+        return dict(self.builds[0][1]) if key == REPORTS else "select 1"
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
+    server = Airflow()
+    monkeypatch.setattr(dbt_trigger, "read_states", server.read_states)
+    monkeypatch.setattr(dbt_trigger, "read_xcom", server.read_xcom)
+    monkeypatch.setattr(ModelTrigger, "builds", {})
+    yield server
+
+
+def make_trigger(try_number: int = 1, upstream: Sequence[str] = (), poll_interval_s: float = 0.001) -> ModelTrigger:
+    trigger = ModelTrigger(MODEL, BUILD, TESTS, upstream, poll_interval_s)
+    trigger.task_instance = SimpleNamespace(  # type: ignore[assignment]
+        dag_id="build", run_id="today", map_index=-1, try_number=try_number, task_id="dbt.days"
+    )
+    return trigger
+
+
+def finish(*triggers: ModelTrigger) -> list[TriggerEvent]:
+    """The one event of each trigger, run side by side."""
+
+    async def run(trigger: ModelTrigger) -> TriggerEvent:
+        (event,) = [event async for event in trigger.run()]
+        return event
+
+    async def run_all() -> list[TriggerEvent]:
+        return await asyncio.wait_for(asyncio.gather(*map(run, triggers)), 60)
+
+    return asyncio.run(run_all())
+
+
+def test_a_model_that_was_built_ends_its_task_without_a_worker(
+    airflow: Airflow, caplog: pytest.LogCaptureFixture
+) -> None:
+    airflow.builds = [(None, {}), ("running", report(model="success", test="pass")), ("running", PASSED)]
+
+    with caplog.at_level(logging.INFO):
+        (event,) = finish(make_trigger())
 
     assert isinstance(event, TaskSuccessEvent)
+    assert "said success" in caplog.text
+    assert "select 1" in caplog.text
 
 
-def test_a_skipped_model_ends_its_task_without_a_worker() -> None:
-    assert isinstance(finish(Reported(("running", {}), ("running", report("skipped")))), TaskSkippedEvent)
+def test_failed_tests_end_the_task_with_their_names(airflow: Airflow, caplog: pytest.LogCaptureFixture) -> None:
+    airflow.builds = [("running", {}), ("failed", report(model="success", test="fail", other="pass"))]
+
+    (event,) = finish(make_trigger())
+
+    assert isinstance(event, TaskFailedEvent)
+    assert event.xcoms == {FAILED_TESTS: ["unique_days"]}
+    assert "days was built, and tests of it failed: \n  unique_days: said fail" in caplog.text
 
 
-def test_a_failed_model_is_failed_by_a_worker() -> None:
-    event = finish(Reported(("running", {}), ("running", report("error"))))
+def test_a_model_whose_test_could_not_be_run_has_no_failed_test(
+    airflow: Airflow, caplog: pytest.LogCaptureFixture
+) -> None:
+    airflow.builds = [("failed", report(model="success", test="fail", other="error"))]
 
-    assert type(event) is TriggerEvent
-    assert (event.payload["status"], event.payload["reason"]) == ("failed", "node_failed")
+    (event,) = finish(make_trigger())
 
-
-def test_a_model_with_tests_waits_for_them() -> None:
-    built = report("success")
-    trigger = Reported(("running", built), ("running", built), ("running", {**built, TESTS: "pass"}), has_tests=True)
-
-    assert isinstance(finish(trigger), TaskSuccessEvent)
-    assert len(trigger.states) == 1
+    assert isinstance(event, TaskFailedEvent)
+    assert event.xcoms == {FAILED_TESTS: []}
+    assert "agree: said error" in caplog.text
 
 
-def test_a_failed_test_is_told_from_a_failed_model() -> None:
-    event = finish(Reported(("running", {**report("success"), TESTS: "fail"}), has_tests=True))
+def test_a_model_that_dbt_left_out_is_skipped(airflow: Airflow) -> None:
+    airflow.builds = [("failed", report(model="skipped"))]
 
-    assert (event.payload["status"], event.payload["reason"]) == ("failed", "tests_failed")
-
-
-def test_the_tests_of_a_model_that_failed_are_not_waited_for() -> None:
-    event = finish(Reported(("running", report("error")), has_tests=True))
-
-    assert event.payload["reason"] == "node_failed"
+    assert isinstance(finish(make_trigger())[0], TaskSkippedEvent)
 
 
-def test_a_model_that_dbt_left_out_is_built_once_its_upstream_tasks_have_succeeded() -> None:
-    left_out = {**report("failed"), "model__shop__days_dbt_event": {"status": "skipped", "msg": "Skipped"}}
-    trigger = Reported(("running", left_out), ("running", left_out), ("failed", left_out))
+def test_a_build_that_is_tried_again_is_followed_to_its_end(airflow: Airflow) -> None:
+    airflow.builds = [
+        ("running", {}), ("running", report(model="error")), ("up_for_retry", report(model="error")), ("running", {}),
+        ("running", PASSED),
+    ]  # fmt: skip
 
-    event = finish(trigger)
-
-    assert trigger.states == [("failed", left_out)], "the build was still running"
-    assert event.payload["reason"] == "producer_skipped"
-
-
-def test_a_build_that_ended_without_a_word_of_the_model_fails_it() -> None:
-    event = finish(Reported(("running", {}), ("failed", {})))
-
-    assert (event.payload["status"], event.payload["reason"]) == ("failed", "producer_failed")
+    assert isinstance(finish(make_trigger())[0], TaskSuccessEvent)
 
 
-def test_a_second_try_runs_the_model_once_the_build_is_over() -> None:
-    trigger = Reported(("running", report("error")), ("running", report("error")), ("skipped", {}), try_number=2)
+def test_all_models_of_a_build_ask_airflow_together(airflow: Airflow) -> None:
+    airflow.builds = [("running", PASSED)]
 
-    event = finish(trigger)
+    finish(*(make_trigger(poll_interval_s=60) for _ in range(30)))
 
-    assert trigger.states == [("skipped", {})], "the build was still running"
-    assert event.payload["reason"] == "producer_skipped", "execute_complete runs the model by this reason alone"
+    assert airflow.asked == 1
+
+
+def test_a_task_that_is_cleared_alone_is_built_by_a_worker_after_those_upstream(airflow: Airflow) -> None:
+    airflow.builds = [("failed", report(model="error"))]
+    airflow.states = [{"dbt.raw": "up_for_retry"}, {"dbt.raw": None}, {"dbt.raw": "success"}]
+
+    (event,) = finish(make_trigger(try_number=2, upstream=["dbt.raw"]))
+
+    assert event.payload == {"status": BUILD_IT}
+    assert airflow.states == [{"dbt.raw": "success"}], "the task upstream was not waited for"
+
+
+def test_a_task_that_is_cleared_alone_is_skipped_when_one_upstream_has_failed(
+    airflow: Airflow, caplog: pytest.LogCaptureFixture
+) -> None:
+    airflow.builds = [("failed", report(model="skipped"))]
+    airflow.states = [{"dbt.raw": "failed", "dbt.days": "success"}]
+
+    assert isinstance(finish(make_trigger(try_number=2, upstream=["dbt.days", "dbt.raw"]))[0], TaskSkippedEvent)
+    assert "for want of dbt.raw" in caplog.text
+
+
+def test_a_task_that_is_cleared_together_with_the_build_follows_it_again(airflow: Airflow) -> None:
+    failed = report(model="success", test="fail", other="pass")
+    airflow.builds = [(None, PASSED), ("queued", PASSED), ("running", PASSED), ("running", {}), ("failed", failed)]
+
+    (event,) = finish(make_trigger(try_number=2))
+
+    assert isinstance(event, TaskFailedEvent), "the reports of the earlier build were taken for those of this one"
 
 
 def test_the_triggerer_can_make_the_trigger_anew() -> None:
-    path, arguments = ModelTrigger(MODEL, "dbt.producer", True, 2.0).serialize()
+    path, arguments = ModelTrigger(MODEL, BUILD, TESTS, ["dbt.raw"], 2.0).serialize()
 
     assert path == "include.orchestration.dbt_trigger.ModelTrigger"
     assert ModelTrigger(**arguments).serialize() == (path, arguments)
