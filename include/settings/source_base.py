@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -102,9 +103,9 @@ class SourceBase(SourceSection):
         return self
 
     @property
+    @abstractmethod
     def file_options(self) -> FileOptions:
         """How the local file of a delivery is written, from which its rows are read."""
-        raise NotImplementedError
 
     @property
     def can_declare_empty(self) -> bool:
