@@ -63,9 +63,10 @@ class LandedRows:
             # The last one has no end: the table may have grown since, which its audit finds out afterwards.
             end = first + self.chunk_pages
             sql += f" and ctid >= '({first},0)'" + (f" and ctid < '({end},0)'" if end < self.pages else "")
-            table = read_arrow(self.uri, sql)
-            if table.num_rows:
-                yield to_pandas_frame(table)
+            frame = to_pandas_frame(read_arrow(self.uri, sql))
+            if len(frame):
+                yield frame
+            del frame
 
     def count_doubled(self, key: Sequence[str]) -> int:
         """Rows whose key another row has too."""

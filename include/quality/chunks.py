@@ -6,7 +6,9 @@ rows counts them (:class:`ChunkedRows`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from include.quality.score import RuleResult
@@ -90,13 +92,17 @@ def _evaluate_chunks(
     by_chunk = [place for place, name in enumerate(names) if name not in (*_UNIQUE, _MEAN)]
     merged: dict[int, dict[str, Any]] = {}
     total = 0
-    for chunk in rows.read_chunks():
-        total += len(chunk)
-        found = validator.evaluate(chunk, [expectations[place] for place in by_chunk])
-        for place, item in zip(by_chunk, found, strict=True):
-            merged[place] = merge_items(merged[place], item) if place in merged else item
-        for name, one in statistics.items():
-            one.add(chunk[name])
+    with _free_chunks() as free:
+        for chunk in rows.read_chunks():
+            total += len(chunk)
+            found = validator.evaluate(chunk, [expectations[place] for place in by_chunk])
+            for place, item in zip(by_chunk, found, strict=True):
+                merged[place] = merge_items(merged[place], item) if place in merged else item
+            for name, one in statistics.items():
+                one.add(chunk[name])
+            nothing = chunk.head(0).copy()
+            del chunk
+            free()
     for place, name in enumerate(names):
         if name == _MEAN:
             column = expectations[place].configuration.kwargs["column"]
@@ -104,12 +110,25 @@ def _evaluate_chunks(
             merged[place] = validator.evaluate(frame, [expectations[place]])[0]
         elif name in _UNIQUE:
             # On nothing, it says how its result looks.
-            nothing = chunk.head(0)
             item = validator.evaluate(nothing, [expectations[place]])[0]
             count = rows.count_doubled(_list_key(item))
             item["result"] |= {"element_count": total, "unexpected_count": count}
             merged[place] = {**item, "success": count == 0}
     return [merged[place] for place in range(len(expectations))]
+
+
+@contextmanager
+def _free_chunks() -> Iterator[Callable[[], object]]:
+    """What frees a chunk that was evaluated: Great Expectations leaves its frames in circles of references.
+
+    It is called for each chunk, and looks at what was made in the block only.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
 
 
 def merge_items(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

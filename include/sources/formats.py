@@ -79,8 +79,8 @@ def _read_parquet(source: SourceBase, path: Path) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # With a buffer, the columns of a group of rows are read as they are decoded, not all at first.
-    with pq.ParquetFile(path, buffer_size=_READ_BYTES) as file:
+    # Read as it is decoded: by default, Arrow holds all of the file that was read.
+    with pq.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False) as file:
         check_names(file.schema_arrow.names, list(source.columns))
         if not file.metadata.num_rows:
             yield file.schema_arrow.empty_table()
