@@ -69,7 +69,14 @@ def _check_chunks(
         name: ColumnStatistics(name, one.type, _MOST_VALUES) for name, one in columns.items() if name in rows.columns
     }
     results, sample = validate_chunks(batch.name, rows, rules, statistics, sample_rows, validator)
-    return results, sample, [one.finish(rows.ask) for one in statistics.values()]
+    unique = _find_unique(results)
+    profile = [one.finish(lambda name: rows.ask(name, is_unique=name == unique)) for one in statistics.values()]
+    return results, sample, profile
+
+
+def _find_unique(results: Sequence[RuleResult]) -> str | None:
+    """The column whose values were found to be all different."""
+    return next((one.column for one in results if one.dimension == "uniqueness" and one.has_passed), None)
 
 
 def _check_facts(sources: SourceSettings, batch: Batch, validator: Validator) -> Sequence[RuleResult]:

@@ -88,8 +88,12 @@ class LandedRows:
             )
         return [row["place"] for row in rows]
 
-    def ask(self, name: str) -> ExactStatistics:
-        """The statistics of a column with many different values."""
+    def ask(self, name: str, *, is_unique: bool = False) -> ExactStatistics:
+        """The statistics of a column with many different values.
+
+        Args:
+            is_unique: whether all of them are known to be different.
+        """
         column, kind = quote_column(name), self.source.columns[name].type
         known = f"{column} <> 'NaN'" if kind == "float64" else f"{column} is not null"
         values = f"({self._select('ctid', column)} and {known}) as r"
@@ -97,7 +101,9 @@ class LandedRows:
         top: dict[str, int] = {}
         with open_session(self.uri) as session:
             _prepare(session)
-            distinct = session.fetch_value(f"select count(*) from (select distinct {column} from {values}) as d")
+            distinct = None
+            if not is_unique:
+                distinct = session.fetch_value(f"select count(*) from (select distinct {column} from {values}) as d")
             if kind in ("int64", "float64"):
                 quantiles = session.fetch_value(
                     f"select percentile_cont(%s::float8[]) within group (order by {column}::float8) from {values}",
@@ -163,7 +169,9 @@ def to_pandas_frame(table: pa.Table) -> pd.DataFrame:
         pa.field(field.name, pa.timestamp(field.type.unit)) if pa.types.is_timestamp(field.type) else field
         for field in table.schema
     ]
-    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(date_as_object=False, split_blocks=True)
+    # Columns of one type in one block: Great Expectations copies the frame for each rule, and pandas would join the
+    # columns of each copy anew.
+    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(date_as_object=False, split_blocks=False)
     return frame
 
 

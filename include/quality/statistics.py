@@ -24,12 +24,13 @@ class ExactStatistics:
     """What has to be asked for about a column with many different values.
 
     Attributes:
+        distinct_count: None where all known values are different.
         quantiles: of numbers, for the shares of :data:`include.quality.profile.QUANTILES`; empty for others.
         top_values: of text, the most frequent ones, of equally frequent ones the first; empty for others.
         read_values: the column again, chunk after chunk.
     """
 
-    distinct_count: int
+    distinct_count: int | None
     quantiles: Sequence[float]
     top_values: Mapping[str, int]
     read_values: Callable[[], Iterator[pd.Series[Any]]]
@@ -96,7 +97,7 @@ class ColumnStatistics:
             column_name=self.name,
             row_count=self.row_count,
             null_count=self.null_count,
-            distinct_count=exact.distinct_count if exact else self._distinct_count,
+            distinct_count=self._count_distinct(exact),
             minimum=str(low) if self.known_count else None,
             maximum=str(high) if self.known_count else None,
             mean=None if mean is None else keep_finite(mean),
@@ -107,8 +108,9 @@ class ColumnStatistics:
             data_type=self._data_type,
         )
 
-    @property
-    def _distinct_count(self) -> int:
+    def _count_distinct(self, exact: ExactStatistics | None = None) -> int:
+        if exact is not None:
+            return self.known_count if exact.distinct_count is None else exact.distinct_count
         return 0 if self._counts is None else int(self._counts.num_rows)
 
     @property
@@ -146,7 +148,7 @@ class ColumnStatistics:
                 sums = both.group_by("value", use_threads=False).aggregate([("count", "sum")])
                 counts = sums.rename_columns(["value", "count"])
             self._counts = counts
-        if len(counted) > self._most_values or self._distinct_count > self._most_values:
+        if len(counted) > self._most_values or self._count_distinct() > self._most_values:
             self._has_too_many, self._counts = True, None
 
     def _read_counts(self) -> tuple[Any, Any]:
