@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from include.ingestion.audit_records import (
     clear_profiles,
     clear_release,
     list_files,
-    pick_sample,
     to_jsonb,
     write_audit,
     write_profiles,
     write_quarantine,
 )
-from include.ingestion.batch import Batch, build_suites, read_batch
+from include.ingestion.batch import read_batch
+from include.ingestion.check import BatchCheck, check_batch
 from include.ingestion.landed import check_same, lock_deliveries
 from include.ingestion.plan import LoadItem, drop_away, has_only_bad_files, hold_fences, item_window, split_items
 from include.ingestion.release import Release, ReleaseDecision, decide_release, explain_refusal, record_release
 from include.quality.page_paths import audit_path
-from include.quality.profile import ColumnProfile, profile_frame
 from include.quality.report import BatchQuality
-from include.quality.score import AuditResult
-from include.quality.validate import prepare_great_expectations, validate_frames
+from include.quality.validate import Validator
 from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
@@ -64,40 +62,34 @@ def audit_batch(
         WarehouseError: a batch is not (or not wholly) in landing, was landed again while it was audited, or the
             warehouse is away.
     """
-    prepare_great_expectations()
-    batches = [read_batch(uri, sources, item, items if others is None else others) for item in items]
-    suites = [suite for batch in batches for suite in build_suites(sources, batch)]
-    results = validate_frames(suites, sources.quality.sample_rows)
-    audits = [batch.decide(results, sources.quality.minimum_score) for batch in batches]
-    profiles = {
-        batch.name: profile_frame(batch.frame, {name: one.type for name, one in batch.source.columns.items()})
-        for batch in batches
-        if not has_only_bad_files(batch.item)
-    }
+    validator = Validator()
+    # One after another: memory holds the rows of one source at most.
+    checks = [
+        check_batch(sources, read_batch(uri, sources, item, items if others is None else others), validator)
+        for item in items
+    ]
     with open_session(uri) as session:
         held = hold_fences(session, items)
-        pairs = [(batch, audit) for batch, audit in zip(batches, audits, strict=True) if batch.item in held]
+        kept = [check for check in checks if check.batch.item in held]
         lock_deliveries(session, held)
-        decisions = {
-            batch.name: record_audit(session, sources, batch, audit, profiles.get(batch.name, []), audit_id, release)
-            for batch, audit in pairs
-        }
-    _report_quality(pairs, profiles)
-    refused = [audit for _, audit in pairs if not audit.has_passed and not _is_granted(decisions[audit.source])]
-    optional = {batch.name for batch in batches if batch.stops_nothing}
+        decisions = {check.batch.name: record_audit(session, check, audit_id, release) for check in kept}
+    _report_quality(kept)
+    audits = [check.audit for check in kept]
+    refused = [audit for audit in audits if not audit.has_passed and not _is_granted(decisions[audit.source])]
+    optional = {check.batch.name for check in checks if check.batch.stops_nothing}
     fatal = [audit for audit in refused if audit.source not in optional or decisions[audit.source] is not None]
     if fatal:
         raise explain_refusal(fatal, audit_id, decisions)
-    warnings = [failure.describe() for batch, audit in pairs for failure in batch.find_failures(audit)]
+    warnings = [failure.describe() for check in kept for failure in check.batch.find_failures(check.audit)]
     for warning in warnings:
         log.warning("%s", warning)
     for audit in refused:
         log.warning("%s was refused. Its page in Airflow: %s", audit.source, audit_path(audit_id, audit.source))
     return {
         "audit_id": audit_id,
-        "scores": {audit.source: audit.score for _, audit in pairs},
+        "scores": {audit.source: audit.score for audit in audits},
         "refused": [audit.source for audit in refused],
-        "taken": [batch.name for batch in batches if batch.item not in held],
+        "taken": [check.batch.name for check in checks if check.batch.item not in held],
         "warnings": warnings,
     }
 
@@ -154,13 +146,7 @@ def refers_to(sources: SourceSettings, items: Sequence[LoadItem], others: Sequen
 
 
 def record_audit(
-    session: Session,
-    sources: SourceSettings,
-    batch: Batch,
-    audit: AuditResult,
-    profile: Sequence[ColumnProfile],
-    audit_id: str,
-    release: Release | None = None,
+    session: Session, check: BatchCheck, audit_id: str, release: Release | None = None
 ) -> ReleaseDecision | None:
     """Write the audit; profile a batch that may be published, quarantine one that may not, and every bad file.
 
@@ -172,11 +158,12 @@ def record_audit(
     Raises:
         WarehouseError: other rows are in landing by now.
     """
+    batch, audit, profile = check.batch, check.audit, check.profile or []
     has_landed = not has_only_bad_files(batch.item)
     if has_landed:
         check_same(session, batch.item, batch.landed)
     files = list_files(session, batch.item) if has_landed else []
-    write_audit(session, audit_id, batch.item, len(batch.frame), audit, batch.bad_files, profile, files)
+    write_audit(session, audit_id, batch.item, batch.row_count, audit, batch.bad_files, profile, files)
     failures = batch.find_failures(audit)
     decision = decide_release(session, batch.source, batch.item, audit, audit.failures, audit_id, release)
     clear_release(session, audit_id, batch.name)
@@ -192,8 +179,7 @@ def record_audit(
             write_quarantine(session, audit_id, batch.item, 0, batch.bad_files, [], [], batch.seen)
     else:
         clear_profiles(session, audit_id, batch.name)
-        sample = pick_sample(batch.frame, audit.failures, sources.quality.sample_rows)
-        write_quarantine(session, audit_id, batch.item, len(batch.frame), failures, files, sample, batch.seen)
+        write_quarantine(session, audit_id, batch.item, batch.row_count, failures, files, check.sample, batch.seen)
     if has_landed:
         session.execute(
             "update landing.deliveries set state = %s where source = %s and batch_day between %s and %s",
@@ -206,11 +192,10 @@ def _is_granted(decision: ReleaseDecision | None) -> bool:
     return decision is not None and decision.is_granted
 
 
-def _report_quality(
-    pairs: Sequence[tuple[Batch, AuditResult]], profiles: Mapping[str, Sequence[ColumnProfile]]
-) -> None:
+def _report_quality(checks: Sequence[BatchCheck]) -> None:
     """Tell the lineage of this piece of work what was found in each landed batch."""
-    for batch, audit in pairs:
-        if batch.name in profiles:
+    for check in checks:
+        if check.profile is not None:
+            batch, audit = check.batch, check.audit
             window, table = item_window(batch.item), TableName("landing", batch.name)
-            record_note(table, BatchQuality.from_audit(*window, len(batch.frame), audit.results, profiles[batch.name]))
+            record_note(table, BatchQuality.from_audit(*window, batch.row_count, audit.results, check.profile))

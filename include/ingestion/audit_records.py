@@ -112,13 +112,15 @@ def list_bad_files(item: LoadItem) -> list[Row]:
 def pick_sample(frame: pd.DataFrame, failures: Sequence[RuleResult], count: int) -> list[dict[str, Any]]:
     """Up to ``count`` rows in JSON types (``row``), each with the names of the rules that it breaks (``broken_rules``).
 
+    The frame's index is the position of its rows in the batch; it has the first ones, and those that failures name.
+
     Rows that break rules come first, those of critical rules before others and of each rule some; then the first
     rows of the batch. A rule that more than ``count`` rows break is named for the first of them.
     """
     ordered = sorted(failures, key=lambda failure: not failure.is_critical)
     broken = [row for rows in zip_longest(*(failure.rows for failure in ordered)) for row in rows if row is not None]
-    positions = list(dict.fromkeys([*broken, *range(min(len(frame), count))]))[:count]
-    rows = json.loads(frame.iloc[positions].to_json(orient="records", date_format="iso", double_precision=15))
+    positions = list(dict.fromkeys([*broken, *(place for place in range(count) if place in frame.index)]))[:count]
+    rows = json.loads(frame.loc[positions].to_json(orient="records", date_format="iso", double_precision=15))
     return [
         {"row": row, "broken_rules": [failure.name for failure in ordered if position in failure.rows]}
         for position, row in zip(positions, rows, strict=True)

@@ -1,32 +1,23 @@
-"""Reads a landed batch as the rules see it: a frame of its rows, and facts about it."""
+"""A landed batch as the rules see it: its rows, and facts about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 from include.ingestion.audit_records import read_usual_means
 from include.ingestion.facts import measure_facts
 from include.ingestion.landed import LandedDay, check_landed, read_landed
-from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
+from include.ingestion.landed_rows import LandedRows, find_rows
+from include.ingestion.plan import LoadItem, has_only_bad_files
 from include.ingestion.refused import list_parents, read_hashes
 from include.quality.score import AuditResult, RuleResult, decide_source
-from include.quality.suites import BATCH_DAY, LATENESS, Fact, build_fact_suite, build_row_suite
-from include.quality.validate import FrameSuite
+from include.quality.suites import Fact
 from include.settings.source_base import SourceBase
 from include.settings.sources import SourceSettings
-from include.sources.files import declare_schema
-from include.warehouse.arrow import read_arrow
-from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-_OWN_COLUMNS: Final = ("day", "batch_day")
 
 
 @dataclass(frozen=True)
@@ -34,13 +25,15 @@ class Batch:
     """One landed batch, as the rules see it.
 
     Attributes:
-        landed: the deliveries whose rows were read.
+        rows: where they are; None if only bad files came.
+        landed: the deliveries whose rows are read.
         seen: see :func:`describe_seen`.
     """
 
     item: LoadItem
     source: SourceBase
-    frame: pd.DataFrame
+    rows: LandedRows | None
+    row_count: int
     facts: Mapping[str, Fact]
     usual_means: Mapping[str, float]
     landed: tuple[LandedDay, ...] = ()
@@ -77,7 +70,7 @@ class Batch:
 
 
 def read_batch(uri: str, sources: SourceSettings, item: LoadItem, others: Sequence[LoadItem] = ()) -> Batch:
-    """Read one batch from landing as a frame, and measure its facts; a frame of nothing if only bad files came.
+    """Find the rows of one batch in landing, and measure its facts; there is nothing if only bad files came.
 
     Args:
         others: items whose rows are published with the batch's.
@@ -85,35 +78,19 @@ def read_batch(uri: str, sources: SourceSettings, item: LoadItem, others: Sequen
     Raises:
         WarehouseError: landing does not hold exactly what was delivered.
     """
-    name, source = item["source"], sources.find_source(item["source"])
+    source = sources.find_source(item["source"])
     with open_session(uri) as session:
         if has_only_bad_files(item):
-            nothing = to_pandas_frame(declare_schema(source).empty_table())
-            return Batch(item, source, nothing, {}, {}, seen=describe_seen(session, sources, item, (), others))
+            return Batch(item, source, None, 0, {}, {}, seen=describe_seen(session, sources, item, (), others))
         landed = check_landed(session, item)
         # Before anything is measured: what changes meanwhile is then taken for changed since.
         seen = describe_seen(session, sources, item, landed, others)
-        columns = session.fetch_all(
-            "select column_name from information_schema.columns "
-            "where table_schema = 'landing' and table_name = %s order by ordinal_position",
-            (name,),
-        )
+        rows = find_rows(session, uri, item, source)
         # Where statistics are behind, joining a large batch row by row would take minutes.
         session.execute("select set_config('enable_nestloop', 'off', true)")
         facts = measure_facts(session, sources, item, others)
-        usual_means = read_usual_means(session, name, sources.quality, item)
-    selected = [f'"{row["column_name"]}"' for row in columns if row["column_name"] not in _OWN_COLUMNS]
-    if source.event_column is not None:
-        selected.append(f"(batch_day - day)::bigint as {LATENESS}")
-    if source.grain == "snapshot":
-        selected.append(BATCH_DAY)
-    from_day, to_day = item_window(item)
-    table = read_arrow(
-        uri,
-        f"select {', '.join(selected)} from {TableName('landing', name).quoted} "
-        f"where batch_day between '{from_day}' and '{to_day}'",
-    )
-    return Batch(item, source, to_pandas_frame(table), facts, usual_means, landed, seen)
+        usual_means = read_usual_means(session, item["source"], sources.quality, item)
+    return Batch(item, source, rows, sum(one.rows for one in landed), facts, usual_means, landed, seen)
 
 
 def describe_seen(
@@ -140,34 +117,3 @@ def describe_seen(
         str(day): {"version": version, "references": {name: hashes[name].get(str(day)) for name in parents}}
         for day, version in versions.items()
     }
-
-
-def to_pandas_frame(table: pa.Table) -> pd.DataFrame:
-    """An Arrow table as pandas: moments as naive UTC datetime64[us], dates as datetime64[ms].
-
-    Great Expectations cannot name a pandas type that has a time zone.
-    """
-    import pyarrow as pa
-
-    naive = [
-        pa.field(field.name, pa.timestamp(field.type.unit)) if pa.types.is_timestamp(field.type) else field
-        for field in table.schema
-    ]
-    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(date_as_object=False, split_blocks=True)
-    return frame
-
-
-def build_suites(sources: SourceSettings, batch: Batch) -> list[FrameSuite]:
-    """The suites of one batch: on its rows, and on its facts as a frame of one row; none if nothing landed."""
-    import pandas as pd
-
-    if has_only_bad_files(batch.item):
-        return []
-    quality = sources.quality
-    facts = pd.DataFrame([{name: fact.value for name, fact in batch.facts.items()}])
-    notes = {name: fact.note for name, fact in batch.facts.items()}
-    row_rules = build_row_suite(batch.source, quality, batch.usual_means, len(batch.frame))
-    return [
-        FrameSuite(batch.name, "rows", batch.frame, row_rules),
-        FrameSuite(batch.name, "facts", facts, build_fact_suite(batch.source, quality, batch.facts), notes),
-    ]

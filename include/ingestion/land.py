@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
 from include.errors import SourceAwayError
+from include.ingestion.incoming import drop_days, make_incoming, replace_rows
 from include.ingestion.plan import BadFile, LoadItem, hold_fences, item_window, join_items, split_items
 from include.ingestion.source_plan import mark_version
 from include.settings.source_base import SourceBase
-from include.settings.source_names import SQL_TYPES
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import SourceOpener
-from include.sources.read import SourceRead, read_source
+from include.sources.read import SourceReading, plan_reading
 from include.sources.source import Deliveries
-from include.warehouse.arrow import write_arrow
+from include.warehouse.arrow_writer import open_writer
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
+from include.warehouse.trace import record_write
 
 _REASON_LENGTH: Final = 1000
 _LOCK_CLASS: Final = 730_602
@@ -28,10 +30,12 @@ log = logging.getLogger(__name__)
 def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
     """Fetch and read the deliveries of an item and of its late ones, and put their rows into ``landing.<source>``.
 
-    They replace the rows of the same days. Landing keeps what is under way: rows of batches that were published,
-    refused, or given up a day ago go. A rerun leaves the same rows. A late day that a newer run has taken does not
-    land. A bad delivery of a source that is not critical, or of a late day, does not land; it is noted in the item, for
-    the audit to refuse. Where such a source is away the run goes on without.
+    They are read block by block into a table of their own, which takes the place of the rows of the same days in one
+    transaction: memory does not grow with their rows, and landing stays as it was where reading fails. Landing keeps
+    what is under way: rows of batches that were published, refused, or given up a day ago go. A rerun leaves the same
+    rows. A late day that a newer run has taken does not land. A bad delivery of a source that is not critical, or of a
+    late day, does not land; it is noted in the item, for the audit to refuse. Where such a source is away the run goes
+    on without.
 
     Returns:
         the item and its late ones with the number of ``rows`` and ``files``, and the ``bad_files`` if there are any.
@@ -42,14 +46,12 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
         StaleWriterError: a newer run has taken the item itself; landing is as it was.
         WarehouseError: the warehouse cannot be reached or refuses the rows.
     """
-    import pyarrow as pa
-
     name = item["source"]
     source = opener.settings.find_source(name)
     deliveries = opener.open(name)
     parts = [follow_live_copy(source, deliveries, part) for part in split_items([item])]
-    reads = [
-        read_source(
+    readings = [
+        plan_reading(
             opener.settings,
             name,
             deliveries,
@@ -58,25 +60,43 @@ def land_source(uri: str, opener: SourceOpener, item: LoadItem) -> LoadItem:
         )
         for part in parts
     ]
-    table = TableName("landing", name)
-    with open_session(uri) as lock:
-        # One landing of a source at a time: of two that cross, each would clear away rows of the other.
-        lock.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, name))
-        with open_session(uri) as session:
-            held = hold_fences(session, parts)
-            kept = [read for part, read in zip(parts, reads, strict=True) if part in held]
-            clear_landing(session, table, source, [day for read in kept for day in read.days])
-        if kept:
-            write_arrow(uri, table, pa.concat_tables(read.table for read in kept))
-        with open_session(uri) as session:
-            for read in kept:
-                record_deliveries(session, name, read, opener.settings)
-            session.execute(f"analyze {table.quoted}")
+    with make_incoming(uri, source) as incoming:
+        with open_writer(uri, incoming) as writer:
+            for reading in readings:
+                reading.read(writer.append)
+        held = take_in(uri, opener.settings, incoming, list(zip(parts, readings, strict=True)))
     landed = [
-        note_read(opener.settings, part, read) if part in held else {**part, "is_taken": True}
-        for part, read in zip(parts, reads, strict=True)
+        note_reading(opener.settings, part, reading) if part in held else {**part, "is_taken": True}
+        for part, reading in zip(parts, readings, strict=True)
     ]
     return join_items(landed)[0]
+
+
+def take_in(
+    uri: str, settings: SourceSettings, incoming: TableName, readings: Sequence[tuple[LoadItem, SourceReading]]
+) -> list[LoadItem]:
+    """Make what was read the rows of its days in landing, in one transaction; the items that no newer run has taken.
+
+    Raises:
+        StaleWriterError: a newer run has taken an item that is not late; landing is as it was.
+    """
+    name = readings[0][0]["source"]
+    source, table = settings.find_source(name), TableName("landing", name)
+    with open_session(uri) as session:
+        # One landing of a source at a time: of two that cross, each would clear away rows of the other.
+        session.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_CLASS, name))
+        held = hold_fences(session, [part for part, _ in readings])
+        kept = [reading for part, reading in readings if part in held]
+        taken = [day for part, reading in readings if part not in held for day in reading.days]
+        if taken:
+            drop_days(session, incoming, taken)
+        replace_rows(session, table, source, incoming, [day for reading in kept for day in reading.all_days])
+        for reading in kept:
+            record_deliveries(session, name, reading, settings)
+        session.execute(f"analyze {table.quoted}")
+    if kept:
+        record_write(table)
+    return held
 
 
 def follow_live_copy(source: SourceBase, deliveries: Deliveries, item: LoadItem) -> LoadItem:
@@ -90,18 +110,18 @@ def follow_live_copy(source: SourceBase, deliveries: Deliveries, item: LoadItem)
     return {**item, "from_day": newest[0].isoformat(), "to_day": newest[0].isoformat()} if newest else item
 
 
-def note_read(settings: SourceSettings, item: LoadItem, read: SourceRead) -> LoadItem:
+def note_reading(settings: SourceSettings, item: LoadItem, reading: SourceReading) -> LoadItem:
     """The item with what was read for it."""
-    bad_files = note_bad_files(settings, item["source"], read)
-    landed: LoadItem = {**item, "rows": read.table.num_rows, "files": len(read.deliveries)}
+    bad_files = note_bad_files(settings, item["source"], reading)
+    landed: LoadItem = {**item, "rows": reading.rows, "files": len(reading.deliveries)}
     if bad_files:
         return {**landed, "bad_files": bad_files}
-    return {**landed, "is_away": True} if read.bad and not read.deliveries else landed
+    return {**landed, "is_away": True} if reading.bad and not reading.deliveries else landed
 
 
-def note_bad_files(settings: SourceSettings, name: str, read: SourceRead) -> list[BadFile]:
+def note_bad_files(settings: SourceSettings, name: str, reading: SourceReading) -> list[BadFile]:
     """Warn of every delivery that was left out; the bad ones in JSON types, for the audit."""
-    for bad in read.bad:
+    for bad in reading.bad:
         log.warning(
             "The delivery of %s for %s is left out: the run goes on without. File %s: %s",
             name, bad.day, bad.place, bad.reason[:_REASON_LENGTH],
@@ -114,41 +134,12 @@ def note_bad_files(settings: SourceSettings, name: str, read: SourceRead) -> lis
             "reason": bad.reason[:_REASON_LENGTH],
             "version": mark_version(settings.time_zone, source, bad.version),
         }
-        for bad in read.bad
+        for bad in reading.bad
         if not bad.is_away
     ]
 
 
-def clear_landing(session: Session, table: TableName, source: SourceBase, days: list[date]) -> None:
-    """Make room for the deliveries of ``days``; rows of other batches that are under way stay."""
-    session.fetch_all(  # as everybody does: the rows first, in order, and then the table
-        "select batch_day from landing.deliveries where source = %s order by batch_day for update", (table.name,)
-    )
-    session.execute(
-        "delete from landing.deliveries where source = %s and (batch_day = any(%s) "
-        "or state in ('published', 'refused') or landed_at < now() - interval '1 day')",
-        (table.name, days),
-    )
-    others = session.fetch_all(
-        "select batch_day from landing.deliveries where source = %s order by batch_day", (table.name,)
-    )
-    if others:
-        kept = [row["batch_day"] for row in others]
-        session.execute(f"delete from {table.quoted} where not (batch_day = any(%s))", (kept,))
-        return
-    session.execute(f"drop table if exists {table.quoted}")
-    session.execute(f"create unlogged table {table.quoted} ({define_columns(source)})")
-
-
-def define_columns(source: SourceBase) -> str:
-    """The columns of a landing table: as delivered, then ``day`` and ``batch_day``."""
-    columns = [f'"{name}" {SQL_TYPES[column.type]}' for name, column in source.columns.items()]
-    if source.event_column is not None:
-        columns.append("day date")
-    return ", ".join([*columns, "batch_day date"])
-
-
-def record_deliveries(session: Session, name: str, read: SourceRead, settings: SourceSettings) -> None:
+def record_deliveries(session: Session, name: str, reading: SourceReading, settings: SourceSettings) -> None:
     """Note which deliveries are in landing now; without this note nothing is audited or published."""
     source = settings.find_source(name)
     session.execute_many(
@@ -158,6 +149,6 @@ def record_deliveries(session: Session, name: str, read: SourceRead, settings: S
         "file_hash = excluded.file_hash, version = excluded.version, state = 'landed', landed_at = now()",
         [
             (name, one.day, one.place, one.rows, one.file_hash, mark_version(settings.time_zone, source, one.version))
-            for one in read.deliveries
+            for one in reading.deliveries
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,8 @@ from include.quality.score import RuleResult
 if TYPE_CHECKING:
     import pandas as pd
 
-_EXAMPLES: Final = 3
+EXAMPLES: Final = 3
+"""Values that a result shows of those that break its rule."""
 
 
 @dataclass(frozen=True)
@@ -40,48 +41,78 @@ def prepare_great_expectations() -> None:
     import great_expectations  # noqa: F401
 
 
-def validate_frames(suites: Iterable[FrameSuite], sample_rows: int = _EXAMPLES) -> list[RuleResult]:
-    """Check every frame; one result for each expectation, also for those that could not be evaluated.
+class Validator:
+    """Great Expectations, which stores nothing, sends nothing and draws no progress."""
 
-    Nothing is stored by Great Expectations, nothing is sent, no progress is drawn.
+    def __init__(self) -> None:
+        prepare_great_expectations()
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+
+    def evaluate(self, frame: pd.DataFrame, expectations: Sequence[Any], count: int = 0) -> list[dict[str, Any]]:
+        """Evaluate expectations on a frame; one result for each, in its JSON form, in their order.
+
+        Args:
+            count: so many of the rows that break an expectation are listed where one is broken; 0: none.
+        """
+        return list(self._evaluate(frame, expectations, count))
+
+    def _evaluate(self, frame: pd.DataFrame, expectations: Sequence[Any], count: int) -> Iterator[dict[str, Any]]:
+        import great_expectations as gx
+
+        # A data source of its own, which is deleted: the library keeps what a data source was given.
+        data_source = self._context.data_sources.add_pandas("landing")
+        try:
+            batch = (
+                data_source.add_dataframe_asset("rows")
+                .add_batch_definition_whole_dataframe("batch")
+                .get_batch({"dataframe": frame})
+            )
+            suite = gx.ExpectationSuite(name="rules", expectations=list(expectations))
+            with keep_configurations():
+                outcome = batch.validate(suite, result_format="BASIC")
+                if count and not outcome.success:
+                    # To find the rows takes as long again, and good batches have none.
+                    detailed = {"result_format": "SUMMARY", "partial_unexpected_count": count}
+                    outcome = batch.validate(suite, result_format=detailed)
+            yield from (item.to_json_dict() for item in outcome.results)
+        finally:
+            self._context.data_sources.delete("landing")
+
+
+def validate_frames(
+    suites: Iterable[FrameSuite], sample_rows: int = EXAMPLES, validator: Validator | None = None
+) -> list[RuleResult]:
+    """Check every frame; one result for each expectation, also for those that could not be evaluated.
 
     Args:
         sample_rows: a result lists at most so many of the rows that break its rule.
     """
-    prepare_great_expectations()
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    data_source = context.data_sources.add_pandas("landing")
-    results: list[RuleResult] = []
-    for suite in suites:
-        if not suite.expectations:
-            continue
-        asset = data_source.add_dataframe_asset(f"{suite.source}_{suite.name}")
-        batch = asset.add_batch_definition_whole_dataframe("batch").get_batch({"dataframe": suite.frame})
-        rules = gx.ExpectationSuite(name=f"{suite.source}_{suite.name}", expectations=suite.expectations)
-        with keep_configurations():
-            outcome = batch.validate(rules, result_format="BASIC")
-            if not outcome.success:
-                # To find the rows takes as long again, and good batches have none.
-                count = max(sample_rows, _EXAMPLES)
-                outcome = batch.validate(
-                    rules, result_format={"result_format": "SUMMARY", "partial_unexpected_count": count}
-                )
-        results += [read_result(suite, item.to_json_dict()) for item in outcome.results]
-    return results
+    validator = validator or Validator()
+    return [
+        read_result(suite, item)
+        for suite in suites
+        if suite.expectations
+        for item in validator.evaluate(suite.frame, suite.expectations, max(sample_rows, EXAMPLES))
+    ]
 
 
 def read_result(suite: FrameSuite, item: Mapping[str, Any]) -> RuleResult:
-    """Turn one result of Great Expectations (its JSON form) into ours."""
+    """Turn one result of Great Expectations on a frame (its JSON form) into ours."""
+    return translate_result(suite.source, item, suite.notes)
+
+
+def translate_result(source: str, item: Mapping[str, Any], notes: Mapping[str, str] | None = None) -> RuleResult:
+    """Turn one result of Great Expectations (its JSON form) into ours; ``notes`` are those of a :class:`FrameSuite`."""
     config = item["expectation_config"]
     column = config["kwargs"].get("column")
     meta = config["meta"]
-    note = suite.notes.get(column or "")
+    note = (notes or {}).get(column or "")
     return RuleResult(
-        source=suite.source,
+        source=source,
         dimension=meta["dimension"],
         rule=config["type"],
         column=column,
@@ -116,7 +147,7 @@ def describe_observed(item: Mapping[str, Any]) -> str:
     text = f"{count} of {total} rows that break the rule"
     examples = [value for value in result.get("partial_unexpected_list") or [] if value is not None]
     if count and examples:
-        text += f", such as {', '.join(str(value) for value in examples[:_EXAMPLES])}"
+        text += f", such as {', '.join(str(value) for value in examples[:EXAMPLES])}"
     return text
 
 

@@ -6,12 +6,13 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from include.settings.source_columns import ColumnSettings
 from include.settings.source_names import ColumnType
-from include.sources.conversion import convert, is_compatible
+from include.sources.conversion import convert, find_zone, is_compatible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,14 +30,18 @@ class ColumnMismatchError(Exception):
 
 
 class BadValueError(ColumnMismatchError):
-    """A value does not fit; ``position`` is its row in the table, from 0. Callers know its line in the file."""
+    """A value does not fit; ``position`` is its row in the file, from 0. Callers know its line.
 
-    def __init__(self, column: str, settings: ColumnSettings, array: pa.Array, position: int) -> None:
-        self.position = position
+    Args:
+        before: rows of the file that come before those of ``array``.
+    """
+
+    def __init__(self, column: str, settings: ColumnSettings, array: pa.Array, position: int, before: int = 0) -> None:
+        self.position = before + position
         self._declared = f"column {column!r} is declared {settings.type}"
         value = _read_value(array, position)
         self._value = f"{_shorten(value)} (the file's type is {array.type}){_suggest(value, settings.type)}"
-        super().__init__(self.describe(f"row {position + 1}"))
+        super().__init__(self.describe(f"row {self.position + 1}"))
 
     def describe(self, place: str) -> str:
         """The problem, with the place in the file that the caller found."""
@@ -74,40 +79,61 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(_shorten(name) for name in names[:_NAMES_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def fit_column(
-    name: str, values: pa.ChunkedArray, settings: ColumnSettings, time_zone: str, decimal: str = "."
-) -> pa.Array:
-    """Convert one column to its declared type without changing any value.
+@dataclass
+class ColumnReader:
+    """Converts one column to its declared type, block after block, without changing any value.
 
     NaN becomes null; text becomes numbers, days and moments (CSV has nothing else), but only where all of
     it does. A moment without a zone is UTC. A moment in a date column is its day in ``time_zone``; one
     without a zone must be midnight, the way many tools write a day.
 
-    Args:
+    Attributes:
         time_zone: the zone of the sources.
         decimal: the decimal mark of numbers that are text.
-
-    Raises:
-        BadValueError: names the column, the first value that does not fit, and its row.
+        has_zone: whether its text says the zone of moments, once a block has shown it: so does all of a file.
+        rows: how many were converted.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    array = values.combine_chunks()
-    array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-    if not is_compatible(array.type, settings.type):
-        raise BadValueError(name, settings, array, 0)
-    try:
-        fitted = convert(array, settings.type, time_zone, decimal)
-    except pa.ArrowInvalid:
-        bad = find_bad_value(array, settings.type, time_zone, decimal)
-        raise BadValueError(name, settings, array, bad) from None
-    if settings.type == "float64":
-        fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, pa.float64()), fitted)
-    bad = find_unstorable(fitted)
-    if bad >= 0:
-        raise BadValueError(name, settings, fitted, bad)
-    return fitted
+    name: str
+    settings: ColumnSettings
+    time_zone: str
+    decimal: str = "."
+    has_zone: bool | None = None
+    rows: int = 0
+
+    def fit(self, values: pa.ChunkedArray) -> pa.Array:
+        """The next rows.
+
+        Raises:
+            BadValueError: names the column, the first value that does not fit, and its row in the file.
+        """
+        import pyarrow as pa
+
+        array = values.combine_chunks()
+        array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        fitted = self._convert(array)
+        bad = find_unstorable(fitted)
+        if bad >= 0:
+            raise BadValueError(self.name, self.settings, fitted, bad, self.rows)
+        if self.has_zone is None:
+            self.has_zone = find_zone(array, self.settings.type)
+        self.rows += len(array)
+        return fitted
+
+    def _convert(self, array: pa.Array) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not is_compatible(array.type, self.settings.type):
+            raise BadValueError(self.name, self.settings, array, 0, self.rows)
+        form = (self.settings.type, self.time_zone, self.decimal, self.has_zone)
+        try:
+            fitted = convert(array, *form)
+        except pa.ArrowInvalid:
+            raise BadValueError(self.name, self.settings, array, find_bad_value(array, *form), self.rows) from None
+        if self.settings.type == "float64":
+            fitted = pc.if_else(pc.is_nan(fitted), pa.scalar(None, pa.float64()), fitted)
+        return fitted
 
 
 def find_unstorable(array: pa.Array) -> int:
@@ -141,7 +167,9 @@ def may_hold(texts: pa.Array, character: str) -> bool:
     return data is not None and re.search(re.escape(character).encode(), data) is not None
 
 
-def find_bad_value(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".") -> int:
+def find_bad_value(
+    array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".", has_zone: bool | None = None
+) -> int:
     """The position of the first value that does not convert together with those before it, by halving."""
     import pyarrow as pa
 
@@ -149,7 +177,7 @@ def find_bad_value(array: pa.Array, declared: ColumnType, time_zone: str, decima
     while length > 1:
         half = length // 2
         try:
-            convert(array.slice(0, start + half), declared, time_zone, decimal)
+            convert(array.slice(0, start + half), declared, time_zone, decimal, has_zone)
             start, length = start + half, length - half
         except pa.ArrowInvalid:
             length = half

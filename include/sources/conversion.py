@@ -44,8 +44,13 @@ def is_compatible(delivered: pa.DataType, declared: ColumnType) -> bool:
     }[declared]
 
 
-def convert(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".") -> pa.Array:
-    """Cast, refusing any loss (see :func:`fit_column`).
+def convert(
+    array: pa.Array, declared: ColumnType, time_zone: str, decimal: str = ".", has_zone: bool | None = None
+) -> pa.Array:
+    """Cast, refusing any loss (see :class:`include.sources.columns.ColumnReader`).
+
+    Args:
+        has_zone: whether moments that are text come with their zone; None: as all of these do.
 
     Raises:
         pyarrow.ArrowInvalid: a value does not fit.
@@ -54,9 +59,9 @@ def convert(array: pa.Array, declared: ColumnType, time_zone: str, decimal: str 
     import pyarrow.compute as pc
 
     if declared == "timestamp":
-        return _read_moments(array)
+        return _read_moments(array, has_zone)
     if declared == "date":
-        return _read_days(array, time_zone)
+        return _read_days(array, time_zone, has_zone)
     if declared == "float64" and decimal != "." and _is_text(array.type):
         # A point would be a thousands separator: the question mark makes such a value no number.
         array = pc.replace_substring(pc.replace_substring(array, ".", "?"), decimal, ".")
@@ -73,6 +78,19 @@ def _has_hexadecimal(texts: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py())
 
 
+def find_zone(array: pa.Array, declared: ColumnType) -> bool | None:
+    """Whether the moments or days of a text come with their zone; None where there are none, or they are no text."""
+    import pyarrow as pa
+
+    if declared not in ("timestamp", "date") or not _is_text(array.type) or array.null_count == len(array):
+        return None
+    try:
+        array.drop_null().slice(0, 1).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def find_local_days(moments: pa.Array, time_zone: str) -> pa.Array:
     """The calendar day (date32) of each moment in a time zone."""
     import pyarrow as pa
@@ -82,37 +100,43 @@ def find_local_days(moments: pa.Array, time_zone: str) -> pa.Array:
     return pc.floor_temporal(local, unit="day").cast(pa.date32())
 
 
-def _read_moments(array: pa.Array) -> pa.Array:
+def _read_moments(array: pa.Array, has_zone: bool | None) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if _is_text(array.type):
         if pc.any(pc.less_equal(pc.binary_length(array), _DAY_LENGTH)).as_py():
             raise pa.ArrowInvalid("a day, which is no moment")
-        array = _parse_moments(array)
+        array = _parse_moments(array, has_zone)
     if pa.types.is_timestamp(array.type) and array.type.tz is not None:
         return array.cast(arrow_type("timestamp"))
     return pc.assume_timezone(array.cast(pa.timestamp("us")), "UTC")
 
 
-def _parse_moments(array: pa.Array) -> pa.Array:
+def _parse_moments(array: pa.Array, has_zone: bool | None) -> pa.Array:
     """Moments of a text, all with their zone or all without."""
     import pyarrow as pa
 
+    if has_zone is False:
+        return array.cast(pa.timestamp("us"))
     try:
         return array.cast(pa.timestamp("us", "UTC"))
     except pa.ArrowInvalid:
+        if has_zone:
+            raise
         return array.cast(pa.timestamp("us"))
 
 
-def _read_days(array: pa.Array, time_zone: str) -> pa.Array:
+def _read_days(array: pa.Array, time_zone: str, has_zone: bool | None) -> pa.Array:
     import pyarrow as pa
 
     if _is_text(array.type):
-        try:
-            return array.cast(pa.date32())
-        except pa.ArrowInvalid:
-            array = _parse_moments(array)
+        if not has_zone:
+            try:
+                return array.cast(pa.date32())
+            except pa.ArrowInvalid:
+                pass
+        array = _parse_moments(array, has_zone)
     if not pa.types.is_timestamp(array.type):
         return array.cast(pa.date32())
     if array.type.tz is not None:

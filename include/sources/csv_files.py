@@ -1,4 +1,4 @@
-"""Reads a CSV file into the text of its declared columns; finds the line of what is wrong."""
+"""Reads a CSV file, block by block, into the text of its declared columns; finds the line of what is wrong."""
 
 from __future__ import annotations
 
@@ -54,8 +54,10 @@ class _EndMarkedText:
         return chunk
 
 
-def read_csv(file: TextFile, source: SourceBase) -> pa.Table:
-    """The declared columns, every value as text: types are applied later, so that errors name the value.
+def read_csv(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
+    """The declared columns in blocks, every value as text: types are applied later, so that errors name the value.
+
+    The last block comes when the whole file is known to be readable; there is one at least.
 
     Raises:
         ColumnMismatchError: the header has other names than those declared.
@@ -64,16 +66,22 @@ def read_csv(file: TextFile, source: SourceBase) -> pa.Table:
     import pyarrow as pa
 
     style = source.file_options.csv
+    held, has_line_end = None, False
     try:
         header = _read_header(file, source)
-        table = _read_rows(file, source, header)
+        for block in _read_rows(file, source, header):
+            if held is not None:
+                yield held
+            held = block
+            has_line_end = has_line_end or _has_line_end(block, source)
     except (pa.ArrowException, UnicodeError, csv.Error) as error:
         raise UnreadableFileError(_explain(file, style, error)) from error
-    is_whole = table.column(header[0])[-1].as_py() == _LAST_ROW
-    broken = None if is_whole and not _has_doubtful_quote(table, file, source) else _find_broken_row(file, style)
-    if broken or not is_whole:
+    is_whole = held is not None and held.column(header[0])[-1].as_py() == _LAST_ROW
+    is_doubtful = style.quote is not None and (has_line_end or _has_lone_quote(file, style))
+    broken = None if is_whole and not is_doubtful else _find_broken_row(file, style)
+    if broken or held is None or not is_whole:
         raise UnreadableFileError(broken or "a quote is not closed")
-    return table.slice(0, table.num_rows - 1)
+    yield held.slice(0, held.num_rows - 1)
 
 
 def find_line(file: TextFile, settings: CsvSettings, position: int) -> int | None:
@@ -103,15 +111,15 @@ def _read_header(file: TextFile, source: SourceBase) -> list[str]:
     return header
 
 
-def _read_rows(file: TextFile, source: SourceBase, header: list[str]) -> pa.Table:
-    """All rows, and the one that is added at the end."""
+def _read_rows(file: TextFile, source: SourceBase, header: list[str]) -> Iterator[pa.Table]:
+    """All rows, and the one that is added at the end; no block is without rows."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     style = source.file_options.csv
     last_row = _LAST_ROW + style.delimiter * (len(header) - 1)
     with file.open_utf8() as text:
-        return arrow_csv.read_csv(
+        blocks = arrow_csv.open_csv(
             _EndMarkedText(text, last_row),
             arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             arrow_csv.ParseOptions(
@@ -126,20 +134,19 @@ def _read_rows(file: TextFile, source: SourceBase, header: list[str]) -> pa.Tabl
                 null_values=[""],
             ),
         )
+        for batch in blocks:
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
 
 
-def _has_doubtful_quote(table: pa.Table, file: TextFile, source: SourceBase) -> bool:
-    """Whether Arrow may have read on over a quote that is not closed or not doubled.
+def _has_line_end(block: pa.Table, source: SourceBase) -> bool:
+    """Whether Arrow may have read on over a quote that is not closed, and that a later row closes.
 
-    One that a later row closes leaves a line end in a text; what follows one that is not doubled stands beside it
-    in the file. Values that hold line ends rightly are doubtful, too.
+    That leaves a line end in a text; values that hold line ends rightly are doubtful, too. What follows a quote that
+    is not doubled stands beside it in the file (:func:`_has_lone_quote`).
     """
-    style = source.file_options.csv
-    if style.quote is None:
-        return False
-    texts = [table.column(name) for name, column in source.columns.items() if column.type == "string"]
-    has_line_end = any(may_hold(chunk, end) for text in texts for chunk in text.chunks for end in "\n\r")
-    return has_line_end or _has_lone_quote(file, style)
+    texts = [block.column(name) for name, column in source.columns.items() if column.type == "string"]
+    return any(may_hold(chunk, end) for text in texts for chunk in text.chunks for end in "\n\r")
 
 
 def _has_lone_quote(file: TextFile, settings: CsvSettings) -> bool:

@@ -1,15 +1,16 @@
-"""Reads the file of one delivery into an Arrow table, with the columns that are declared."""
+"""Reads the file of one delivery, block by block, with the columns that are declared."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from include.errors import SourceAwayError, SourceError
 from include.settings.source_base import SourceBase
-from include.sources.columns import BadValueError, ColumnMismatchError, fit_column
+from include.sources.columns import BadValueError, ColumnMismatchError, ColumnReader
 from include.sources.conversion import arrow_type, find_local_days
 from include.sources.formats import FORMAT_NAMES, name_other_kind, name_place, read_columns
 from include.sources.text_files import UnreadableFileError
@@ -46,11 +47,13 @@ def declare_schema(source: SourceBase) -> pa.Schema:
     return pa.schema([(column, arrow_type(item.type)) for column, item in source.columns.items()])
 
 
-def read_file(name: str, source: SourceBase, path: Path, time_zone: str, place: str = "") -> pa.Table:
-    """Read one file with its declared columns, in their declared order and types.
+def read_blocks(name: str, source: SourceBase, path: Path, time_zone: str, place: str = "") -> Iterator[pa.Table]:
+    """Read one file in blocks of its declared columns, in their declared order and types; one block at least.
+
+    A file is known to be good when all of its blocks were read, and not before.
 
     Args:
-        time_zone: the zone of the sources; see :func:`include.sources.columns.fit_column`.
+        time_zone: the zone of the sources; see :class:`include.sources.columns.ColumnReader`.
         place: what messages call the file; its path when absent.
 
     Raises:
@@ -61,12 +64,11 @@ def read_file(name: str, source: SourceBase, path: Path, time_zone: str, place: 
 
     start = f"Source {name!r}, file {place or path}"
     _check_bytes(start, path)
+    rows, may_be_empty = 0, False
     try:
-        raw = read_columns(source, path)
-        columns = {
-            column: fit_column(column, raw.column(column), settings, time_zone, source.file_options.csv.decimal)
-            for column, settings in source.columns.items()
-        }
+        for raw, block in _fit_blocks(source, path, time_zone):
+            rows, may_be_empty = rows + block.num_rows, _may_be_empty(source, raw)
+            yield block
     except BadValueError as bad:
         raise _explain_mismatch(start, name, bad.describe(name_place(source, path, bad.position))) from None
     except (ColumnMismatchError, UnreadableFileError, pa.ArrowException, OSError) as error:
@@ -74,14 +76,37 @@ def read_file(name: str, source: SourceBase, path: Path, time_zone: str, place: 
         if isinstance(error, ColumnMismatchError) and not other:
             raise _explain_mismatch(start, name, str(error)) from None
         raise _explain_unreadable(start, source, error, other) from error
-    if raw.num_rows == 0 and not _may_be_empty(source, raw):
+    if rows == 0 and not may_be_empty:
         raise SourceError(
             f"{start}: it has columns but no rows, and sources.yml says "
             f"allow_empty: {str(source.allow_empty).lower()}. Have the source deliver the day again"
             + (f", or declare in the file's metadata why it is empty (key {EMPTY_BECAUSE})." if
                source.allow_empty == "if_declared" else ", or allow empty files there.")
         )  # fmt: skip
-    return pa.table(columns, schema=declare_schema(source))
+
+
+def _fit_blocks(source: SourceBase, path: Path, time_zone: str) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Blocks as they are in the file, and as declared.
+
+    A value that does not fit is reported when the rest of the file could be read: a quote that is not closed, or a
+    truncated file, explains more.
+    """
+    import pyarrow as pa
+
+    readers = {
+        name: ColumnReader(name, column, time_zone, source.file_options.csv.decimal)
+        for name, column in source.columns.items()
+    }
+    schema = declare_schema(source)
+    blocks = iter(read_columns(source, path))
+    for raw in blocks:
+        try:
+            columns = {name: reader.fit(raw.column(name)) for name, reader in readers.items()}
+        except BadValueError:
+            for _ in blocks:
+                pass
+            raise
+        yield raw, pa.table(columns, schema=schema)
 
 
 def add_days(table: pa.Table, source: SourceBase, time_zone: str, batch_day: date) -> pa.Table:

@@ -1,7 +1,8 @@
-"""One delivered file in any format: its declared columns, the place of a row in it, what it is instead."""
+"""One delivered file in any format: its declared columns in blocks, the place of a row, what it is instead."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,12 @@ from include.sources.text_files import CODECS, TextFile, inspect_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
+# So much of a Parquet file is decoded at once: many rows, and no more bytes where these are wide.
+_BLOCK_ROWS: Final = 1 << 16
+_BLOCK_BYTES: Final = 32 << 20
+_READ_BYTES: Final = 1 << 20
 FORMAT_NAMES: Final[dict[FileFormat, str]] = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 # First bytes of what is delivered under the name of another format.
 _KINDS: Final = {
@@ -28,8 +34,10 @@ _KINDS: Final = {
 }
 
 
-def read_columns(source: SourceBase, path: Path) -> pa.Table:
-    """The declared columns of a file, in the types that the file has; text where it has none.
+def read_columns(source: SourceBase, path: Path) -> Iterator[pa.Table]:
+    """The declared columns of a file in blocks, in the types that the file has; text where it has none.
+
+    There is one block at least. What is wrong may be found when other blocks were read already.
 
     Raises:
         ColumnMismatchError: its columns are others than those declared.
@@ -67,13 +75,24 @@ def name_other_kind(source: SourceBase, path: Path) -> str | None:
     return next((kind for magic, kind in _KINDS.items() if start.startswith(magic) and magic not in own), None)
 
 
-def _read_parquet(source: SourceBase, path: Path) -> pa.Table:
+def _read_parquet(source: SourceBase, path: Path) -> Iterator[pa.Table]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    # Read as it is decoded: by default, Arrow holds all of the file that was read.
+    with pq.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False) as file:
         check_names(file.schema_arrow.names, list(source.columns))
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table()
         # A file of a few thousand rows is read faster by one thread than handed to several.
-        return file.read(use_threads=False)
+        for batch in file.iter_batches(_fit_block(file.metadata), use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _fit_block(metadata: pq.FileMetaData) -> int:
+    """Rows of a block."""
+    size = sum(int(metadata.row_group(index).total_byte_size) for index in range(metadata.num_row_groups))
+    return max(1, min(_BLOCK_ROWS, _BLOCK_BYTES * int(metadata.num_rows) // max(size, 1)))
 
 
 def _inspect(source: SourceBase, path: Path) -> TextFile:

@@ -1,10 +1,10 @@
-"""Reads a file of JSON lines into its declared columns; finds the line of what is wrong."""
+"""Reads a file of JSON lines, block by block, into its declared columns; finds the line of what is wrong."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +24,11 @@ _REASON_LENGTH: Final = 300
 _NUMBERS: Final = ("int64", "float64")
 
 
-def read_json_lines(file: TextFile, source: SourceBase) -> pa.Table:
-    """The declared columns: numbers as declared, all else as text, which gets its type later.
+def read_json_lines(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
+    """The declared columns in blocks: numbers as declared, all else as text, which gets its type later.
 
-    A line may leave a column out, which is null there; a column that no line has is missing.
+    A line may leave a column out, which is null there; a column that no line has is missing. The last block comes when
+    the whole file is known to be as declared; there is one at least.
 
     Raises:
         ColumnMismatchError: there are other columns than those declared, or a value of another kind.
@@ -35,31 +36,72 @@ def read_json_lines(file: TextFile, source: SourceBase) -> pa.Table:
     """
     import pyarrow as pa
 
+    held, names, empty, rows = None, dict.fromkeys(source.columns), [*source.columns], 0
     try:
-        with file.open_utf8() as text:
-            table = _parse(text, source)
-        table.validate(full=True)
+        for block in _read_blocks(file, source):
+            if held is not None:
+                yield held.select(list(source.columns))
+            held, rows = block, rows + block.num_rows
+            names.update(dict.fromkeys(block.column_names))
+            empty = [name for name in empty if block.column(name).null_count == block.num_rows]
     except (pa.ArrowException, UnicodeError) as error:
-        undecodable = find_undecodable(file)
-        if undecodable:
-            raise UnreadableFileError(f"{undecodable}; JSON lines are delivered in UTF-8") from error
-        raise _explain_lines(file, source) or UnreadableFileError(str(error).strip()[:_REASON_LENGTH]) from error
-    _check_lines(file, table.num_rows)
-    empty = [name for name in source.columns if table.column(name).null_count == table.num_rows > 0]
-    absent = _find_absent(file, empty)
-    check_names([name for name in table.column_names if name not in absent], list(source.columns))
-    return table.select(list(source.columns))
+        raise _explain(file, source, error) from error
+    absent = _find_absent(file, empty if rows else [])
+    check_names([name for name in names if name not in absent], list(source.columns))
+    if held is not None:
+        yield held.select(list(source.columns))
 
 
-def _check_lines(file: TextFile, rows: int) -> None:
+def _read_blocks(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
+    """Whole lines of at most so many bytes, parsed: Arrow's own blocks have a fixed set of columns.
+
+    Raises:
+        UnreadableFileError: a line is not one object.
+    """
+    import pyarrow as pa
+
+    with file.open_utf8() as text:
+        for lines in _list_blocks(text):
+            block = _parse(pa.BufferReader(lines), source)
+            block.validate(full=True)
+            if sum(1 for line in lines.splitlines() if line.strip()) != block.num_rows:
+                _check_lines(file)
+            yield block
+
+
+def _list_blocks(text: pa.NativeFile) -> Iterator[bytes]:
+    """The text, cut at ends of lines; one block at least, and a longer one only where a line is longer."""
+    rest, is_first = b"", True
+    while chunk := text.read(_BLOCK_BYTES - min(len(rest), _BLOCK_BYTES // 2)):
+        lines = rest + chunk
+        end = max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1
+        if end or len(lines) > _BLOCK_BYTES:
+            block, lines = lines[: end or None], lines[end:] if end else b""
+            if block.strip():
+                yield block
+                is_first = False
+        rest = lines
+    if is_first or rest.strip():
+        yield rest or b"\n"
+
+
+def _explain(file: TextFile, source: SourceBase, error: Exception) -> Exception:
+    """What is wrong with a file that Arrow could not read."""
+    undecodable = find_undecodable(file)
+    if undecodable:
+        return UnreadableFileError(f"{undecodable}; JSON lines are delivered in UTF-8")
+    explained = _explain_lines(file, source)
+    if explained is None:
+        _check_lines(file)
+    return explained or UnreadableFileError(str(error).strip()[:_REASON_LENGTH])
+
+
+def _check_lines(file: TextFile) -> None:
     """Refuse a line with several objects, and an object on several lines, both of which Arrow reads.
 
     Raises:
         UnreadableFileError: names the line.
     """
-    with file.open_text() as text:
-        if sum(1 for line in text if line.strip()) == rows:
-            return
     with file.open_text() as text:
         for number, line in enumerate(text, 1):
             if line.strip():

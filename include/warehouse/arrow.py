@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IfExists = Literal["replace", "append"]
 
 # Rows that the driver encodes while PostgreSQL takes in the ones before: with one chunk they take turns.
-_CHUNK_ROWS: Final = 1 << 16
+CHUNK_ROWS: Final = 1 << 16
 # "Cannot convert NaN to bigint" is PostgreSQL's feature_not_supported.
 _NO_BIGINT: Final = "0A000"
 
@@ -40,7 +40,7 @@ def _open_database(uri: str) -> Any:
 
 
 @contextmanager
-def _open_adbc(uri: str) -> Iterator[Any]:
+def open_adbc(uri: str) -> Iterator[Any]:
     """One ADBC connection in one transaction: commits at the end of the block, or rolls back."""
     from adbc_driver_manager import AdbcConnection, Error
     from adbc_driver_manager.dbapi import Connection
@@ -129,12 +129,12 @@ def _fetch(uri: str, sql: str) -> pa.Table:
 
 def _read(uri: str, fetch: Callable[[Any], pa.Table]) -> pa.Table:
     """What ``fetch`` reads with a cursor; read again where a type is younger than what the driver knows."""
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+    with open_adbc(uri) as connection, connection.cursor() as cursor:
         table = fetch(cursor)
     if not any(_has_unknown_type(field) for field in table.schema):
         return table
     _open_database.cache_clear()
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+    with open_adbc(uri) as connection, connection.cursor() as cursor:
         return fetch(cursor)
 
 
@@ -155,7 +155,7 @@ def write_arrow(uri: str, table: str | TableName, data: pa.Table, if_exists: IfE
         WarehouseError: the rows were refused; the table is as it was.
     """
     name = parse_table(table)
-    with _open_adbc(uri) as connection, connection.cursor() as cursor:
+    with open_adbc(uri) as connection, connection.cursor() as cursor:
         cursor.execute(f'create schema if not exists "{name.schema}"')
         if if_exists == "replace":
             cursor.execute(f"drop table if exists {name.quoted}")
@@ -169,5 +169,5 @@ def _ingest(cursor: Any, name: TableName, data: pa.Table) -> None:
     if cursor.fetch_arrow_table().column(0)[0].as_py():
         cursor.execute(f"select * from {name.quoted} limit 0")
         data = match_columns(data, cursor.fetch_arrow_table().schema, str(name))
-    chunks = plain_types(data).to_reader(max_chunksize=_CHUNK_ROWS)
+    chunks = plain_types(data).to_reader(max_chunksize=CHUNK_ROWS)
     cursor.adbc_ingest(name.name, chunks, mode="create_append", db_schema_name=name.schema)

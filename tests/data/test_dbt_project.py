@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from include.features.dbt_docs import write_docs
-from include.ingestion.land import define_columns
+from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
 from include.local.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings

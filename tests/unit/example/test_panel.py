@@ -18,8 +18,8 @@ from include.example.panel import PanelSummary, sample_households, write_shop_so
 from include.settings import load_settings
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import SourceOpener
-from include.sources.read import read_source
 from include.sources.source import Deliveries
+from tests.unit.sources.whole import read_source
 
 LAST_DAY = date(2026, 11, 22)  # a Sunday, as the panel's last day is
 PANEL = {

@@ -22,9 +22,9 @@ from include.example.system_server import BUCKET, ShopSystems, build_app, replac
 from include.local.ports import find_free_port
 from include.settings import load_settings
 from include.sources.deliveries import SourceOpener
-from include.sources.read import read_source
 from include.sources.source import SourceAccess
 from include.warehouse.session import open_session
+from tests.unit.sources.whole import read_source
 
 LAST_DAY = date(2026, 3, 1)
 SECRET = "a-secret-of-the-test"

@@ -310,17 +310,18 @@ class TestTwoRunsAtOnce:
 
     @pytest.fixture
     def interrupt(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
-        """Have something done while the next audit looks at the rows that it has read."""
+        """Have something done when the next audit has looked at the rows of its first source."""
 
         def arrange(meanwhile: Callable[[], None]) -> None:
-            validate = audit.validate_frames
+            check = audit.check_batch
 
-            def validate_and_be_interrupted(*given: Any) -> Any:
-                monkeypatch.setattr(audit, "validate_frames", validate)
+            def check_and_be_interrupted(*given: Any) -> Any:
+                monkeypatch.setattr(audit, "check_batch", check)
+                found = check(*given)
                 meanwhile()
-                return validate(*given)
+                return found
 
-            monkeypatch.setattr(audit, "validate_frames", validate_and_be_interrupted)
+            monkeypatch.setattr(audit, "check_batch", check_and_be_interrupted)
 
         return arrange
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.errors import SourceError, StaleWriterError
@@ -124,3 +126,36 @@ def test_a_late_day_that_was_taken_does_not_land(pipeline, plant, day) -> None:
     assert {part["from_day"] for part in split_items(landed) if part.get("is_taken")} == {"2026-03-09"}
     pipeline.approve()
     assert pipeline.publish(newer)["rows"]["readings"] == 12
+
+
+def test_what_a_landing_that_died_has_left_is_dropped(pipeline, day) -> None:
+    with open_session(pipeline.uri) as session:
+        session.execute("create unlogged table incoming.backend_0 (id bigint)")
+
+    pipeline.land(pipeline.plan(day))
+
+    assert pipeline.fetch("select relname from pg_class where relnamespace = 'incoming'::regnamespace") == []
+
+
+@pytest.mark.parametrize("is_critical", [True, False])
+def test_a_file_that_turns_bad_after_many_rows_leaves_none_of_them(
+    pipeline, plant, day, monkeypatch: pytest.MonkeyPatch, is_critical: bool
+) -> None:
+    monkeypatch.setattr("include.sources.formats._BLOCK_ROWS", 2)
+    sources = pipeline.settings.sources
+    readings = sources["readings"].model_copy(update={"critical": is_critical})
+    pipeline.settings = pipeline.settings.model_copy(update={"sources": {**sources, "readings": readings}})
+    items = pipeline.plan(day, day + timedelta(days=1))
+    path = plant.root / "readings" / f"{day}.parquet"
+    table = pq.read_table(path)
+    samples = pa.array([1.0] * 11 + [1.5])
+    pq.write_table(table.set_column(table.column_names.index("samples"), "samples", samples), path)
+
+    if is_critical:
+        with pytest.raises(SourceError, match=r"row 12 holds 1\.5"):
+            pipeline.land(items)
+        assert pipeline.fetch("select to_regclass('landing.readings') as found")[0]["found"] is None
+    else:
+        landed = pipeline.land(items)
+        assert [bad["day"] for bad in landed[0]["bad_files"]] == [str(day)]
+        assert landed_days(pipeline) == {str(day + timedelta(days=1)): 12}

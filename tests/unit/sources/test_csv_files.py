@@ -13,7 +13,7 @@ import pytest
 from include.errors import SourceError
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
-from include.sources.files import read_file
+from tests.unit.sources.whole import read_file
 
 TEXT = 'code,place,price\n007,"Zürich\nWest",1.5\n008,Köln,\n'
 ROWS = [

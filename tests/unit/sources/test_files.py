@@ -15,8 +15,7 @@ from include.errors import SourceError
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import SourceOpener
-from include.sources.files import read_file
-from include.sources.read import read_source
+from tests.unit.sources.whole import read_file, read_source
 
 DAY = date(2026, 3, 9)
 # Parquet says that it is text; 253,402,300,800 seconds after 1970 the year 10000 begins.

@@ -19,12 +19,13 @@ from include.errors import SourceAwayError, SourceError
 from include.settings.http_source import HttpSource
 from include.settings.section import check_section
 from include.sources import http_client
-from include.sources.files import is_bad_file, read_file
+from include.sources.files import is_bad_file
 from include.sources.http_api import HttpDeliveries, open_api
 from include.sources.http_client import is_loopback
 from include.sources.http_credentials import find_base_url, read_credentials
 from include.sources.source import Deliveries, SourceAccess
 from tests.unit.sources.api_server import ApiServer, Clock, Reply, Request, serve_api
+from tests.unit.sources.whole import read_file
 
 DAY = date(2026, 3, 9)
 TOKEN = "s3cret-t0ken"

@@ -14,7 +14,7 @@ import pytest
 from include.errors import SourceError
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
-from include.sources.files import read_file
+from tests.unit.sources.whole import read_file
 
 LINES = [
     {"code": "007", "count": 3, "price": 1, "on": "2026-03-09", "at": "2026-03-09T12:00:00Z"},

@@ -22,7 +22,6 @@ from include.sources.dated_names import DatedName
 from include.sources.deliveries import find_missing_days, find_snapshots, open_deliveries
 from include.sources.files import is_bad_file
 from include.sources.object_store import ObjectStoreDeliveries, list_prefixes
-from include.sources.read import read_source
 from include.sources.source import SourceAccess
 from tests.unit.sources.buckets import (
     BUCKET,
@@ -35,6 +34,7 @@ from tests.unit.sources.buckets import (
     run_proxy,
     run_s3,
 )
+from tests.unit.sources.whole import read_source
 
 DAY = date(2026, 3, 9)
 ONE = timedelta(days=1)

@@ -21,11 +21,12 @@ from include.local.postgres import PostgresServer
 from include.settings.postgres_source import PostgresSource
 from include.settings.section import check_section
 from include.settings.source_columns import ColumnSettings
-from include.sources.columns import BadValueError, fit_column
-from include.sources.files import is_bad_file, read_file
+from include.sources.columns import BadValueError, ColumnReader
+from include.sources.files import is_bad_file
 from include.sources.postgres import PostgresDeliveries, open_table
 from include.sources.postgres_client import find_conninfo
 from include.sources.source import Deliveries, SourceAccess
+from tests.unit.sources.whole import read_file
 
 DAY = date(2026, 3, 9)
 ZONE = "America/New_York"
@@ -421,7 +422,7 @@ class TestTypes:
             uri, folder, query=f"select 1 as id, '2026-03-09 12:00Z'::timestamptz as at, {value} as value",
             columns={**COLUMNS, "value": {"type": declared}},
         )  # fmt: skip
-        return fit_column("value", table.column("value"), settings, ZONE)[0].as_py()
+        return ColumnReader("value", settings, ZONE).fit(table.column("value"))[0].as_py()
 
     @pytest.mark.parametrize(
         ("value", "declared", "expected"),
