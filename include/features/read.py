@@ -105,9 +105,13 @@ def read_checked(uri: str, sql: str, groups: Sequence[GroupTable]) -> pa.Table:
 
 
 def read_as_of_dates(session: Session, group: GroupTable) -> list[date]:
-    """The as-of dates of a group, ascending."""
+    """The as-of dates of a group, ascending, without those that its validation has refused."""
+    time = _quote(group.event_time)
     rows = session.fetch_all(
-        f"select distinct {_quote(group.event_time)} as {AS_OF} from {group.table.quoted} order by 1"
+        f"select {AS_OF} from (select distinct {time} as {AS_OF} from {group.table.quoted}) as dates "
+        f"where not exists (select from quality.feature_dates as seen where seen.group_name = %s "
+        f"and seen.as_of_date = dates.{AS_OF} and seen.state = 'refused') order by 1",
+        (group.name,),
     )
     return [row[AS_OF] for row in rows]
 
