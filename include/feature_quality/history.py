@@ -41,6 +41,6 @@ class History:
 
 
 def widen(low: float, high: float, tolerance: float) -> tuple[float, float]:
-    """A range widened on both sides by ``tolerance`` times its width, which is at least a tenth of its greater end."""
-    width = max(high - low, 0.1 * max(abs(low), abs(high)))
+    """A range widened on both sides by ``tolerance`` times its width, or its greater end where that is more."""
+    width = max(high - low, abs(low), abs(high))
     return low - tolerance * width, high + tolerance * width

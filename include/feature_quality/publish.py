@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from include.errors import FeatureError
 from include.feature_quality.drift import GroupDrift, keep_drift, keep_references, measure_group_drift, read_matrix
@@ -35,6 +35,9 @@ from include.settings.features import FeatureSettings
 from include.warehouse.session import Session, open_session
 
 log = logging.getLogger(__name__)
+
+RULES_TOLD: Final = 12
+"""Broken rules that a message lists."""
 
 
 class GroupRefusedError(FeatureError):
@@ -109,7 +112,7 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
             group.name, drift.as_of_date, drift.reference_date, ", ".join(drift.drifted),
         )  # fmt: skip
     for rule in audit.failures:
-        log.warning("%s", rule.describe())
+        log.warning("%s is published although it breaks a rule: %s", group.name, rule.describe())
     return GroupPublication(audit, tuple(changed), online, drift)
 
 
@@ -136,7 +139,10 @@ def describe_refusal(group: FeatureGroup, audit: AuditResult, changed: Sequence[
     features = name_features(audit.failures)
     about = f" Features: {', '.join(features)}." if features else ""
     dates = f" As of {changed[0].as_of_date} to {changed[-1].as_of_date}." if changed else ""
-    broken = "\n".join(f"  - {rule.describe()}" for rule in sort_results(audit.failures))
+    rules = [f"  - {rule.describe()}" for rule in sort_results(audit.failures)]
+    if len(rules) > RULES_TOLD:
+        rules[RULES_TOLD:] = [f"  - {len(rules) - RULES_TOLD} more rules, in quality.feature_validations"]
+    broken = "\n".join(rules)
     return (
         f"The feature group {group.name} is not published: {audit.reason}.{dates}{about} "
         f"{group.online or 'Its asset'} is as it was, and nothing that waits for the group starts.\n"

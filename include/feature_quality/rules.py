@@ -40,6 +40,11 @@ class FeatureRule(RuleResult):
         """What to do when the rule is broken."""
         return FEATURE_REMEDIES[self.dimension]
 
+    def describe(self) -> str:
+        """The broken rule in one sentence."""
+        kind = " (critical)" if self.is_critical else ""
+        return f"{self.name}{kind}: {self.observed}; expected {self.expected}. To do: {self.remedy}."
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -139,7 +144,7 @@ def _check_nulls(
     broken = _collect(profiles, judge)
     expected = (
         f"at most {detail.max_null_share:.1%} missing" if detail.max_null_share is not None
-        else f"no more missing than before, and {settings.null_share_tolerance:.1%}"
+        else f"at most {settings.null_share_tolerance:.1%} more missing than before"
     )  # fmt: skip
     return _result(group, "completeness", name, not broken, _describe(broken, len(profiles)), expected)
 
@@ -157,7 +162,7 @@ def _check_lost(group: FeatureGroup, name: str, profiles: Sequence[FeatureProfil
     broken = _collect(profiles, judge)
     return _result(
         group, "completeness", name, not broken, _describe(broken, len(profiles)), "any value, as before",
-        is_critical=True, rule="has values",
+        is_critical=True, rule="has values", weight=0.0,
     )  # fmt: skip
 
 
@@ -181,7 +186,7 @@ def _check_range(
         return None if low <= profile.mean <= high else f"mean {profile.mean:.4g}, expected {low:.4g} to {high:.4g}"
 
     broken = _collect(profiles, judge)
-    expected = _describe_bounds(detail) if is_declared else "a mean in the range of those before, widened"
+    expected = _describe_bounds(detail) if is_declared else "a mean as before, within mean_tolerance"
     return _result(group, "range", name, not broken, _describe(broken, len(profiles)), expected)
 
 
@@ -221,9 +226,10 @@ def _result(
     *,
     is_critical: bool = False,
     rule: str = "",
+    weight: float = 1.0,
 ) -> FeatureRule:
     return FeatureRule(
-        group.name, dimension, rule or dimension, column, is_critical, 1.0, has_passed, observed, expected
+        group.name, dimension, rule or dimension, column, is_critical, weight, has_passed, observed, expected
     )
 
 

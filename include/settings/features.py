@@ -18,7 +18,7 @@ class ValidationSettings(Section):
     history_dates: Annotated[int, Field(ge=1)] = 56
     min_history_dates: Annotated[int, Field(ge=1)] = 7
     null_share_tolerance: Share = 0.05
-    mean_tolerance: Annotated[float, Field(ge=0)] = 1.0
+    mean_tolerance: Annotated[float, Field(ge=0)] = 2.0
     min_row_ratio: Annotated[float, Field(ge=0)] = 0.2
     max_row_ratio: Annotated[float, Field(gt=0)] = 5.0
 

@@ -19,6 +19,13 @@ FEATURES = (
     Feature("is_new", "boolean", "readings"),
     Feature("maker", "categorical", "readings"),
 )
+READINGS = (
+    "create table features.readings (as_of_date date, site_id bigint, part text, heat double precision, "
+    "is_new boolean, maker text)",
+    "create view latest.readings as select distinct on (site_id, part) * from features.readings "
+    "order by site_id, part, as_of_date desc",
+)
+"""The group's table, and the view that its online model makes."""
 DATES = 10
 PARTS = 20
 
@@ -59,14 +66,8 @@ def settings() -> FeatureSettings:
 def uri(warehouse_uri: str) -> str:
     """Ten days of twenty parts: heat 1 to 20 a day, every tenth maker missing."""
     with open_session(warehouse_uri) as session:
-        session.execute(
-            "create table features.readings (as_of_date date, site_id bigint, part text, heat double precision, "
-            "is_new boolean, maker text)"
-        )
-        session.execute(
-            "create view latest.readings as select distinct on (site_id, part) * from features.readings "
-            "order by site_id, part, as_of_date desc"
-        )
+        for statement in READINGS:
+            session.execute(statement)
         for number in range(DATES):
             add_day(session, number)
     return warehouse_uri

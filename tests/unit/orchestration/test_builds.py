@@ -9,14 +9,7 @@ import pytest
 
 from include.features.builds import UNDONE
 from include.warehouse.session import open_session
-from tests.unit.feature_quality.conftest import DATES, add_day, make_group
-
-READINGS = """
-create table features.readings
-(as_of_date date, site_id bigint, part text, heat double precision, is_new boolean, maker text);
-create view latest.readings as
-select distinct on (site_id, part) * from features.readings order by site_id, part, as_of_date desc;
-"""
+from tests.unit.feature_quality.conftest import DATES, READINGS, add_day, make_group
 
 
 @dataclass
@@ -46,7 +39,7 @@ def test_a_refused_group_fails_its_task_for_good_and_the_build_is_kept_as_done(w
     from include.orchestration.builds import publish_validated, record_run
 
     with open_session(warehouse_uri) as session:
-        for statement in READINGS.split(";")[:-1]:
+        for statement in READINGS:
             session.execute(statement)
         for number in range(DATES):
             add_day(session, number)
