@@ -60,7 +60,7 @@ def read_group(session: Session, group: str) -> GroupRecords:
     )[::-1]
     profiles = session.fetch_all(
         "select profiles.*, dates.state from quality.feature_profiles as profiles join quality.feature_dates as dates "
-        "using (group_name, as_of_date, build_key) where group_name = %s and as_of_date >= %s order by as_of_date",
+        "using (group_name, as_of_date, content_hash) where group_name = %s and as_of_date >= %s order by as_of_date",
         (group, dates[0]["as_of_date"] if dates else None),
     )
     drift = session.fetch_all(

@@ -88,7 +88,7 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
         contents = read_contents(session, group)
         changed, gone = find_changed(contents, read_known_dates(session, group.name), group.version)
         profiles = profile_dates(session, group, [one.as_of_date for one in changed])
-        keep_profiles(session, group, build_key, profiles)
+        keep_profiles(session, group, build_key, changed, profiles)
         session.execute("savepoint online")
         online = write_online(session, group)
         results = check_group(group, _gather(session, group, changed, profiles, settings), settings.validation)

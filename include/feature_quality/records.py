@@ -39,17 +39,17 @@ def read_known_dates(session: Session, group: str) -> dict[date, KnownDate]:
 
 
 def read_history(session: Session, group: FeatureGroup, first: date, last: date, count: int) -> list[FeatureProfile]:
-    """Profiles of published as-of dates of the group's present version, ascending by date.
+    """Profiles of what was published of as-of dates in the group's present version, ascending by date.
 
     Args:
         first, last: the as-of dates that are validated; the history reaches from ``count`` dates before the first one
             to before the last one.
     """
     rows = session.fetch_all(
-        "with published as (select as_of_date, build_key from quality.feature_dates "
-        "where group_name = %s and version = %s and state = 'published' and as_of_date < %s), "
+        "with published as (select as_of_date, published_hash as content_hash from quality.feature_dates "
+        "where group_name = %s and published_version = %s and as_of_date < %s), "
         "earlier as (select as_of_date from published where as_of_date < %s order by as_of_date desc limit %s) "
-        "select profiles.* from quality.feature_profiles as profiles join published using (as_of_date, build_key) "
+        "select profiles.* from quality.feature_profiles as profiles join published using (as_of_date, content_hash) "
         "where profiles.group_name = %s and as_of_date >= coalesce((select min(as_of_date) from earlier), %s) "
         "order by as_of_date",
         (group.name, group.version, last, first, count, group.name, first),
@@ -58,21 +58,29 @@ def read_history(session: Session, group: FeatureGroup, first: date, last: date,
     return [FeatureProfile(**{name: row[name] for name in names}) for row in rows]
 
 
-def keep_profiles(session: Session, group: FeatureGroup, build_key: str, profiles: Iterable[FeatureProfile]) -> None:
-    """Keep profiles; those of the same build are replaced."""
+def keep_profiles(
+    session: Session,
+    group: FeatureGroup,
+    build_key: str,
+    contents: Sequence[DateContent],
+    profiles: Iterable[FeatureProfile],
+) -> None:
+    """Keep the profiles of the contents; those of the same content are replaced."""
+    hashes = {one.as_of_date: one.content_hash for one in contents}
     session.execute_many(
-        "insert into quality.feature_profiles (group_name, as_of_date, build_key, version, feature, kind, row_count, "
-        "null_count, distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) "
-        "on conflict (group_name, as_of_date, feature, build_key) do update set version = excluded.version, "
+        "insert into quality.feature_profiles (group_name, as_of_date, content_hash, build_key, version, feature, "
+        "kind, row_count, null_count, distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) "
+        "on conflict (group_name, as_of_date, content_hash, feature) do update set "
+        "version = excluded.version, build_key = excluded.build_key, "
         "kind = excluded.kind, row_count = excluded.row_count, null_count = excluded.null_count, "
         "distinct_count = excluded.distinct_count, minimum = excluded.minimum, maximum = excluded.maximum, "
         "mean = excluded.mean, standard_deviation = excluded.standard_deviation, quantiles = excluded.quantiles, "
         "top_values = excluded.top_values, profiled_at = now()",
         [
             (
-                group.name, one.as_of_date, build_key, group.version, one.feature, one.kind, one.row_count,
-                one.null_count, one.distinct_count, one.minimum, one.maximum, one.mean, one.standard_deviation,
+                group.name, one.as_of_date, hashes[one.as_of_date], build_key, group.version, one.feature, one.kind,
+                one.row_count, one.null_count, one.distinct_count, one.minimum, one.maximum, one.mean, one.standard_deviation,
                 json.dumps(dict(one.quantiles)), json.dumps(dict(one.top_values)),
             )
             for one in profiles
@@ -83,21 +91,20 @@ def keep_profiles(session: Session, group: FeatureGroup, build_key: str, profile
 def keep_dates(
     session: Session, group: FeatureGroup, build_key: str, contents: Sequence[DateContent], *, is_published: bool
 ) -> None:
-    """Note what was seen of as-of dates, and whether it is published."""
+    """Note what was seen of as-of dates, and whether it is published; what was published before stays noted."""
+    published = "published_hash = excluded.content_hash, published_version = excluded.version, "
     session.execute_many(
-        "insert into quality.feature_dates "
-        "(group_name, as_of_date, version, row_count, content_hash, build_key, state) "
-        "values (%s, %s, %s, %s, %s, %s, %s) on conflict (group_name, as_of_date) do update set "
-        "version = excluded.version, row_count = excluded.row_count, content_hash = excluded.content_hash, "
-        "build_key = excluded.build_key, state = excluded.state, changed_at = now()",
+        "insert into quality.feature_dates (group_name, as_of_date, version, row_count, content_hash, build_key, "
+        "state, published_hash, published_version) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict (group_name, as_of_date) do update set version = excluded.version, "
+        "row_count = excluded.row_count, content_hash = excluded.content_hash, build_key = excluded.build_key, "
+        f"{published if is_published else ''}state = excluded.state, changed_at = now()",
         [
-            (
-                group.name, one.as_of_date, group.version, one.row_count, one.content_hash, build_key,
-                "published" if is_published else "refused",
-            )
+            (group.name, one.as_of_date, group.version, one.row_count, one.content_hash, build_key)
+            + (("published", one.content_hash, group.version) if is_published else ("refused", None, None))
             for one in contents
         ],
-    )  # fmt: skip
+    )
 
 
 def forget_dates(session: Session, group: str, dates: Sequence[date]) -> None:

@@ -10,6 +10,8 @@ create table quality.feature_dates (
     content_hash text not null,
     build_key text not null,
     state text not null check (state in ('published', 'refused')),
+    published_hash text,
+    published_version integer,
     changed_at timestamptz not null default now(),
     primary key (group_name, as_of_date)
 );
@@ -17,13 +19,16 @@ comment on table quality.feature_dates is
     'What the validation has last seen of each as-of date of a feature group; grain: group and as-of date.';
 comment on column quality.feature_dates.content_hash is 'Sum of the hashes of the rows, which their order does not change.';
 comment on column quality.feature_dates.build_key is 'The run of build_features whose validation saw this content first.';
+comment on column quality.feature_dates.published_hash is
+    'The content that was published last, also after another one was refused: limits are learned from it.';
 
 create table quality.feature_profiles (
     group_name text not null,
     as_of_date date not null,
+    content_hash text not null,
+    feature text not null,
     build_key text not null,
     version integer not null,
-    feature text not null,
     kind text not null check (kind in ('numeric', 'boolean', 'categorical')),
     row_count bigint not null,
     null_count bigint not null,
@@ -35,11 +40,11 @@ create table quality.feature_profiles (
     quantiles jsonb not null default '{}',
     top_values jsonb not null default '{}',
     profiled_at timestamptz not null default now(),
-    primary key (group_name, as_of_date, feature, build_key)
+    primary key (group_name, as_of_date, content_hash, feature)
 );
 comment on table quality.feature_profiles is
     'Statistics of each feature at each as-of date, of every content that a build has brought; grain: group, as-of date, '
-    'feature and build.';
+    'content and feature.';
 comment on column quality.feature_profiles.null_count is 'Null, NaN and empty text, which models take for missing.';
 
 create table quality.feature_validations (

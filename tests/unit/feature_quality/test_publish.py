@@ -170,6 +170,16 @@ def test_a_change_that_is_meant_is_published_under_a_new_version(published: str,
         publish_group(published, make_group(version=2), settings, "third")
 
 
+def test_a_build_that_was_refused_as_a_whole_is_refused_again(
+    published: str, group: FeatureGroup, settings: FeatureSettings
+) -> None:
+    change(published, "update features.readings set heat = null")
+
+    for build in ("first", "first", "third"):
+        with pytest.raises(GroupRefusedError, match="completeness of heat"):
+            publish_group(published, group, settings, build)
+
+
 @pytest.mark.parametrize(
     ("limits", "is_kept"),
     [({"max_null_share": 0.1}, True), ({"max_null_share": 0.05}, False)],
