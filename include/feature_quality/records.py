@@ -69,8 +69,8 @@ def keep_profiles(
     hashes = {one.as_of_date: one.content_hash for one in contents}
     session.execute_many(
         "insert into quality.feature_profiles (group_name, as_of_date, content_hash, build_key, version, feature, "
-        "kind, row_count, null_count, distinct_count, minimum, maximum, mean, standard_deviation, quantiles, top_values) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) "
+        "kind, row_count, null_count, distinct_count, minimum, maximum, mean, standard_deviation, quantiles, "
+        "top_values) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) "
         "on conflict (group_name, as_of_date, content_hash, feature) do update set "
         "version = excluded.version, build_key = excluded.build_key, "
         "kind = excluded.kind, row_count = excluded.row_count, null_count = excluded.null_count, "
@@ -80,8 +80,8 @@ def keep_profiles(
         [
             (
                 group.name, one.as_of_date, hashes[one.as_of_date], build_key, group.version, one.feature, one.kind,
-                one.row_count, one.null_count, one.distinct_count, one.minimum, one.maximum, one.mean, one.standard_deviation,
-                json.dumps(dict(one.quantiles)), json.dumps(dict(one.top_values)),
+                one.row_count, one.null_count, one.distinct_count, one.minimum, one.maximum, one.mean,
+                one.standard_deviation, json.dumps(dict(one.quantiles)), json.dumps(dict(one.top_values)),
             )
             for one in profiles
         ],
