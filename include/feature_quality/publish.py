@@ -30,6 +30,7 @@ from include.feature_quality.records import (
 )
 from include.feature_quality.rules import Evidence, FeatureRule, check_group, name_features
 from include.features.catalog import FeatureGroup
+from include.features.history import has_rows, keep_rows
 from include.quality.score import AuditResult, RuleResult, decide_source, sort_results
 from include.settings.features import FeatureSettings
 from include.warehouse.session import Session, open_session
@@ -98,6 +99,9 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
         audit = decide_source(group.name, results, settings.validation.minimum_score)
         if not audit.has_passed:
             session.execute("rollback to savepoint online")
+        else:
+            kept = changed if has_rows(session, group) else contents
+            keep_rows(session, group, [*gone, *(one.as_of_date for one in kept)])
         if drift:
             keep_drift(session, group.name, build_key, drift)
         forget_dates(session, group.name, gone)

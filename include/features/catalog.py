@@ -65,6 +65,7 @@ class GroupMeta(Section):
     cadence_days: Annotated[int, Field(ge=1)] = 1
     version: Annotated[int, Field(ge=1)] = 1
     tags: tuple[_Name, ...] = ()
+    history: bool = False
 
 
 class LabelMeta(Section):
@@ -155,6 +156,7 @@ class FeatureGroup:
         online_source: what the dbt model ``online_model`` makes; where it is another than ``online``, publishing the
             group copies what has changed.
         sets: the feature sets of each feature.
+        keeps_history: whether each published row is kept, to be read as known on a day.
         details: what else the yml says of each feature.
     """
 
@@ -172,6 +174,7 @@ class FeatureGroup:
     online_model: str | None = None
     online_source: TableName | None = None
     tags: tuple[str, ...] = ()
+    keeps_history: bool = False
     details: Mapping[str, FeatureDetail] = field(default_factory=dict)
 
     @property
@@ -319,6 +322,7 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
         features=tuple(features),
         sets=sets,
         tags=meta.tags,
+        keeps_history=meta.history,
         details=details,
     )
 

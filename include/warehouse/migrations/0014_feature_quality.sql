@@ -103,3 +103,22 @@ create table quality.feature_drift (
 );
 comment on table quality.feature_drift is
     'Each feature of the newest as-of date against the newest one that was published before; grain: group, build and feature.';
+
+create schema history;
+comment on schema history is 'What readers had before: rows by the time at which they were published.';
+
+create table history.feature_rows (
+    group_name text not null,
+    as_of_date date not null,
+    keys jsonb not null,
+    version integer not null,
+    content jsonb not null,
+    known_from timestamptz not null,
+    known_to timestamptz,
+    primary key (group_name, as_of_date, keys, known_from),
+    check (known_to > known_from)
+);
+comment on table history.feature_rows is
+    'Every published row of the feature groups that keep their history; grain: group, as-of date, entity and publication.';
+comment on column history.feature_rows.content is 'The row by column, as it was published.';
+comment on column history.feature_rows.known_to is 'When another row took its place, or none; null while it is published.';

@@ -267,3 +267,22 @@ def test_a_table_that_dbt_writes_itself_is_checked_and_left_alone(published: str
     change(published, "update online.readings set heat = -1 where part = 'p3'")
     with pytest.raises(GroupRefusedError, match="1 entities differ"):
         publish_group(published, own, settings, "third")
+
+
+def test_a_group_that_keeps_its_history_keeps_what_is_published_and_nothing_that_is_refused(
+    published: str, group: FeatureGroup, settings: FeatureSettings
+) -> None:
+    keeping = replace(group, keeps_history=True)
+    count = "select count(*) as rows, count(known_to) as closed from history.feature_rows"
+
+    publish_group(published, keeping, settings, "second")
+    assert fetch(published, count) == [(DATES * PARTS, 0)], "all dates, although none has changed"
+
+    change(published, f"update features.readings set heat = 3.5 where part = 'p3' and as_of_date = '{NEWEST}'")
+    publish_group(published, keeping, settings, "third")
+    assert fetch(published, count) == [(DATES * PARTS + 1, 1)]
+
+    change(published, f"update features.readings set heat = null where as_of_date = '{NEWEST}'")
+    with pytest.raises(GroupRefusedError):
+        publish_group(published, keeping, settings, "fourth")
+    assert fetch(published, count) == [(DATES * PARTS + 1, 1)]
