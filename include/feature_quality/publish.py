@@ -31,6 +31,7 @@ from include.feature_quality.records import (
 from include.feature_quality.rules import Evidence, FeatureRule, check_group, name_features
 from include.features.catalog import FeatureGroup
 from include.features.history import has_rows, keep_rows
+from include.features.matrix import FeatureMatrix
 from include.quality.score import AuditResult, RuleResult, decide_source, sort_results
 from include.settings.features import FeatureSettings
 from include.warehouse.session import Session, open_session
@@ -51,22 +52,37 @@ class GroupRefusedError(FeatureError):
 
 @dataclass(frozen=True)
 class GroupPublication:
-    """What was validated of a group, and what was published of it."""
+    """What was validated of a group, and what was published of it.
+
+    Attributes:
+        contents: of all as-of dates that the group has.
+        changed: of those that were new, changed or refused before.
+        gone: as-of dates that the group has no more.
+        newest: the rows of the newest as-of date, where that has changed.
+    """
 
     audit: AuditResult
+    contents: tuple[DateContent, ...]
     changed: tuple[DateContent, ...]
+    gone: tuple[date, ...]
+    profiles: tuple[FeatureProfile, ...]
     online: OnlineChange | None
     drift: GroupDrift | None
+    newest: FeatureMatrix | None
 
     def summarise(self) -> dict[str, Any]:
         """A small summary for XCom."""
         return {
             "score": round(self.audit.score, 4),
-            "broken_rules": [rule.name for rule in self.audit.failures],
+            "broken_rules": list_rules(self.audit),
             "changed_dates": len(self.changed),
             "online_written": self.online.written if self.online else None,
             "drifted": list(self.drift.drifted) if self.drift else [],
         }
+
+
+class _NotPublishedError(Exception):
+    """Leaves the transaction, so that what it has written is rolled back."""
 
 
 def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, build_key: str) -> GroupPublication:
@@ -84,40 +100,23 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
         FeatureError: the online model has not one row for each entity.
         WarehouseError: the warehouse is away.
     """
-    with open_session(uri) as session:
-        session.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"features.{group.name}",))
-        contents = read_contents(session, group)
-        changed, gone = find_changed(contents, read_known_dates(session, group.name), group.version)
-        profiles = profile_dates(session, group, [one.as_of_date for one in changed])
-        keep_profiles(session, group, build_key, changed, profiles)
-        session.execute("savepoint online")
-        online = write_online(session, group)
-        results = check_group(group, _gather(session, group, changed, profiles, settings), settings.validation)
-        is_newest = bool(changed) and changed[-1] == contents[-1]
-        drift = _measure_drift(session, uri, group, changed[-1].as_of_date, settings) if is_newest else None
-        results += _judge_drift(group, drift, settings)
-        audit = decide_source(group.name, results, settings.validation.minimum_score)
-        if not audit.has_passed:
-            session.execute("rollback to savepoint online")
-        else:
-            kept = changed if has_rows(session, group) else contents
-            keep_rows(session, group, [*gone, *(one.as_of_date for one in kept)])
-        if drift:
-            keep_drift(session, group.name, build_key, drift)
-        forget_dates(session, group.name, gone)
-        keep_dates(session, group, build_key, changed, is_published=audit.has_passed)
-        if changed or not audit.has_passed or not has_validation(session, group.name, build_key):
-            keep_validation(session, build_key, group, _describe_validation(audit, changed, online))
-    if not audit.has_passed:
-        raise GroupRefusedError(describe_refusal(group, audit, changed), [rule.name for rule in audit.failures])
-    if drift and drift.drifted:
-        log.warning(
-            "Features of %s as of %s have drifted from those of %s, which were published last: %s.",
-            group.name, drift.as_of_date, drift.reference_date, ", ".join(drift.drifted),
-        )  # fmt: skip
-    for rule in audit.failures:
-        log.warning("%s is published although it breaks a rule: %s", group.name, rule.describe())
-    return GroupPublication(audit, tuple(changed), online, drift)
+    try:
+        with open_session(uri) as session:
+            found = _validate(session, uri, group, settings)
+            if not found.audit.has_passed:
+                raise _NotPublishedError
+            _keep(session, group, build_key, found)
+    except _NotPublishedError:
+        with open_session(uri) as session:
+            _keep(session, group, build_key, found)
+        raise GroupRefusedError(describe_refusal(group, found), list_rules(found.audit)) from None
+    _warn(group, found)
+    return found
+
+
+def list_rules(audit: AuditResult) -> list[str]:
+    """The names of the broken rules, each once."""
+    return list(dict.fromkeys(rule.name for rule in audit.failures))
 
 
 def find_changed(
@@ -138,8 +137,9 @@ def find_changed(
     return changed, sorted(set(known) - {content.as_of_date for content in contents})
 
 
-def describe_refusal(group: FeatureGroup, audit: AuditResult, changed: Sequence[DateContent]) -> str:
+def describe_refusal(group: FeatureGroup, found: GroupPublication) -> str:
     """Why a group is not published, which features it is about, and what to do."""
+    audit, changed = found.audit, found.changed
     features = name_features(audit.failures)
     about = f" Features: {', '.join(features)}." if features else ""
     dates = f" As of {changed[0].as_of_date} to {changed[-1].as_of_date}." if changed else ""
@@ -154,31 +154,54 @@ def describe_refusal(group: FeatureGroup, audit: AuditResult, changed: Sequence[
     )
 
 
-def _gather(
-    session: Session,
-    group: FeatureGroup,
-    changed: Sequence[DateContent],
-    profiles: Sequence[FeatureProfile],
-    settings: FeatureSettings,
-) -> Evidence:
+def _validate(session: Session, uri: str, group: FeatureGroup, settings: FeatureSettings) -> GroupPublication:
+    """Write the online table and decide whether that may be committed."""
+    session.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"features.{group.name}",))
+    contents = read_contents(session, group)
+    changed, gone = find_changed(contents, read_known_dates(session, group.name), group.version)
     dates = [one.as_of_date for one in changed]
-    return Evidence(
+    profiles = profile_dates(session, group, dates)
+    online = write_online(session, group)
+    evidence = Evidence(
         contents=changed,
         profiles=profiles,
         history=read_history(session, group, dates[0], dates[-1], settings.validation.history_dates) if dates else (),
         double_rows=count_double_rows(session, group, dates) if dates else 0,
         differences=count_differences(session, group),
     )
+    newest = read_matrix(uri, group, dates[-1]) if changed and changed[-1] == contents[-1] else None
+    drift = None if newest is None else measure_group_drift(session, group, newest, dates[-1], settings.drift)
+    results = [*check_group(group, evidence, settings.validation), *_judge_drift(group, drift, settings)]
+    audit = decide_source(group.name, results, settings.validation.minimum_score)
+    return GroupPublication(audit, tuple(contents), tuple(changed), tuple(gone), tuple(profiles), online, drift, newest)
 
 
-def _measure_drift(
-    session: Session, uri: str, group: FeatureGroup, newest: date, settings: FeatureSettings
-) -> GroupDrift | None:
-    """The drift of the newest as-of date, whose histograms take the place of those of the one published before."""
-    matrix = read_matrix(uri, group, newest)
-    drift = measure_group_drift(session, group, matrix, newest, settings.drift)
-    keep_references(session, group, matrix, newest)
-    return drift
+def _keep(session: Session, group: FeatureGroup, build_key: str, found: GroupPublication) -> None:
+    """Note what was found; where it is published, as the measure of what comes next."""
+    is_published = found.audit.has_passed
+    keep_profiles(session, group, build_key, found.changed, found.profiles)
+    if found.drift:
+        keep_drift(session, group.name, build_key, found.drift)
+    if is_published and found.newest is not None:
+        keep_references(session, group, found.newest, found.changed[-1].as_of_date)
+    if is_published:
+        kept = found.changed if has_rows(session, group) else found.contents
+        keep_rows(session, group, [*found.gone, *(one.as_of_date for one in kept)])
+    forget_dates(session, group.name, found.gone)
+    keep_dates(session, group, build_key, found.changed, is_published=is_published)
+    if found.changed or not is_published or not has_validation(session, group.name, build_key):
+        keep_validation(session, build_key, group, _describe_validation(found))
+
+
+def _warn(group: FeatureGroup, found: GroupPublication) -> None:
+    """Log what is published although it is not as before."""
+    if found.drift and found.drift.drifted:
+        log.warning(
+            "Features of %s as of %s have drifted from those of %s, which were published last: %s.",
+            group.name, found.drift.as_of_date, found.drift.reference_date, ", ".join(found.drift.drifted),
+        )  # fmt: skip
+    for rule in found.audit.failures:
+        log.warning("%s is published although it breaks a rule: %s", group.name, rule.describe())
 
 
 def _judge_drift(group: FeatureGroup, drift: GroupDrift | None, settings: FeatureSettings) -> list[RuleResult]:
@@ -195,10 +218,9 @@ def _judge_drift(group: FeatureGroup, drift: GroupDrift | None, settings: Featur
     ]  # fmt: skip
 
 
-def _describe_validation(
-    audit: AuditResult, changed: Sequence[DateContent], online: OnlineChange | None
-) -> dict[str, Any]:
-    has_written = audit.has_passed and online is not None
+def _describe_validation(found: GroupPublication) -> dict[str, Any]:
+    audit, changed = found.audit, found.changed
+    online = found.online if audit.has_passed else None
     return {
         "score": audit.score,
         "minimum_score": audit.threshold,
@@ -209,6 +231,6 @@ def _describe_validation(
         "first_as_of": changed[0].as_of_date if changed else None,
         "newest_as_of": changed[-1].as_of_date if changed else None,
         "row_count": sum(one.row_count for one in changed),
-        "online_rows": online.rows if online and has_written else None,
-        "online_written": online.written if online and has_written else None,
+        "online_rows": online.rows if online else None,
+        "online_written": online.written if online else None,
     }

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from include.feature_quality.publish import publish_group
+from include.features.catalog import read_catalog
 from include.features.dbt_docs import write_docs
 from include.ingestion.land import define_columns
 from include.ingestion.publish import publish_source
@@ -887,6 +889,19 @@ def test_the_documentation_is_one_page_on_which_the_declared_models_follow_their
     assert "Units; thousandths of a unit of volume for fuel" in text
     catalog = json.loads((tmp_path / "project" / "target" / "catalog.json").read_text())
     assert catalog["nodes"]["model.orrery.customer_features"]["columns"]["recency_days"]["type"] == "double precision"
+
+
+def test_what_a_build_makes_is_published_and_a_rebuild_of_it_writes_nothing(warehouse: str, project: Project) -> None:
+    catalog = read_catalog(json.loads((project.target / "manifest.json").read_text(encoding="utf-8")))
+    settings = load_settings().features
+    assert len(catalog.groups) == 2
+    for group in catalog.groups.values():
+        done = publish_group(warehouse, group, settings, "first")
+        again = publish_group(warehouse, group, settings, "second")
+
+        assert (done.audit.failures, done.online and done.online.written > 0) == ((), True)
+        assert (again.changed, again.online and again.online.written) == ((), 0)
+        assert hash_rows(warehouse, f"online.{group.name}") == hash_rows(warehouse, f"latest.{group.name}")
 
 
 @pytest.mark.parametrize("group", ["customer_features", "store_category_features"])
