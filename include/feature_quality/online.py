@@ -9,6 +9,7 @@ from include.errors import FeatureError
 from include.features.catalog import FeatureGroup
 from include.warehouse.names import TableName, quote_column
 from include.warehouse.session import Session
+from include.warehouse.trace import record_note
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class OnlineChange:
 
     rows: int
     written: int
+
+
+@dataclass(frozen=True)
+class ColumnCopy:
+    """Columns that a table has taken over as they are in another one, for whoever reports lineage."""
+
+    source: TableName
+    columns: tuple[str, ...]
 
 
 def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
@@ -35,6 +44,7 @@ def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
         written = _make_anew(session, source, online, group.entity.key_names)
     else:
         written = _write_changes(session, source, online, group.entity.key_names)
+    record_note(online, ColumnCopy(source, tuple(_list_columns(session, online))))
     return OnlineChange(int(session.fetch_value(f"select count(*) from {online.quoted}")), written)
 
 
@@ -107,12 +117,7 @@ def _make_anew(session: Session, source: TableName, online: TableName, keys: Seq
 
 
 def _write_changes(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> int:
-    names = session.fetch_all(
-        "select attname from pg_catalog.pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
-        "and not attisdropped order by attnum",
-        (online.quoted,),
-    )
-    columns = [quote_column(row["attname"]) for row in names]
+    columns = [quote_column(name) for name in _list_columns(session, online)]
     key_names = [quote_column(key) for key in keys]
     values = [column for column in columns if column not in key_names]
     same = " and ".join(f"online.{key} = newest.{key}" for key in key_names)
@@ -129,3 +134,12 @@ def _write_changes(session: Session, source: TableName, online: TableName, keys:
     return written + session.execute(
         f"delete from {online.quoted} as online where not exists (select from {source.quoted} as newest where {same})"
     )
+
+
+def _list_columns(session: Session, table: TableName) -> list[str]:
+    rows = session.fetch_all(
+        "select attname from pg_catalog.pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
+        "and not attisdropped order by attnum",
+        (table.quoted,),
+    )
+    return [row["attname"] for row in rows]

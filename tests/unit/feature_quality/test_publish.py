@@ -13,8 +13,12 @@ from include.errors import FeatureError
 from include.feature_quality.publish import GroupRefusedError, publish_group
 from include.features.catalog import FeatureGroup
 from include.features.read import read_as_of_dates
+from include.governance.datasets import DatasetNames
+from include.governance.observed import describe_trace
 from include.settings.features import FeatureSettings
+from include.warehouse.names import TableName
 from include.warehouse.session import open_session
+from include.warehouse.trace import trace_tables
 from tests.unit.feature_quality.conftest import DATES, FEATURES, PARTS, add_day, make_group
 
 NEWEST = date(2024, 3, DATES)
@@ -286,3 +290,23 @@ def test_a_group_that_keeps_its_history_keeps_what_is_published_and_nothing_that
     with pytest.raises(GroupRefusedError):
         publish_group(published, keeping, settings, "fourth")
     assert fetch(published, count) == [(DATES * PARTS + 1, 1)]
+
+
+def test_lineage_says_of_which_columns_the_online_table_is_and_not_that_a_refused_build_wrote_it(
+    uri: str, group: FeatureGroup, settings: FeatureSettings
+) -> None:
+    online = DatasetNames.from_uri(uri).name_table(TableName("online", "readings"))
+    with trace_tables() as trace:
+        publish_group(uri, group, settings, "first")
+    outputs = {one.name: one for one in describe_trace(trace, uri)[1]}
+
+    (source,) = outputs[online].facets["columnLineage"].fields["heat"].inputFields
+    assert (source.name.split(".", 1)[1], source.field) == ("latest.readings", "heat")
+
+    with open_session(uri) as session:
+        add_day(session, DATES, heat="null")
+    with trace_tables() as trace, pytest.raises(GroupRefusedError):
+        publish_group(uri, group, settings, "second")
+    written = {one.name.split(".", 1)[1] for one in describe_trace(trace, uri)[1]}
+    assert "quality.feature_validations" in written
+    assert "online.readings" not in written
