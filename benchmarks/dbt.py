@@ -42,7 +42,7 @@ HOUSEHOLDS: Final = 400
 WATCHER: Final = "build_features"
 LOCAL: Final = "build_features_local"
 PLAIN: Final = "dbt build"
-BUILT_SCHEMAS: Final = ("staging", "intermediate", "features", "online")
+BUILT_SCHEMAS: Final = ("staging", "intermediate", "features", "latest")
 VARIANTS: Final = ("from nothing", "nothing new")
 DAG_FILES: Final = (
     PROJECT_ROOT / "dags" / "ingest_sources.py",

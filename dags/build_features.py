@@ -5,14 +5,20 @@ Turns published data into feature groups and labels: the dbt models of `dbt/mode
 and then tested. A failing test stops what depends on its model and nothing else; each group and each label table is
 announced by itself, to the models that use it.
 
+Before a group is announced, `publish_GROUP` validates the as-of dates that have changed (rules and score in
+`quality.feature_validations`, limits in `include/config/features.yml`), measures drift against what was published
+before, and writes the changed rows of the online table. A group that is refused is not announced, and its online table
+is as it was; *Browse → Features* shows all of it.
+
 Which days to compute is read from the data: every published day that has no features yet. A rerun
 computes nothing twice; a late delivery recomputes the days that it touched. Once an hour the DAG looks whether
 data or the dbt project has changed since the last build, so that an event that was missed is caught up.
 
-**When it fails**: `record` says what. Open the red model's log: it names the tests that failed
-(`dbt test --select MODEL` shows the rows); correct the model in `dbt/models` or ask for corrected data,
-then clear the task. The models that were built stay, also the one whose own test failed; nothing that
-depends on it is built, and neither training, scoring nor the online tables go on with it.
+**When it fails**: `record` says what. The log of a red `publish_GROUP` names the rules and features that were
+refused. Open a red model's log: it names the tests that failed (`dbt test --select MODEL` shows the rows);
+correct the model in `dbt/models` or ask for corrected data, then clear the task. The models that were built stay, also
+the one whose own test failed; nothing that depends on it is built, and neither training, scoring nor the online tables
+go on with it.
 """
 
 from __future__ import annotations
@@ -33,6 +39,23 @@ from include.orchestration.lineage import traced
 CATCH_UP = CronTriggerTimetable("17 * * * *", timezone="UTC")
 
 
+def publish(name: str, asset_name: str, group: Any = None, label: Any = None) -> Any:
+    """The task that publishes a group, or announces a label table."""
+
+    @task(task_id=f"publish_{name}", outlets=[asset(asset_name)])
+    @traced
+    def announce() -> dict[str, Any]:
+        """Validate a group, write its online table, and announce it; announce a label table; say what is there."""
+        from include.features.store import describe_labels
+        from include.orchestration.builds import publish_validated
+
+        if group:
+            return publish_validated(get_current_context(), warehouse_uri(), group)
+        return describe_labels(warehouse_uri(), label)
+
+    return announce()
+
+
 @dag(
     dag_id="build_features",
     schedule=AssetOrTimeSchedule(timetable=CATCH_UP, assets=asset(RAW)),
@@ -49,17 +72,6 @@ def build_features() -> None:
         if get_current_context()["dag_run"].run_type == "scheduled" and not find_changes(warehouse_uri()):
             return False
         return read_published_version(warehouse_uri())
-
-    def publish(name: str, asset_name: str, group: Any = None, label: Any = None) -> Any:
-        @task(task_id=f"publish_{name}", outlets=[asset(asset_name)])
-        @traced
-        def announce() -> dict[str, Any]:
-            """Announce a group or a label table and say what is there."""
-            from include.features.store import describe_group, describe_labels
-
-            return describe_group(warehouse_uri(), group) if group else describe_labels(warehouse_uri(), label)
-
-        return announce()
 
     @task(trigger_rule="all_done")
     @traced

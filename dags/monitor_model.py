@@ -5,6 +5,10 @@ Joins the outcomes that have become known, measures the champion on them, compar
 and scores with those of training, and decides whether to retrain. A request to retrain starts
 `<model>.train_candidates`; a cool-down limits how often it asks.
 
+`compare_served` compares the features that the model server has used since the last run with the feature
+tables, and fails with the feature, the entity and both values where they differ (`monitoring.served_checks`). It
+stops nothing else.
+
 **When it fails**: the warehouse or MLflow is away; it retries. Thresholds and the cool-down stand in
 `include/config/monitoring.yml` and in the model's file; each decision with its numbers is in
 `monitoring.decisions`.
@@ -52,7 +56,17 @@ def monitor_model(model: ModelSettings) -> None:
                 raise AirflowSkipException(f"The champion stays: {'; '.join(measured['reasons'])}")
             return list(measured["reasons"])
 
+        @task
+        @traced
+        def compare_served() -> dict[str, Any]:
+            """Compare served features with the feature tables."""
+            from include.feature_quality.served import check_served
+            from include.orchestration.models import find_spec
+
+            return check_served(warehouse_uri(), find_spec(model), get_current_context()["run_id"]).summarise()
+
         request_retraining(measure())
+        compare_served()
 
     wire()
 

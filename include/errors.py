@@ -44,6 +44,10 @@ class QualityError(PermanentError):
     """Audited data broke its quality suite and was quarantined."""
 
 
+class FeatureError(PermanentError):
+    """A built feature group is not as it has to be to be published."""
+
+
 class StaleWriterError(PermanentError):
     """A newer worker holds the fence; this one must not publish."""
 

@@ -1,4 +1,4 @@
-"""Links in Airflow's navigation, the pages of quality, and the listener that migrates the warehouse at the start."""
+"""Links and pages in Airflow's navigation, and the listener that migrates the warehouse at the start."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from include.feature_pages.paths import ROOT as FEATURES
 from include.orchestration.migration import MigrateAtStart
-from include.orchestration.quality_app import QualityApp, quality_view
-from include.quality.page_paths import ROOT
+from include.orchestration.page_apps import PageApp, page_view
+from include.quality.page_paths import ROOT as QUALITY
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
@@ -28,8 +29,12 @@ class OrreryPlugin(AirflowPlugin):
 
     name = "orrery"
     listeners: ClassVar[list[Any]] = [MigrateAtStart()]
-    fastapi_apps: ClassVar[list[dict[str, Any]]] = [{"app": QualityApp(), "url_prefix": ROOT, "name": "quality"}]
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = [
+        {"app": PageApp(f"include.orchestration.{name}_routes"), "url_prefix": root, "name": name}
+        for name, root in (("quality", QUALITY), ("feature", FEATURES))
+    ]
     external_views: ClassVar[list[dict[str, Any]]] = [
-        quality_view(conf.get("api", "base_url", fallback="")),
+        page_view("Quality", QUALITY, conf.get("api", "base_url", fallback="")),
+        page_view("Features", FEATURES, conf.get("api", "base_url", fallback="")),
         *find_views(dict(os.environ)),
     ]

@@ -48,6 +48,9 @@ _FEATURE_KINDS: Final[Mapping[str, FeatureKind]] = {
 SQL_TYPES: Final[Mapping[KeyType, str]] = {"integer": "bigint", "text": "text", "uuid": "uuid", "date": "date"}
 """The type of a key's column in the tables that are made from a declaration."""
 
+ONLINE_SCHEMA: Final = "online"
+"""Where the tables are that the model server reads; each is called as what the group's online model makes."""
+
 _Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 
 
@@ -61,6 +64,8 @@ class GroupMeta(Section):
     online: _Name | None = None
     cadence_days: Annotated[int, Field(ge=1)] = 1
     version: Annotated[int, Field(ge=1)] = 1
+    tags: tuple[_Name, ...] = ()
+    history: bool = False
 
 
 class LabelMeta(Section):
@@ -80,6 +85,9 @@ class ColumnMeta(Section):
     feature: bool = True
     sets: tuple[_Name, ...] = ()
     tags: tuple[_Name, ...] = ()
+    max_null_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,22 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class FeatureDetail:
+    """What the yml says of a feature for people, and within which limits its values are valid.
+
+    Attributes:
+        max_null_share: the largest share of missing values; learned from history where it is None.
+        minimum, maximum: of a numeric or boolean feature (0 and 1).
+    """
+
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    max_null_share: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
 class GroupTable:
     """Where the rows of a feature group are: all of them by event time, and the newest of each entity."""
 
@@ -128,8 +152,12 @@ class FeatureGroup:
     """A dbt model of features by entity and event time.
 
     Attributes:
-        online: the table of the newest row of each entity, made by the dbt model ``online_model``.
+        online: the table of the newest row of each entity.
+        online_source: what the dbt model ``online_model`` makes; where it is another than ``online``, publishing the
+            group copies what has changed.
         sets: the feature sets of each feature.
+        keeps_history: whether each published row is kept, to be read as known on a day.
+        details: what else the yml says of each feature.
     """
 
     name: str
@@ -144,6 +172,10 @@ class FeatureGroup:
     features: tuple[Feature, ...]
     sets: Mapping[str, tuple[str, ...]]
     online_model: str | None = None
+    online_source: TableName | None = None
+    tags: tuple[str, ...] = ()
+    keeps_history: bool = False
+    details: Mapping[str, FeatureDetail] = field(default_factory=dict)
 
     @property
     def location(self) -> GroupTable:
@@ -263,7 +295,7 @@ def _check(meta_type: type[Any], content: Any, name: str, key: str) -> Any:
 def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, Any]) -> FeatureGroup:
     name = node["name"]
     entity = _read_entity(node, meta.entity, meta.keys, meta.event_time)
-    features, sets = [], {}
+    features, sets, details = [], {}, {}
     for column, description in node["columns"].items():
         column_meta = _read_column_meta(name, column, description)
         if column in (*meta.keys, meta.event_time) or not column_meta.feature:
@@ -271,8 +303,10 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
         check_feature_name(node, column)
         features.append(Feature(column, _find_kind(name, column, description), name))
         sets[column] = column_meta.sets
+        details[column] = _read_detail(name, features[-1], description, column_meta)
     if not features:
         raise SettingsError(f"dbt model {name!r} is a feature group without features: list its columns in its yml.")
+    source = _find_online(meta.online, name, nodes)
     return FeatureGroup(
         name=name,
         description=node["description"],
@@ -281,12 +315,29 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
         entity=entity,
         event_time=meta.event_time,
         table=_name_table(node),
-        online=_find_online(meta.online, name, nodes),
+        online=TableName(ONLINE_SCHEMA, source.name) if source else None,
         online_model=meta.online,
+        online_source=source,
         cadence_days=meta.cadence_days,
         features=tuple(features),
         sets=sets,
+        tags=meta.tags,
+        keeps_history=meta.history,
+        details=details,
     )
+
+
+def _read_detail(name: str, feature: Feature, description: Mapping[str, Any], meta: ColumnMeta) -> FeatureDetail:
+    has_limits = meta.minimum is not None or meta.maximum is not None
+    if has_limits and feature.kind == "categorical":
+        raise SettingsError(
+            f"dbt model {name!r}: minimum and maximum are for numbers, and {feature.name!r} is text. Remove them; "
+            "`accepted_values` is dbt's test of the values of a text."
+        )
+    if meta.minimum is not None and meta.maximum is not None and meta.minimum > meta.maximum:
+        raise SettingsError(f"dbt model {name!r}: the minimum of {feature.name!r} is above its maximum. Exchange them.")
+    text = str(description.get("description") or "")
+    return FeatureDetail(text, meta.tags, meta.max_null_share, meta.minimum, meta.maximum)
 
 
 def _read_label(node: Mapping[str, Any], meta: LabelMeta) -> LabelTable:

@@ -54,16 +54,25 @@ def read_features(
     )
 
 
-def select_features(entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature]) -> str:
+def select_features(
+    entity: Entity,
+    groups: Sequence[GroupTable],
+    features: Sequence[Feature],
+    relations: Mapping[str, str] | None = None,
+) -> str:
     """The query of :func:`read_features` without its where clause; the first group is called ``g0``.
 
     Its columns are ``as_of_date``, the keys and the features, in this order.
+
+    Args:
+        relations: by group, what stands in the query in place of its table.
     """
+    tables = {group.name: group.table.quoted for group in groups} | dict(relations or {})
     columns = [f"g0.{_quote(groups[0].event_time)} as {AS_OF}", *(f"g0.{_quote(key)}" for key in entity.key_names)]
     aliases = {group.name: f"g{index}" for index, group in enumerate(groups)}
     columns += [_select_feature(feature, aliases[feature.group], groups) for feature in features]
-    joins = [_join_group(entity, groups[0], group, aliases[group.name]) for group in groups[1:]]
-    return f"select {', '.join(columns)} from {groups[0].table.quoted} as g0 {' '.join(joins)}"
+    joins = [_join_group(entity, groups[0], group, aliases[group.name], tables[group.name]) for group in groups[1:]]
+    return f"select {', '.join(columns)} from {tables[groups[0].name]} as g0 {' '.join(joins)}"
 
 
 def _select_feature(feature: Feature, alias: str, groups: Sequence[GroupTable]) -> str:
@@ -74,14 +83,13 @@ def _select_feature(feature: Feature, alias: str, groups: Sequence[GroupTable]) 
     return f"case when {alias}.{time} is not null then {alias}.{name} else {alias}_before.{name} end as {name}"
 
 
-def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str) -> str:
+def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str, table: str) -> str:
     """The group's row of the same date, and its newest earlier row where there is none.
 
     The first join reads the wanted dates once for all entities; the second is a look-up for each row that is left.
     """
     keys = " and ".join(f"{{0}}.{_quote(key)} = g0.{_quote(key)}" for key in entity.key_names)
     time, first_time = _quote(group.event_time), f"g0.{_quote(first.event_time)}"
-    table = group.table.quoted
     return (
         f"left join {table} as {alias} on {keys.format(alias)} and {alias}.{time} = {first_time} "
         f"left join lateral (select earlier.* from {table} as earlier where {alias}.{time} is null "
@@ -105,9 +113,13 @@ def read_checked(uri: str, sql: str, groups: Sequence[GroupTable]) -> pa.Table:
 
 
 def read_as_of_dates(session: Session, group: GroupTable) -> list[date]:
-    """The as-of dates of a group, ascending."""
+    """The as-of dates of a group, ascending, without those that its validation has refused."""
+    time = _quote(group.event_time)
     rows = session.fetch_all(
-        f"select distinct {_quote(group.event_time)} as {AS_OF} from {group.table.quoted} order by 1"
+        f"select {AS_OF} from (select distinct {time} as {AS_OF} from {group.table.quoted}) as dates "
+        f"where not exists (select from quality.feature_dates as seen where seen.group_name = %s "
+        f"and seen.as_of_date = dates.{AS_OF} and seen.state = 'refused') order by 1",
+        (group.name,),
     )
     return [row[AS_OF] for row in rows]
 

@@ -117,14 +117,15 @@ def _build_output(build: NodeRun, context: EventContext) -> OutputDataset:
     (output,) = build_outputs(context.names, [build.table], context.columns)
     lineage = trace_columns(build.sql, context.columns, context.names.database) if build.sql else ColumnLineage()
     if lineage.direct:
-        output.facets = {**(output.facets or {}), "columnLineage": _build_column_facet(lineage, context.names)}
+        output.facets = {**(output.facets or {}), "columnLineage": build_column_facet(lineage, context.names)}
     if build.rows is not None:
         statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=build.rows)
         output.outputFacets = {"outputStatistics": statistics}
     return output
 
 
-def _build_column_facet(lineage: ColumnLineage, names: DatasetNames) -> Any:
+def build_column_facet(lineage: ColumnLineage, names: DatasetNames) -> Any:
+    """The edges of a query as OpenLineage's facet of the dataset that it made."""
     from openlineage.client.facet_v2 import column_lineage_dataset as facets
 
     def refer(source: SourceColumn, type_: str, subtype: str) -> facets.InputField:

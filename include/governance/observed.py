@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from include.errors import WarehouseError
+from include.feature_quality.online import ColumnCopy
+from include.governance.column_lineage import ColumnLineage, SourceColumn
 from include.governance.commit_facet import COMMIT_FACET, build_commit_facet
 from include.governance.datasets import (
     Columns,
@@ -16,6 +18,7 @@ from include.governance.datasets import (
     keep_flow,
     read_columns,
 )
+from include.governance.dbt_events import build_column_facet
 from include.governance.quality_facets import add_quality_facets
 from include.quality.report import BatchQuality
 from include.warehouse.names import TableName
@@ -53,12 +56,29 @@ def describe_trace(trace: TableTrace, uri: str) -> tuple[list[InputDataset], lis
     outputs = build_outputs(names, written, columns)
     for table, output in zip(written, outputs, strict=True):
         output.facets = {**(output.facets or {}), COMMIT_FACET: build_commit_facet(commits[table])}
+    _add_copies(trace, names, outputs)
     for table, notes in trace.notes.items():
         name, found = names.name_table(table), [note for note in notes if isinstance(note, BatchQuality)]
         add_quality_facets(
             found, [one for one in inputs if one.name == name], [one for one in outputs if one.name == name]
         )
     return inputs, outputs
+
+
+def _add_copies(trace: TableTrace, names: DatasetNames, outputs: Iterable[OutputDataset]) -> None:
+    """Say of which columns those of a written copy are."""
+    copies = {
+        names.name_table(table): note
+        for table, notes in trace.notes.items()
+        for note in notes
+        if isinstance(note, ColumnCopy)
+    }
+    for output in outputs:
+        copy = copies.get(output.name)
+        if copy is not None:
+            direct = {name: {SourceColumn(copy.source, name): "IDENTITY"} for name in copy.columns}
+            facet = build_column_facet(ColumnLineage(direct), names)
+            output.facets = {**(output.facets or {}), "columnLineage": facet}
 
 
 def _read_layout(uri: str, tables: Iterable[TableName]) -> tuple[dict[TableName, TableName], Columns]:

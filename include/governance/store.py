@@ -13,7 +13,8 @@ from include.warehouse.names import TableName
 from include.warehouse.session import Session
 
 DATA_SCHEMAS: Final = (
-    "landing", "raw", "intermediate", "features", "online", "ml", "monitoring", "quality", "serving", "governance",
+    "landing", "raw", "intermediate", "features", "online", "history", "ml", "monitoring", "quality", "serving",
+    "governance",
 )  # fmt: skip
 """Schemas whose tables the loop writes. ``staging`` holds views, which store nothing and which dbt
 reports with the models that it built."""

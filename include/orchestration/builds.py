@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.features.builds import UNDONE, find_unbuilt, record_build
 from include.orchestration.dbt_trigger import FAILED_TESTS
+
+if TYPE_CHECKING:
+    from include.features.catalog import FeatureGroup
+
+
+def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, Any]:
+    """Validate and publish what the run has built of a group; says what is there now.
+
+    Raises:
+        AirflowFailException: the group was refused. The same build would be refused again, so it is not tried again,
+            and the run is as one whose dbt test failed.
+    """
+    from include.feature_quality.publish import GroupRefusedError, publish_group
+    from include.features.store import describe_group
+    from include.settings import load_settings
+
+    ti = context["ti"]
+    ti.xcom_push(key=FAILED_TESTS, value=[])  # what an earlier try has found may not stay
+    try:
+        published = publish_group(uri, group, load_settings().features, context["run_id"])
+    except GroupRefusedError as error:
+        ti.xcom_push(key=FAILED_TESTS, value=list(error.rules))
+        raise AirflowFailException(str(error)) from error
+    return {**describe_group(uri, group), **published.summarise()}
 
 
 def record_run(context: Any, uri: str, data_version: str) -> str:

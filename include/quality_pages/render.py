@@ -13,7 +13,8 @@ import jinja2
 from include.quality_pages.plots import format_number
 from include.quality_pages.queries import PAGE_SIZE, TREND_SIZE
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+TEMPLATES: Final = Path(__file__).parent / "templates"
+AREA: Final = "Quality"
 
 
 def render_index(sources: Sequence[Mapping[str, Any]], root: str) -> str:
@@ -36,9 +37,13 @@ def render_audit(view: Mapping[str, Any], root: str) -> str:
     return _render("audit.html", root, **view)
 
 
-def render_message(title: str, text: str, root: str, link: tuple[str, str] | None = None) -> str:
-    """A page that says why another one cannot be shown, and what to do; ``link`` is a text and an address."""
-    return _render("message.html", root, title=title, text=text, link=link)
+def render_message(title: str, text: str, root: str, link: tuple[str, str] | None = None, area: str = AREA) -> str:
+    """A page that says why another one cannot be shown, and what to do; ``link`` is a text and an address.
+
+    Args:
+        area: what the pages below ``root`` are called.
+    """
+    return _render("message.html", root, title=title, text=text, link=link, area=area)
 
 
 def format_time(moment: datetime) -> str:
@@ -47,13 +52,18 @@ def format_time(moment: datetime) -> str:
 
 
 def _render(template: str, root: str, **values: Any) -> str:
-    return _load_environment().get_template(template).render(root=root, **values)
+    return _load_environment().get_template(template).render(root=root, **{"area": AREA, **values})
 
 
 @cache
 def _load_environment() -> jinja2.Environment:
+    return make_environment(TEMPLATES)
+
+
+def make_environment(*folders: Path) -> jinja2.Environment:
+    """Templates of the folders, the first one that has a name wins; values are escaped, unknown ones are errors."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -16,11 +16,11 @@ from include.serving.warehouse_pool import RowsRefusedError, WarehousePool
 
 SQL: Final = """
 insert into serving.inference_log
-    (at, request_id, model_name, model_version, variant, keys, features, prediction, answer, latency_ms, is_error,
-    error)
+    (at, request_id, model_name, model_version, variant, keys, as_of_date, features, prediction, answer, latency_ms,
+    is_error, error)
 select * from jsonb_to_recordset(%s::jsonb) as row (
-    at timestamptz, request_id text, model_name text, model_version int, variant text, keys jsonb, features jsonb,
-    prediction double precision, answer jsonb, latency_ms double precision, is_error boolean, error text
+    at timestamptz, request_id text, model_name text, model_version int, variant text, keys jsonb, as_of_date date,
+    features jsonb, prediction double precision, answer jsonb, latency_ms double precision, is_error boolean, error text
 )
 """
 # Encoding a chunk holds the event loop for about a millisecond.
@@ -28,7 +28,10 @@ _CHUNK_ROWS: Final = 200
 
 
 class InferenceRow(TypedDict):
-    """One answer, or one failure, of one variant; ``at`` is ISO 8601 with its zone."""
+    """One answer, or one failure, of one variant; ``at`` and ``as_of_date`` are ISO 8601, ``at`` with its zone.
+
+    ``as_of_date`` is the day of the features in the online store; None where the request brought the features.
+    """
 
     at: str
     request_id: str
@@ -36,6 +39,7 @@ class InferenceRow(TypedDict):
     model_version: int
     variant: Variant
     keys: Mapping[str, int | str] | None
+    as_of_date: str | None
     features: Mapping[str, Any]
     prediction: float | None
     answer: Mapping[str, Any] | None

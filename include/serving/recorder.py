@@ -97,6 +97,7 @@ class PredictionRecorder:
             model_version=version,
             variant=variant,
             keys=item.keys,
+            as_of_date=None if item.as_of_date is None else item.as_of_date.isoformat(),
             features=features,
             prediction=prediction,
             answer=answer,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from include.errors import SettingsError
+from include.settings.features import FeatureSettings
 from include.settings.governance import LineageSettings
 from include.settings.models import ModelSettings, load_models
 from include.settings.rollout import ServerSettings
@@ -46,6 +47,7 @@ class Settings(Section):
     sources: SourceSettings
     server: ServerSettings
     lineage: LineageSettings
+    features: FeatureSettings
     models: dict[str, ModelSettings]
     broken_models: dict[str, str]
 
@@ -110,6 +112,11 @@ def load_house_section(path: Path, key: str, section_type: type[SectionT], envir
     return {name: build(name) for name in get_args(Environment)}[environment]
 
 
+def load_features(path: Path, environment: Environment) -> FeatureSettings:
+    """The settings of the feature store; a folder of an earlier release has no such file, and gets the defaults."""
+    return load_section(path, FeatureSettings, environment) if path.exists() else FeatureSettings()
+
+
 @lru_cache(maxsize=8)
 def _load(folder: Path, environment: Environment) -> Settings:
     models, broken = load_models(folder, environment)
@@ -119,6 +126,7 @@ def _load(folder: Path, environment: Environment) -> Settings:
         sources=load_section(folder / "sources.yml", SourceSettings, environment),
         server=load_house_section(folder / "rollout.yml", "server", ServerSettings, environment),
         lineage=load_house_section(folder / "governance.yml", "lineage", LineageSettings, environment),
+        features=load_features(folder / "features.yml", environment),
         models=models,
         broken_models=broken,
     )

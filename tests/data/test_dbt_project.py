@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from include.feature_quality.publish import publish_group
+from include.features.catalog import read_catalog
 from include.features.dbt_docs import write_docs
 from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
@@ -238,8 +240,8 @@ def hash_rows(uri: str, table: str, key: str = "as_of_date") -> dict[date, str]:
 
 def hash_marts(uri: str) -> dict[str, dict[date, str]]:
     tables = (
-        "features.customer_features", "features.churn_labels", "online.customer_features",
-        "features.store_category_features", "features.demand_labels", "online.store_category_features",
+        "features.customer_features", "features.churn_labels", "latest.customer_features",
+        "features.store_category_features", "features.demand_labels", "latest.store_category_features",
     )  # fmt: skip
     return {table: hash_rows(uri, table) for table in tables}
 
@@ -634,7 +636,7 @@ def test_deliveries_that_were_lost_or_wrong_leave_no_trace_once_the_right_ones_c
     }
     assert wrong_day in hash_rows(warehouse, "intermediate.int_household_days", "day")
     gone = {
-        table: set(days) - set(hash_rows(warehouse, table)) for table, days in before.items() if "online" not in table
+        table: set(days) - set(hash_rows(warehouse, table)) for table, days in before.items() if "latest" not in table
     }
     assert gone == {
         "features.customer_features": {lost_day + DAY},
@@ -677,7 +679,7 @@ def test_a_renamed_feature_rebuilds_its_tables(warehouse: str, project: Project,
     edited.run(warehouse, "run")
 
     assert fetch_all(warehouse, count.replace("stores", "shops")) == before
-    assert fetch_all(warehouse, "select distinct shops_84d from online.customer_features") == [(1.0,)]
+    assert fetch_all(warehouse, "select distinct shops_84d from latest.customer_features") == [(1.0,)]
 
 
 def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Project) -> None:
@@ -809,13 +811,13 @@ def test_whatever_the_audit_lets_through_builds(empty_warehouse: str, project: P
     assert fetch_all(
         empty_warehouse,
         "select household_id, orders_28d, items_28d, spend_28d, basket_value_mean, discount_share "
-        "from online.customer_features where household_id = any(%s) order by 1",
+        "from latest.customer_features where household_id = any(%s) order by 1",
         [unpriced, uncounted, unknown],
     ) == sorted([(unpriced, 27, 54, 0, None, None), (uncounted, 27, 0, 54, 2, 1)])
     assert fetch_all(
         empty_warehouse,
         "select store_id, units_1w, units_mean_8w, weeks_sold_8w, store_units_trend "
-        "from online.store_category_features where store_id = any(%s) and product_category = 'usual' order by 1",
+        "from latest.store_category_features where store_id = any(%s) and product_category = 'usual' order by 1",
         [uncounted, unknown],
     ) == [(uncounted, 0, 0, 8, None)]
 
@@ -872,7 +874,9 @@ def test_everything_is_described(project: Project, built: str) -> None:
     ]
     assert len(marts) == 6
     assert undescribed == []
-    assert all(model["contract"]["enforced"] for model in marts)
+    tables = [model for model in marts if model["config"]["materialized"] != "view"]
+    assert len(tables) == 4
+    assert all(model["contract"]["enforced"] for model in tables)
 
 
 def test_the_documentation_is_one_page_on_which_the_declared_models_follow_their_groups(
@@ -897,6 +901,19 @@ def test_the_documentation_is_one_page_on_which_the_declared_models_follow_their
     assert catalog["nodes"]["model.orrery.customer_features"]["columns"]["recency_days"]["type"] == "double precision"
 
 
+def test_what_a_build_makes_is_published_and_a_rebuild_of_it_writes_nothing(warehouse: str, project: Project) -> None:
+    catalog = read_catalog(json.loads((project.target / "manifest.json").read_text(encoding="utf-8")))
+    settings = load_settings().features
+    assert len(catalog.groups) == 2
+    for group in catalog.groups.values():
+        done = publish_group(warehouse, group, settings, "first")
+        again = publish_group(warehouse, group, settings, "second")
+
+        assert (done.audit.failures, done.online and done.online.written > 0) == ((), True)
+        assert (again.changed, again.online and again.online.written) == ((), 0)
+        assert hash_rows(warehouse, f"online.{group.name}") == hash_rows(warehouse, f"latest.{group.name}")
+
+
 @pytest.mark.parametrize("group", ["customer_features", "store_category_features"])
 def test_the_online_table_has_the_columns_of_the_group(built: str, group: str) -> None:
     def columns(schema: str) -> list[tuple[Any, ...]]:
@@ -909,4 +926,4 @@ def test_the_online_table_has_the_columns_of_the_group(built: str, group: str) -
 
     offline = columns("features")
     assert offline[0] == ("as_of_date", "date")
-    assert columns("online") == offline
+    assert columns("latest") == offline

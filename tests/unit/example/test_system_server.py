@@ -104,7 +104,7 @@ def test_the_declared_sources_read_from_the_systems_what_the_files_hold(
         read = read_source(settings, name, opener.open(name), first_day, LAST_DAY)
         (path,) = (folder / name).iterdir()
         written = pq.read_table(path).num_rows if path.suffix == ".parquet" else len(read_file(folder, name))
-        assert read.days == [first_day]
+        assert [one.day for one in read.deliveries] == [first_day]
         assert read.table.num_rows == written > 100
 
 

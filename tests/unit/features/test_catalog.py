@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.errors import SettingsError
-from include.features.catalog import Catalog, Entity, Feature, Key, read_catalog
+from include.features.catalog import Catalog, Entity, Feature, FeatureDetail, Key, read_catalog
 from include.warehouse.names import TableName
 
 ENTITY = Entity("site_part", (Key("site_id", "integer"), Key("part", "text")))
@@ -46,6 +46,44 @@ def test_a_column_can_be_left_out_and_be_of_sets(manifest: dict[str, Any]) -> No
 
     assert [feature.name for feature in group.features] == ["heat", "is_new"]
     assert [feature.name for feature in group.select(("basic",))] == ["heat"]
+
+
+def test_a_feature_has_what_its_yml_says_for_people_and_for_its_validation(manifest: dict[str, Any]) -> None:
+    columns = manifest["nodes"]["model.plant.readings"]["columns"]
+    columns["heat"] |= {
+        "description": "Degrees.",
+        "config": {"meta": {"tags": ["sensor"], "max_null_share": 0.1, "minimum": -40, "maximum": 200}},
+    }
+
+    group = read_catalog(manifest).groups["readings"]
+
+    assert group.details["heat"] == FeatureDetail("Degrees.", ("sensor",), 0.1, -40.0, 200.0)
+    assert group.details["maker"] == FeatureDetail()
+
+
+def test_an_online_model_elsewhere_is_the_source_of_the_online_table(manifest: dict[str, Any]) -> None:
+    manifest["nodes"]["model.plant.readings_latest"] |= {"schema": "latest", "alias": "readings"}
+
+    group = read_catalog(manifest).groups["readings"]
+
+    assert (group.online_source, group.online) == (TableName("latest", "readings"), TableName("online", "readings"))
+
+
+@pytest.mark.parametrize(
+    ("column", "limits", "message"),
+    [
+        ("maker", {"minimum": 1}, "minimum and maximum are for numbers, and 'maker' is text"),
+        ("heat", {"minimum": 2, "maximum": 1}, "the minimum of 'heat' is above its maximum"),
+        ("heat", {"max_null_share": 2}, "key 'max_null_share'"),
+        ("heat", {"minimun": 2}, "did you mean 'minimum'"),
+    ],
+)
+def test_limits_that_do_not_fit_a_feature_are_named(
+    manifest: dict[str, Any], column: str, limits: dict[str, Any], message: str
+) -> None:
+    manifest["nodes"]["model.plant.readings"]["columns"][column]["config"]["meta"] = limits
+
+    assert message in read_catalog(manifest).errors["readings"]
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,11 @@ def test_an_incomplete_release_stops_the_run_before_anything_is_planned(
 def test_links_lead_to_the_pages_behind_any_address_of_airflow(
     airflow_home: Path, monkeypatch: pytest.MonkeyPatch, base_url: str, prefix: str
 ) -> None:
-    from include.orchestration.quality_app import quality_view
+    from include.orchestration.page_apps import page_view
     from include.orchestration.quality_link import QualityLink
 
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
     link = QualityLink().get_link(None, ti_key=SimpleNamespace(run_id="manual__2026-03-09T05:00:00+00:00"))
 
     assert link == f"{prefix}/quality/runs/manual__2026-03-09T05:00:00+00:00"
-    assert quality_view(base_url)["href"] == f"{prefix}/quality/"
+    assert page_view("Quality", "/quality", base_url)["href"] == f"{prefix}/quality/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -34,6 +34,7 @@ def make_row(number: int, **changes: object) -> InferenceRow:
         model_version=1,
         variant="champion",
         keys={"machine_id": number},
+        as_of_date="2026-12-01",
         features={"load_28d": 1.5, "starts_28d": None},
         prediction=0.25,
         answer={"prediction": False, "probability": 0.25},
@@ -76,6 +77,7 @@ def test_a_row_holds_all_that_was_asked_and_answered(server_url: str, online_uri
         "model_version": 1,
         "variant": "champion",
         "keys": {"machine_id": 7},
+        "as_of_date": date(2026, 12, 1),
         "features": {"days_idle": 7.0, "starts_28d": 7.0, "load_28d": None},
         "prediction": answer["probability"],
         "answer": {"prediction": answer["prediction"], "probability": answer["probability"]},

@@ -1,8 +1,9 @@
-"""The pages of quality behind Airflow's own authentication, on a real warehouse."""
+"""The pages of quality and of features behind Airflow's own authentication, on a real warehouse."""
 
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from include.feature_quality.publish import publish_group
+from include.features import manifest
+from include.features.manifest import TARGET_VARIABLE, hash_project
+from include.settings.features import FeatureSettings
 from include.warehouse.session import open_session
+from tests.unit.feature_quality.conftest import DATES, READINGS, add_day, make_group
 
 AUDIT = "scheduled__2026-03-09T05:00:00+00:00"
 PAGES = (
@@ -20,6 +26,7 @@ PAGES = (
     f"/quality/runs/{AUDIT}",
 )
 EVIL = "<script>alert(1)</script>"
+FEATURE_PAGES = ("/features/", "/features/groups/readings", "/features/labels/outage_labels")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +100,7 @@ def write_refused_batch(uri: str) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/quality/nothing/here"])
+@pytest.mark.parametrize("path", [*PAGES, *FEATURE_PAGES, "/quality/nothing/here", "/features/groups/nothing"])
 def test_a_stranger_gets_no_page(client: Any, path: str) -> None:
     answer = client.get(path)
 
@@ -198,6 +205,92 @@ def test_a_warehouse_that_does_not_answer_is_told_without_its_secrets(
     assert "releases" not in answer.text
 
 
+@pytest.fixture
+def manifest_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """dbt's target with a manifest of one group, whose description runs a script if it can, and of one label table."""
+    keys = {"as_of_date": "date", "site_id": "bigint", "part": "text"}
+    meta = {"entity": "site_part", "keys": ["site_id", "part"], "event_time": "as_of_date", "owner": f"team {EVIL}"}
+    label = {**meta, "columns": {"failed": "binary"}, "horizon_days": 7}
+    columns = {"heat": "double precision", "is_new": "boolean", "maker": "text"}
+    nodes = {
+        "model.plant.readings_latest": describe("readings_latest", {}, {}, "latest", "readings"),
+        "model.plant.readings": describe(
+            "readings", {**keys, **columns}, {"feature_group": {**meta, "online": "readings_latest"}}
+        ),
+        "model.plant.outage_labels": describe("outage_labels", {**keys, "failed": "boolean"}, {"label": label}),
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes, "sources": {}}), encoding="utf-8")
+    (tmp_path / "manifest.sha256").write_text(hash_project(), encoding="utf-8")
+    monkeypatch.setenv(TARGET_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def describe(
+    name: str, columns: dict[str, str], meta: dict[str, Any], schema: str = "features", alias: str = ""
+) -> dict[str, Any]:
+    return {
+        "name": name, "resource_type": "model", "schema": schema, "alias": alias or name, "config": {"meta": meta},
+        "description": f"About {EVIL}.", "depends_on": {"nodes": []},
+        "columns": {key: {"name": key, "data_type": kind, "description": EVIL} for key, kind in columns.items()},
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("manifest_folder")
+@pytest.mark.parametrize("is_built", [False, True])
+def test_a_reader_gets_every_page_of_features_before_and_after_the_first_build(
+    client: Any, token: Any, warehouse_uri: str, is_built: bool
+) -> None:
+    if is_built:
+        build_readings(warehouse_uri)
+    header = {"Authorization": f"Bearer {token('reader', 'viewer')}"}
+    index, group, label = (client.get(path, headers=header) for path in FEATURE_PAGES)
+
+    for answer in (index, group, label):
+        assert answer.status_code == 200, answer.text
+        assert EVIL not in answer.text
+        assert "&lt;script&gt;" in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert ("Not built yet" in index.text, "2024-03-10" in index.text) == (not is_built, is_built)
+    assert ("Not measured yet" in group.text, "Mean of heat" in group.text) == (not is_built, is_built)
+    assert ("There are no labels yet" in label.text, "Share of positive" in label.text) == (not is_built, is_built)
+
+
+def build_readings(uri: str) -> None:
+    with open_session(uri) as session:
+        for statement in READINGS:
+            session.execute(statement)
+        for number in range(DATES):
+            add_day(session, number)
+        session.execute("update features.readings set maker = %s where part = 'p1'", (EVIL,))
+        session.execute(
+            "create table features.outage_labels as select as_of_date, site_id, part, is_new as failed "
+            "from features.readings"
+        )
+    publish_group(uri, make_group(), FeatureSettings(), "first")
+
+
+@pytest.mark.usefixtures("manifest_folder")
+@pytest.mark.parametrize(
+    "path", ["/features/groups/no_such_group", "/features/labels/readings", "/features/groups/a%20b", "/features/docs"]
+)
+def test_a_group_that_is_not_declared_is_not_found(client: Any, token: Any, path: str) -> None:
+    answer = client.get(path, headers={"Authorization": f"Bearer {token('reader', 'viewer')}"})
+
+    assert answer.status_code == 404
+    assert "/features/" in answer.text
+
+
+def test_without_a_manifest_the_page_says_how_to_make_one(
+    client: Any, token: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TARGET_VARIABLE, str(tmp_path / "absent"))
+    monkeypatch.setattr(manifest, "refresh_in_background", lambda: None)
+
+    answer = client.get("/features/", headers={"Authorization": f"Bearer {token('reader', 'viewer')}"})
+
+    assert (answer.status_code, "does not exist yet" in answer.text) == (503, True)
+
+
 def test_pages_only_read(client: Any, token: Any) -> None:
     assert client.post("/quality/", headers={"Authorization": f"Bearer {token('reader', 'viewer')}"}).status_code == 405
 
@@ -208,7 +301,8 @@ def test_the_plugin_imports_no_page_before_one_is_asked_for(airflow_home: Path) 
 
     code = (
         "import sys, plugins.orrery\n"
-        "late = {'include.orchestration.quality_routes', 'include.quality_pages.render', 'fastapi'}\n"
+        "pages = {f'include.{room}_pages.render' for room in ('quality', 'feature')}\n"
+        "late = {'include.orchestration.pages', 'fastapi', *pages}\n"
         "print(sorted(late & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The pages of quality as an application that Airflow's API server mounts.
+"""Pages as applications that Airflow's API server mounts.
 
 Every Airflow process reads the plugins, and only the API server answers requests: FastAPI, Jinja and the pages are
 imported by the first request for one.
@@ -6,16 +6,18 @@ imported by the first request for one.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
-from include.quality.page_paths import find_root
 
-
-class QualityApp:
+class PageApp:
     """An ASGI application that makes the real one when it is first asked for a page."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: str) -> None:
+        """``routes`` is the module whose ``make_app`` makes the application."""
+        self._routes = routes
         self._app: Any = None
         self._lock = threading.Lock()
 
@@ -26,22 +28,20 @@ class QualityApp:
     def _find_app(self) -> Any:
         with self._lock:
             if self._app is None:
-                from include.orchestration.quality_routes import make_app
-
-                self._app = make_app()
+                self._app = importlib.import_module(self._routes).make_app()
         return self._app
 
 
-def quality_view(base_url: str | None) -> dict[str, Any]:
-    """The entry of Airflow's navigation that opens the pages inside of its UI.
+def page_view(name: str, root: str, base_url: str | None) -> dict[str, Any]:
+    """The entry of Airflow's navigation that opens pages inside of its UI.
 
     Airflow shows a view of destination ``dag`` or ``task`` on every DAG, so there is none: the task ``audit`` has a
     button of its own (:mod:`include.orchestration.quality_link`).
     """
     return {
-        "name": "Quality",
-        "href": f"{find_root(base_url)}/",
+        "name": name,
+        "href": f"{urlsplit(base_url or '').path.rstrip('/')}{root}/",
         "destination": "nav",
         "category": "browse",
-        "url_route": "quality",
+        "url_route": root.removeprefix("/"),
     }

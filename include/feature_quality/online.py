@@ -1,0 +1,145 @@
+"""Writes the online table of a feature group: the rows that have changed, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from include.errors import FeatureError
+from include.features.catalog import FeatureGroup
+from include.warehouse.names import TableName, quote_column
+from include.warehouse.session import Session
+from include.warehouse.trace import record_note
+
+
+@dataclass(frozen=True)
+class OnlineChange:
+    """What became of an online table: rows that it has now, and those that were inserted, changed or removed."""
+
+    rows: int
+    written: int
+
+
+@dataclass(frozen=True)
+class ColumnCopy:
+    """Columns that a table has taken over as they are in another one, for whoever reports lineage."""
+
+    source: TableName
+    columns: tuple[str, ...]
+
+
+def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
+    """Bring the online table to what its dbt model has; None where dbt writes the table itself, or there is none.
+
+    Readers go on with the old rows until the caller commits. A table of other columns is made anew.
+
+    Raises:
+        FeatureError: the dbt model has two rows of one entity, or a key that is null.
+    """
+    source, online = group.online_source, group.online
+    if source is None or online is None or source == online:
+        return None
+    _check_keys(session, group, source)
+    if not _has_same_shape(session, source, online, group.entity.key_names):
+        written = _make_anew(session, source, online, group.entity.key_names)
+    else:
+        written = _write_changes(session, source, online, group.entity.key_names)
+    record_note(online, ColumnCopy(source, tuple(_list_columns(session, online))))
+    return OnlineChange(int(session.fetch_value(f"select count(*) from {online.quoted}")), written)
+
+
+def count_differences(session: Session, group: FeatureGroup) -> int | None:
+    """Entities whose online row is not their newest row of the feature table, or is on one side alone.
+
+    None where the group has no online table.
+    """
+    if group.online is None:
+        return None
+    keys = ", ".join(map(quote_column, group.entity.key_names))
+    columns = ", ".join(
+        quote_column(name)
+        for name in (*group.entity.key_names, group.event_time, *(feature.name for feature in group.features))
+    )
+    newest = (
+        f"select distinct on ({keys}) {columns} from {group.table.quoted} "
+        f"order by {keys}, {quote_column(group.event_time)} desc"
+    )
+    return int(
+        session.fetch_value(
+            f"with newest as ({newest}), online as (select {columns} from {group.online.quoted}), "
+            "differing as (select * from (select * from newest except select * from online) as lost union all "
+            "select * from (select * from online except select * from newest) as wrong) "
+            f"select count(*) from (select distinct {keys} from differing) as entities"
+        )
+    )
+
+
+def _check_keys(session: Session, group: FeatureGroup, source: TableName) -> None:
+    keys = group.entity.key_names
+    is_null = " or ".join(f"{quote_column(key)} is null" for key in keys)
+    names = ", ".join(map(quote_column, keys))
+    nulls = session.fetch_value(f"select count(*) from {source.quoted} where {is_null}")
+    doubles = session.fetch_value(
+        f"select count(*) from (select from {source.quoted} group by {names} having count(*) > 1) as entities"
+    )
+    if nulls or doubles:
+        raise FeatureError(
+            f"{source}, from which the online table of {group.name} is written, has {nulls:,} rows without a key and "
+            f"{doubles:,} entities with more than one row. Correct the dbt model {group.online_model}; "
+            f"{group.online} is as it was."
+        )
+
+
+def _has_same_shape(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> bool:
+    """Whether the online table is there with the same columns in the same order, and a primary key of the keys."""
+    columns = [
+        session.fetch_all(
+            "select attname, format_type(atttypid, atttypmod) as kind from pg_catalog.pg_attribute "
+            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+            (table.quoted,),
+        )
+        for table in (source, online)
+    ]
+    primary = session.fetch_all(
+        "select attributes.attname from pg_catalog.pg_index as indexes join pg_catalog.pg_attribute as attributes "
+        "on attributes.attrelid = indexes.indrelid and attributes.attnum = any(indexes.indkey) "
+        "where indexes.indrelid = to_regclass(%s) and indexes.indisprimary",
+        (online.quoted,),
+    )
+    return columns[0] == columns[1] and {row["attname"] for row in primary} == set(keys)
+
+
+def _make_anew(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> int:
+    session.execute(f"drop table if exists {online.quoted}")
+    session.execute(f"create table {online.quoted} as select * from {source.quoted}")
+    session.execute(f"alter table {online.quoted} add primary key ({', '.join(map(quote_column, keys))})")
+    return int(session.fetch_value(f"select count(*) from {online.quoted}"))
+
+
+def _write_changes(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> int:
+    columns = [quote_column(name) for name in _list_columns(session, online)]
+    key_names = [quote_column(key) for key in keys]
+    values = [column for column in columns if column not in key_names]
+    same = " and ".join(f"online.{key} = newest.{key}" for key in key_names)
+    update = ", ".join(f"{column} = excluded.{column}" for column in values)
+    # As text, so that a changed value is found whatever its type: json, say, has no operator for equality.
+    changed = (
+        f"select newest.* from {source.quoted} as newest where not exists (select from {online.quoted} as online "
+        f"where {same} and online::text = newest::text)"
+    )
+    written = session.execute(
+        f"insert into {online.quoted} ({', '.join(columns)}) {changed} on conflict ({', '.join(key_names)}) "
+        f"do {f'update set {update}' if update else 'nothing'}"
+    )
+    return written + session.execute(
+        f"delete from {online.quoted} as online where not exists (select from {source.quoted} as newest where {same})"
+    )
+
+
+def _list_columns(session: Session, table: TableName) -> list[str]:
+    rows = session.fetch_all(
+        "select attname from pg_catalog.pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
+        "and not attisdropped order by attnum",
+        (table.quoted,),
+    )
+    return [row["attname"] for row in rows]
