@@ -1,8 +1,8 @@
 """
 ### Train candidates
 
-Trains every family of the model on the same point-in-time training set, tests each on a later cutoff, ranks
-them, and lets the best one pass through the gates. Three outcomes: **refused** (nothing is
+Trains every family of the model, on each compared feature set, from one point-in-time training set, tests each on a
+later cutoff, ranks them, and lets the best one pass through the gates. Three outcomes: **refused** (nothing is
 registered, the reasons are in the log), **staging** only, or **production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if
@@ -11,7 +11,7 @@ it is due: there is no version yet, a retraining was requested, or the newest ve
 instance after a change of the settings.
 
 **When it fails**
-- `fit` for one family: its log names the reason. MLflow being away is retried.
+- `fit` for one candidate: its log names the reason. MLflow being away is retried.
 - `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
 """
 
@@ -29,6 +29,7 @@ from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.settings.models import ModelSettings
+from include.training.candidates import list_candidates
 from include.warehouse.names import name_table
 
 if TYPE_CHECKING:
@@ -66,16 +67,17 @@ def train_candidates(model: ModelSettings) -> None:
 
             return build_training_set(warehouse_uri(), find_spec(model), model.training)
 
-        @dataframe(map_index_template="{{ task.op_kwargs['family'] }}")
-        def fit(frame: pd.DataFrame, family: str) -> dict[str, Any]:
-            """Train, test and log one family."""
+        @dataframe(map_index_template="{{ task.op_kwargs['candidate']['name'] }}")
+        def fit(frame: pd.DataFrame, candidate: dict[str, Any]) -> dict[str, Any]:
+            """Train, test and log one family on one feature set."""
             from include.orchestration.models import find_spec
             from include.orchestration.training import training_lineage
             from include.training.fit import fit_family
 
             user, spec = get_current_context()["dag_run"].triggering_user_name, find_spec(model)
             lineage = training_lineage(user, warehouse_uri(), model, spec)
-            return fit_family(frame, family, spec, model.training, lineage, mlflow_uri())
+            family, feature_set = candidate["family"], candidate["feature_set"]
+            return fit_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set)
 
         @task
         @traced
@@ -95,7 +97,7 @@ def train_candidates(model: ModelSettings) -> None:
 
         frame = assemble_training_set()
         is_training_due() >> frame
-        register(judge(fit.partial(frame=frame).expand(family=list(model.training.families))))
+        register(judge(fit.partial(frame=frame).expand(candidate=list_candidates(model))))
 
     wire()
 

@@ -47,6 +47,9 @@ def read_champion(tags: Mapping[str, str], version: int) -> dict[str, Any]:
     return {
         "version": version,
         "family": tags["family"],
+        "feature_set": tags.get("feature_set"),
+        "selection_method": tags.get("selection_method"),
+        "selected_features": int(tags["selected_features"]) if "selected_features" in tags else None,
         "score_name": tags["score_name"],
         **{key: round(float(tags[key]), 6) for key in ("score", "score_low", "score_high")},
         "metrics": json.loads(tags.get("metrics", "{}")),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.demo.figures import describe_gain, describe_metrics, describe_score, name_metric
 from include.local.home import resolve_home
+from include.training.candidates import name_candidate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,11 @@ def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] |
     """The champion with its figures, and what it gains over the baseline."""
     if champion is None:
         return {"champion": "none"}
-    lines = {"champion": f"version {champion['version']}, {champion['family']}: {describe_score(champion)}"}
+    name = name_candidate(champion["family"], champion.get("feature_set"))
+    lines = {"champion": f"version {champion['version']}, {name}: {describe_score(champion)}"}
+    if champion.get("selection_method"):
+        method = name_metric(champion["selection_method"])
+        lines["selection"] = f"{champion['selected_features']} features kept by {method}"
     if others := describe_metrics(champion):
         lines["figures"] = others
     if baseline is not None:

@@ -45,6 +45,7 @@ def describe_exposure(model: ModelSettings, spec: ModelSpec) -> dict[str, Any]:
         "task": model.task,
         "label": model.label,
         "feature_sets": list(model.features.sets),
+        "compared_sets": {name: list(sets) for name, sets in model.features.compare.items()},
         "trainer": model.trainer,
         "approvers": list(model.governance.all_approvers),
     }

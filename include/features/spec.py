@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from include.errors import SettingsError
@@ -21,6 +21,7 @@ class ModelSpec:
 
     Attributes:
         features: in the order of the groups and of their columns.
+        feature_sets: those of ``features`` that each compared set holds, by its name; empty when none are compared.
         horizon_days: a label is known so many days after its as-of date.
     """
 
@@ -31,6 +32,7 @@ class ModelSpec:
     label_column: str
     groups: tuple[FeatureGroup, ...]
     features: tuple[Feature, ...]
+    feature_sets: Mapping[str, tuple[Feature, ...]] = field(default_factory=dict)
 
     @property
     def horizon_days(self) -> int:
@@ -59,7 +61,8 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
     Raises:
         SettingsError: the label or a group does not exist or is declared wrongly, the label is of another kind
             than the task, a group is of another entity than the label or has other keys, two groups have one
-            feature, a feature set is unknown or empty; the message names the file and the nearest name.
+            feature, a feature set is unknown, or compared and empty or the same
+            as another; the message names the file and the nearest name.
     """
     file = f"include/config/models/{settings.name}.yml"
     _check_declared(file, (settings.label_table, *settings.features.groups), catalog)
@@ -77,7 +80,10 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
     for group in groups:
         _check_entity(file, group, label)
     features = _select_features(file, groups, settings.features.sets)
-    return ModelSpec(settings.name, settings.task, label.entity, label, settings.label_column, groups, features)
+    compared = _select_compared(file, groups, features, settings.features.compare)
+    return ModelSpec(
+        settings.name, settings.task, label.entity, label, settings.label_column, groups, features, compared
+    )
 
 
 def _check_declared(file: str, names: Iterable[str], catalog: Catalog) -> None:
@@ -112,10 +118,7 @@ def _describe(table: FeatureGroup | LabelTable) -> str:
 
 
 def _select_features(file: str, groups: Sequence[FeatureGroup], sets: tuple[str, ...]) -> tuple[Feature, ...]:
-    known = {name for group in groups for names in group.sets.values() for name in names}
-    for name in sets:
-        if name not in known:
-            raise SettingsError(f"{file}: features.sets names {name!r}, which is no feature set{_suggest(name, known)}")
+    _check_sets(f"{file}: features.sets", groups, sets)
     features = tuple(feature for group in groups for feature in group.select(sets))
     seen: dict[str, Feature] = {}
     for feature in features:
@@ -127,3 +130,28 @@ def _select_features(file: str, groups: Sequence[FeatureGroup], sets: tuple[str,
             )
         seen[feature.name] = feature
     return features
+
+
+def _check_sets(where: str, groups: Sequence[FeatureGroup], sets: Iterable[str]) -> None:
+    known = {name for group in groups for names in group.sets.values() for name in names}
+    for name in sets:
+        if name not in known:
+            raise SettingsError(f"{where} names {name!r}, which is no feature set{_suggest(name, known)}")
+
+
+def _select_compared(
+    file: str, groups: Sequence[FeatureGroup], features: Sequence[Feature], compare: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[Feature, ...]]:
+    """The features of each compared set, of those that the model uses at all."""
+    found: dict[tuple[Feature, ...], str] = {}
+    for name, sets in compare.items():
+        where = f"{file}: features.compare.{name}"
+        _check_sets(where, groups, sets)
+        chosen = {item for group in groups for item in group.select(sets)}
+        kept = tuple(item for item in features if item in chosen)
+        if not kept:
+            raise SettingsError(f"{where} holds no feature that features.sets lets the model use. Change one of them.")
+        if kept in found:
+            raise SettingsError(f"{where} holds the same features as features.compare.{found[kept]}. Remove one.")
+        found[kept] = name
+    return {name: kept for kept, name in found.items()}

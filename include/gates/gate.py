@@ -50,8 +50,8 @@ def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, mo
 
     Returns:
         ``decision`` ('refuse', 'staging' or 'production'), ``reasons``, ``gates`` (one mapping each),
-        ``ranking`` (family, run_id, weighted score and parts, best first), ``gap``, ``ranking_reason``, and the
-        whole results ``candidate`` and ``baseline``.
+        ``ranking`` (family, feature_set, run_id, weighted score and parts, best first), ``gap``, ``ranking_reason``,
+        and the whole results ``candidate`` and ``baseline``.
 
     Raises:
         TrainingError: the baseline or every other family is missing.

@@ -111,8 +111,8 @@ def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> s
     """What an approver needs to see, in Markdown; first of all what the gates leave to them."""
     tags = candidate.tags
     facts = (
-        "task", "family", "score_name", "score", "score_low", "score_high", "baseline_score", "baseline_feature",
-        "data_version", "feature_version", "trained_by",
+        "task", "family", "feature_set", "selection_method", "score_name", "score", "score_low", "score_high",
+        "baseline_score", "baseline_feature", "data_version", "feature_version", "trained_by",
     )  # fmt: skip
     lines = [line for question in list_questions(candidate) for line in (f"**To decide.** {question}", "")]
     lines += ["| fact | value |", "|---|---|"]

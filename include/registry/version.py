@@ -87,5 +87,7 @@ def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Ma
         "decision": decision,
         "gates": json.dumps(list(gates)),
     }
+    chosen = ("feature_set", "selection_method", "selected_features")
+    tags |= {key: str(result[key]) for key in chosen if result.get(key) is not None}
     gains = result.get("baseline") or {}
     return tags | {f"baseline_{key}": f"{float(gains[key]):.6g}" for key in GAIN_KEYS if gains.get(key) is not None}

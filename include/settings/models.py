@@ -30,13 +30,21 @@ RESERVED_NAMES: Final = frozenset({"features", "labels"})
 """First parts of the shared assets' names (``include/assets.py``)."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _Text = Annotated[str, Field(min_length=1)]
+_SetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
 
-class FeatureSelection(Section):
-    """Feature groups that a model uses, and the sets of features of each; no sets are all of them."""
+class FeatureDeclaration(Section):
+    """Feature groups that a model uses, and the sets of features of each; no sets are all of them.
+
+    Attributes:
+        compare: feature sets by the name of the comparison; each family is fitted once for each of them.
+    """
 
     groups: Annotated[tuple[str, ...], Field(min_length=1)]
     sets: tuple[str, ...] = ()
+    compare: Annotated[dict[_SetName, Annotated[tuple[str, ...], Field(min_length=1)]], Field(max_length=4)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
     def _check_once(self) -> Self:
@@ -52,7 +60,7 @@ class ModelDeclaration(Section):
     owner: _Text
     task: TaskName
     label: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
-    features: FeatureSelection
+    features: FeatureDeclaration
     trainer: _Text
     training: dict[str, Any] = Field(default_factory=dict)
     gates: dict[str, Any] = Field(default_factory=dict)
@@ -69,7 +77,7 @@ class ModelSettings(Section):
     owner: str
     task: TaskName
     label: str
-    features: FeatureSelection
+    features: FeatureDeclaration
     trainer: str
     training: TrainingSettings
     gates: GateSettings

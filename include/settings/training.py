@@ -82,6 +82,20 @@ class CostCeilings(Section):
     size_bytes: _Count
 
 
+class FeatureSelectionSettings(Section):
+    """How a candidate chooses among its features, on training rows alone.
+
+    Attributes:
+        max_features: kept at most; None for as many as the method finds useful.
+        max_rows: training rows that the method looks at, drawn by ``random_seed``.
+    """
+
+    method: Literal["none", "recursive_elimination", "importance", "mutual_information"]
+    max_features: _Count | None
+    max_rows: Annotated[int, Field(ge=100)]
+    folds: Annotated[int, Field(ge=2)]
+
+
 class TrainingSettings(Section):
     """Settings of training, evaluation and selection of one model."""
 
@@ -94,6 +108,7 @@ class TrainingSettings(Section):
     parameters: FamilyParameters
     selection_weights: SelectionWeights
     cost_ceilings: CostCeilings
+    feature_selection: FeatureSelectionSettings
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count

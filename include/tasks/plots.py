@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.floating[Any]]
     Labels = npt.NDArray[np.int64]
+
+
+class FeatureVerdict(Protocol):
+    """What is drawn of a feature that a selection looked at."""
+
+    @property
+    def feature(self) -> str: ...
+
+    @property
+    def is_kept(self) -> bool: ...
+
+    @property
+    def score(self) -> float | None: ...
 
 
 def draw_roc(labels: Labels, probabilities: Floats, title: str) -> Figure:
@@ -81,6 +94,17 @@ def draw_importance(importance: Mapping[str, float], title: str, top: int = 15) 
     figure, axes = _new_figure(title)
     axes.barh([name for name, _ in shown], [loss for _, loss in shown])
     axes.set(xlabel="loss of score when shuffled")
+    return figure
+
+
+def draw_selection(verdicts: Sequence[FeatureVerdict], title: str, top: int = 30) -> Figure:
+    """The score that a selection gave each feature that it looked at, best at the top; dropped ones in grey."""
+    shown = [item for item in verdicts if item.score is not None][:top][::-1]
+    figure, axes = _new_figure(title)
+    colours = ["tab:blue" if item.is_kept else "lightgrey" for item in shown]
+    axes.barh([item.feature for item in shown], [item.score for item in shown], color=colours)
+    axes.tick_params(axis="y", labelsize=7)
+    axes.set(xlabel="score of the selection (grey: dropped)")
     return figure
 
 

@@ -30,6 +30,7 @@ from include.training.champion import compare_with_champion
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.families import build_family, build_inputs
+from include.training.narrow import choose_features
 from include.training.record import log_run
 from include.training.single_feature import find_single_feature
 from include.training.splits import SplitData, TrainingData, read_training_data
@@ -73,36 +74,42 @@ def fit_family(
     settings: TrainingSettings,
     lineage: TrainingLineage,
     tracking_uri: str,
+    feature_set: str | None = None,
 ) -> dict[str, Any]:
     """Fit one family on the training split, tune its decision on validation, test it, log it to MLflow.
 
     Args:
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
         family: 'baseline', or one of the task's.
+        feature_set: one of the compared sets; None for all features of the model.
 
     Returns:
-        what XCom carries: family, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
+        what XCom carries: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
         score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
         parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
         (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
-        baseline_feature (None but for the baseline), champion (version, score, gain, gain_low, gain_high,
+        baseline_feature (None but for the baseline), selection_method and selected_features (a count; both None
+        without a selection), champion (version, score, gain, gain_low, gain_high,
         note; None without one), and the fields of ``lineage``. All numbers are finite.
 
     Raises:
-        TrainingError: the training set is unfit to learn from, there is no such family, or the model
-            answers some row with no number.
+        TrainingError: the training set is unfit to learn from, there is no such family or compared
+            feature set, or the model answers some row with no number.
         ServingError: the model has no ONNX form.
         RegistryError: MLflow is away; the task will be retried.
     """
     check_tracking(tracking_uri)
     data = read_training_data(frame, spec, settings)
     baseline = train_model(data, BASELINE, spec, settings)
+    data, selection = choose_features(data, family, spec, settings, feature_set)
     fitted = baseline if family == BASELINE else train_model(data, family, spec, settings)
     onnx = OnnxModel(fitted.onnx)
-    result = {**asdict(lineage), **measure_family(fitted, onnx, baseline, data, settings)}
+    result = {"feature_set": feature_set, **asdict(lineage), **measure_family(fitted, onnx, baseline, data, settings)}
+    result["selection_method"] = None if selection is None else selection.method
+    result["selected_features"] = None if selection is None else len(selection.kept)
     champion = compare_with_champion(tracking_uri, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
     result["champion"] = None if champion is None else asdict(champion)
-    return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri)
+    return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
 
 
 def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:

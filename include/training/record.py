@@ -9,7 +9,9 @@ from typing import Any, Final
 from include.registry.onnx import OnnxModel
 from include.registry.tracking import log_onnx, open_run
 from include.settings.training import TrainingSettings
+from include.training.candidates import name_candidate
 from include.training.families import read_parameters
+from include.training.feature_selection import FeatureSelection
 from include.training.importance import measure_importance
 from include.training.splits import SplitData
 
@@ -26,12 +28,14 @@ def log_run(
     result: Mapping[str, Any],
     settings: TrainingSettings,
     tracking_uri: str,
+    selection: FeatureSelection | None = None,
 ) -> dict[str, str]:
     """Write one MLflow run in the model's experiment: parameters, metrics, figures, model.
 
     Args:
         onnx: ``onnx_bytes``, loaded.
         result: what was measured (see ``include.training.fit.fit_family``).
+        selection: what was said of each feature; None when nothing was selected.
 
     Returns:
         ``run_id`` and ``model_uri``.
@@ -39,17 +43,22 @@ def log_run(
     Raises:
         RegistryError: MLflow is away.
     """
-    from include.tasks.plots import draw_importance
+    from include.tasks.plots import draw_importance, draw_selection
 
-    contract, family = onnx.contract, str(result["family"])
+    contract, name = onnx.contract, name_candidate(str(result["family"]), result["feature_set"])
     importance = measure_importance(onnx, test, settings.random_seed)
-    figures = onnx.task.draw_plots(test.labels, onnx.predict(test.matrix), family)
-    figures["importance.png"] = draw_importance(importance, f"{family}: importance")
+    figures = onnx.task.draw_plots(test.labels, onnx.predict(test.matrix), name)
+    figures["importance.png"] = draw_importance(importance, f"{name}: importance")
     tags = {key: str(result[key]) for key in _TAGS}
-    with open_run(tracking_uri, contract.model, family, tags) as mlflow:
+    tags |= {key: str(result[key]) for key in ("feature_set", "selection_method") if result[key] is not None}
+    if selection is not None:
+        figures["feature_selection.png"] = draw_selection(selection.verdicts, f"{name}: {selection.method}")
+    with open_run(tracking_uri, contract.model, name, tags) as mlflow:
         mlflow.log_params(describe_parameters(onnx, result, settings))
         mlflow.log_metrics(list_metrics(result))
         mlflow.log_dict(importance, "importance.json")
+        if selection is not None:
+            mlflow.log_dict(selection.describe(), "feature_selection.json")
         mlflow.log_dict(json.loads(contract.to_json()), "contract.json")
         for name, figure in figures.items():
             mlflow.log_figure(figure, name)
@@ -76,6 +85,7 @@ def describe_parameters(onnx: OnnxModel, result: Mapping[str, Any], settings: Tr
 
     return {
         **read_parameters(str(result["family"]), settings),
+        **{f"selection_{key}": value for key, value in settings.feature_selection if result["selection_method"]},
         "random_seed": settings.random_seed,
         "n_features": len(onnx.contract.features),
         "training_rows": result["training_rows"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.errors import TrainingError
 from include.settings.training import BASELINE, CostCeilings, SelectionWeights
+from include.training.candidates import name_candidate
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,12 @@ class RankedCandidate:
     run_id: str
     score: float
     parts: Mapping[str, float]
+    feature_set: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its family, with its compared feature set."""
+        return name_candidate(self.family, self.feature_set)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def rank_candidates(results: Sequence[Mapping[str, Any]], weights: SelectionWeig
         raise TrainingError(
             "There is no candidate to rank: no family besides the baseline was fitted. Check the logs of 'fit'."
         )
-    scored.sort(key=lambda pair: (-pair[0].score, -pair[1], pair[0].family))
+    scored.sort(key=lambda pair: (-pair[0].score, -pair[1], pair[0].name))
     ranked = tuple(candidate for candidate, _ in scored)
     gap = ranked[0].score - ranked[1].score if len(ranked) > 1 else None
     return Ranking(ranked, gap, _explain(ranked, gap))
@@ -66,7 +73,7 @@ def _score_candidate(result: Mapping[str, Any], weights: SelectionWeights, ceili
     }
     values = {**result["metrics"], **costs}
     parts = {name: weight * values[name] for name, weight in weights if weight}
-    return RankedCandidate(result["family"], result["run_id"], sum(parts.values()), parts)
+    return RankedCandidate(result["family"], result["run_id"], sum(parts.values()), parts, result.get("feature_set"))
 
 
 def _cheapness(cost: float, ceiling: float) -> float:
@@ -77,11 +84,11 @@ def _cheapness(cost: float, ceiling: float) -> float:
 def _explain(ranked: Sequence[RankedCandidate], gap: float | None) -> str:
     first = ranked[0]
     if gap is None:
-        return f"{first.family} is the only candidate (score {first.score:.4f})"
+        return f"{first.name} is the only candidate (score {first.score:.4f})"
     second = ranked[1]
     leads = {key: value - second.parts[key] for key, value in first.parts.items()}
     strongest = max(leads, key=lambda key: leads[key])
     return (
-        f"{first.family} (score {first.score:.4f}) leads {second.family} (score {second.score:.4f}) by {gap:.4f}, "
+        f"{first.name} (score {first.score:.4f}) leads {second.name} (score {second.score:.4f}) by {gap:.4f}, "
         f"most of it from {strongest} ({leads[strongest]:+.4f})"
     )

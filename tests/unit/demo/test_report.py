@@ -56,6 +56,7 @@ TAGS = {
     "family": "random_forest", "score_name": "auc", "score": "0.853219", "score_low": "0.81", "score_high": "0.89",
     "metrics": '{"auc": 0.853219, "f1": 0.4}', "decision": "production", "baseline_score": "0.8",
     "baseline_feature": "age_days", "gates": '[{"name": "leakage", "is_passed": true}]',
+    "feature_set": "full", "selection_method": "importance", "selected_features": "11",
 }  # fmt: skip
 
 
@@ -128,6 +129,7 @@ def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[s
     assert section["champion"] == {
         "version": 1, "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81,
         "score_high": 0.89, "metrics": {"auc": 0.853219, "f1": 0.4},
+        "feature_set": "full", "selection_method": "importance", "selected_features": 11,
     }  # fmt: skip
     assert section["baseline"]["feature"] == "age_days"
     assert section["gates"] == {"decision": "production", "results": [{"name": "leakage", "is_passed": True}]}

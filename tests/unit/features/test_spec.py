@@ -106,3 +106,44 @@ def test_two_groups_with_one_feature_are_refused(config_dir: Path, write_model: 
     other = Catalog({**catalog.groups, "repairs": doubled}, catalog.labels)
     with pytest.raises(SettingsError, match=r"both have a feature 'heat'"):
         resolve_model(load_settings(config_dir, "development").models["outages"], other)
+
+
+@pytest.fixture
+def declared_sets(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with one feature in the set `early`, one in `late`, and the others in none."""
+    columns = manifest["nodes"]["model.plant.readings"]["columns"]
+    columns["heat"]["config"] = {"meta": {"sets": ["early"]}}
+    columns["is_new"]["config"] = {"meta": {"sets": ["late"]}}
+    return manifest
+
+
+def resolve_compared(config_dir: Path, write_model: WriteModel, manifest: dict[str, Any], **features: Any) -> ModelSpec:
+    """A model of the readings that compares sets."""
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings"], **features})
+    return resolve_model(load_settings(config_dir, "development").models["outages"], read_catalog(manifest))
+
+
+def test_compared_sets_hold_their_own_features_and_the_model_all(
+    config_dir: Path, write_model: WriteModel, declared_sets: dict[str, Any]
+) -> None:
+    compare = {"small": ["early"], "large": ["early", "late"]}
+    spec = resolve_compared(config_dir, write_model, declared_sets, compare=compare)
+
+    found = {name: [item.name for item in features] for name, features in spec.feature_sets.items()}
+    assert found == {"small": ["heat"], "large": ["heat", "is_new"]}
+    assert {"heat", "is_new"} < {item.name for item in spec.features}
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({"compare": {"small": ["earli"]}}, r"compare\.small names 'earli'.*did you mean 'early'\?"),
+        ({"compare": {"a": ["early"], "b": ["early"]}}, r"compare\.b holds the same features as features\.compare\.a"),
+        ({"sets": ["early"], "compare": {"a": ["late"]}}, r"compare\.a holds no feature that features\.sets lets"),
+    ],
+)
+def test_a_comparison_that_compares_nothing_is_named(
+    config_dir: Path, write_model: WriteModel, declared_sets: dict[str, Any], features: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        resolve_compared(config_dir, write_model, declared_sets, **features)

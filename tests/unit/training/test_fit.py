@@ -79,7 +79,8 @@ def test_the_result_is_light_finite_and_complete(training: Training) -> None:
         "family", "task", "run_id", "model_uri", "onnx_sha256", "score_name", "score", "score_low", "score_high",
         "metrics", "decision", "test_as_of_date", "training_seconds", "size_bytes", "parity_difference",
         "training_rows", "test_rows", "test_count", "single_feature", "single_feature_score", "baseline",
-        "baseline_feature", "champion", "data_version", "feature_version", "code_revision", "trained_by",
+        "baseline_feature", "champion", "feature_set", "selection_method", "selected_features",
+        "data_version", "feature_version", "code_revision", "trained_by",
     }  # fmt: skip
     assert (result["family"], result["task"], result["champion"]) == ("gradient_boosting", training.task, None)
     assert (result["training_rows"], result["test_rows"], result["test_as_of_date"]) == (1200, 400, "2017-12-04")
@@ -263,3 +264,29 @@ def test_a_training_set_that_is_unfit_is_refused(
 ) -> None:
     with pytest.raises(TrainingError, match="too small: it has 0 positive"):
         fit_family(frame.assign(label=0), "baseline", spec, settings, lineage, tracking_uri)
+
+
+def test_a_candidate_of_a_compared_set_takes_its_features_only_and_is_tagged(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+) -> None:
+    small = tuple(item for item in spec.features if item.name in ("site", "is_covered"))
+    compared = replace(spec, feature_sets={"small": small, "full": spec.features})
+
+    result = fit_family(frame, "logistic_regression", compared, settings, lineage, tracking_uri, "small")
+
+    run = read_run(tracking_uri, result["run_id"])
+    assert (result["feature_set"], run["tags"]["feature_set"]) == ("small", "small")
+    assert run["tags"]["mlflow.runName"] == "logistic_regression · small"
+    assert run["params"]["n_features"] == "2"
+    assert result["baseline"]["feature"] not in ("site", "is_covered")
+    assert result["single_feature"] in ("site", "is_covered")
+
+
+def test_a_set_that_is_not_compared_is_refused_by_name(
+    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+) -> None:
+    with pytest.raises(TrainingError, match=r"'smal'.*there are: small"):
+        fit_family(
+            frame, "logistic_regression", replace(spec, feature_sets={"small": spec.features}), settings, lineage,
+            tracking_uri, "smal",
+        )  # fmt: skip

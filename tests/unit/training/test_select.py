@@ -101,3 +101,10 @@ def test_a_task_without_decisions_is_ranked_by_its_score_alone() -> None:
     ranking = rank_candidates(results, SelectionWeights(score=0.9, size=0.1), CEILINGS)
     assert ranking.winner.family == "b"
     assert set(ranking.winner.parts) == {"score", "size"}
+
+
+def test_one_family_on_two_feature_sets_is_two_candidates_with_names_of_their_own() -> None:
+    small, full = result("a", feature_set="small"), result("a", feature_set="full", f1=0.6)
+    ranking = rank_candidates([small, full], WEIGHTS, CEILINGS)
+    assert [entry.name for entry in ranking.candidates] == ["a · full", "a · small"]
+    assert ranking.reason.startswith("a · full (score")
