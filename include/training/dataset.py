@@ -15,6 +15,7 @@ from include.tasks import TASKS
 from include.training.cutoffs import Cutoffs, choose_cutoffs
 from include.training.splits import LABEL, SPLIT, read_training_data
 from include.warehouse.frames import to_frame
+from include.warehouse.names import quote_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +56,18 @@ def _check_names(spec: ModelSpec) -> None:
 
 
 def read_labelled_dates(uri: str, spec: ModelSpec) -> list[date]:
-    """The as-of dates that have both labels and rows in the first feature group, ascending."""
+    """The as-of dates that have both labels and rows in the first feature group, ascending.
+
+    Left out are those of which the validation has refused a group.
+    """
     label, group = spec.label, spec.groups[0]
+    names = ", ".join(quote_text(item.name) for item in spec.groups)
     table = read_checked(
         uri,
-        f'select "{label.event_time}" as {AS_OF} from {label.table.quoted} '
-        f'intersect select "{group.event_time}" from {group.table.quoted} order by 1',
+        f'(select "{label.event_time}" as {AS_OF} from {label.table.quoted} '
+        f'intersect select "{group.event_time}" from {group.table.quoted}) '
+        f"except select {AS_OF} from quality.feature_dates where group_name in ({names}) and state = 'refused' "
+        "order by 1",
         [item.location for item in spec.groups],
     )
     dates: list[date] = table.column(AS_OF).to_pylist()

@@ -166,11 +166,20 @@ def test_entities_and_dates_without_labels_stay_out(uri: str, limits: TrainingSe
     assert frame["as_of_date"].max() == TEST
 
 
+@pytest.mark.parametrize("group", ["part_features", "part_weather"])
+def test_dates_that_the_validation_has_refused_stay_out(uri: str, limits: TrainingSettings, group: str) -> None:
+    execute(uri, "insert into quality.feature_dates (group_name, as_of_date, version, row_count, content_hash, "
+                 f"build_key, state) select '{group}', day, 1, 200, '', 'run', case when day = '{TEST}' then 'refused' "
+                 "else 'published' end from (select distinct day from features.part_features) as dates")  # fmt: skip
+    assert build_training_set(uri, SPEC, limits)["as_of_date"].max() == TEST - timedelta(days=7)
+
+
 def test_it_reports_the_tables_that_it_read(uri: str, limits: TrainingSettings) -> None:
     with trace_tables() as trace:
         build_training_set(uri, SPEC, limits)
     found = {str(table) for table in trace.reads}
-    assert found == {"features.part_features", "features.part_weather", "features.part_labels"}
+    features = {"features.part_features", "features.part_weather", "features.part_labels"}
+    assert found == {*features, "quality.feature_dates"}
     assert not trace.writes
 
 
