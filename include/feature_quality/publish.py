@@ -45,7 +45,7 @@ RULES_TOLD: Final = 12
 class GroupRefusedError(FeatureError):
     """What a build has brought of a feature group was not published; the names of the rules that it broke."""
 
-    def __init__(self, message: str, rules: Sequence[str]) -> None:
+    def __init__(self, message: str, rules: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.rules = tuple(rules)
 

@@ -130,20 +130,19 @@ def test_a_server_that_stops_while_rows_are_copied_leaves_raw_alone(
     server: PostgresServer, pipeline: Pipeline, airflow_home: Path
 ) -> None:
     items = pipeline.plan(NEXT_DAY)
-    before = pipeline.hash_tables()
+    tables = ("landing.readings", "landing.deliveries", *pipeline.published)
+    before = pipeline.hash_tables(*tables)
 
     outage = break_during(server, COPYING, lambda: pipeline.land(items))
 
     assert_retried(outage)
     server.start()
-    assert pipeline.hash_tables() == before
-    assert pipeline.fetch("select batch_day from landing.deliveries where batch_day = %s", NEXT_DAY) == []
-    assert pipeline.fetch("select count(*) as n from landing.readings") == [{"n": 0}]
+    assert pipeline.hash_tables(*tables) == before
 
     pipeline.land(items)
     pipeline.approve()
     assert pipeline.publish(items)["rows"]["readings"] == BIG_ROWS
-    assert pipeline.hash_tables() != before
+    assert pipeline.hash_tables(*tables) != before
 
 
 def test_a_server_that_stops_while_landing_is_cleared_leaves_raw_alone(

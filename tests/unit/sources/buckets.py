@@ -69,9 +69,14 @@ def run_s3() -> Iterator[BucketServer]:
         key="owner", secret="owner", endpoint_url=url, client_kwargs={"region_name": "eu-west-1"},
         skip_instance_cache=True, use_listings_cache=False,
     )  # fmt: skip
+    # All servers of a process have one memory, in which another test may have left this bucket.
+    if fs.exists(BUCKET):
+        fs.rm(BUCKET, recursive=True)
     fs.mkdir(BUCKET)
-    yield BucketServer("s3", url, fs)
-    server.stop()
+    try:
+        yield BucketServer("s3", url, fs)
+    finally:
+        server.stop()
 
 
 @contextmanager
