@@ -10,7 +10,7 @@ from include.ingestion.version import read_data_version
 from include.warehouse.session import open_session
 
 BUILD_TASK: Final = "dbt.dbt_producer_watcher"
-"""The task that runs dbt; it fails with any of its models."""
+"""The task that runs dbt; it fails with any of its models, and names the tests where nothing else has failed."""
 UNDONE: Final = "undone"
 """In place of the data's version: something was not built, although no test refused it."""
 
@@ -46,12 +46,12 @@ def find_unbuilt(states: Mapping[str, str | None], tested: Collection[str]) -> l
 
     Args:
         states: of the run's tasks, by task id, as Airflow names them.
-        tested: the tasks of models that were built and that a test refused.
+        tested: the tasks that failed for nothing but tests.
     """
     return sorted(
         task
         for task, state in states.items()
-        if state == "failed" and task.startswith(("dbt.", "publish_")) and task not in {*tested, BUILD_TASK}
+        if state == "failed" and task.startswith(("dbt.", "publish_")) and task not in tested
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.features.builds import UNDONE, find_unbuilt, record_build
+from include.features.builds import BUILD_TASK, UNDONE, find_unbuilt, record_build
 from include.orchestration.dbt_trigger import FAILED_TESTS
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def record_run(context: Any, uri: str, data_version: str) -> str:
     unbuilt = find_unbuilt(states, tests)
     record_build(uri, UNDONE if unbuilt else data_version)
     if unbuilt or tests:
-        raise AirflowFailException(describe_failure(unbuilt, tests))
+        by_model = {task: names for task, names in tests.items() if task != BUILD_TASK}
+        raise AirflowFailException(describe_failure(unbuilt, by_model or tests))
     return data_version
 
 

@@ -5,7 +5,8 @@ Cosmos's own classes, with these differences, measured on two cores (``docs/deci
 - Cosmos reports each of dbt's events to Airflow, in requests that dbt's threads wait for. Here a thread of its own
   reports what became of the nodes, once a second (``dbt_reports``).
 - Cosmos starts a worker for each task, which finds nothing yet, hands over to a trigger, and is started anew to read
-  the trigger's answer. Here the scheduler hands the task to the triggerer, which also ends it (``dbt_trigger``).
+  the trigger's answer. Here the scheduler hands the task to the triggerer, which ends it, but for failures
+  (``dbt_trigger``).
 - A task follows dbt and not the tasks upstream, which dbt knows better: each step down the graph would cost Airflow
   three seconds.
 - A model and its tests are one task, as under Cosmos's ``TestBehavior.BUILD``, which its watchers do not have.
@@ -28,7 +29,7 @@ from cosmos.operators._watcher.xcom import _backup_xcom_to_variable
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, _StdoutFilter
 
 from include.orchestration.dbt_reports import BuildReports
-from include.orchestration.dbt_trigger import FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
+from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
 
 FLAGS: Final = ("--exclude-resource-type", "unit_test")
 """Unit tests check the models' code, which CI does; a build checks data."""
@@ -85,6 +86,7 @@ class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
         try:
             return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
         except TestsFailedError as error:
+            context["ti"].xcom_push(key=FAILED_TESTS, value=list(error.tests))
             raise AirflowFailException(f"Tests failed: {list_tests(error.tests)}") from None
 
     def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
@@ -128,8 +130,16 @@ class DbtModel(DbtRunWatcherOperator):  # type: ignore[misc]
             context["ti"].xcom_push(key=FAILED_TESTS, value=list(error.tests))
             raise AirflowFailException(describe_failed_tests(name, error.tests)) from None
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:  # noqa: ARG002
-        """Build the model: the event is ``BUILD_IT``, for every other one needs no worker."""
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> None:
+        """Do what the trigger leaves to a worker: fail with its reason, or build the model.
+
+        Raises:
+            AirflowFailException: the model was not built, or tests of it failed. The build was tried again already.
+            CosmosDbtRunError: dbt could not do its work here.
+        """
+        if event["status"] == FAIL:
+            context["ti"].xcom_push(key=FAILED_TESTS, value=event[FAILED_TESTS])
+            raise AirflowFailException(event["reason"])
         self.execute(context)
 
     def handle_exception_dbt_runner(self, result: Any) -> None:

@@ -1,6 +1,7 @@
 """Follows ``dbt build`` in the triggerer, and ends the task of a model there.
 
-A worker starts only where a person wants a model built again (see :class:`ModelTrigger`).
+A worker starts only to fail with a reason, or to build a model that a person wants built again
+(see :class:`ModelTrigger`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal
 
-from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from include.orchestration.dbt_reports import LEFT_OUT, REPORTS, NodeReport, name_sql
 
@@ -20,6 +21,8 @@ FAILED_TESTS: Final = "failed_tests"
 """XCom of a model's task: the names of its tests that failed."""
 BUILD_IT: Final = "build_it"
 """The event after which a worker builds the model."""
+FAIL: Final = "fail"
+"""The event after which a worker fails the task for good: Airflow would try one again that is failed here."""
 
 Ending = Literal["built", "tests_failed", "failed", "left_out"]
 
@@ -54,8 +57,8 @@ def decide_ending(
     if not is_over:
         return None
     if found is None:
-        # dbt says nothing of a model that it does not run, such as an ephemeral one.
-        return {"success": "built", "failed": "failed"}.get(build or "", "left_out")  # type: ignore[return-value]
+        # dbt says nothing of a model that it does not run, such as an ephemeral one. A failed build is red itself.
+        return "built" if build == "success" else "left_out"
     if found["status"] == LEFT_OUT:
         return "left_out"
     if found["status"] in _BUILT and "fail" in said and all(status in {*_BUILT, "fail"} for status in said):
@@ -143,6 +146,8 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
         while (ending := self._decide(build, is_first_try)) is None:
             await asyncio.sleep(self.poll_interval_s)
             await build.refresh(self.poll_interval_s / 2)
+        if ending == "left_out":
+            await self._wait_for_upstream()  # what comes after finds the tasks that failed at their end
         await self._log_sql()
         yield self._end(ending, build.nodes)
 
@@ -158,16 +163,21 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
         return self.builds.setdefault(key, BuildState(*key))
 
     async def _wait_for_turn(self) -> TriggerEvent:
-        """Wait for the tasks upstream, which may have been cleared too."""
-        ti = self.task_instance
-        states = await read_states(ti.dag_id, ti.run_id, self.upstream) if self.upstream else {}
-        while not all(state in _OVER for state in states.values()):
-            await asyncio.sleep(self.poll_interval_s)
-            states = await read_states(ti.dag_id, ti.run_id, self.upstream)
+        states = await self._wait_for_upstream()
         if failed := sorted(name for name, state in states.items() if state != "success"):
             log.warning("Not built, for want of %s. Clear them together with this task.", ", ".join(failed))
             return TaskSkippedEvent()
         return TriggerEvent({"status": BUILD_IT})
+
+    async def _wait_for_upstream(self) -> dict[str, str | None]:
+        """The states of the tasks upstream once they have ended; some may have been cleared too."""
+        ti = self.task_instance
+        states: dict[str, str | None] = dict.fromkeys(self.upstream)
+        while not all(state in _OVER for state in states.values()):
+            states = await read_states(ti.dag_id, ti.run_id, self.upstream)
+            if not all(state in _OVER for state in states.values()):
+                await asyncio.sleep(self.poll_interval_s)
+        return states
 
     async def _log_sql(self) -> None:
         ti = self.task_instance
@@ -189,17 +199,18 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
                 failed = {
                     self.tests[test]: nodes[test]["message"] for test in self.tests if nodes[test]["status"] == "fail"
                 }
-                log.error("%s", describe_failed_tests(name, failed))
-                return TaskFailedEvent(xcoms={FAILED_TESTS: [*failed]})
+                return TriggerEvent(
+                    {"status": FAIL, "reason": describe_failed_tests(name, failed), FAILED_TESTS: [*failed]}
+                )
             case "failed":
                 broken = {
                     self.tests[test]: nodes[test]["message"]
                     for test in self.tests
                     if test in nodes and nodes[test]["status"] not in {*_BUILT, "fail"}
                 }
-                log.error("%s was not built, or its tests could not be run: see %s.%s", name, self.build_task,
-                          list_tests(broken))  # fmt: skip
-                return TaskFailedEvent(xcoms={FAILED_TESTS: []})
+                said = found["message"] if found and found["status"] not in _BUILT else "its tests could not be run."
+                reason = f"{name} was not built, or not tested; the log of {self.build_task} has more: {said}"
+                return TriggerEvent({"status": FAIL, "reason": f"{reason}{list_tests(broken)}", FAILED_TESTS: []})
 
 
 def describe_failed_tests(model: str, tests: Mapping[str, str | None]) -> str:

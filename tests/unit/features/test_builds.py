@@ -63,6 +63,16 @@ def test_a_failed_test_is_a_finding_and_a_model_that_failed_is_not_built() -> No
         "dbt.visits": "upstream_failed", "publish_orders": "upstream_failed", "record": "running",
         "end_orphaned_canaries": None,
     }  # fmt: skip
-    assert find_unbuilt(ended, {"dbt.orders"}) == []
-    assert find_unbuilt(ended, {}) == ["dbt.orders"]
-    assert find_unbuilt({**ended, "publish_orders": "failed"}, {"dbt.orders"}) == ["publish_orders"]
+    tested = {"dbt.orders", "dbt.dbt_producer_watcher"}
+    assert find_unbuilt(ended, tested) == []
+    assert find_unbuilt(ended, {}) == ["dbt.dbt_producer_watcher", "dbt.orders"]
+    assert find_unbuilt({**ended, "publish_orders": "failed"}, tested) == ["publish_orders"]
+
+
+def test_a_build_that_ended_before_its_models_is_not_done() -> None:
+    ended: dict[str, str | None] = {
+        "dbt.dbt_producer_watcher": "failed",
+        "dbt.days": "skipped",
+        "dbt.orders": "skipped",
+    }
+    assert find_unbuilt(ended, {}) == ["dbt.dbt_producer_watcher"]

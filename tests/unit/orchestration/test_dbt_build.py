@@ -14,7 +14,7 @@ from dbt.events import core_types_pb2
 
 from include.orchestration.dbt_build import DbtBuild, DbtModel, TestsFailedError, report_once
 from include.orchestration.dbt_reports import REPORTS, BuildReports, name_sql
-from include.orchestration.dbt_trigger import FAILED_TESTS
+from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS
 
 MODEL, TEST = "model.shop.days", "test.shop.unique_days"
 
@@ -155,20 +155,24 @@ def let_dbt_return(task: Any, monkeypatch: pytest.MonkeyPatch, method: str, **st
 
 
 def test_a_build_whose_tests_failed_is_not_tried_again(producer: DbtBuild, monkeypatch: pytest.MonkeyPatch) -> None:
+    ti = Ti()
     let_dbt_return(producer, monkeypatch, "execute", days="success", unique_days="fail")
 
     with pytest.raises(AirflowFailException, match="unique_days: said fail"):
-        producer.execute({"ti": Ti()})
+        producer.execute({"ti": ti})
+    assert ti.pushed == {FAILED_TESTS: ["unique_days"]}
 
 
 def test_a_build_in_which_something_could_not_be_done_is_tried_again(
     producer: DbtBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ti = Ti()
     let_dbt_return(producer, monkeypatch, "execute", days="error", unique_days="fail")
 
     with pytest.raises(Exception, match="said error") as raised:
-        producer.execute({"ti": Ti()})
+        producer.execute({"ti": ti})
     assert not isinstance(raised.value, AirflowFailException)
+    assert ti.pushed == {}
 
 
 def test_a_model_that_is_built_anew_names_the_tests_that_failed(
@@ -184,6 +188,14 @@ def test_a_model_that_is_built_anew_names_the_tests_that_failed(
 
     assert ti.pushed == {FAILED_TESTS: ["unique_days"]}
     assert model.select == "days unique_days agree"
+
+
+def test_a_model_fails_with_the_reason_of_its_trigger(model: DbtModel) -> None:
+    ti = Ti()
+
+    with pytest.raises(AirflowFailException, match="days was built"):
+        model.execute_complete({"ti": ti}, {"status": FAIL, "reason": "days was built", FAILED_TESTS: ["unique_days"]})
+    assert ti.pushed == {FAILED_TESTS: ["unique_days"]}
 
 
 def test_what_an_earlier_try_has_found_does_not_stay(model: DbtModel, monkeypatch: pytest.MonkeyPatch) -> None:

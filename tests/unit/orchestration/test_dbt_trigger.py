@@ -13,11 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from include.orchestration import dbt_trigger
 from include.orchestration.dbt_reports import REPORTS, NodeReport
-from include.orchestration.dbt_trigger import BUILD_IT, FAILED_TESTS, ModelTrigger, decide_ending
+from include.orchestration.dbt_trigger import BUILD_IT, FAIL, FAILED_TESTS, ModelTrigger, decide_ending
 
 MODEL, TEST, OTHER_TEST = "model.shop.days", "test.shop.unique_days", "test.shop.agree"
 TESTS = {TEST: "unique_days", OTHER_TEST: "agree"}
@@ -51,7 +51,7 @@ PASSED = report(model="success", test="pass", other="pass")
         ("failed", report(model="success", test="pass"), "failed"),
         ("failed", PASSED, "built"),
         # Without a word of the model.
-        ("failed", {}, "failed"),
+        ("failed", {}, "left_out"),
         ("success", {}, "built"),
         ("skipped", {}, "left_out"),
         ("upstream_failed", {}, "left_out"),
@@ -133,32 +133,39 @@ def test_a_model_that_was_built_ends_its_task_without_a_worker(
     assert "select 1" in caplog.text
 
 
-def test_failed_tests_end_the_task_with_their_names(airflow: Airflow, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_tests_fail_the_task_by_their_names(airflow: Airflow) -> None:
     airflow.builds = [("running", {}), ("failed", report(model="success", test="fail", other="pass"))]
 
     (event,) = finish(make_trigger())
 
-    assert isinstance(event, TaskFailedEvent)
-    assert event.xcoms == {FAILED_TESTS: ["unique_days"]}
-    assert "days was built, and tests of it failed: \n  unique_days: said fail" in caplog.text
+    assert (event.payload["status"], event.payload[FAILED_TESTS]) == (FAIL, ["unique_days"])
+    assert "days was built, and tests of it failed: \n  unique_days: said fail" in event.payload["reason"]
 
 
-def test_a_model_whose_test_could_not_be_run_has_no_failed_test(
-    airflow: Airflow, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_model_whose_test_could_not_be_run_has_no_failed_test(airflow: Airflow) -> None:
     airflow.builds = [("failed", report(model="success", test="fail", other="error"))]
 
     (event,) = finish(make_trigger())
 
-    assert isinstance(event, TaskFailedEvent)
-    assert event.xcoms == {FAILED_TESTS: []}
-    assert "agree: said error" in caplog.text
+    assert (event.payload["status"], event.payload[FAILED_TESTS]) == (FAIL, [])
+    assert "agree: said error" in event.payload["reason"]
 
 
-def test_a_model_that_dbt_left_out_is_skipped(airflow: Airflow) -> None:
+def test_a_model_that_failed_is_failed_with_what_dbt_said(airflow: Airflow) -> None:
+    airflow.builds = [("failed", report(model="error"))]
+
+    (event,) = finish(make_trigger())
+
+    assert event.payload["status"] == FAIL
+    assert "said error" in event.payload["reason"]
+
+
+def test_a_model_that_dbt_left_out_is_skipped_after_those_upstream_have_ended(airflow: Airflow) -> None:
     airflow.builds = [("failed", report(model="skipped"))]
+    airflow.states = [{"dbt.raw": "deferred"}, {"dbt.raw": "running"}, {"dbt.raw": "failed"}]
 
-    assert isinstance(finish(make_trigger())[0], TaskSkippedEvent)
+    assert isinstance(finish(make_trigger(upstream=["dbt.raw"]))[0], TaskSkippedEvent)
+    assert airflow.states == [{"dbt.raw": "failed"}], "what comes after would miss the failure"
 
 
 def test_a_build_that_is_tried_again_is_followed_to_its_end(airflow: Airflow) -> None:
@@ -204,7 +211,7 @@ def test_a_task_that_is_cleared_together_with_the_build_follows_it_again(airflow
 
     (event,) = finish(make_trigger(try_number=2))
 
-    assert isinstance(event, TaskFailedEvent), "the reports of the earlier build were taken for those of this one"
+    assert event.payload["status"] == FAIL, "the reports of the earlier build were taken for those of this one"
 
 
 def test_the_triggerer_can_make_the_trigger_anew() -> None:
