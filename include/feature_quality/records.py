@@ -95,10 +95,11 @@ def keep_dates(
     published = "published_hash = excluded.content_hash, published_version = excluded.version, "
     session.execute_many(
         "insert into quality.feature_dates (group_name, as_of_date, version, row_count, content_hash, build_key, "
-        "state, published_hash, published_version) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "state, published_hash, published_version, changed_at) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) "
         "on conflict (group_name, as_of_date) do update set version = excluded.version, "
         "row_count = excluded.row_count, content_hash = excluded.content_hash, build_key = excluded.build_key, "
-        f"{published if is_published else ''}state = excluded.state, changed_at = now()",
+        f"{published if is_published else ''}state = excluded.state, changed_at = excluded.changed_at",
         [
             (group.name, one.as_of_date, group.version, one.row_count, one.content_hash, build_key)
             + (("published", one.content_hash, group.version) if is_published else ("refused", None, None))

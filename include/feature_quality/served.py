@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from include.errors import FeatureError
+from include.feature_quality.profile import read_contents
+from include.feature_quality.records import read_known_dates
 from include.features.catalog import SQL_TYPES, Feature, FeatureGroup
 from include.features.read import AS_OF, select_features
 from include.features.spec import ModelSpec
@@ -66,8 +68,8 @@ def check_served(uri: str, spec: ModelSpec, run_key: str, now: datetime | None =
     """Compare the requests by key since the last check, and keep what was found.
 
     Requests that brought their features, errors and staging checks are left out. Features of other versions of the
-    model that the groups have no more are passed over. A row that was computed anew after the request, or refused,
-    may differ.
+    model that the groups have no more are passed over. A row that was computed anew after the request, refused, or not
+    published yet may differ.
 
     Args:
         run_key: names the run; a repeat looks at the same requests.
@@ -82,7 +84,12 @@ def check_served(uri: str, spec: ModelSpec, run_key: str, now: datetime | None =
         rows = _read_pairs(session, spec, since, until)
         found = [(row, find_differences(row, spec)) for row in rows]
         differing = [(row, differences) for row, differences in found if differences]
-        wrong = [differences for row, differences in differing if not row["is_recomputed"]]
+        unpublished = find_unpublished(session, spec.groups) if differing else []
+        wrong = [
+            differences
+            for row, differences in differing
+            if not row["is_recomputed"] and not _may_be_older(row, spec, unpublished)
+        ]
         check = ServedCheck(
             since, until, sum(row["requests"] for row in rows), len(rows), len(differing) - len(wrong), len(wrong),
             tuple(one for differences in wrong for one in differences)[:DIFFERENCES_TOLD],
@@ -96,6 +103,23 @@ def check_served(uri: str, spec: ModelSpec, run_key: str, now: datetime | None =
             "anew, and look for who else writes it."
         )
     return check
+
+
+def find_unpublished(session: Session, groups: Sequence[FeatureGroup]) -> list[date]:
+    """As-of dates whose rows are not those that were published: dbt has written them, and publishing did not follow."""
+    return [
+        content.as_of_date
+        for group in groups
+        if (known := read_known_dates(session, group.name))  # else nothing of it was ever validated
+        for content in read_contents(session, group)
+        if (last := known.get(content.as_of_date)) is None or last.content != content
+    ]
+
+
+def _may_be_older(row: Row, spec: ModelSpec, unpublished: Sequence[date]) -> bool:
+    """Whether a request was rightly served what was published, and not what a feature table holds by now."""
+    first = row[AS_OF] - timedelta(days=max(group.cadence_days for group in spec.groups))
+    return any(first < day <= max(row[AS_OF], row["at"].date()) for day in unpublished)
 
 
 def find_differences(row: Row, spec: ModelSpec) -> list[Difference]:
@@ -156,7 +180,8 @@ def _read_pairs(session: Session, spec: ModelSpec, since: datetime, until: datet
         f"select served.*, case when offline.as_of_date is not null then to_jsonb(offline) end as offline"
         f"{columns}, "
         "exists (select from quality.feature_dates as seen where seen.group_name = any(%s) "
-        "and seen.as_of_date <= served.as_of_date and (seen.changed_at > served.at or seen.state = 'refused') "
+        "and seen.as_of_date <= served.as_of_date "
+        "and (seen.changed_at > served.at - interval '1 minute' or seen.state = 'refused') "
         "and seen.as_of_date > served.as_of_date - %s) as is_recomputed "
         f"from served left join ({query}) as offline on offline.as_of_date = served.as_of_date and {keys} "
         f"{' '.join(later)} order by served.at",

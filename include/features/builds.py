@@ -39,20 +39,26 @@ def find_changes(uri: str) -> str | None:
 
 
 def find_unbuilt(states: Mapping[str, str | None], tested: Collection[str]) -> list[str]:
-    """The tasks of a build that failed although no test of the data stopped them, by name.
+    """The tasks of a build that were not done although no test of the data stopped them, by name.
 
     A failed test is what the build found in the data, and the same again would find it, too. A model that could
-    not be built, or a group that could not be announced, may go well the next time.
+    not be built, or a group that could not be announced, may go well the next time, and so may what was left out for
+    a failure that is mended since. Where dbt itself failed, its task stands for all of them.
 
     Args:
         states: of the run's tasks, by task id, as Airflow names them.
         tested: the tasks that failed for nothing but tests.
     """
-    return sorted(
-        task
-        for task, state in states.items()
-        if state == "failed" and task.startswith(("dbt.", "publish_")) and task not in tested
-    )
+    build = {task: state for task, state in states.items() if task.startswith(("dbt.", "publish_"))}
+    work = {task: state for task, state in build.items() if not task.startswith(BUILD_TASK)}
+    failed = sorted(task for task, state in work.items() if state == "failed" and task not in tested)
+    left_out = sorted(task for task, state in work.items() if state in ("skipped", "upstream_failed"))
+    has_dbt_failed = build.get(BUILD_TASK) == "failed" and BUILD_TASK not in tested
+    if failed or not left_out:
+        return failed
+    if has_dbt_failed:
+        return [BUILD_TASK]
+    return [] if any(task in tested for task in work) else left_out
 
 
 def record_build(uri: str, data_version: str) -> None:

@@ -27,14 +27,19 @@ _FEATURE_TYPES: Final[Mapping[FeatureKind, str]] = {
 def keep_rows(session: Session, group: FeatureGroup, dates: Sequence[date], at: datetime | None = None) -> int:
     """Keep the rows of the group's table at these as-of dates as published now; the number of new or changed ones.
 
-    A date that the table has no more is closed. Nothing happens for a group that keeps no history.
+    A date that the table has no more is closed. Of a group that keeps no history, what it kept before is closed.
 
     Args:
-        at: when they are published; the transaction's time when absent.
+        at: when they are published; the present moment when absent, which is later than that of an earlier publisher.
     """
+    moment = at or session.fetch_value("select clock_timestamp()")
+    if not group.keeps_history:
+        session.execute(
+            "update history.feature_rows set known_to = %s where group_name = %s and known_to is null",
+            (moment, group.name),
+        )
     if not group.keeps_history or not dates:
         return 0
-    moment = at or session.fetch_value("select now()")
     time_column = quote_column(group.event_time)
     keys = ", ".join(f"{quote_text(key)}, rows.{quote_column(key)}" for key in group.entity.key_names)
     current = (
@@ -58,9 +63,12 @@ def keep_rows(session: Session, group: FeatureGroup, dates: Sequence[date], at: 
 
 
 def has_rows(session: Session, group: FeatureGroup) -> bool:
-    """Whether anything of the group is kept."""
+    """Whether the rows that are published now are kept."""
     return bool(
-        session.fetch_value("select exists (select from history.feature_rows where group_name = %s)", (group.name,))
+        session.fetch_value(
+            "select exists (select from history.feature_rows where group_name = %s and known_to is null)",
+            (group.name,),
+        )
     )
 
 

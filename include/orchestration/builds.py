@@ -17,9 +17,10 @@ def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, 
     """Validate and publish what the run has built of a group; says what is there now.
 
     Raises:
-        AirflowFailException: the group was refused. The same build would be refused again, so it is not tried again,
-            and the run is as one whose dbt test failed.
+        AirflowFailException: the group was refused, or its online model has not one row for each entity. The same
+            build would be refused again, so it is not tried again, and the run is as one whose dbt test failed.
     """
+    from include.errors import FeatureError
     from include.feature_quality.publish import GroupRefusedError, publish_group
     from include.features.store import describe_group
     from include.settings import load_settings
@@ -28,8 +29,9 @@ def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, 
     ti.xcom_push(key=FAILED_TESTS, value=[])  # what an earlier try has found may not stay
     try:
         published = publish_group(uri, group, load_settings().features, context["run_id"])
-    except GroupRefusedError as error:
-        ti.xcom_push(key=FAILED_TESTS, value=list(error.rules))
+    except FeatureError as error:
+        rules = error.rules if isinstance(error, GroupRefusedError) else ("one row for each entity",)
+        ti.xcom_push(key=FAILED_TESTS, value=list(rules))
         raise AirflowFailException(str(error)) from error
     return {**describe_group(uri, group), **published.summarise()}
 
@@ -47,9 +49,9 @@ def record_run(context: Any, uri: str, data_version: str) -> str:
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
     unbuilt = find_unbuilt(states, tests)
     record_build(uri, UNDONE if unbuilt else data_version)
-    if unbuilt or tests:
-        by_model = {task: names for task, names in tests.items() if task != BUILD_TASK}
-        raise AirflowFailException(describe_failure(unbuilt, by_model or tests))
+    refused = {task: names for task, names in tests.items() if task != BUILD_TASK}
+    if unbuilt or refused:
+        raise AirflowFailException(describe_failure(unbuilt, refused))
     return data_version
 
 

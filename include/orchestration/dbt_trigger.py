@@ -57,8 +57,8 @@ def decide_ending(
     if not is_over:
         return None
     if found is None:
-        # dbt says nothing of a model that it does not run, such as an ephemeral one. A failed build is red itself.
-        return "built" if build == "success" else "left_out"
+        # A failed build is red itself; one that a person has marked as successful has built nothing.
+        return "failed" if build == "success" else "left_out"
     if found["status"] == LEFT_OUT:
         return "left_out"
     if found["status"] in _BUILT and "fail" in said and all(status in {*_BUILT, "fail"} for status in said):

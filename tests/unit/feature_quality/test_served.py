@@ -136,12 +136,23 @@ def test_a_row_that_was_computed_anew_after_the_request_may_differ(
     assert check.summarise() == {"requests": PARTS, "compared": PARTS, "recomputed": 2, "inconsistent": 0}
 
 
-def test_a_request_whose_row_is_gone_offline_is_named(served_uri: str, spec: ModelSpec) -> None:
+def test_what_dbt_has_written_and_nobody_has_published_may_differ(served_uri: str, spec: ModelSpec) -> None:
     serve(served_uri, spec)
     with open_session(served_uri) as session:
-        session.execute("delete from features.readings where part = 'p3'")
+        session.execute("update features.readings set heat = heat + 1 where part = 'p3'")
+        session.execute("delete from features.readings where part = 'p4'")
 
-    with pytest.raises(FeatureError, match=r"heat of part=p3.* served 3\.0, offline None"):
+    check = check_served(served_uri, spec, "monday", AT + timedelta(minutes=1))
+
+    assert check.summarise() == {"requests": PARTS, "compared": PARTS, "recomputed": 2, "inconsistent": 0}
+
+
+def test_a_request_whose_row_is_not_offline_is_named(served_uri: str, spec: ModelSpec) -> None:
+    with open_session(served_uri) as session:
+        session.execute("update online.readings set part = 'p99' where part = 'p3'")
+    serve(served_uri, spec)
+
+    with pytest.raises(FeatureError, match=r"heat of part=p99.* served 3\.0, offline None"):
         check_served(served_uri, spec, "monday", AT + timedelta(minutes=1))
 
 

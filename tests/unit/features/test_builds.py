@@ -57,22 +57,36 @@ def test_data_that_arrives_during_a_build_counts_as_new(published_uri: str) -> N
     assert find_changes(published_uri) is not None
 
 
+BUILD = "dbt.dbt_producer_watcher"
+
+
 def test_a_failed_test_is_a_finding_and_a_model_that_failed_is_not_built() -> None:
     ended: dict[str, str | None] = {
-        "dbt.dbt_producer_watcher": "failed", "dbt.days": "success", "dbt.orders": "failed",
-        "dbt.visits": "upstream_failed", "publish_orders": "upstream_failed", "record": "running",
+        BUILD: "failed", f"{BUILD}_done": "upstream_failed", "dbt.days": "success", "dbt.orders": "failed",
+        "dbt.visits": "skipped", "publish_orders": "upstream_failed", "record": "running",
         "end_orphaned_canaries": None,
     }  # fmt: skip
-    tested = {"dbt.orders", "dbt.dbt_producer_watcher"}
+    tested = {"dbt.orders", BUILD}
     assert find_unbuilt(ended, tested) == []
-    assert find_unbuilt(ended, {}) == ["dbt.dbt_producer_watcher", "dbt.orders"]
+    assert find_unbuilt(ended, {}) == ["dbt.orders"]
     assert find_unbuilt({**ended, "publish_orders": "failed"}, tested) == ["publish_orders"]
 
 
 def test_a_build_that_ended_before_its_models_is_not_done() -> None:
-    ended: dict[str, str | None] = {
-        "dbt.dbt_producer_watcher": "failed",
-        "dbt.days": "skipped",
-        "dbt.orders": "skipped",
-    }
-    assert find_unbuilt(ended, {}) == ["dbt.dbt_producer_watcher"]
+    ended: dict[str, str | None] = {BUILD: "failed", "dbt.days": "skipped", "dbt.orders": "skipped"}
+    assert find_unbuilt(ended, {}) == [BUILD]
+    assert find_unbuilt({**ended, "dbt.days": "failed"}, {"dbt.days"}) == [BUILD], "more than a test has failed"
+
+
+def test_a_red_model_that_was_cleared_and_built_makes_the_run_good() -> None:
+    ended: dict[str, str | None] = {BUILD: "failed", f"{BUILD}_done": "upstream_failed", "dbt.days": "success",
+                                    "dbt.orders": "success", "publish_orders": "success"}  # fmt: skip
+    assert find_unbuilt(ended, {}) == []
+    assert find_unbuilt(ended, {BUILD}) == []
+
+
+def test_what_was_left_out_is_not_done_once_its_cause_is_mended() -> None:
+    cleared: dict[str, str | None] = {BUILD: "success", "dbt.days": "success", "dbt.orders": "skipped",
+                                      "publish_orders": "skipped"}  # fmt: skip
+    assert find_unbuilt(cleared, {}) == ["dbt.orders", "publish_orders"]
+    assert find_unbuilt({**cleared, BUILD: "failed"}, {BUILD}) == ["dbt.orders", "publish_orders"]

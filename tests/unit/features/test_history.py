@@ -10,11 +10,11 @@ import pytest
 
 from include.errors import SourceError
 from include.features.catalog import Catalog, FeatureGroup, read_catalog
-from include.features.history import keep_rows, read_features_as_known
+from include.features.history import has_rows, keep_rows, read_features_as_known
 from include.features.read import read_features
 from include.warehouse.session import open_session
 
-MONDAY, TUESDAY = date(2024, 4, 1), date(2024, 4, 2)
+MONDAY, TUESDAY, WEDNESDAY = date(2024, 4, 1), date(2024, 4, 2), date(2024, 4, 3)
 DATES = [date(2024, 3, 20), date(2024, 3, 21)]
 
 
@@ -109,6 +109,18 @@ def test_a_day_before_the_history_and_a_group_without_one_are_named(
     publish(plant_uri, groups, TUESDAY)
     with pytest.raises(SourceError, match="history of the feature group readings begins at 2024-04-02 12:00"):
         read_both(plant_uri, groups, MONDAY)
+
+
+def test_rows_are_kept_as_known_no_longer_than_the_history_is_on(plant_uri: str, groups: list[FeatureGroup]) -> None:
+    publish(plant_uri, groups, MONDAY)
+    publish(plant_uri, [replace(group, keeps_history=False) for group in groups], TUESDAY)
+
+    with open_session(plant_uri) as session:
+        assert not any(has_rows(session, group) for group in groups), "what changed meanwhile would be known as before"
+    assert len(read_both(plant_uri, groups, MONDAY)[0]) == 4
+    assert publish(plant_uri, groups, WEDNESDAY) == [42, 3]
+    known, now = read_both(plant_uri, groups, WEDNESDAY)
+    assert len(known) == len(now) == 4
 
 
 def test_the_yml_says_whether_a_group_keeps_its_history(manifest: dict[str, Any]) -> None:

@@ -56,3 +56,25 @@ def test_a_refused_group_fails_its_task_for_good_and_the_build_is_kept_as_done(w
 
     with open_session(warehouse_uri) as session:
         assert session.fetch_value("select data_version from governance.feature_builds") != UNDONE
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_an_online_model_with_two_rows_of_an_entity_is_a_finding_and_not_work_left_undone(warehouse_uri: str) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.builds import publish_validated, record_run
+
+    with open_session(warehouse_uri) as session:
+        for statement in READINGS:
+            session.execute(statement)
+        session.execute("create or replace view latest.readings as select * from features.readings")
+        for number in range(2):
+            add_day(session, number)
+    ti = TaskInstance({"publish_readings": "failed", "dbt.readings": "success"})
+
+    with pytest.raises(AirflowFailException, match="entities with more than one row"):
+        publish_validated({"ti": ti, "run_id": "first"}, warehouse_uri, make_group())
+    with pytest.raises(AirflowFailException, match="publish_readings failed one row for each entity"):
+        record_run({"ti": ti}, warehouse_uri, "the data's version")
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select data_version from governance.feature_builds") != UNDONE

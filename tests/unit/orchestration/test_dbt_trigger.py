@@ -52,7 +52,7 @@ PASSED = report(model="success", test="pass", other="pass")
         ("failed", PASSED, "built"),
         # Without a word of the model.
         ("failed", {}, "left_out"),
-        ("success", {}, "built"),
+        ("success", {}, "failed"),
         ("skipped", {}, "left_out"),
         ("upstream_failed", {}, "left_out"),
         (None, {}, None),
