@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from include.errors import SourceError
 from include.features.catalog import SQL_TYPES, Entity, Feature, FeatureGroup, FeatureKind
 from include.features.read import read_checked, select_features
+from include.features.spine import join_features
 from include.warehouse.names import quote_column, quote_text
 from include.warehouse.session import Session, open_session
 
@@ -89,11 +90,7 @@ def read_features_as_known(
         SourceError: a group keeps no history, or its history begins later; names the group.
         WarehouseError: the warehouse is away.
     """
-    end = datetime.combine(as_known_on + timedelta(days=1), time(), UTC)
-    with open_session(uri) as session:
-        for group in groups:
-            _check_history(session, group, end)
-    relations = {group.name: select_known(group, end) for group in groups}
+    relations = _select_all_known(uri, groups, as_known_on)
     wanted = ", ".join(f"date '{day.isoformat()}'" for day in as_of_dates)
     locations = [group.location for group in groups]
     return read_checked(
@@ -103,6 +100,34 @@ def read_features_as_known(
         f"order by {', '.join(map(str, range(1, len(entity.keys) + 2)))}",
         locations,
     )
+
+
+def join_features_as_known(
+    uri: str,
+    entity: Entity,
+    groups: Sequence[FeatureGroup],
+    features: Sequence[Feature],
+    spine: pa.Table,
+    as_known_on: date,
+    max_age_days: Mapping[str, int] | None = None,
+) -> pa.Table:
+    """As :func:`include.features.spine.join_features`, from the rows that were published at the end of a day (UTC).
+
+    Raises:
+        SourceError: as there; or a group keeps no history, or its history begins later.
+        WarehouseError: the warehouse is away.
+    """
+    relations = _select_all_known(uri, groups, as_known_on)
+    locations = [group.location for group in groups]
+    return join_features(uri, entity, locations, features, spine, max_age_days, relations)
+
+
+def _select_all_known(uri: str, groups: Sequence[FeatureGroup], as_known_on: date) -> dict[str, str]:
+    end = datetime.combine(as_known_on + timedelta(days=1), time(), UTC)
+    with open_session(uri) as session:
+        for group in groups:
+            _check_history(session, group, end)
+    return {group.name: select_known(group, end) for group in groups}
 
 
 def select_known(group: FeatureGroup, end: datetime) -> str:

@@ -6,7 +6,8 @@ before the as-of date, as the online tables hold it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -100,8 +101,15 @@ def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str
 
 def read_checked(uri: str, sql: str, groups: Sequence[GroupTable]) -> pa.Table:
     """Run a query over feature tables; a table or column that is gone is a SourceError that names the groups."""
-    try:
+    with name_groups(groups):
         return read_arrow(uri, sql)
+
+
+@contextmanager
+def name_groups(groups: Sequence[GroupTable]) -> Iterator[None]:
+    """Turn the warehouse's error over a table or column that is gone into a SourceError that names the groups."""
+    try:
+        yield
     except WarehouseError as error:
         if getattr(error.__cause__, "sqlstate", None) not in ("42P01", "42703"):
             raise

@@ -6,7 +6,7 @@ dates, timestamps with zone (as UTC) and without, and frames without rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -79,6 +79,29 @@ def read_arrow(uri: str, sql: str) -> pa.Table:
     pending = PendingWrites()
     pending.add_statement(sql)
     table = _fetch(uri, sql)
+    pending.commit()
+    return table
+
+
+def read_beside(uri: str, sql: str, name: str, rows: pa.Table, types: Mapping[str, str]) -> pa.Table:
+    """Run a query that also reads Arrow rows, as the temporary table ``name`` (see :func:`read_arrow`).
+
+    Args:
+        types: by column, the SQL type that a text column has in the temporary table.
+    """
+    pending = PendingWrites()
+    pending.add_statement(sql)
+
+    def fetch(cursor: Any) -> pa.Table:
+        chunks = plain_types(rows).to_reader(max_chunksize=CHUNK_ROWS)
+        cursor.adbc_ingest(name, chunks, mode="create", temporary=True)
+        for column, kind in types.items():
+            cursor.execute(f'alter table "{name}" alter "{column}" type {kind} using "{column}"::{kind}')
+        cursor.execute(f'analyze "{name}"')
+        cursor.execute(sql)
+        return cursor.fetch_arrow_table()
+
+    table = restore_decimals(_read(uri, fetch))
     pending.commit()
     return table
 

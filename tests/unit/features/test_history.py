@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from include.errors import SourceError
 from include.features.catalog import Catalog, FeatureGroup, read_catalog
-from include.features.history import has_rows, keep_rows, read_features_as_known
+from include.features.history import has_rows, join_features_as_known, keep_rows, read_features_as_known
 from include.features.read import read_features
 from include.warehouse.session import open_session
 
@@ -78,6 +79,40 @@ def test_later_corrections_are_not_in_what_was_known_before(plant_uri: str, grou
         (row["part"], str(row["heat"]), float(row["repairs_28d"] or 0)) for row in now
     ]
     assert known != before
+
+
+def test_a_spine_has_what_was_published_then_and_no_later_correction(
+    plant_uri: str, groups: list[FeatureGroup]
+) -> None:
+    spine = pa.table(
+        {
+            "as_of_date": [date(2024, 3, 25), date(2024, 3, 19), date(2024, 3, 25), date(2024, 3, 20)],
+            "site_id": [1, 1, 1, 2],
+            "part": ["pump", "fan", "fan", "fan"],
+        }
+    )
+    features = [feature for group in groups for feature in group.features]
+
+    def join(known_on: date, **options: Any) -> list[tuple[float | None, Any]]:
+        table = join_features_as_known(plant_uri, groups[0].entity, groups, features, spine, known_on, **options)
+        return [(row["heat"], row["repairs_28d"] and float(row["repairs_28d"])) for row in table.to_pylist()]
+
+    publish(plant_uri, groups, MONDAY)
+    known = [(21.0, None), (19.0, 18.0), (21.0, 18.0), (None, None)]
+    assert join(MONDAY) == known
+
+    publish(
+        plant_uri, groups, TUESDAY,
+        "update features.readings set heat = 5 where as_of_date = '2024-03-21' and part = 'fan'",
+        "delete from features.readings where as_of_date >= '2024-03-20' and part = 'pump'",
+        "update features.repairs set repairs_28d = 99",
+    )  # fmt: skip
+
+    assert join(MONDAY) == known
+    assert join(TUESDAY) == [(19.0, None), (19.0, 99.0), (5.0, 99.0), (None, None)]
+    assert join(TUESDAY, max_age_days={"repairs": 1})[1:3] == [(19.0, 99.0), (5.0, None)]
+    with pytest.raises(SourceError, match="begins at 2024-04-01 12:00"):
+        join(date(2024, 3, 31))
 
 
 def test_publishing_the_same_again_keeps_nothing_more(plant_uri: str, groups: list[FeatureGroup]) -> None:
