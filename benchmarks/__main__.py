@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; 1 if a benchmark failed or is unknown. The others' figures are kept."""
     options = build_parser().parse_args(arguments)
     chosen = options.name or list(NAMES)
-    settings = Options(options.repetitions, options.rows, options.households, options.days)
+    settings = Options(options.repetitions, options.rows, options.households, options.days, options.entities)
     results: dict[str, list[Figure]] = {}
     failures: list[str] = []
     for name in chosen:
@@ -78,6 +78,12 @@ def build_parser() -> argparse.ArgumentParser:
         "and demo (default 0: all of them; the demo names its own minimum)",
     )
     parser.add_argument("--days", type=positive, default=defaults.days, help="days that demo replays")
+    parser.add_argument(
+        "--entities",
+        type=positive,
+        default=defaults.entities,
+        help="in point_in_time: each has 100 feature rows and ten of the spine",
+    )
     return parser
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # In the order of running: the quick ones first.
 NAMES: Final = (
-    "seam", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt", "demo",
+    "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt",
+    "demo",
 )  # fmt: skip
 
 
@@ -30,6 +31,7 @@ class Options:
     Attributes:
         repetitions: None leaves each benchmark its own number.
         rows: of the frame in ``seam`` and of the smaller file in ``ingest``.
+        entities: in ``point_in_time``, of which each has 100 feature rows and ten of the spine.
         households: the sample in ``dbt`` and ``demo``, 0 for all of them; None leaves each its own choice.
         days: replayed in ``demo``.
     """
@@ -38,6 +40,7 @@ class Options:
     rows: int = 1_000_000
     households: int | None = None
     days: int = 2
+    entities: int = 20_000
 
 
 def find_benchmark(name: str) -> Callable[[Options, Tell], list[Figure]]:
