@@ -16,9 +16,9 @@ data or the dbt project has changed since the last build, so that an event that 
 
 **When it fails**: `record` says what. The log of a red `publish_GROUP` names the rules and features that were
 refused. Open a red model's log: it names the tests that failed (`dbt test --select MODEL` shows the rows);
-correct the model in `dbt/models` or ask for corrected data, then clear the task. The models that were built stay, also
-the one whose own test failed; nothing that depends on it is built, and neither training, scoring nor the online tables
-go on with it.
+correct the model in `dbt/models` or ask for corrected data, then clear the task with what is downstream of it, which
+dbt left out. The models that were built stay, also the one whose own test failed; nothing that depends on it is built,
+and neither training, scoring nor the online tables go on with it.
 """
 
 from __future__ import annotations

@@ -75,12 +75,12 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         operator_args=operator_args,
     )
     if is_one_build:
-        from include.orchestration.dbt_build import follow_build, report_once
+        from include.orchestration.dbt_build import follow_build, report_build
 
         graph = group.dbt_graph
         tests = assign_tests(graph.tests_per_model, {name: node.depends_on for name, node in graph.nodes.items()})
         check_owners(tests, {node.unique_id for node in graph.nodes.values() if node.resource_type.value == "test"})
-        report_once(group.tasks_map[PRODUCER_WATCHER_TASK_ID], tests)
+        report_build(group.tasks_map[PRODUCER_WATCHER_TASK_ID])
         for task in group.iter_tasks():
             if hasattr(task, "producer_task_id"):
                 names = {test: graph.nodes[test].name for test in tests.get(task.model_unique_id, [])}

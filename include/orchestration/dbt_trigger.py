@@ -172,12 +172,12 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
     async def _wait_for_upstream(self) -> dict[str, str | None]:
         """The states of the tasks upstream once they have ended; some may have been cleared too."""
         ti = self.task_instance
-        states: dict[str, str | None] = dict.fromkeys(self.upstream)
-        while not all(state in _OVER for state in states.values()):
+        while self.upstream:
             states = await read_states(ti.dag_id, ti.run_id, self.upstream)
-            if not all(state in _OVER for state in states.values()):
-                await asyncio.sleep(self.poll_interval_s)
-        return states
+            if _OVER.issuperset(states.values()):
+                return states
+            await asyncio.sleep(self.poll_interval_s)
+        return {}
 
     async def _log_sql(self) -> None:
         ti = self.task_instance

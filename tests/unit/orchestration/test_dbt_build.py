@@ -12,7 +12,7 @@ from cosmos import ProfileConfig
 from cosmos.profiles import PostgresUserPasswordProfileMapping
 from dbt.events import core_types_pb2
 
-from include.orchestration.dbt_build import DbtBuild, DbtModel, TestsFailedError, report_once
+from include.orchestration.dbt_build import DbtBuild, DbtModel, TestsFailedError
 from include.orchestration.dbt_reports import REPORTS, BuildReports, name_sql
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS
 
@@ -23,7 +23,7 @@ MODEL, TEST = "model.shop.days", "test.shop.unique_days"
 def producer(tmp_path: Path) -> DbtBuild:
     profile = PostgresUserPasswordProfileMapping(conn_id="warehouse", profile_args={"schema": "features"})
     return DbtBuild(
-        task_id="producer", project_dir=str(tmp_path), tests_per_model={MODEL: [TEST]}, emit_datasets=False,
+        task_id="producer", project_dir=str(tmp_path), emit_datasets=False,
         profile_config=ProfileConfig(profile_name="shop", target_name="airflow", profile_mapping=profile),
     )  # fmt: skip
 
@@ -213,16 +213,3 @@ def test_a_task_that_ran_dbt_itself_tells_failed_tests_from_all_else(model: DbtM
     with pytest.raises(Exception, match="said error") as raised:
         model.handle_exception_dbt_runner(describe_result(days="error", unique_days="fail"))
     assert not isinstance(raised.value, TestsFailedError)
-
-
-def test_the_build_leaves_no_copy_of_its_reports_behind(producer: DbtBuild) -> None:
-    from cosmos.operators._watcher.xcom import _backup_xcom_to_variable
-
-    kept = [print]
-    producer.on_failure_callback = [*kept, _backup_xcom_to_variable]
-    producer.__class__ = DbtBuild.__mro__[1]
-
-    report_once(producer, {MODEL: [TEST]})
-
-    assert isinstance(producer, DbtBuild)
-    assert (producer.on_failure_callback, producer.on_retry_callback) == (kept, [])
