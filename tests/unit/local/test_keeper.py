@@ -14,21 +14,22 @@ from typing import Any
 import pytest
 
 from include.local.components import Component, can_fork, run_module, save_plan
+from include.local.environment import base_environment
 from include.local.home import StackHome, read_tail
 from include.local.keeper import NO_THREADS
 from include.local.processes import TOKEN_VARIABLE, find_members
 from include.local.state import StackState, load_state
 from include.settings import PROJECT_ROOT
 from tests.processes import die_with_parent
-from tests.unit.local.conftest import TOKEN
+from tests.unit.local.conftest import TOKEN, is_running
 
 Keep = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def environment(modules: Path) -> dict[str, str]:
-    """The environment of the components: the tiny modules, and the stack's token."""
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": f"{PROJECT_ROOT}:{modules}", TOKEN_VARIABLE: TOKEN}
+    """The environment of the components: the stack's own, the tiny modules, and the stack's token."""
+    return {**base_environment(os.environ), "PYTHONPATH": f"{PROJECT_ROOT}:{modules}", TOKEN_VARIABLE: TOKEN}
 
 
 @pytest.fixture
@@ -137,10 +138,12 @@ def test_at_sigterm_everything_ends_and_the_state_says_so(
 ) -> None:
     keeper = keep(make("fake_sleeper", preload=preload), make("fake_crash"))
     wait_for(home, "fake_sleeper", is_ended=False)
+    sleeper = load_state(home).processes["fake_sleeper"].pid
 
     keeper.terminate()
 
     assert keeper.wait() == 0
+    assert not is_running(sleeper)
     assert find_members(TOKEN) == []
     assert load_state(home) == StackState()
 
