@@ -47,7 +47,7 @@ demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)
 
 test: setup ## run the tests (ARGS="tests/unit/gates -k leakage")
-	@$(PY) -m pytest -n $(CORES) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## check style, types and SQL
 	@$(PY) -m ruff check .

@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.catalog import BenchmarkError
 from benchmarks.serving_sides import FEATURES, PATH
-from include.local.ports import HOST
+from include.servers.ports import HOST
 
 CONNECTIONS: Final = 16
 

@@ -26,9 +26,11 @@ from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
 from benchmarks.surroundings import own_postgres, temporary_folder
 from benchmarks.timing import Tell, interleave
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.settings.sources import SourceSettings
 from include.warehouse.migrate import migrate_warehouse
+from include.warehouse.names import TableName
+from include.warehouse.partitions import ensure_day_partitions
 from include.warehouse.session import open_session
 
 REPETITIONS: Final = 3
@@ -163,6 +165,7 @@ def copy_rows(uri: str, folder: Path) -> float:
     ensure_raw_tables(uri, make_settings())
     began_at = time.perf_counter()
     with open_session(uri) as session, (folder / f"{DAY}.csv").open("rb") as file:
+        ensure_day_partitions(session, TableName("raw", SOURCE), [DAY])
         columns = ", ".join((*_COLUMNS, "day", "batch_day"))
         session.copy_in(
             f"copy raw.{SOURCE} ({columns}) from stdin (format csv)", iter(partial(file.read, 1 << 20), b"")

@@ -31,10 +31,10 @@ from benchmarks.serving import wait_until_ready
 from benchmarks.serving_sides import make_contract, make_model
 from benchmarks.surroundings import own_postgres, temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
-from include.local.leash import Leash, start_leashed
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
 from include.rollout.state import bootstrap_champion
+from include.servers.leash import Leash, start_leashed
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings import CONFIG_DIR, PROJECT_ROOT
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session

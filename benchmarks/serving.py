@@ -29,9 +29,9 @@ from benchmarks.http_load import CONNECTIONS, ask_once, send_load
 from benchmarks.serving_sides import MODEL_NAME
 from benchmarks.surroundings import own_postgres, temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
-from include.local.leash import Leash, start_leashed
-from include.local.ports import HOST, find_free_port
 from include.rollout.state import bootstrap_champion
+from include.servers.leash import Leash, start_leashed
+from include.servers.ports import HOST, find_free_port
 from include.settings import PROJECT_ROOT
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session

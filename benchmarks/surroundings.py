@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.local.environment import base_environment
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 
 

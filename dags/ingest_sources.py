@@ -100,10 +100,13 @@ def ingest_sources() -> None:
     @task(outlets=[asset(RAW)])
     @traced
     def publish(items: list[dict[str, Any]]) -> dict[str, Any]:
-        """Publish all sources of the window in one transaction."""
+        """Publish all sources of the window in one transaction, then drop the days that are kept no longer."""
         from include.ingestion.publish import publish_batch
+        from include.ingestion.retention import drop_expired_days
 
-        return publish_batch(warehouse_uri(), SETTINGS.sources, items)
+        published = publish_batch(warehouse_uri(), SETTINGS.sources, items)
+        drop_expired_days(warehouse_uri(), SETTINGS.sources)
+        return published
 
     @task
     def confirm() -> None:

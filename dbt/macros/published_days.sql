@@ -1,8 +1,9 @@
 {#
 The days of one daily source: rows of each day from whichever delivery, and a number that changes with the
-deliveries that the rows came from. A delivery without rows (a closed shop) makes a day too.
+deliveries that the rows came from. A delivery without rows (a closed shop) makes a day too. Read from the ledgers of
+what was published: they stay when old rows are dropped, and no build reads all of them to count days.
 #}
-{% macro published_days(source, rows) %}
+{% macro published_days(source) %}
     with deliveries as (
 
         select * from {{ ref('stg_deliveries') }}
@@ -15,9 +16,9 @@ deliveries that the rows came from. A delivery without rows (a closed shop) make
         select
             batch_day,
             day,
-            count(*) as line_count
-        from {{ rows }}
-        group by batch_day, day
+            row_count as line_count
+        from {{ ref('stg_arrivals') }}
+        where source = '{{ source }}'
 
         union all
 
@@ -35,6 +36,7 @@ deliveries that the rows came from. A delivery without rows (a closed shop) make
             arrivals.day,
             sum(arrivals.line_count)::bigint as line_count,
             bool_or(arrivals.batch_day = arrivals.day) as is_delivered,
+            coalesce(bool_or(deliveries.is_dropped), false) as is_dropped,
             sum(
                 hashtextextended(
                     concat_ws(

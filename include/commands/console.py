@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -18,6 +19,12 @@ def say(line: str = "") -> None:
     """Write one line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def read_tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log file, indented; a word instead if it is empty or absent."""
+    content = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return "\n".join(f"  {line}" for line in content[-lines:]) or "  (the log is empty)"
 
 
 def run_command(main: Callable[[], int]) -> int:

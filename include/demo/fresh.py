@@ -10,10 +10,10 @@ from include.errors import StackError
 from include.ingestion.version import read_data_version
 from include.local.credentials import read_credentials
 from include.local.home import StackHome
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
 from include.local.stack import stop_stack
 from include.local.state import load_state
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.warehouse.session import open_session
 
 _EARLIER: Final = "data of an earlier release"

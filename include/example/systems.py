@@ -13,7 +13,7 @@ from include.errors import StackError
 from include.example.system_server import DATABASE, SECRET_VARIABLE
 from include.local.components import Component, run_module
 from include.local.layout import Stack
-from include.local.ports import HOST
+from include.servers.ports import HOST
 
 PORTS: Final = {"shop-api": 18090, "shop-bucket": 18091}
 

@@ -18,6 +18,7 @@ from include.settings.clock import read_today
 from include.settings.source_base import SourceBase
 from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName
+from include.warehouse.partitions import ensure_day_partitions
 from include.warehouse.session import Session, open_session
 from include.warehouse.trace import record_note
 
@@ -127,13 +128,23 @@ def publish_source(session: Session, name: str, source: SourceBase, days: list[d
 
 
 def replace_days(session: Session, name: str, source: SourceBase, days: list[date]) -> None:
-    """Put the landed rows of a daily source in the place of those published for the same days."""
+    """Put the landed rows of a daily source in the place of those published for the same days.
+
+    A partition's rows are deleted and not the partition itself, so that who reads sees the old rows until the commit.
+    """
     raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
     columns = source.published_columns
     targets = ", ".join(f'"{column}"' for column in columns)
     origins = ", ".join(f'"{column}"' for column in columns.values())
+    ensure_day_partitions(session, TableName("raw", name), days)
     session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
     session.execute(f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,))
+    session.execute("delete from raw.arrivals where source = %s and batch_day = any(%s)", (name, days))
+    session.execute(
+        "insert into raw.arrivals (source, batch_day, day, row_count) "
+        f"select %s, batch_day, day, count(*) from {landing} where batch_day = any(%s) group by batch_day, day",
+        (name, days),
+    )
 
 
 def record_partitions(session: Session, name: str, content: Mapping[date, tuple[int, str]]) -> None:
@@ -144,10 +155,12 @@ def record_partitions(session: Session, name: str, content: Mapping[date, tuple[
         "where source = %s and batch_day = %s "
         "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
         "content_hash = excluded.content_hash, file_hash = excluded.file_hash, version = excluded.version, "
+        "dropped_at = null, "
         "published_at = "
         "case when raw.partitions.content_hash = excluded.content_hash then raw.partitions.published_at else now() end "
         "where (raw.partitions.content_hash, raw.partitions.file_hash, raw.partitions.version) "
-        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version)",
+        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version) "
+        "or raw.partitions.dropped_at is not null",
         [(count, digest, name, day) for day, (count, digest) in content.items()],
     )
 

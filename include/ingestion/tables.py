@@ -1,7 +1,11 @@
-"""The tables ``raw.<source>``, made from what sources.yml declares."""
+"""The tables ``raw.<source>``, made from what sources.yml declares.
+
+Those of daily sources are partitioned by the day of the delivery, which is what publishing replaces.
+"""
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from datetime import date, timedelta
 from typing import Final
@@ -11,10 +15,13 @@ from include.settings.source_base import SourceBase
 from include.settings.source_names import VALID_FROM, VALID_TO
 from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName, quote_column, quote_text
+from include.warehouse.repartition import partition_by_day
 from include.warehouse.session import Session, open_session
 from include.warehouse.tables import add_missing_columns, check_kind, read_column_types
 
+log = logging.getLogger(__name__)
 _LOCK: Final = 7_306_010_425
+_PARTITION_COLUMN: Final = "batch_day"
 _DAY_COMMENTS: Final = {
     "day": "Day of the event in the sources' time zone.",
     "batch_day": "Day of the delivery that brought the row.",
@@ -47,18 +54,20 @@ def ensure_raw_tables(session_or_uri: Session | str, sources: SourceSettings) ->
 
 def ensure_raw_table(session: Session, name: str, source: SourceBase) -> None:
     """Make the published table of one source (see :func:`ensure_raw_tables`)."""
-    table, columns = TableName("raw", name), source.published_types
-    if check_kind(session, table, "r"):
+    table, columns, is_daily = TableName("raw", name), source.published_types, source.grain == "daily"
+    if is_daily and partition_by_day(session, table, _PARTITION_COLUMN):
+        log.info("%s, which an earlier release has made, is partitioned by day now.", table)
+    if check_kind(session, table, "p" if is_daily else "r"):
         if source.grain == "snapshot":
             _keep_snapshot(session, table, name)
         required = [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
         add_missing_columns(session, table, columns, required, _explain_remedy(table, name))
     else:
         defined = ", ".join(f"{quote_column(column)} {data_type}" for column, data_type in columns.items())
-        session.execute(f"create table {table.quoted} ({defined})")
-    if source.grain == "daily":
-        for column in _DAY_COMMENTS:
-            _ensure_index(session, table, column)
+        partitioned = f" partition by range ({_PARTITION_COLUMN})" if is_daily else ""
+        session.execute(f"create table {table.quoted} ({defined}){partitioned}")
+    if is_daily:
+        _ensure_index(session, table, "day")
     _write_comments(session, table, source)
 
 
@@ -87,7 +96,8 @@ def _explain_remedy(table: TableName, name: str) -> str:
     return (
         f"Change the columns of {name!r} in sources.yml back (a new column should be nullable), or change {table} with "
         f"alter table to fit them, or start over: drop table {table} cascade; delete from raw.partitions where "
-        f"source = '{name}'; delete from raw.snapshots where source = '{name}'; then load all days again."
+        f"source = '{name}'; delete from raw.arrivals where source = '{name}'; delete from raw.snapshots where "
+        f"source = '{name}'; then load all days again."
     )
 
 

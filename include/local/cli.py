@@ -9,18 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from include.commands.console import say
+from include.commands.console import read_tail, say
 from include.errors import StackError
 from include.features.manifest import DBT_DIR
 from include.local.credentials import list_users
 from include.local.environment import base_environment
-from include.local.home import StackHome, claim_interrupted_demo, read_tail, resolve_home
+from include.local.home import StackHome, claim_interrupted_demo, resolve_home
 from include.local.layout import Stack
-from include.local.ports import HOST
 from include.local.stack import find_stack, start_stack, stop_stack
 from include.local.startup import StartStep
 from include.local.state import load_state
 from include.local.status import ComponentStatus, read_status
+from include.servers.ports import HOST
 from include.settings import describe_broken, load_settings
 
 

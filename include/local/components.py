@@ -13,7 +13,7 @@ from include.local.environment import airflow_environment, base_environment, mlf
 from include.local.extras import load_extra
 from include.local.home import StackHome
 from include.local.layout import Stack
-from include.local.ports import HOST
+from include.servers.ports import HOST
 
 PREFERRED_PORTS: Final = {"postgres": 15432, "mlflow": 15000, "model-server": 18080, "airflow": 18081}
 POSTGRES: Final = "postgres"
@@ -116,7 +116,7 @@ def build_services(stack: Stack, inherited: Mapping[str, str]) -> list[Component
         Component("databases", run_module("include.local.databases", "prepare"), environment, is_job=True),
         Component("manifest", run_module("include.features.manifest"), environment, is_job=True),
         Component(
-            "mlflow", run_module("include.local.mlflow_server", *_listen(stack, "mlflow")),
+            "mlflow", run_module("include.servers.mlflow_server", *_listen(stack, "mlflow")),
             mlflow_environment(stack, inherited), (f"{uris.mlflow}/health",),
             address=stack.addresses["MLflow"], needs=("databases",),
         ),

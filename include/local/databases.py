@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from include.commands.console import run_command
 from include.errors import StackError
 from include.local.home import resolve_home
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.warehouse.migrate import migrate_warehouse
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Final
 from include.local.credentials import list_users
 from include.local.extras import load_extra
 from include.local.layout import Stack
-from include.local.ports import HOST
 from include.local.processes import TOKEN_VARIABLE
+from include.servers.ports import HOST
 from include.settings import PROJECT_ROOT, load_settings
 
 # Inherited values that would lead a part of the stack elsewhere, or make every start slower.

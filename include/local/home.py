@@ -60,12 +60,6 @@ class StackHome:
         return log
 
 
-def read_tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log file, indented; a word instead if it is empty or absent."""
-    content = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    return "\n".join(f"  {line}" for line in content[-lines:]) or "  (the log is empty)"
-
-
 def resolve_home(chosen: StackHome | str | Path | None = None) -> StackHome:
     """The stack's folder: ``chosen``, else ``ORRERY_HOME``, else ``.local`` in the project."""
     if isinstance(chosen, StackHome):

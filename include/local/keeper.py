@@ -25,10 +25,10 @@ from setproctitle import getproctitle, setproctitle
 
 from include.local.components import SCHEDULER, Component, load_plan
 from include.local.home import StackHome
-from include.local.leash import run_as
-from include.local.postgres import PostgresServer
 from include.local.processes import TOKEN_VARIABLE, stop_members
 from include.local.state import StackState, StartedProcess, load_state
+from include.servers.leash import run_as
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 
 STARTING_POLL_S: Final = 0.05

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from include.local.credentials import Credentials
 from include.local.home import StackHome
-from include.local.ports import HOST
-from include.local.postgres import PostgresServer
+from include.servers.ports import HOST
+from include.servers.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from include.commands.airflow_api import AirflowApi

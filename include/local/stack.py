@@ -16,12 +16,12 @@ from include.local.environment import airflow_environment
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.keeper import NO_THREADS, stop_processes
 from include.local.layout import Stack
-from include.local.leash import Leash, start_leashed
-from include.local.ports import reserve_ports
-from include.local.postgres import PostgresServer
 from include.local.processes import find_members, has_token
 from include.local.startup import KEEPER, StartStep, Startup, Tell
 from include.local.state import StackState, hold_lock, load_state
+from include.servers.leash import Leash, start_leashed
+from include.servers.ports import reserve_ports
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 
 __all__ = ["Stack", "find_stack", "release_stack", "running_stack", "start_stack", "stop_stack"]

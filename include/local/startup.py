@@ -12,12 +12,13 @@ from typing import Final, Literal
 
 import psutil  # type: ignore[import-untyped]
 
+from include.commands.console import read_tail
 from include.errors import StackError
 from include.local.components import Component
 from include.local.health import is_healthy
-from include.local.home import StackHome, read_tail
-from include.local.leash import Leash
+from include.local.home import StackHome
 from include.local.state import StartedProcess, load_state
+from include.servers.leash import Leash
 
 KEEPER: Final = "keeper"
 STALLED_AFTER_S: Final = 300.0

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from include.commands.console import read_tail
 from include.errors import StackError
 from include.local.components import load_plan
 from include.local.credentials import find_credentials
 from include.local.health import is_healthy
-from include.local.home import StackHome, check_disk, read_tail
+from include.local.home import StackHome, check_disk
 from include.local.layout import Stack
 from include.local.stack import list_dead
 from include.local.state import load_state

@@ -29,6 +29,7 @@ VALID_TO: Final = "valid_to"
 first at which it does not any more."""
 
 _OWN_TABLES: Final = {
+    "arrivals": "raw.arrivals",
     "deliveries": "landing.deliveries",
     "partitions": "raw.partitions",
     "snapshots": "raw.snapshots",

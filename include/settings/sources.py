@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -17,6 +18,7 @@ from include.settings.source_base import Relation
 from include.settings.source_columns import NUMBERS, SourceSection
 from include.settings.source_kinds import Source
 from include.settings.source_names import check_source_name
+from include.warehouse.names import MAX_NAME_BYTES
 
 Dimension = Literal[
     "schema", "completeness", "uniqueness", "range", "allowed_values", "volume", "timeliness",
@@ -76,6 +78,21 @@ class SourceSettings(SourceSection):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError("a time zone of the IANA database, such as America/New_York") from error
         return value
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        for name, source in self.sources.items():
+            if source.keep_days is not None and source.keep_days <= self.catch_up_days:
+                raise ValueError(
+                    f"keep_days of {name} above catch_up_days ({self.catch_up_days}), not {source.keep_days}; days "
+                    "that may be loaded again would be dropped"
+                )
+            if source.grain == "daily" and len(f"{name}_YYYYMMDD") > MAX_NAME_BYTES:
+                raise ValueError(f"a name of {MAX_NAME_BYTES - 9} characters at most for the daily source {name}")
+            for other in self.sources:
+                if source.grain == "daily" and re.fullmatch(rf"{name}_\d{{8}}", other):
+                    raise ValueError(f"another name than {other!r}: a day of {name} is kept in a table of that name")
+        return self
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:

@@ -52,7 +52,7 @@ def check_kind(session: Session, table: TableName, wanted: str) -> bool:
     kind = find_kind(session, table)
     if kind is None or kind == wanted:
         return kind is not None
-    described = {"r": "a plain table", "p": "a partitioned table", "v": "a view", "i": "an index"}
+    described = {"r": "a plain table", "p": "a partitioned table", "v": "a view", "i": "an index", "I": "an index"}
     raise WarehouseSchemaError(
         f"{table} should be {described[wanted]} and is {described.get(kind, f'of kind {kind!r}')}. Look at what it "
         "holds, rename or drop it, and run again."

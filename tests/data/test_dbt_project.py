@@ -24,10 +24,12 @@ from include.features.catalog import read_catalog
 from include.features.dbt_docs import write_docs
 from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings
 from include.settings.sources import SourceSettings
-from include.warehouse.session import open_session
+from include.warehouse.names import TableName
+from include.warehouse.partitions import ensure_day_partitions
+from include.warehouse.session import Session, open_session
 from tests.data.edge_rows import USUAL, list_patterns, make_delivery, make_snapshot
 
 DBT_DIR = PROJECT_ROOT / "dbt"
@@ -210,21 +212,34 @@ def plant_delivery(uri: str, batch_day: date, purchases: list[Purchase]) -> None
         for household, day in purchases
         for product, quantity, dollars in ((FUEL, 9000, 20), (MILK, 2, 10))
     ]  # fmt: skip
-    with psycopg.connect(uri) as connection, connection.cursor() as cursor:
-        cursor.execute("delete from raw.transactions where batch_day = %s", (batch_day,))
-        cursor.executemany("insert into raw.transactions values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
-        cursor.execute(
-            "insert into raw.partitions values ('transactions', %s, %s, 'hash', clock_timestamp()) "
-            "on conflict (source, batch_day) do update set published_at = excluded.published_at",
-            (batch_day, len(rows)),
-        )
+    with open_session(uri) as session:
+        ensure_day_partitions(session, TableName("raw", "transactions"), [batch_day])
+        session.execute("delete from raw.transactions where batch_day = %s", (batch_day,))
+        session.execute_many(f"insert into raw.transactions values ({', '.join(['%s'] * 12)})", rows)
+        note_delivery(session, "transactions", batch_day)
+
+
+def note_delivery(session: Session, name: str, batch_day: date) -> None:
+    """Enter the rows of one delivery into the ledgers of ingestion, as published at this moment."""
+    session.execute("delete from raw.arrivals where source = %s and batch_day = %s", (name, batch_day))
+    session.execute(
+        "insert into raw.arrivals (source, batch_day, day, row_count) "
+        f"select %s, batch_day, day, count(*) from raw.{name} where batch_day = %s group by batch_day, day",
+        (name, batch_day),
+    )
+    session.execute(
+        "insert into raw.partitions (source, batch_day, row_count, content_hash, published_at) "
+        f"select %s, %s, count(*), 'hash', clock_timestamp() from raw.{name} where batch_day = %s "
+        "on conflict (source, batch_day) do update set published_at = excluded.published_at",
+        (name, batch_day, batch_day),
+    )
 
 
 def lose_delivery(uri: str, batch_day: date) -> None:
     """Take one day's delivery back, as if its file had never come."""
     with psycopg.connect(uri) as connection:
-        connection.execute("delete from raw.transactions where batch_day = %s", (batch_day,))
-        connection.execute("delete from raw.partitions where batch_day = %s", (batch_day,))
+        for table in ("transactions", "arrivals", "partitions"):
+            connection.execute(f"delete from raw.{table} where batch_day = %s", (batch_day,))
 
 
 def fetch_all(uri: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -496,9 +511,9 @@ def build_calendar(
             connection.execute(f"delete from intermediate.{name}")
         for name, is_pending in (("int_transaction_days", ""), ("int_shop_days", ", false")):
             connection.execute(
-                f"insert into intermediate.{name} (day, line_count, is_delivered, inputs_version"
+                f"insert into intermediate.{name} (day, line_count, is_delivered, is_dropped, inputs_version"
                 f"{', is_pending' if is_pending else ''}) "
-                f"select day, 1, day is distinct from %s, 1{is_pending} from unnest(%s::date[]) as days (day)",
+                f"select day, 1, day is distinct from %s, false, 1{is_pending} from unnest(%s::date[]) as days (day)",
                 (lost, days),
             )
         for name, sql in calendar_sql.items():
@@ -765,27 +780,24 @@ def plant_edges(uri: str) -> None:
             rows = [tuple(row[column] for column in source.columns) for row in make_snapshot(source, LAST_DAY)]
             plant_snapshot(uri, name, FIRST_DAY, FIRST_DAY, rows)
             continue
-        with psycopg.connect(uri) as connection:
+        with open_session(uri) as session:
             for n in range((LAST_DAY - FIRST_DAY).days + 1):
-                plant_edge_day(connection, sources, name, FIRST_DAY + n * DAY)
+                plant_edge_day(session, sources, name, FIRST_DAY + n * DAY)
 
 
-def plant_edge_day(connection: psycopg.Connection, sources: SourceSettings, name: str, day: date) -> None:
+def plant_edge_day(session: Session, sources: SourceSettings, name: str, day: date) -> None:
     source = sources.find_source(name)
     rows = list(make_delivery(sources, name, day, is_last=day == LAST_DAY)) if day != CLOSED_DAY else []
     for row in rows:
         event = row[str(source.event_column)]
         row.update(day=event.date() if isinstance(event, datetime) else event, batch_day=day)
     columns = source.published_columns
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"insert into raw.{name} ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",
-            [[row[origin] for origin in columns.values()] for row in rows],
-        )
-        cursor.execute(
-            "insert into raw.partitions (source, batch_day, row_count, content_hash) values (%s, %s, %s, 'hash')",
-            (name, day, len(rows)),
-        )
+    ensure_day_partitions(session, TableName("raw", name), [day])
+    session.execute_many(
+        f"insert into raw.{name} ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",
+        [[row[origin] for origin in columns.values()] for row in rows],
+    )
+    note_delivery(session, name, day)
 
 
 def number_pattern(name: str, pattern: dict[str, Any]) -> int:
@@ -839,7 +851,7 @@ def test_a_group_needs_nothing_of_the_other(project: Project, built: str) -> Non
     customers = find_ancestors(models, "customer_features") | find_ancestors(models, "churn_labels")
     sales = find_ancestors(models, "store_category_features") | find_ancestors(models, "demand_labels")
     assert customers & sales == {
-        "stg_deliveries", "stg_snapshots", "stg_transactions", "stg_products", "int_transaction_days",
+        "stg_arrivals", "stg_deliveries", "stg_snapshots", "stg_transactions", "stg_products", "int_transaction_days",
     }  # fmt: skip
 
 
@@ -863,7 +875,7 @@ def test_groups_and_labels_begin_with_event_time_and_keys(project: Project, buil
 
 def test_everything_is_described(project: Project, built: str) -> None:
     models = list(read_models(project).values())
-    assert len(models) == 33
+    assert len(models) == 34
     assert not [model["name"] for model in models if "One row per" not in model["description"]]
     marts = [model for model in models if model["fqn"][1] == "marts"]
     undescribed = [

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +18,8 @@ import pyarrow as pa
 import pytest
 
 from include.errors import RegistryError, TransientError, WarehouseError
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
 from include.training.due import check_training_due
@@ -29,6 +27,7 @@ from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
+from tests.folders import server_folder
 from tests.model.machines import load_training, make_frame, make_model, make_spec
 from tests.unit.ingestion.conftest import DAY, ROWS, SOURCES, Pipeline, Plant
 
@@ -47,14 +46,13 @@ HASHING = (
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test's own, which it may stop."""
-    folder = Path(tempfile.mkdtemp(prefix="orrery-faults-"))
-    server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("faults") as folder:
+        server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture

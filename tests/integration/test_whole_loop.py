@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,6 +35,7 @@ from include.local.state import load_state
 from include.settings import load_settings
 from include.settings.clock import read_today
 from include.warehouse.session import open_session
+from tests.folders import server_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = load_settings().models
@@ -85,15 +84,14 @@ def find_processes(home: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     """A folder for one stack, reachable for PostgreSQL's own user; nothing of it runs at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="orrery-loop-"))
-    folder.chmod(0o755)
-    home = folder / "home"
-    try:
-        yield home
-    finally:
-        stop_stack(StackHome(home))
-        left = find_processes(home)
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("loop") as folder:
+        folder.chmod(0o755)
+        home = folder / "home"
+        try:
+            yield home
+        finally:
+            stop_stack(StackHome(home))
+            left = find_processes(home)
     assert left == []
 
 

@@ -11,7 +11,8 @@ renamed as (
         batch_day,
         row_count,
         content_hash,
-        published_at
+        published_at,
+        dropped_at is not null as is_dropped
     from source
 
 )

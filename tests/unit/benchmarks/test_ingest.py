@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.catalog import BenchmarkError
 from benchmarks.ingest import check_rows, copy_rows, ingest, write_delivery
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 
 ROWS = 300
 

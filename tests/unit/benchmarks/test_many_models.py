@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.many_models import list_names, prepare_side, write_models
-from include.local.postgres import PostgresServer
 from include.registry.onnx import OnnxModel
 from include.rollout.state import read_rollout
+from include.servers.postgres import PostgresServer
 from include.settings import load_settings
 from include.warehouse.session import open_session
 

@@ -13,7 +13,7 @@ import pytest
 
 from include.commands.airflow_api import AirflowApi, format_log_line
 from include.errors import StackError
-from include.local.ports import find_free_port
+from include.servers.ports import find_free_port
 
 RUN = {"dag_run_id": "manual__1", "dag_id": "deploy_model", "state": "success"}
 WAITING = {"subject": "May it?", "task_instance": {"task_id": "approve", "map_index": -1}}

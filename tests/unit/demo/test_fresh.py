@@ -15,9 +15,9 @@ from include.local import cli
 from include.local.components import prefer_ports
 from include.local.credentials import ensure_credentials, read_credentials
 from include.local.home import StackHome, claim_interrupted_demo, prepare_home
-from include.local.ports import find_free_port, is_free_port
-from include.local.postgres import PostgresServer
 from include.local.state import StackState, load_state
+from include.servers.ports import find_free_port, is_free_port
+from include.servers.postgres import PostgresServer
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
 

@@ -22,8 +22,8 @@ from include.demo.progress import Progress, Stage
 from include.demo.report import build_report, find_shortcomings, read_data, read_lineage, write_report
 from include.governance.events import parse_event
 from include.governance.store import insert_events
-from include.local.ports import find_free_port
 from include.registry.rest import MlflowRest
+from include.servers.ports import find_free_port
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
 from tests.unit.registry.mlflow_server import start_shared_server

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from include.example.deliveries import write_deliveries
 from include.example.system_server import BUCKET, ShopSystems, build_app, replace_database
-from include.local.ports import find_free_port
+from include.servers.ports import find_free_port
 from include.settings import load_settings
 from include.sources.deliveries import SourceOpener
 from include.sources.source import SourceAccess

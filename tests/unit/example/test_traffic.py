@@ -10,7 +10,7 @@ import pytest
 from include.errors import SourceError
 from include.example.traffic import Traffic, read_entities, to_json_value
 from include.features.spec import ModelSpec
-from include.local.ports import find_free_port
+from include.servers.ports import find_free_port
 from include.warehouse.session import open_session
 from tests.unit.example.conftest import MACHINES, PARTS, ModelServer, make_spec
 

@@ -11,8 +11,8 @@ import pytest
 from include.errors import RegistryError, TrainingError
 from include.gates.decision import decide
 from include.gates.gate import judge_candidates, run_gates
-from include.local.ports import find_free_port
 from include.registry.tracking import open_run
+from include.servers.ports import find_free_port
 from include.settings.models import TaskName
 from tests.model.machines import make_model
 from tests.unit.gates.conftest import LoadLimits, MakeResult

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.warehouse.session import open_session
 from tests.unit.governance.shop_project import build_project, fill_source, write_project
 

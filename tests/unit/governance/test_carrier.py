@@ -15,8 +15,8 @@ import pytest
 from include.errors import WarehouseError
 from include.governance.carrier import carry_batch, carry_inline
 from include.governance.spool import Spool
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings import load_settings
 from include.settings.governance import LineageSettings
 from include.warehouse.session import open_session

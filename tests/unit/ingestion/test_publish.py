@@ -55,6 +55,34 @@ class TestContent:
             (9, 3), (11, 4),
         ]  # fmt: skip
 
+    def test_each_delivered_day_is_a_partition_of_its_table(self, pipeline, day) -> None:
+        pipeline.load(day, day + timedelta(days=1))
+        pipeline.load(day)
+
+        rows = pipeline.fetch(
+            "select tableoid::regclass::text as partition, count(*), min(batch_day), max(batch_day) "
+            "from raw.readings group by 1 order by 1"
+        )
+
+        assert [tuple(row.values()) for row in rows] == [
+            ("raw.readings_20260309", 12, day, day),
+            ("raw.readings_20260310", 12, day + timedelta(days=1), day + timedelta(days=1)),
+        ]
+
+    def test_the_ledger_counts_the_rows_of_each_day_as_they_are_published(self, pipeline, plant, day) -> None:
+        next_day = day + timedelta(days=1)
+        late = {**plant.list_lines(day)[0], "series_id": 4711}
+        plant.write_day(next_day, lambda rows: [*rows, late])
+        pipeline.load(day, next_day)
+        plant.write_day(day, lambda rows: rows[1:])
+        pipeline.load(day)
+
+        rows = pipeline.fetch(
+            "select batch_day, day, row_count from raw.arrivals where source = 'readings' order by 1, 2"
+        )
+
+        assert [tuple(row.values()) for row in rows] == [(day, day, 11), (next_day, day, 1), (next_day, next_day, 12)]
+
     def test_a_late_row_lands_in_its_own_day(self, pipeline, plant, day) -> None:
         late = {**plant.list_lines(day)[0], "series_id": 4711}
         plant.write_day(day + timedelta(days=1), lambda rows: [*rows, late])

@@ -13,8 +13,9 @@ from include.errors import WarehouseSchemaError
 from include.ingestion.tables import ensure_raw_tables
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
-from include.warehouse.names import TableName
-from include.warehouse.session import open_session
+from include.warehouse.names import TableName, quote_text
+from include.warehouse.partitions import ensure_day_partitions, list_partitions
+from include.warehouse.session import Session, open_session
 from include.warehouse.tables import read_column_types
 from include.warehouse.trace import trace_tables
 
@@ -57,6 +58,20 @@ def parse(description: dict[str, Any]) -> SourceSettings:
     return parse_section(description, SourceSettings, "development", "sources.yml")
 
 
+def read_comments(session: Session) -> list[tuple[int, str]]:
+    """The comments of the readings' table, by the number of the column; that of the table is 0."""
+    rows = session.fetch_all(
+        "select objsubid, description from pg_description where objoid = 'raw.readings'::regclass order by 1"
+    )
+    return [(row["objsubid"], row["description"]) for row in rows]
+
+
+def insert_reading(session: Session, day: date = date(2026, 3, 9)) -> None:
+    """A row of machine 7 in its partition."""
+    ensure_day_partitions(session, READINGS, [day])
+    session.execute("insert into raw.readings (machine_id, day, batch_day) values (7, %s, %s)", (day, day))
+
+
 def test_tables_have_the_published_names_and_types(warehouse_uri: str, description: dict[str, Any]) -> None:
     ensure_raw_tables(warehouse_uri, parse(description))
 
@@ -72,6 +87,19 @@ def test_tables_have_the_published_names_and_types(warehouse_uri: str, descripti
         assert read_column_types(session, TableName("raw", "machines")) == SNAPSHOT_COLUMNS
 
 
+def test_a_daily_source_is_partitioned_by_the_day_of_its_delivery(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+
+    with open_session(warehouse_uri) as session:
+        rows = session.fetch_all(
+            "select c.relname, pg_get_partkeydef(c.oid) as key from pg_class as c "
+            "where c.relnamespace = 'raw'::regnamespace and c.relname in ('readings', 'machines') order by 1"
+        )
+    assert [(row["relname"], row["key"]) for row in rows] == [("machines", None), ("readings", "RANGE (batch_day)")]
+
+
 def test_a_daily_source_is_indexed_by_its_days(warehouse_uri: str, description: dict[str, Any]) -> None:
     for _ in range(2):
         ensure_raw_tables(warehouse_uri, parse(description))
@@ -81,20 +109,15 @@ def test_a_daily_source_is_indexed_by_its_days(warehouse_uri: str, description: 
             "select tablename, indexdef from pg_indexes "
             "where schemaname = 'raw' and tablename in ('readings', 'machines') order by 2"
         )
-    assert [(row["tablename"], row["indexdef"].rpartition(" ")[2]) for row in rows] == [
-        ("readings", "(batch_day)"),
-        ("readings", "(day)"),
-    ]
+    assert [(row["tablename"], row["indexdef"].rpartition(" ")[2]) for row in rows] == [("readings", "(day)")]
 
 
 def test_tables_and_columns_are_described(warehouse_uri: str, description: dict[str, Any]) -> None:
     ensure_raw_tables(warehouse_uri, parse(description))
 
     with open_session(warehouse_uri) as session:
-        comments = session.fetch_all(
-            "select objsubid, description from pg_description where objoid = 'raw.readings'::regclass order by 1"
-        )
-    assert [(row["objsubid"], row["description"]) for row in comments] == [
+        comments = read_comments(session)
+    assert comments == [
         (0, "Readings of machines; grain: machine and time. It's all there is."),
         (2, "At the bearing"),
         (5, "Day of the event in the sources' time zone."),
@@ -113,7 +136,7 @@ def test_planners_that_start_together_make_every_table_once(warehouse_uri: str, 
         list(pool.map(work, range(3)))
 
     with open_session(warehouse_uri) as session:
-        assert session.fetch_value("select count(*) from pg_indexes where tablename = 'readings'") == 2
+        assert session.fetch_value("select count(*) from pg_indexes where tablename = 'readings'") == 1
 
 
 def test_a_nullable_column_that_is_declared_later_is_added_and_rows_stay(
@@ -121,13 +144,70 @@ def test_a_nullable_column_that_is_declared_later_is_added_and_rows_stay(
 ) -> None:
     ensure_raw_tables(warehouse_uri, parse(description))
     with open_session(warehouse_uri) as session:
-        session.execute("insert into raw.readings (machine_id) values (7)")
+        insert_reading(session)
     description["sources"]["readings"]["columns"]["noise"] = {"type": "float64", "nullable": True}
 
     ensure_raw_tables(warehouse_uri, parse(description))
 
     with open_session(warehouse_uri) as session:
         assert session.fetch_all("select machine_id, noise from raw.readings") == [{"machine_id": 7, "noise": None}]
+
+
+@pytest.fixture
+def plain_uri(warehouse_uri: str, description: dict[str, Any]) -> str:
+    """A warehouse with a table that an earlier release has made without partitions, and a view on a view on it."""
+    ensure_raw_tables(warehouse_uri, parse(description))
+    with open_session(warehouse_uri) as session:
+        session.execute("create table raw.plain (like raw.readings including all)")
+        session.execute("drop table raw.readings")
+        session.execute("alter table raw.plain rename to readings")
+        session.execute(
+            f"comment on table raw.readings is {quote_text(description['sources']['readings']['description'])}"
+        )
+        for day in (9, 9, 11):
+            session.execute(
+                "insert into raw.readings (machine_id, heat, day, batch_day) values (%s, 1.5, %s, %s)",
+                (day, date(2026, 3, day), date(2026, 3, day)),
+            )
+        session.execute("create view staging.stg_readings as select * from raw.readings")
+        session.execute("create view staging.hot as select machine_id from staging.stg_readings where heat > 1")
+    return warehouse_uri
+
+
+def test_a_table_of_an_earlier_release_is_partitioned_with_its_rows_and_views(
+    plain_uri: str, description: dict[str, Any]
+) -> None:
+    with open_session(plain_uri) as session:
+        before, comments = session.fetch_all("select * from raw.readings order by machine_id"), read_comments(session)
+
+    with trace_tables() as trace:
+        for _ in range(2):
+            ensure_raw_tables(plain_uri, parse(description))
+
+    with open_session(plain_uri) as session:
+        assert [one.day.day for one in list_partitions(session, READINGS)] == [9, 11]
+        assert session.fetch_all("select * from raw.readings order by machine_id") == before
+        assert session.fetch_all("select machine_id from staging.hot order by 1") == [
+            {"machine_id": machine} for machine in (9, 9, 11)
+        ]
+        insert_reading(session)
+        assert session.fetch_value("select count(*) from staging.stg_readings") == 4, "the views read the new table"
+        assert session.fetch_value("select to_regclass('raw.readings_plain')") is None
+        assert read_comments(session) == comments
+    assert (list(trace.reads), list(trace.writes)) == ([], []), "the same rows in another form are no lineage"
+
+
+def test_what_hangs_on_a_table_of_an_earlier_release_and_is_no_view_is_named(
+    plain_uri: str, description: dict[str, Any]
+) -> None:
+    with open_session(plain_uri) as session:
+        session.execute("create materialized view staging.kept as select * from staging.hot")
+
+    with pytest.raises(WarehouseSchemaError, match=r"raw\.readings .*staging\.kept depends on it.*Drop it, run again"):
+        ensure_raw_tables(plain_uri, parse(description))
+
+    with open_session(plain_uri) as session:
+        assert session.fetch_value("select count(*) from raw.readings") == 3
 
 
 def test_the_newest_snapshot_of_an_earlier_release_becomes_the_first_of_the_history(
@@ -155,7 +235,7 @@ def test_a_required_column_that_is_declared_later_is_refused_where_there_are_row
     ensure_raw_tables(warehouse_uri, parse(description))
     description["sources"]["readings"]["columns"]["noise"] = {"type": "float64"}
     with open_session(warehouse_uri) as session:
-        session.execute("insert into raw.readings (machine_id) values (7)")
+        insert_reading(session)
 
     with pytest.raises(WarehouseSchemaError, match=r"raw\.readings .*'noise' is missing.*nullable"):
         ensure_raw_tables(warehouse_uri, parse(description))

@@ -69,14 +69,6 @@ def start_script() -> Iterator[StartScript]:
         child.stdout.close()
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process lives; a zombie does not."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
 @pytest.fixture
 def modules(tmp_path: Path) -> Path:
     """A folder of tiny modules that stand in for the heavy components."""

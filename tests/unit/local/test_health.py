@@ -14,7 +14,7 @@ import pytest
 
 from include.local.components import Component
 from include.local.health import answers_at, beats_in_airflow, is_healthy
-from include.local.ports import find_free_port
+from include.servers.ports import find_free_port
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STARTED_AT_S = STARTED_AT.timestamp()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import StackError
-from include.local.home import DEFAULT_HOME, StackHome, check_disk, prepare_home, read_tail, resolve_home
+from include.local.home import DEFAULT_HOME, StackHome, check_disk, prepare_home, resolve_home
 
 
 def test_a_chosen_folder_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -56,17 +56,3 @@ def test_the_log_of_the_last_start_is_kept(home: StackHome) -> None:
     home.start_log("mlflow").write_text("first")
     home.start_log("mlflow").write_text("second")
     assert home.log("mlflow").with_suffix(".log.1").read_text() == "first"
-
-
-@pytest.mark.parametrize("content", [None, ""])
-def test_the_end_of_an_empty_log_says_so(tmp_path: Path, content: str | None) -> None:
-    log = tmp_path / "some.log"
-    if content is not None:
-        log.write_text(content)
-    assert read_tail(log) == "  (the log is empty)"
-
-
-def test_the_end_of_a_long_log_is_its_end(tmp_path: Path) -> None:
-    log = tmp_path / "some.log"
-    log.write_text("\n".join(f"line {number}" for number in range(100)))
-    assert read_tail(log, 2) == "  line 98\n  line 99"

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
+from include.commands.console import read_tail
 from include.local.components import Component, can_fork, run_module, save_plan
 from include.local.environment import base_environment
-from include.local.home import StackHome, read_tail
+from include.local.home import StackHome
 from include.local.keeper import NO_THREADS
 from include.local.processes import TOKEN_VARIABLE, find_members
 from include.local.state import StackState, load_state
 from include.settings import PROJECT_ROOT
-from tests.processes import die_with_parent
-from tests.unit.local.conftest import TOKEN, is_running
+from tests.processes import die_with_parent, is_running
+from tests.unit.local.conftest import TOKEN
 
 Keep = Callable[..., subprocess.Popen[bytes]]
 

@@ -12,7 +12,8 @@ import pytest
 from include.errors import StackError
 from include.local import processes
 from include.local.processes import TOKEN_VARIABLE, find_members, has_token, stop_members
-from tests.unit.local.conftest import TOKEN, StartScript, is_running
+from tests.processes import is_running
+from tests.unit.local.conftest import TOKEN, StartScript
 
 OURS = {TOKEN_VARIABLE: TOKEN}
 SLEEPER = """

@@ -26,12 +26,12 @@ from include.local.environment import service_environment
 from include.local.health import answers_at
 from include.local.home import StackHome
 from include.local.layout import Stack
-from include.local.postgres import PostgresServer
 from include.local.processes import find_members, has_token
 from include.local.stack import find_stack, running_stack, start_stack, stop_stack
 from include.local.startup import StartStep
 from include.local.state import StackState, StartedProcess, hold_lock, load_state
 from include.local.status import check_stack, read_status
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(

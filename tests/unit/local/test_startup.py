@@ -15,9 +15,9 @@ from include.errors import StackError
 from include.local import startup
 from include.local.components import Component
 from include.local.home import StackHome
-from include.local.leash import Leash
 from include.local.startup import ProgressWatch, StartStep, Startup, describe_code, read_cpu_s
 from include.local.state import StackState, StartedProcess
+from include.servers.leash import Leash
 
 
 class Kept:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import WarehouseSchemaError
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 from include.warehouse.migrate import check_migrated
 

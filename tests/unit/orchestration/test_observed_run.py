@@ -18,7 +18,7 @@ import pytest
 
 from include.governance.commit_facet import COMMIT_FACET
 from include.governance.store import list_producers
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 from include.warehouse.session import open_session
 from tests.unit.governance.shop_project import fill_source, write_project

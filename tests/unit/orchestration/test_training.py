@@ -13,8 +13,8 @@ import pytest
 from include.errors import RegistryError
 from include.features.catalog import Catalog
 from include.features.spec import ModelSpec, resolve_model
-from include.local.ports import find_free_port
 from include.registry.registry import list_versions, read_version
+from include.servers.ports import find_free_port
 from include.settings import PROJECT_ROOT, load_settings
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session

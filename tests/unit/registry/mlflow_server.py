@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from include.commands.console import read_tail
 from include.local.components import run_module
 from include.local.environment import base_environment
 from include.local.health import answers_at
-from include.local.home import read_tail
-from include.local.leash import start_leashed
-from include.local.ports import find_free_port
+from include.servers.leash import start_leashed
+from include.servers.ports import find_free_port
 from include.settings import PROJECT_ROOT
 
 
@@ -43,7 +43,7 @@ def start_server(folder: Path) -> MlflowServer:
         "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "MLFLOW_ARTIFACTS_DESTINATION": str(server.artifacts),
     }
-    command = run_module("include.local.mlflow_server", "--port", server.uri.rpartition(":")[2])
+    command = run_module("include.servers.mlflow_server", "--port", server.uri.rpartition(":")[2])
     log = folder / "server.log"
     leash = start_leashed(command, log, environment=environment, cwd=PROJECT_ROOT)
     atexit.register(leash.end)

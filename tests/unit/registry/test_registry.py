@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from include.errors import RegistryError
-from include.local.ports import find_free_port
 from include.registry.registry import (
     get_alias,
     list_versions,
@@ -17,6 +16,7 @@ from include.registry.registry import (
     register_candidate,
     set_alias,
 )
+from include.servers.ports import find_free_port
 from tests.unit.registry.conftest import MakeResult
 
 GATES = [{"name": "baseline", "is_passed": True, "observed": 0.02, "threshold": 0.005, "reason": "better"}]

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from include.errors import RegistryError
-from include.local.ports import find_free_port
 from include.registry.rest import MlflowRest
 from include.registry.tracking import check_tracking, open_run
+from include.servers.ports import find_free_port
 
 
 class SickServer(BaseHTTPRequestHandler):

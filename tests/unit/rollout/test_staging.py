@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from include.features.read import EntityRow, read_online_rows
-from include.local.ports import find_free_port
 from include.registry.onnx import OnnxModel
 from include.rollout.staging import StagingReport, check_staging, find_p95
+from include.servers.ports import find_free_port
 from include.settings.rollout import RolloutSettings, StagingCriteria
 from include.tasks import TASKS
 from include.warehouse.session import open_session

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.settings import CONFIG_DIR, load_house_section
 from include.settings.models import read_shared
 from include.settings.rollout import RolloutSettings, ServerSettings

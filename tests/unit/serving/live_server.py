@@ -15,8 +15,8 @@ import httpx
 import uvicorn
 
 from include.errors import RegistryError
-from include.local.ports import find_free_port
 from include.rollout.state import bootstrap_champion, read_rollout, set_weight, start_canary
+from include.servers.ports import find_free_port
 from include.serving.app import create_app
 from include.serving.loader import Loader, ServedModel, open_model
 from include.serving.server import ModelServer, ReportFirstLog

@@ -8,7 +8,7 @@ from pathlib import Path
 from include.governance.carrier import carry_batch
 from include.governance.spool import Spool
 from include.governance.store import find_unproduced
-from include.local.ports import find_free_port
+from include.servers.ports import find_free_port
 from include.serving.lineage import report_serving
 from include.settings import load_settings
 from include.warehouse.names import TableName

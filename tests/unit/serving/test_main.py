@@ -17,11 +17,11 @@ import pytest
 
 from include.errors import RegistryError
 from include.features.matrix import from_rows
-from include.local.ports import find_free_port
 from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
 from include.registry.tracking import log_onnx, open_run
 from include.rollout.state import require_rollout, start_canary
+from include.servers.ports import find_free_port
 from include.serving import __main__ as serving
 from include.serving.loader import make_registry_loader
 from include.settings import CONFIG_DIR

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
 from include.rollout.state import bootstrap_champion
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings.rollout import ServerSettings
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import SourceAwayError, SourceError
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings.postgres_source import PostgresSource
 from include.settings.section import check_section
 from include.settings.source_columns import ColumnSettings

@@ -13,7 +13,7 @@ from include.settings.section import parse_section, read_yaml
 from include.settings.sources import PROJECT_ROOT, SourceSettings, sources_root
 from tests.unit.sources.conftest import describe_sources
 
-VISITS = describe_sources()["sources"]["visits"]
+SALES, VISITS = (describe_sources()["sources"][name] for name in ("sales", "visits"))
 
 
 def parse(description: dict[str, Any]) -> SourceSettings:
@@ -103,6 +103,11 @@ def test_the_environment_variable_wins_over_the_root(
         (("schedule",), "@noon", "@daily"),
         (("time_zone",), "America/Newyork", "IANA"),
         (("catch_up_days",), 0, "greater than or equal to 1"),
+        (("sources", "visits"), {**VISITS, "grain": "snapshot", "keep_days": 30}, "keep_days for daily sources only"),
+        (("sources", "sales", "keep_days"), 7, "keep_days of sales above catch_up_days (7), not 7"),
+        (("sources", "sales", "keep_days"), 0, "sales.keep_days"),
+        (("sources", "sales_20260309"), VISITS, "a day of sales is kept in a table of that name"),
+        (("sources", "s" * 55), SALES, "a name of 54 characters at most for the daily source"),
         (("catch_up_days",), 10**9, "less than or equal to 3660"),
         (("wait",), {"poll_minutes": 0}, "greater than 0"),
         (("wait",), {"timeout_minutes": -1}, "greater than or equal to 0"),

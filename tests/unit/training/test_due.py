@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from include.errors import RegistryError
-from include.local.ports import find_free_port
 from include.registry.registry import register_baseline
 from include.registry.runs import record_decision
+from include.servers.ports import find_free_port
 from include.settings.training import TrainingSettings
 from include.training.due import check_training_due, decide_training
 from include.training.fit import TrainingLineage, fit_family

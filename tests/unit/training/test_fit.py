@@ -15,9 +15,9 @@ import pytest
 
 from include.errors import RegistryError, TrainingError
 from include.features.spec import ModelSpec
-from include.local.ports import find_free_port
 from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
+from include.servers.ports import find_free_port
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
 from include.training.fit import TrainingLineage, fit_family, measure_family, train_model

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from include.errors import WarehouseError, WarehouseSchemaError
-from include.local.postgres import PostgresServer
+from include.servers.postgres import PostgresServer
 from include.warehouse import migrate
 from include.warehouse.migrate import MIGRATIONS_DIR, check_migrated, migrate_warehouse
 from include.warehouse.session import open_session
@@ -140,4 +140,4 @@ def test_the_migrations_make_no_table_of_a_source_or_a_model(warehouse_uri: str)
         rows = session.fetch_all("select schemaname || '.' || tablename as name from pg_tables order by 1")
 
     own = {row["name"] for row in rows if row["name"].partition(".")[0] in {"landing", "raw", "ml"}}
-    assert own == {"landing.deliveries", "raw.partitions", "raw.snapshots"}
+    assert own == {"landing.deliveries", "raw.arrivals", "raw.partitions", "raw.snapshots"}

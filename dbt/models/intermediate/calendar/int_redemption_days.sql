@@ -1,2 +1,3 @@
 -- depends_on: {{ ref('stg_deliveries') }}
-{{ published_days('coupon_redemptions', ref('stg_coupon_redemptions')) }}
+-- depends_on: {{ ref('stg_arrivals') }}
+{{ published_days('coupon_redemptions') }}

@@ -3,6 +3,7 @@ with transaction_days as (
     select
         day,
         is_delivered,
+        is_dropped,
         inputs_version,
         date_trunc('week', day)::date as week
     from {{ ref('int_transaction_days') }}
@@ -31,6 +32,7 @@ weeks as (
     select
         transaction_days.week,
         count(*) filter (where transaction_days.is_delivered) as delivered_days,
+        bool_or(transaction_days.is_dropped) as is_dropped,
         {{ code_version('int_store_product_weeks') }}
         + sum(transaction_days.inputs_version) as inputs_version
     from transaction_days
@@ -48,7 +50,9 @@ final as (
         weeks.week,
         weeks.delivered_days,
         weeks.inputs_version,
-        coalesce(previous.is_pending or previous.inputs_version <> weeks.inputs_version, true) as is_pending
+        -- What was made of rows that are no longer kept stays as it is.
+        not weeks.is_dropped
+        and coalesce(previous.is_pending or previous.inputs_version <> weeks.inputs_version, true) as is_pending
     from weeks
     left join previous on weeks.week = previous.week
 

@@ -1,2 +1,3 @@
 -- depends_on: {{ ref('stg_deliveries') }}
-{{ published_days('transactions', ref('stg_transactions')) }}
+-- depends_on: {{ ref('stg_arrivals') }}
+{{ published_days('transactions') }}

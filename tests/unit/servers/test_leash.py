@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.local.leash import start_leashed
+from include.servers.leash import start_leashed
 from include.settings import PROJECT_ROOT
-from tests.unit.local.conftest import is_running
+from tests.processes import is_running
 
 # Says its process id, and does not end when it is asked politely.
 STUBBORN = (
@@ -26,8 +26,8 @@ STUBBORN = (
 SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"
 
 POSTGRES = """
-    from include.local.ports import find_free_port
-    from include.local.postgres import PostgresServer
+    from include.servers.ports import find_free_port
+    from include.servers.postgres import PostgresServer
     server = PostgresServer(folder / "data", find_free_port(), "not-a-secret")
     server.start()
     pid = server.pid
@@ -120,7 +120,7 @@ def test_a_forked_child_of_the_caller_does_not_hold_the_leash(tmp_path: Path) ->
     script = (
         "import subprocess, sys\n"
         "from pathlib import Path\n"
-        "from include.local.leash import start_leashed\n"
+        "from include.servers.leash import start_leashed\n"
         f"start_leashed([sys.executable, '-c', {SLEEPER!r}], Path(sys.argv[1]))\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'], stdout=subprocess.DEVNULL)\n"
         "while not Path(sys.argv[1]).read_text(): pass\n"

