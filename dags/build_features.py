@@ -79,7 +79,7 @@ def build_features() -> None:
         """Note which data and which dbt project were built, also when a test failed; then fail with what failed."""
         from include.orchestration.builds import record_run
 
-        return record_run(get_current_context(), warehouse_uri(), data_version)
+        return record_run(get_current_context(), warehouse_uri(), data_version, load_catalog().groups.values())
 
     @task
     @traced

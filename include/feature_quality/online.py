@@ -9,15 +9,6 @@ from include.errors import FeatureError
 from include.features.catalog import FeatureGroup
 from include.warehouse.names import TableName, quote_column
 from include.warehouse.session import Session
-from include.warehouse.trace import record_note
-
-
-@dataclass(frozen=True)
-class OnlineChange:
-    """What became of an online table: rows that it has now, and those that were inserted, changed or removed."""
-
-    rows: int
-    written: int
 
 
 @dataclass(frozen=True)
@@ -26,6 +17,19 @@ class ColumnCopy:
 
     source: TableName
     columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnlineChange:
+    """What became of an online table: rows that it has now, and those that were inserted, changed or removed.
+
+    Attributes:
+        copy: what it was written from; to be reported once it is committed.
+    """
+
+    rows: int
+    written: int
+    copy: ColumnCopy
 
 
 def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
@@ -44,8 +48,8 @@ def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
         written = _make_anew(session, source, online, group.entity.key_names)
     else:
         written = _write_changes(session, source, online, group.entity.key_names)
-    record_note(online, ColumnCopy(source, tuple(_list_columns(session, online))))
-    return OnlineChange(int(session.fetch_value(f"select count(*) from {online.quoted}")), written)
+    rows = int(session.fetch_value(f"select count(*) from {online.quoted}"))
+    return OnlineChange(rows, written, ColumnCopy(source, tuple(_list_columns(session, online))))
 
 
 def count_differences(session: Session, group: FeatureGroup) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -35,6 +36,7 @@ from include.features.matrix import FeatureMatrix
 from include.quality.score import AuditResult, RuleResult, decide_source, sort_results
 from include.settings.features import FeatureSettings
 from include.warehouse.session import Session, open_session
+from include.warehouse.trace import record_note
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class GroupPublication:
 
 
 class _NotPublishedError(Exception):
-    """Leaves the transaction, so that what it has written is rolled back."""
+    """Leaves the part of the transaction that has written the online table, so that it is rolled back."""
 
 
 def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, build_key: str) -> GroupPublication:
@@ -100,18 +102,46 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
         FeatureError: the online model has not one row for each entity.
         WarehouseError: the warehouse is away.
     """
-    try:
-        with open_session(uri) as session:
+    with open_session(uri) as session:
+        _lock(session, group)
+        with suppress(_NotPublishedError), session.savepoint():
             found = _validate(session, uri, group, settings)
             if not found.audit.has_passed:
                 raise _NotPublishedError
-            _keep(session, group, build_key, found)
-    except _NotPublishedError:
-        with open_session(uri) as session:
-            _keep(session, group, build_key, found)
-        raise GroupRefusedError(describe_refusal(group, found), list_rules(found.audit)) from None
+        _keep(session, group, build_key, found)
+    if not found.audit.has_passed:
+        raise GroupRefusedError(describe_refusal(group, found), list_rules(found.audit))
+    if found.online and group.online:
+        record_note(group.online, found.online.copy)
     _warn(group, found)
     return found
+
+
+def hold_back(uri: str, group: FeatureGroup, build_key: str) -> list[date]:
+    """Note as refused what a build has changed of a group that was not validated: a dbt test has failed, say.
+
+    Nobody trains or scores with these as-of dates until a later build has validated them.
+
+    Returns:
+        the dates, ascending.
+
+    Raises:
+        WarehouseError: the warehouse is away.
+    """
+    with open_session(uri) as session:
+        if session.fetch_value("select to_regclass(%s)", (group.table.quoted,)) is None:
+            return []
+        _lock(session, group)
+        known = read_known_dates(session, group.name)
+        changed, _ = find_changed(read_contents(session, group), known, group.version)
+        unseen = [one for one in changed if (last := known.get(one.as_of_date)) is None or last.content != one]
+        keep_dates(session, group, build_key, unseen, is_published=False)
+    return [one.as_of_date for one in unseen]
+
+
+def _lock(session: Session, group: FeatureGroup) -> None:
+    """Until the transaction ends, nobody else publishes the group."""
+    session.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"features.{group.name}",))
 
 
 def list_rules(audit: AuditResult) -> list[str]:
@@ -156,7 +186,6 @@ def describe_refusal(group: FeatureGroup, found: GroupPublication) -> str:
 
 def _validate(session: Session, uri: str, group: FeatureGroup, settings: FeatureSettings) -> GroupPublication:
     """Write the online table and decide whether that may be committed."""
-    session.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"features.{group.name}",))
     contents = read_contents(session, group)
     changed, gone = find_changed(contents, read_known_dates(session, group.name), group.version)
     dates = [one.as_of_date for one in changed]

@@ -67,7 +67,8 @@ class ServedCheck:
 def check_served(uri: str, spec: ModelSpec, run_key: str, now: datetime | None = None) -> ServedCheck:
     """Compare the requests by key since the last check, and keep what was found.
 
-    Requests that brought their features, errors and staging checks are left out. Features of other versions of the
+    Requests that brought their features, errors, staging checks, and what reaches the log after its time was checked
+    are left out. Features of other versions of the
     model that the groups have no more are passed over. A row that was computed anew after the request, refused, or not
     published yet may differ.
 

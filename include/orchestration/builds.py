@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -11,6 +13,8 @@ from include.orchestration.dbt_trigger import FAILED_TESTS
 
 if TYPE_CHECKING:
     from include.features.catalog import FeatureGroup
+
+log = logging.getLogger(__name__)
 
 
 def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, Any]:
@@ -36,18 +40,25 @@ def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, 
     return {**describe_group(uri, group), **published.summarise()}
 
 
-def record_run(context: Any, uri: str, data_version: str) -> str:
+def record_run(context: Any, uri: str, data_version: str, groups: Iterable[FeatureGroup]) -> str:
     """Note what the run has built, and from which data; returns the data's version.
+
+    What it has changed of a group that was not published is held back from training and scoring.
 
     Raises:
         AirflowFailException: a test failed, a model was not built, or a group was not announced. Where something
             was left undone, the next catch-up builds again.
     """
+    from include.feature_quality.publish import hold_back
+
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
     unbuilt = find_unbuilt(states, tests)
+    for group in groups:
+        if states.get(f"publish_{group.name}") != "success" and (held := hold_back(uri, group, ti.run_id)):
+            log.warning("%s is not published as of %s to %s: nobody reads these dates.", group.name, held[0], held[-1])
     record_build(uri, UNDONE if unbuilt else data_version)
     refused = {task: names for task, names in tests.items() if task != BUILD_TASK}
     if unbuilt or refused:

@@ -57,6 +57,17 @@ class Session:
         row = self.fetch_one(sql, parameters)
         return None if row is None else next(iter(row.values()))
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that an exception rolls back alone; what it wrote is not reported then."""
+        mark = self._pending.mark()
+        try:
+            with self._connection.transaction():
+                yield
+        except BaseException:
+            self._pending.discard(mark)
+            raise
+
     def commit(self) -> None:
         """Commit what was done so far; what follows is another transaction, which an exception rolls back alone.
 

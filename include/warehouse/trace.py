@@ -94,9 +94,13 @@ class PendingWrites:
             trace.add_write(table, at)
         self._tables = []
 
-    def discard(self) -> None:
-        """Forget the writes: they were rolled back."""
-        self._tables = []
+    def mark(self) -> int:
+        """A moment of the transaction, for :meth:`discard`."""
+        return len(self._tables)
+
+    def discard(self, mark: int = 0) -> None:
+        """Forget the writes since a moment (all by default): they were rolled back."""
+        del self._tables[mark:]
 
 
 _active: ContextVar[TableTrace | None] = ContextVar("active_table_trace", default=None)

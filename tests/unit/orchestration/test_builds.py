@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from include.features.builds import UNDONE
+from include.features.read import read_as_of_dates
+from include.orchestration.dbt_trigger import FAILED_TESTS
 from include.warehouse.session import open_session
 from tests.unit.feature_quality.conftest import DATES, READINGS, add_day, make_group
 
@@ -52,7 +54,7 @@ def test_a_refused_group_fails_its_task_for_good_and_the_build_is_kept_as_done(w
     with pytest.raises(AirflowFailException, match="Features: heat"):
         publish_validated({"ti": ti, "run_id": "second"}, warehouse_uri, make_group())
     with pytest.raises(AirflowFailException, match="publish_readings failed completeness of heat"):
-        record_run({"ti": ti}, warehouse_uri, "the data's version")
+        record_run({"ti": ti}, warehouse_uri, "the data's version", [make_group()])
 
     with open_session(warehouse_uri) as session:
         assert session.fetch_value("select data_version from governance.feature_builds") != UNDONE
@@ -75,6 +77,58 @@ def test_an_online_model_with_two_rows_of_an_entity_is_a_finding_and_not_work_le
     with pytest.raises(AirflowFailException, match="entities with more than one row"):
         publish_validated({"ti": ti, "run_id": "first"}, warehouse_uri, make_group())
     with pytest.raises(AirflowFailException, match="publish_readings failed one row for each entity"):
-        record_run({"ti": ti}, warehouse_uri, "the data's version")
+        record_run({"ti": ti}, warehouse_uri, "the data's version", [make_group()])
     with open_session(warehouse_uri) as session:
         assert session.fetch_value("select data_version from governance.feature_builds") != UNDONE
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_what_a_build_has_changed_of_a_group_whose_dbt_test_failed_is_read_by_nobody_until_it_is_validated(
+    warehouse_uri: str,
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.builds import publish_validated, record_run
+
+    with open_session(warehouse_uri) as session:
+        for statement in READINGS:
+            session.execute(statement)
+        for number in range(DATES):
+            add_day(session, number)
+    group = make_group()
+    ti = TaskInstance({"publish_readings": "success", "dbt.readings": "success"})
+    publish_validated({"ti": ti, "run_id": "first"}, warehouse_uri, group)
+
+    def read_dates() -> list[int]:
+        with open_session(warehouse_uri) as session:
+            return [day.day for day in read_as_of_dates(session, group.location)]
+
+    # dbt has restated the third day and added one; its own test of the table failed, so that publishing is left out.
+    with open_session(warehouse_uri) as session:
+        session.execute("update features.readings set heat = 99 where as_of_date = '2024-03-03'")
+        add_day(session, DATES)
+    assert read_dates() == list(range(1, DATES + 2))
+    failed = TaskInstance({"publish_readings": "upstream_failed", "dbt.readings": "failed"})
+    failed.pushed["dbt.readings", FAILED_TESTS] = ["accepted_range_readings_heat"]
+    with pytest.raises(AirflowFailException, match="accepted_range_readings_heat"):
+        record_run({"ti": failed}, warehouse_uri, "the data's version", [group])
+
+    assert read_dates() == [day for day in range(1, DATES + 1) if day != 3]
+
+    with open_session(warehouse_uri) as session:
+        session.execute("update features.readings set heat = 20 where as_of_date = '2024-03-03'")
+    publish_validated({"ti": ti, "run_id": "third"}, warehouse_uri, group)
+    record_run({"ti": ti}, warehouse_uri, "the data's version", [group])
+    assert read_dates() == list(range(1, DATES + 2))
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_group_that_was_never_built_holds_nothing_back(warehouse_uri: str) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.builds import record_run
+
+    ti = TaskInstance({"publish_readings": "upstream_failed", "dbt.readings": "failed"})
+
+    with pytest.raises(AirflowFailException, match="was not done"):
+        record_run({"ti": ti}, warehouse_uri, "the data's version", [make_group()])

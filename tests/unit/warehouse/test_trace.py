@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from include.warehouse.names import TableName
-from include.warehouse.session import open_session
+from include.warehouse.session import Session, open_session
 from include.warehouse.trace import find_tables, read_statement, record_read, record_write, trace_tables
 
 STATEMENTS = {
@@ -92,6 +92,24 @@ def test_what_was_rolled_back_is_no_write(warehouse_uri: str) -> None:
 
     assert list(trace.reads) == [TableName("raw", "partitions")]
     assert list(trace.writes) == []
+
+
+def test_what_a_savepoint_has_rolled_back_is_no_write_and_the_rest_is(warehouse_uri: str) -> None:
+    def fail_within(session: Session) -> None:
+        with session.savepoint():
+            session.execute("create table ml.b as select 1 as id")
+            raise ZeroDivisionError
+
+    with trace_tables() as trace, open_session(warehouse_uri) as session:
+        session.execute("create table ml.a as select 1 as id")
+        with pytest.raises(ZeroDivisionError):
+            fail_within(session)
+        with session.savepoint():
+            session.execute("create table ml.c as select 1 as id")
+
+    assert sorted(str(table) for table in trace.writes) == ["ml.a", "ml.c"]
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select to_regclass('ml.b')") is None
 
 
 def test_a_commit_in_the_middle_counts_and_what_follows_it_may_be_rolled_back(warehouse_uri: str) -> None:
