@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # In the order of running: the quick ones first.
 NAMES: Final = (
     "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt",
-    "demo",
+    "feature_growth", "demo",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ class Options:
         repetitions: None leaves each benchmark its own number.
         rows: of the frame in ``seam`` and of the smaller file in ``ingest``.
         entities: in ``point_in_time``, of which each has 100 feature rows and ten of the spine.
-        households: the sample in ``dbt`` and ``demo``, 0 for all of them; None leaves each its own choice.
+        households: the sample in ``dbt``, ``feature_growth`` and ``demo``, 0 for all of them; None leaves each its own
+            choice.
         days: replayed in ``demo``.
     """
 
