@@ -30,6 +30,7 @@ from benchmarks.scheduler import own_stack, read_seconds, run_dag, wait_until_qu
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
 from include.example.panel import write_shop_sources
+from include.local.home import StackHome
 from include.settings import PROJECT_ROOT, load_settings
 from include.settings.clock import read_today
 from include.warehouse.session import open_session
@@ -59,7 +60,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         for path in DAG_FILES:
             shutil.copy(path, dags)
         sample = HOUSEHOLDS if options.households is None else options.households or None
-        panel = write_shop_sources(home / "shop", read_today(load_settings().sources.time_zone), 0, sample)
+        panel = write_shop_sources(StackHome(home).sources, read_today(load_settings().sources.time_zone), 0, sample)
         with own_stack(home, dags, tell) as stack:
             api, uri = stack.airflow(), stack.uris.warehouse
             api.wait_for_dags({"ingest_sources", WATCHER, LOCAL})

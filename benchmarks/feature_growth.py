@@ -25,6 +25,7 @@ from benchmarks.scheduler import own_stack, run_dag, wait_until_quiet
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell
 from include.example.panel import write_shop_sources
+from include.local.home import StackHome
 from include.settings import load_settings
 from include.settings.clock import read_today
 from include.warehouse.names import quote_column
@@ -45,7 +46,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         dags.mkdir()
         shutil.copy(next(path for path in DAG_FILES if path.stem == "ingest_sources"), dags)
         today = read_today(load_settings().sources.time_zone)
-        panel = write_shop_sources(home / "shop", today, 0, options.households or None)
+        panel = write_shop_sources(StackHome(home).sources, today, 0, options.households or None)
         with own_stack(home, dags, tell) as stack:
             api, uri = stack.airflow(), stack.uris.warehouse
             api.wait_for_dags({"ingest_sources"})
