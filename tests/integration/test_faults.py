@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,59 +18,15 @@ import pytest
 from include.errors import RegistryError, TransientError, WarehouseError
 from include.servers.ports import find_free_port
 from include.servers.postgres import PostgresServer
-from include.settings.section import load_section
-from include.settings.sources import SourceSettings
 from include.training.due import check_training_due
 from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
-from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
-from tests.folders import server_folder
+from tests.integration.conftest import BIG_ROWS, COPYING, HASHING, INSERTING, NEXT_DAY, WAITING
 from tests.model.machines import load_training, make_frame, make_model, make_spec
-from tests.unit.ingestion.conftest import DAY, ROWS, SOURCES, Pipeline, Plant
+from tests.unit.ingestion.conftest import DAY, ROWS, Pipeline
 
 pytestmark = pytest.mark.integration
-
-NEXT_DAY = date(2026, 3, 10)
-BIG_ROWS = 600_000
-COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
-WAITING = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-INSERTING = """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
-HASHING = (
-    "select 1 from pg_stat_activity where state = 'active' and query like 'select batch_day, count(*) as row_count%'"
-)
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A PostgreSQL of this test's own, which it may stop."""
-    with server_folder("faults") as folder:
-        server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
-
-
-@pytest.fixture
-def uri(server: PostgresServer) -> str:
-    """A migrated warehouse on it."""
-    uri = server.create_database("warehouse")
-    migrate_warehouse(uri)
-    return uri
-
-
-@pytest.fixture
-def pipeline(uri: str, tmp_path: Path) -> Pipeline:
-    """A plant of which one small day is published, and whose next day is big."""
-    plant = Plant(tmp_path)
-    plant.write_snapshots(DAY)
-    plant.write_day(DAY)
-    plant.write_day(NEXT_DAY, lambda rows: rows * (BIG_ROWS // len(rows)))
-    pipeline = Pipeline(uri, load_section(SOURCES, SourceSettings, "development"), tmp_path)
-    pipeline.load(DAY)
-    return pipeline
 
 
 @dataclass
