@@ -22,8 +22,10 @@ BIG_ROWS = 600_000
 # Queries that find a row while the work is at a place.
 COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
 INSERTING = """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""
+WAITING = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
 HASHING = (
-    "select 1 from pg_stat_activity where state = 'active' and query like 'select batch_day, count(*) as row_count%'"
+    "select 1 from pg_stat_activity where state = 'active' "
+    "and query like 'select batch_day, count(*) as row_count, coalesce%'"
 )
 
 
