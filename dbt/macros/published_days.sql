@@ -1,7 +1,7 @@
 {#
 The days of one daily source: rows of each day from whichever delivery, and a number that changes with the
 deliveries that the rows came from. A delivery without rows (a closed shop) makes a day too. Read from the ledgers of
-what was published: they stay when old rows are dropped, and no build reads all of them to count days.
+what was published, so that no build reads all rows to count days.
 #}
 {% macro published_days(source) %}
     with deliveries as (
@@ -36,7 +36,6 @@ what was published: they stay when old rows are dropped, and no build reads all 
             arrivals.day,
             sum(arrivals.line_count)::bigint as line_count,
             bool_or(arrivals.batch_day = arrivals.day) as is_delivered,
-            coalesce(bool_or(deliveries.is_dropped), false) as is_dropped,
             sum(
                 hashtextextended(
                     concat_ws(

@@ -117,10 +117,11 @@ def publish_group(uri: str, group: FeatureGroup, settings: FeatureSettings, buil
     return found
 
 
-def hold_back(uri: str, group: FeatureGroup, build_key: str) -> list[date]:
+def hold_back(uri: str, group: FeatureGroup, settings: FeatureSettings, build_key: str) -> list[date]:
     """Note as refused what a build has changed of a group that was not validated: a dbt test has failed, say.
 
-    Nobody trains or scores with these as-of dates until a later build has validated them.
+    Nobody trains or scores with these as-of dates until a later build has validated them. A build that has changed
+    all of them, because the SQL has changed, leaves none.
 
     Returns:
         the dates, ascending.
@@ -136,6 +137,11 @@ def hold_back(uri: str, group: FeatureGroup, build_key: str) -> list[date]:
         changed, _ = find_changed(read_contents(session, group), known, group.version)
         unseen = [one for one in changed if (last := known.get(one.as_of_date)) is None or last.content != one]
         keep_dates(session, group, build_key, unseen, is_published=False)
+        if unseen and not has_validation(session, group.name, build_key):
+            reason = "not validated: a test has failed, or the build did not get as far"
+            audit = AuditResult(group.name, 0.0, settings.validation.minimum_score, False, 0, (), reason)
+            found = GroupPublication(audit, (), tuple(unseen), (), (), None, None, None)
+            keep_validation(session, build_key, group, _describe_validation(found))
     return [one.as_of_date for one in unseen]
 
 

@@ -52,9 +52,10 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
         # One publisher at a time: two that replace the same day would both insert it. Readers go on.
         session.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
         lock_deliveries(session, items)
-        for item in items:
+        audited = [find_audited_days(session, item, sources.find_source(item["source"])) for item in items]
+        make_partitions(session, sources, items, audited)
+        for item, days in zip(items, audited, strict=True):
             name, source = item["source"], sources.find_source(item["source"])
-            days = find_audited_days(session, item, source)
             if days:
                 # Landing is unlogged: a crash of the server empties it and leaves the notes about it.
                 check_landed(session, item)
@@ -68,6 +69,19 @@ def publish_batch(uri: str, sources: SourceSettings, items: Sequence[LoadItem]) 
         record_note(TableName("raw", name), quality)
     _analyze(uri, [name for name, count in rows.items() if count >= _BIG_ROWS])
     return {"data_version": data_version, "rows": rows, "refused": refused}
+
+
+def make_partitions(
+    session: Session, sources: SourceSettings, items: Sequence[LoadItem], audited: Sequence[Sequence[date]]
+) -> None:
+    """Make the partitions that are missing, in the order in which whoever plans goes through the tables.
+
+    Both lock them until they commit; in different orders, they would wait for each other.
+    """
+    for name, source in sources.sources.items():
+        if source.grain == "daily":
+            days = [day for item, found in zip(items, audited, strict=True) if item["source"] == name for day in found]
+            ensure_day_partitions(session, TableName("raw", name), days)
 
 
 def find_audited_days(session: Session, item: LoadItem, source: SourceBase) -> list[date]:
@@ -155,12 +169,10 @@ def record_partitions(session: Session, name: str, content: Mapping[date, tuple[
         "where source = %s and batch_day = %s "
         "on conflict (source, batch_day) do update set row_count = excluded.row_count, "
         "content_hash = excluded.content_hash, file_hash = excluded.file_hash, version = excluded.version, "
-        "dropped_at = null, "
         "published_at = "
         "case when raw.partitions.content_hash = excluded.content_hash then raw.partitions.published_at else now() end "
         "where (raw.partitions.content_hash, raw.partitions.file_hash, raw.partitions.version) "
-        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version) "
-        "or raw.partitions.dropped_at is not null",
+        "is distinct from (excluded.content_hash, excluded.file_hash, excluded.version)",
         [(count, digest, name, day) for day, (count, digest) in content.items()],
     )
 

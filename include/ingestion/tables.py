@@ -114,13 +114,22 @@ def _ensure_index(session: Session, table: TableName, column: str) -> None:
 
 
 def _write_comments(session: Session, table: TableName, source: SourceBase) -> None:
+    """Write the comments that differ: each takes a lock that a run which publishes holds, too."""
     description = source.description or f"Rows of source {table.name} as published; key: {', '.join(source.key)}."
-    session.execute(f"comment on table {table.quoted} is {quote_text(description)}")
-    texts = {
+    texts: dict[str | None, str | None] = {
         column: source.columns[origin].description if origin in source.columns else _DAY_COMMENTS[origin]
         for column, origin in source.published_columns.items()
     }
     texts |= {column: _VALIDITY_COMMENTS[column] for column in source.validity_columns}
+    texts[None] = description
+    rows = session.fetch_all(
+        "select a.attname, d.description from pg_catalog.pg_description as d "
+        "left join pg_catalog.pg_attribute as a on a.attrelid = d.objoid and a.attnum = d.objsubid and a.attnum > 0 "
+        "where d.classoid = 'pg_class'::regclass and d.objoid = to_regclass(%s)",
+        (table.quoted,),
+    )
+    present = {row["attname"]: row["description"] for row in rows}
     for column, text in texts.items():
-        if text is not None:
-            session.execute(f"comment on column {table.quoted}.{quote_column(column)} is {quote_text(text)}")
+        if text is not None and text != present.get(column):
+            what = f"column {table.quoted}.{quote_column(column)}" if column else f"table {table.quoted}"
+            session.execute(f"comment on {what} is {quote_text(text)}")

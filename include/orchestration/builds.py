@@ -49,21 +49,35 @@ def record_run(context: Any, uri: str, data_version: str, groups: Iterable[Featu
         AirflowFailException: a test failed, a model was not built, or a group was not announced. Where something
             was left undone, the next catch-up builds again.
     """
-    from include.feature_quality.publish import hold_back
-
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
     unbuilt = find_unbuilt(states, tests)
-    for group in groups:
-        if states.get(f"publish_{group.name}") != "success" and (held := hold_back(uri, group, ti.run_id)):
-            log.warning("%s is not published as of %s to %s: nobody reads these dates.", group.name, held[0], held[-1])
     record_build(uri, UNDONE if unbuilt else data_version)
+    _hold_back(uri, [group for group in groups if states.get(f"publish_{group.name}") != "success"], ti.run_id)
     refused = {task: names for task, names in tests.items() if task != BUILD_TASK}
     if unbuilt or refused:
         raise AirflowFailException(describe_failure(unbuilt, refused))
     return data_version
+
+
+def _hold_back(uri: str, groups: Iterable[FeatureGroup], build_key: str) -> None:
+    """Keep what was not validated of the groups from being read; what goes wrong with that is logged."""
+    import psycopg
+
+    from include.errors import WarehouseError
+    from include.feature_quality.publish import hold_back
+    from include.settings import load_settings
+
+    for group in groups:
+        try:
+            held = hold_back(uri, group, load_settings().features, build_key)
+        except (psycopg.Error, WarehouseError) as error:
+            log.warning("What has changed of %s could not be held back: %s", group.name, str(error).strip())
+            continue
+        if held:
+            log.warning("%s is not published as of %s to %s: nobody reads these dates.", group.name, held[0], held[-1])
 
 
 def describe_failure(unbuilt: list[str], tests: dict[str, list[str]]) -> str:

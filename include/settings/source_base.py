@@ -61,7 +61,6 @@ class SourceBase(SourceSection):
     event_column: str | None = None
     allowed_lateness_days: int = Field(default=0, ge=0, le=3660)
     freshness_hours: float = Field(default=24.0, gt=0)
-    keep_days: int | None = Field(default=None, ge=1)
     volume: VolumeBand | None = None
     columns: dict[Annotated[str, AfterValidator(check_column_name)], ColumnSettings] = Field(min_length=1)
     relations: tuple[Relation, ...] = ()
@@ -74,8 +73,6 @@ class SourceBase(SourceSection):
             raise ValueError(f"key and event_column among the columns; {', '.join(unknown)} is none of them")
         if self.grain == "daily" and self.event_column is None:
             raise ValueError("an event_column for a daily source: it says which day a row belongs to")
-        if self.keep_days is not None and self.grain != "daily":
-            raise ValueError("keep_days for daily sources only; a snapshot source keeps its history")
         if self.event_column and self.columns[self.event_column].type not in ("timestamp", "date"):
             raise ValueError("an event_column of type timestamp or date")
         if self.allow_empty == "if_declared" and not self.can_declare_empty:

@@ -67,6 +67,7 @@ class SourceSettings(SourceSection):
     time_zone: str = "UTC"
     wait: WaitSettings = Field(default_factory=WaitSettings)
     catch_up_days: int = Field(default=7, ge=1, le=3660)
+    keep_days: int | None = Field(default=None, ge=1)
     quality: QualitySettings = Field(default_factory=QualitySettings)
     sources: dict[Annotated[str, AfterValidator(check_source_name)], Source] = Field(min_length=1)
 
@@ -81,16 +82,17 @@ class SourceSettings(SourceSection):
 
     @model_validator(mode="after")
     def _check_days(self) -> Self:
-        for name, source in self.sources.items():
-            if source.keep_days is not None and source.keep_days <= self.catch_up_days:
-                raise ValueError(
-                    f"keep_days of {name} above catch_up_days ({self.catch_up_days}), not {source.keep_days}; days "
-                    "that may be loaded again would be dropped"
-                )
-            if source.grain == "daily" and len(f"{name}_YYYYMMDD") > MAX_NAME_BYTES:
+        late = max(source.allowed_lateness_days for source in self.sources.values())
+        if self.keep_days is not None and self.keep_days <= self.catch_up_days + late:
+            raise ValueError(
+                f"a keep_days above catch_up_days and the longest allowed_lateness_days ({self.catch_up_days} + "
+                f"{late}), not {self.keep_days}; rows that are still looked up would be dropped"
+            )
+        for name in (name for name, source in self.sources.items() if source.grain == "daily"):
+            if len(f"{name}_YYYYMMDD") > MAX_NAME_BYTES:
                 raise ValueError(f"a name of {MAX_NAME_BYTES - 9} characters at most for the daily source {name}")
             for other in self.sources:
-                if source.grain == "daily" and re.fullmatch(rf"{name}_\d{{8}}", other):
+                if re.fullmatch(rf"{name}_\d{{8}}", other):
                     raise ValueError(f"another name than {other!r}: a day of {name} is kept in a table of that name")
         return self
 

@@ -17,7 +17,7 @@ _PLAIN_SUFFIX: Final = "_plain"
 def partition_by_day(session: Session, table: TableName, partition_column: str) -> bool:
     """Partition a plain table within the caller's transaction, during which nobody reads it; views on it come back.
 
-    What nobody declares of a view (grants, comments) is lost, as it is whenever dbt makes the view anew.
+    What nobody declares (grants on the table, grants and options of its views) is to be given again.
 
     Args:
         partition_column: of type ``date``, never null.
@@ -26,19 +26,28 @@ def partition_by_day(session: Session, table: TableName, partition_column: str) 
         whether there was a plain table.
 
     Raises:
-        WarehouseSchemaError: something other than a view depends on the table, which stays as it is.
+        WarehouseSchemaError: something other than a view depends on the table, or PostgreSQL refuses another form of
+            it, such as a unique index without the partition column; it stays as it is.
     """
+    import psycopg
+
     if find_kind(session, table) != "r":
         return False
-    # In a context without a trace: the same rows in another form are no input and no output of a task.
-    Context().run(_move_rows, session, table, partition_column)
+    try:
+        # In a context without a trace: the same rows in another form are no input and no output of a task.
+        Context().run(_move_rows, session, table, partition_column)
+    except psycopg.DatabaseError as error:
+        raise WarehouseSchemaError(
+            f"{table} cannot be partitioned by {partition_column}: {str(error).strip()}. It is as it was. Change or "
+            "drop what is named, and run again."
+        ) from error
     return True
 
 
 def _move_rows(session: Session, table: TableName, partition_column: str) -> None:
     views = _read_views(session, table)
     for view, _ in reversed(views):
-        session.execute(f"drop view {view.quoted}")
+        session.execute(f"drop view {view}")
     plain = TableName(table.schema, table.name + _PLAIN_SUFFIX)
     session.execute(f"alter table {table.quoted} rename to {quote_column(plain.name)}")
     column = quote_column(partition_column)
@@ -48,18 +57,18 @@ def _move_rows(session: Session, table: TableName, partition_column: str) -> Non
     session.execute(f"insert into {table.quoted} select * from {plain.quoted}")
     session.execute(f"drop table {plain.quoted}")
     for view, query in views:
-        session.execute(f"create view {view.quoted} as {query}")
+        session.execute(f"create view {view} as {query}")
 
 
-def _read_views(session: Session, table: TableName) -> list[tuple[TableName, str]]:
-    """The views that read a table, also through others, each after those that it reads, with their queries.
+def _read_views(session: Session, table: TableName) -> list[tuple[str, str]]:
+    """The views that read a table, also through others, each after those that it reads: quoted name and query.
 
     Raises:
         WarehouseSchemaError: something else depends on the table, such as a materialized view.
     """
     rows = session.fetch_all(
         "with recursive readers as ("
-        "  select to_regclass(%s)::oid as id, 0 as depth union all "
+        "  select to_regclass(%s)::oid as id, 0 as depth union "
         "  select rule.ev_class, readers.depth + 1 from readers "
         "  join pg_catalog.pg_depend as d on d.refclassid = 'pg_class'::regclass and d.refobjid = readers.id "
         "    and d.classid = 'pg_rewrite'::regclass "
@@ -76,4 +85,4 @@ def _read_views(session: Session, table: TableName) -> list[tuple[TableName, str
             f"{table} is to be partitioned by day, and {', '.join(others)} depends on it, which is no plain view. "
             "Drop it, run again, then make it anew."
         )
-    return [(TableName(row["nspname"], row["relname"]), row["query"]) for row in rows]
+    return [(f"{quote_column(row['nspname'])}.{quote_column(row['relname'])}", row["query"]) for row in rows]

@@ -61,6 +61,8 @@ class Session:
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that an exception rolls back alone; what it wrote is not reported then."""
         mark = self._pending.mark()
+        # As the first statement it would be the transaction itself, and commit.
+        self._connection.execute("select")
         try:
             with self._connection.transaction():
                 yield

@@ -353,9 +353,9 @@ def build_calendar(
             connection.execute(f"delete from intermediate.{name}")
         for name, is_pending in (("int_transaction_days", ""), ("int_shop_days", ", false")):
             connection.execute(
-                f"insert into intermediate.{name} (day, line_count, is_delivered, is_dropped, inputs_version"
+                f"insert into intermediate.{name} (day, line_count, is_delivered, inputs_version"
                 f"{', is_pending' if is_pending else ''}) "
-                f"select day, 1, day is distinct from %s, false, 1{is_pending} from unnest(%s::date[]) as days (day)",
+                f"select day, 1, day is distinct from %s, 1{is_pending} from unnest(%s::date[]) as days (day)",
                 (lost, days),
             )
         for name, sql in calendar_sql.items():

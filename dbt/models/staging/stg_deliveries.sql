@@ -11,8 +11,7 @@ renamed as (
         batch_day,
         row_count,
         content_hash,
-        published_at,
-        dropped_at is not null as is_dropped
+        published_at
     from source
 
 )

@@ -9,9 +9,6 @@ comment on table raw.arrivals is
     'Rows that each published delivery of a daily source brought for each day; grain: source, delivery day and day. '
     'Whoever asks which days there are need not read the rows.';
 
-alter table raw.partitions add column dropped_at timestamptz;
-comment on column raw.partitions.dropped_at is 'When the rows were dropped because of keep_days; null while they are there.';
-
 do $$
 declare
     found record;

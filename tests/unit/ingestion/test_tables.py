@@ -170,7 +170,7 @@ def plain_uri(warehouse_uri: str, description: dict[str, Any]) -> str:
                 (day, date(2026, 3, day), date(2026, 3, day)),
             )
         session.execute("create view staging.stg_readings as select * from raw.readings")
-        session.execute("create view staging.hot as select machine_id from staging.stg_readings where heat > 1")
+        session.execute('create view staging."Hot" as select machine_id from staging.stg_readings where heat > 1')
     return warehouse_uri
 
 
@@ -187,7 +187,7 @@ def test_a_table_of_an_earlier_release_is_partitioned_with_its_rows_and_views(
     with open_session(plain_uri) as session:
         assert [one.day.day for one in list_partitions(session, READINGS)] == [9, 11]
         assert session.fetch_all("select * from raw.readings order by machine_id") == before
-        assert session.fetch_all("select machine_id from staging.hot order by 1") == [
+        assert session.fetch_all('select machine_id from staging."Hot" order by 1') == [
             {"machine_id": machine} for machine in (9, 9, 11)
         ]
         insert_reading(session)
@@ -201,13 +201,37 @@ def test_what_hangs_on_a_table_of_an_earlier_release_and_is_no_view_is_named(
     plain_uri: str, description: dict[str, Any]
 ) -> None:
     with open_session(plain_uri) as session:
-        session.execute("create materialized view staging.kept as select * from staging.hot")
+        session.execute("create materialized view staging.kept as select * from staging.stg_readings")
 
     with pytest.raises(WarehouseSchemaError, match=r"raw\.readings .*staging\.kept depends on it.*Drop it, run again"):
         ensure_raw_tables(plain_uri, parse(description))
 
     with open_session(plain_uri) as session:
         assert session.fetch_value("select count(*) from raw.readings") == 3
+
+
+def test_a_table_that_postgresql_does_not_partition_is_named_and_stays(
+    plain_uri: str, description: dict[str, Any]
+) -> None:
+    with open_session(plain_uri) as session:
+        session.execute("create unique index readings_once on raw.readings (machine_id, heat, read_at)")
+
+    with pytest.raises(WarehouseSchemaError, match=r"raw\.readings cannot be partitioned by batch_day[\s\S]*as it was"):
+        ensure_raw_tables(plain_uri, parse(description))
+
+    with open_session(plain_uri) as session:
+        assert session.fetch_value("select count(*) from staging.stg_readings") == 3
+
+
+def test_planning_takes_no_lock_that_a_run_which_publishes_holds(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    ensure_raw_tables(warehouse_uri, parse(description))
+    with open_session(warehouse_uri) as publishing:
+        insert_reading(publishing)
+        with open_session(warehouse_uri) as planning:
+            planning.execute("set local lock_timeout = '100ms'")
+            ensure_raw_tables(planning, parse(description))
 
 
 def test_the_newest_snapshot_of_an_earlier_release_becomes_the_first_of_the_history(

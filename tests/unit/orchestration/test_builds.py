@@ -114,6 +114,13 @@ def test_what_a_build_has_changed_of_a_group_whose_dbt_test_failed_is_read_by_no
         record_run({"ti": failed}, warehouse_uri, "the data's version", [group])
 
     assert read_dates() == [day for day in range(1, DATES + 1) if day != 3]
+    with open_session(warehouse_uri) as session:
+        told = session.fetch_one(
+            "select passed, date_count, reason from quality.feature_validations where build_key = 'second'"
+        )
+    assert told is not None
+    assert (told["passed"], told["date_count"]) == (False, 2)
+    assert "not validated: a test has failed" in told["reason"]
 
     with open_session(warehouse_uri) as session:
         session.execute("update features.readings set heat = 20 where as_of_date = '2024-03-03'")
@@ -132,3 +139,23 @@ def test_a_group_that_was_never_built_holds_nothing_back(warehouse_uri: str) -> 
 
     with pytest.raises(AirflowFailException, match="was not done"):
         record_run({"ti": ti}, warehouse_uri, "the data's version", [make_group()])
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_group_that_cannot_be_held_back_is_logged_and_the_build_is_recorded(
+    warehouse_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.builds import record_run
+
+    with open_session(warehouse_uri) as session:
+        session.execute("create table features.readings (renamed date)")
+    ti = TaskInstance({"publish_readings": "upstream_failed", "dbt.readings": "failed"})
+
+    with pytest.raises(AirflowFailException, match=r"dbt\.readings was not done"):
+        record_run({"ti": ti}, warehouse_uri, "the data's version", [make_group()])
+
+    assert "What has changed of readings could not be held back" in caplog.text
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select data_version from governance.feature_builds") == UNDONE

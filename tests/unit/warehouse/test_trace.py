@@ -112,6 +112,19 @@ def test_what_a_savepoint_has_rolled_back_is_no_write_and_the_rest_is(warehouse_
         assert session.fetch_value("select to_regclass('ml.b')") is None
 
 
+def test_a_savepoint_at_the_beginning_commits_nothing_by_itself(warehouse_uri: str) -> None:
+    def fail(session: Session) -> None:
+        with session.savepoint():
+            session.execute("create table ml.a as select 1 as id")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), open_session(warehouse_uri) as session:
+        fail(session)
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select to_regclass('ml.a')") is None
+
+
 def test_a_commit_in_the_middle_counts_and_what_follows_it_may_be_rolled_back(warehouse_uri: str) -> None:
     with trace_tables() as trace, pytest.raises(RuntimeError), open_session(warehouse_uri) as session:
         session.execute("create table ml.kept as select 1 as a")

@@ -3,7 +3,6 @@ with transaction_days as (
     select
         day,
         is_delivered,
-        is_dropped,
         inputs_version,
         date_trunc('week', day)::date as week
     from {{ ref('int_transaction_days') }}
@@ -32,7 +31,6 @@ weeks as (
     select
         transaction_days.week,
         count(*) filter (where transaction_days.is_delivered) as delivered_days,
-        bool_or(transaction_days.is_dropped) as is_dropped,
         {{ code_version('int_store_product_weeks') }}
         + sum(transaction_days.inputs_version) as inputs_version
     from transaction_days
@@ -50,9 +48,7 @@ final as (
         weeks.week,
         weeks.delivered_days,
         weeks.inputs_version,
-        -- What was made of rows that are no longer kept stays as it is.
-        not weeks.is_dropped
-        and coalesce(previous.is_pending or previous.inputs_version <> weeks.inputs_version, true) as is_pending
+        coalesce(previous.is_pending or previous.inputs_version <> weeks.inputs_version, true) as is_pending
     from weeks
     left join previous on weeks.week = previous.week
 

@@ -22,7 +22,6 @@ days as (
         coalesce(transaction_days.day, redemption_days.day) as day,
         coalesce(transaction_days.line_count, 0) as line_count,
         coalesce(transaction_days.is_delivered, false) as is_delivered,
-        coalesce(transaction_days.is_dropped, false) or coalesce(redemption_days.is_dropped, false) as is_dropped,
         {{ code_version('int_household_days') }}
         + coalesce(transaction_days.inputs_version, 0)
         + coalesce(redemption_days.inputs_version, 0)
@@ -40,11 +39,8 @@ final as (
         days.day,
         days.line_count,
         days.is_delivered,
-        days.is_dropped,
         days.inputs_version,
-        -- What was made of rows that are no longer kept stays as it is.
-        not days.is_dropped
-        and coalesce(previous.is_pending or previous.inputs_version <> days.inputs_version, true) as is_pending
+        coalesce(previous.is_pending or previous.inputs_version <> days.inputs_version, true) as is_pending
     from days
     left join previous on days.day = previous.day
 
