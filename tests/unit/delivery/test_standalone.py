@@ -58,9 +58,8 @@ def test_standalone_has_the_connections_of_all_sources_as_the_stack_has_them(tmp
 
 
 def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first() -> None:
-    from include.local import components, ports
+    from include.local.components import PREFERRED_PORTS as preferred
 
-    preferred = getattr(components, "PREFERRED_PORTS", None) or ports.PREFERRED_PORTS
     variables = read_env(uncomment=True)
 
     assert json.loads(variables["AIRFLOW_CONN_WAREHOUSE"])["port"] == preferred["postgres"]
