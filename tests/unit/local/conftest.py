@@ -18,7 +18,8 @@ from include.local.credentials import Credentials
 from include.local.home import StackHome, prepare_home
 from include.local.layout import Stack
 
-TOKEN = "0123456789abcdef0123456789abcdef"
+# Of this process, so that tests of another worker neither find nor end what these have started.
+TOKEN = f"{os.getpid():032x}"
 PORTS = prefer_ports()
 
 StartScript = Callable[..., int]

@@ -25,6 +25,7 @@ from tests.processes import die_with_parent, is_running
 from tests.unit.local.conftest import TOKEN
 
 Keep = Callable[..., subprocess.Popen[bytes]]
+_keepers: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def keep(home: StackHome, environment: dict[str, str]) -> Iterator[Keep]:
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
             )  # fmt: skip
         started.append(keeper)
+        _keepers[home.path] = keeper
         return keeper
 
     yield start
@@ -79,6 +81,7 @@ def make(environment: dict[str, str]) -> Callable[..., Component]:
 def wait_for(home: StackHome, name: str, *, is_ended: bool = True) -> int | None:
     """The exit code of a component once it has ended (or None once it has started)."""
     while True:
+        assert _keepers[home.path].poll() is None, "the keeper has ended: " + read_tail(home.log("keeper"))
         process = load_state(home).processes.get(name)
         if process is not None and (process.code is not None or not is_ended):
             return process.code
