@@ -58,10 +58,10 @@ def test_standalone_has_the_connections_of_all_sources_as_the_stack_has_them(tmp
 
 
 def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first() -> None:
-    from include.local.components import PREFERRED_PORTS as preferred
+    from include.local.components import PREFERRED_PORTS
 
     variables = read_env(uncomment=True)
 
-    assert json.loads(variables["AIRFLOW_CONN_WAREHOUSE"])["port"] == preferred["postgres"]
-    assert json.loads(variables["AIRFLOW_CONN_MLFLOW"])["port"] == preferred["mlflow"]
-    assert json.loads(variables["AIRFLOW_CONN_MODEL_SERVER"])["port"] == preferred["model-server"]
+    assert json.loads(variables["AIRFLOW_CONN_WAREHOUSE"])["port"] == PREFERRED_PORTS["postgres"]
+    assert json.loads(variables["AIRFLOW_CONN_MLFLOW"])["port"] == PREFERRED_PORTS["mlflow"]
+    assert json.loads(variables["AIRFLOW_CONN_MODEL_SERVER"])["port"] == PREFERRED_PORTS["model-server"]
