@@ -144,13 +144,13 @@ def publish_source(session: Session, name: str, source: SourceBase, days: list[d
 def replace_days(session: Session, name: str, source: SourceBase, days: list[date]) -> None:
     """Put the landed rows of a daily source in the place of those published for the same days.
 
-    A partition's rows are deleted and not the partition itself, so that who reads sees the old rows until the commit.
+    The days have their partitions. Their rows are deleted and not the partitions, so that who reads sees the old rows
+    until the commit.
     """
     raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
     columns = source.published_columns
     targets = ", ".join(f'"{column}"' for column in columns)
     origins = ", ".join(f'"{column}"' for column in columns.values())
-    ensure_day_partitions(session, TableName("raw", name), days)
     session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
     session.execute(f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,))
     session.execute("delete from raw.arrivals where source = %s and batch_day = any(%s)", (name, days))
