@@ -16,6 +16,7 @@ import pytest
 from include.feature_quality.publish import publish_group
 from include.features.catalog import read_catalog
 from include.features.dbt_docs import write_docs
+from include.ingestion.retention import drop_expired_days
 from include.servers.postgres import PostgresServer
 from include.settings import load_settings
 from include.settings.sources import SourceSettings
@@ -605,6 +606,25 @@ def test_a_model_that_is_tried_again_does_not_take_the_fence_back(warehouse: str
     assert tests
     assert find_failures(tests) == {}
     assert fetch_all(warehouse, fence) == newer, "a build of tests only takes no fence"
+
+
+def test_days_that_are_no_longer_kept_take_what_looks_back_at_them_along_and_nothing_else(
+    warehouse: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORRERY_TODAY", str(LAST_DAY + DAY))
+    before, first_kept = hash_marts(warehouse), LAST_DAY + DAY - 130 * DAY
+
+    dropped = drop_expired_days(warehouse, load_settings().sources.model_copy(update={"keep_days": 130}))
+    assert find_failures(project.run(warehouse, "run")) == {}
+
+    assert dropped["transactions"][-1] == first_kept - DAY
+    after = hash_marts(warehouse)
+    for table, dates in after.items():
+        assert dates, f"{table} is empty"
+        assert dates.items() <= before[table].items(), f"{table} was computed anew from fewer days"
+    customers = [day for day in before["features.customer_features"] if day >= first_kept + 84 * DAY]
+    assert sorted(after["features.customer_features"]) == sorted(customers)
+    assert min(after["features.store_category_features"]) >= first_kept + 56 * DAY
 
 
 @pytest.mark.parametrize("end", ["dbt is killed", "its connection is lost"])
