@@ -24,9 +24,9 @@ from typing import Any, Final
 
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
-from benchmarks.surroundings import own_postgres, temporary_folder
+from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell, interleave
-from include.servers.postgres import PostgresServer
+from include.servers.postgres import PostgresServer, temporary_postgres
 from include.settings.sources import SourceSettings
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.names import TableName
@@ -58,10 +58,10 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     figures = []
     for rows in (options.rows, options.rows * GROWTH):
         tell(f"  {rows:,} rows")
-        with temporary_folder() as folder, own_postgres(folder) as server:
+        with temporary_folder() as folder, temporary_postgres(folder) as server:
             figures += measure_size(server, folder, rows, options.repetitions or REPETITIONS, tell)
     tell(f"  content hash of {HASHED_ROWS:,} rows")
-    with temporary_folder() as folder, own_postgres(folder) as server:
+    with temporary_folder() as folder, temporary_postgres(folder) as server:
         return [*figures, measure_hash(server, folder, options.repetitions or REPETITIONS)]
 
 

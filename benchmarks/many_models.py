@@ -29,12 +29,12 @@ from benchmarks.figure import Figure, compare
 from benchmarks.http_load import ask_once, send_load
 from benchmarks.serving import wait_until_ready
 from benchmarks.serving_sides import make_contract, make_model
-from benchmarks.surroundings import own_postgres, temporary_folder
+from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
 from include.rollout.state import bootstrap_champion
 from include.servers.leash import Leash, start_leashed
 from include.servers.ports import find_free_port
-from include.servers.postgres import PostgresServer
+from include.servers.postgres import PostgresServer, temporary_postgres
 from include.settings import CONFIG_DIR, PROJECT_ROOT
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
@@ -61,7 +61,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     sizes = {OURS: MODELS, PEER: 1}
     rates: dict[str, list[float]] = {side: [] for side in sizes}
     memory: dict[str, list[float]] = {side: [] for side in sizes}
-    with temporary_folder() as folder, own_postgres(folder) as server:
+    with temporary_folder() as folder, temporary_postgres(folder) as server:
         write_models(folder / "onnx", list_names(MODELS))
         uris = {side: prepare_side(folder / side, server, list_names(size)) for side, size in sizes.items()}
 

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare
-from benchmarks.surroundings import own_postgres, temporary_folder
+from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell, interleave, stopwatch
 from include.features.catalog import Entity, Feature, GroupTable, Key
 from include.features.spine import join_features
+from include.servers.postgres import temporary_postgres
 from include.warehouse.arrow import read_beside, write_arrow
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.names import TableName
@@ -53,7 +54,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     import duckdb
 
     states, spine = make_states(options.entities), make_spine(options.entities)
-    with temporary_folder() as folder, own_postgres(folder) as server, duckdb.connect() as memory:
+    with temporary_folder() as folder, temporary_postgres(folder) as server, duckdb.connect() as memory:
         uri = server.create_database("warehouse")
         load_postgres(uri, states)
         load_duckdb(memory, states)

@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare
-from benchmarks.surroundings import bare_airflow, changed_environment, own_postgres, temporary_folder
+from benchmarks.surroundings import bare_airflow, changed_environment, temporary_folder
 from benchmarks.timing import Tell, interleave, stopwatch
+from include.servers.postgres import temporary_postgres
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ DRIVERS: Final = ("psycopg2", "psycopg")
 
 def measure(options: Options, tell: Tell) -> list[Figure]:
     """Seconds to write and to read ``options.rows`` rows."""
-    with temporary_folder() as folder, own_postgres(folder) as server:
+    with temporary_folder() as folder, temporary_postgres(folder) as server:
         uri = server.create_database("warehouse")
         with changed_environment({**bare_airflow(folder), "AIRFLOW_CONN_WAREHOUSE": describe_connection(uri)}):
             return measure_in(uri, options, tell)

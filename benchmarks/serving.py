@@ -27,11 +27,12 @@ from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare
 from benchmarks.http_load import CONNECTIONS, ask_once, send_load
 from benchmarks.serving_sides import MODEL_NAME
-from benchmarks.surroundings import own_postgres, temporary_folder
+from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Measure, Tell, interleave
 from include.rollout.state import bootstrap_champion
 from include.servers.leash import Leash, start_leashed
 from include.servers.ports import HOST, find_free_port
+from include.servers.postgres import temporary_postgres
 from include.settings import PROJECT_ROOT
 from include.warehouse.migrate import migrate_warehouse
 from include.warehouse.session import open_session
@@ -53,7 +54,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
         p99[side].append(1_000 * sorted(latencies)[int(0.99 * len(latencies))])
         return len(latencies) / SECONDS
 
-    with temporary_folder() as folder, own_postgres(folder) as server, ExitStack() as servers:
+    with temporary_folder() as folder, temporary_postgres(folder) as server, ExitStack() as servers:
         uri = server.create_database("warehouse")
         migrate_warehouse(uri)
         with open_session(uri) as session:

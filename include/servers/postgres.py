@@ -16,7 +16,8 @@ import signal
 import stat
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ import psutil  # type: ignore[import-untyped]
 from include.commands.console import read_tail
 from include.errors import StackError
 from include.servers.leash import Leash, run_as, start_leashed
-from include.servers.ports import HOST
+from include.servers.ports import HOST, find_free_port
 
 _OS_USER: Final = "embedded_postgres"
 _USERS: Final = Path("/etc/passwd")
@@ -181,6 +182,21 @@ class PostgresServer:
 
     def _quote_log(self) -> str:
         return f"The end of {self.log_path}:\n{read_tail(self.log_path)}"
+
+
+@contextmanager
+def temporary_postgres(folder: Path) -> Iterator[PostgresServer]:
+    """A running server with its data below ``folder``, for the length of the block.
+
+    Raises:
+        StackError: it did not start, or does not stop.
+    """
+    server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _find_os_user() -> tuple[int, int]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from include.servers.ports import find_free_port
-from include.servers.postgres import PostgresServer
+from include.servers.postgres import PostgresServer, temporary_postgres
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
 from include.warehouse.migrate import migrate_warehouse
@@ -32,13 +30,8 @@ HASHING = (
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test's own, which it may stop."""
-    with server_folder("faults") as folder:
-        server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with server_folder("faults") as folder, temporary_postgres(folder) as server:
+        yield server
 
 
 @pytest.fixture
