@@ -550,7 +550,7 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
 
     assert nodes["accepted_range_stg_transactions_spend__0"].status == "fail"
     assert nodes["customer_features"].status == "skipped"
-    assert nodes["unique_combination_stg_products_product_id__valid_from"].status == "pass"
+    assert nodes["unique_key_stg_products_product_id__valid_from"].status == "pass"
     assert hash_marts(warehouse) == before
 
 
