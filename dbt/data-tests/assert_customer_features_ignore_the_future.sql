@@ -5,27 +5,43 @@ with newest as (
     select max(as_of_date) as as_of_date
     from {{ ref('customer_features') }}
     where as_of_date <= (
-        select max(transactions.day) - 6 from {{ ref('stg_transactions') }} as transactions
+        select max(arrivals.day) - 6
+        from {{ ref('stg_arrivals') }} as arrivals
+        where arrivals.source = 'transactions'
     )
+
+),
+
+shopping_days as (
+
+    select
+        newest.as_of_date,
+        transactions.household_id,
+        transactions.day
+    from newest
+    inner join {{ ref('stg_transactions') }} as transactions
+        on
+            newest.as_of_date > transactions.day
+            and newest.as_of_date <= transactions.day + {{ var('churn_active_window_days') }}
+    where
+        transactions.is_purchase
+        -- No delivery is older than its rows.
+        and transactions.batch_day >= (
+            select dates.as_of_date - {{ var('churn_active_window_days') }} from newest as dates
+        )
+    group by newest.as_of_date, transactions.household_id, transactions.day
 
 ),
 
 expected as (
 
     select
-        newest.as_of_date,
-        transactions.household_id,
-        newest.as_of_date - max(transactions.day) as recency_days,
-        count(distinct transactions.day) filter (
-            where transactions.day >= newest.as_of_date - 28
-        ) as active_days_28d
-    from newest
-    inner join {{ ref('stg_transactions') }} as transactions
-        on
-            transactions.day < newest.as_of_date
-            and transactions.day >= newest.as_of_date - {{ var('churn_active_window_days') }}
-    where transactions.is_purchase
-    group by newest.as_of_date, transactions.household_id
+        as_of_date,
+        household_id,
+        as_of_date - max(day) as recency_days,
+        count(*) filter (where day >= as_of_date - 28) as active_days_28d
+    from shopping_days
+    group by as_of_date, household_id
 
 ),
 

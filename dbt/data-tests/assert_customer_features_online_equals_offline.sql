@@ -15,8 +15,8 @@ offline as (
     from {{ ref('customer_features') }} as customer_features
     inner join newest
         on
-            customer_features.household_id = newest.household_id
-            and customer_features.as_of_date = newest.as_of_date
+            customer_features.as_of_date = newest.as_of_date
+            and customer_features.household_id = newest.household_id
 
 ),
 
@@ -24,24 +24,14 @@ online as (
 
     select * from {{ ref('customer_features_latest') }}
 
-),
-
-differences as (
-
-    (
-        select * from online
-        except
-        select * from offline
-    )
-
-    union all
-
-    (
-        select * from offline
-        except
-        select * from online
-    )
-
 )
 
-select * from differences
+select
+    coalesce(online.household_id, offline.household_id) as household_id,
+    online.as_of_date as online_as_of_date,
+    offline.as_of_date as offline_as_of_date
+from online
+full outer join offline
+    on
+        online.household_id = offline.household_id
+where online.* is distinct from offline.*

@@ -22,16 +22,14 @@ labels as (
 
 )
 
-(
-    select * from features
-    except
-    select * from labels
-)
-
-union all
-
-(
-    select * from labels
-    except
-    select * from features
-)
+select
+    coalesce(features.as_of_date, labels.as_of_date) as as_of_date,
+    coalesce(features.store_id, labels.store_id) as store_id,
+    coalesce(features.product_category, labels.product_category) as product_category
+from features
+full outer join labels
+    on
+        features.as_of_date = labels.as_of_date
+        and features.store_id = labels.store_id
+        and features.product_category = labels.product_category
+where features.store_id is null or labels.store_id is null

@@ -14,6 +14,8 @@ receipts as (
         sum(transactions.spend) as spend
     from {{ ref('stg_transactions') }} as transactions
     inner join newest on transactions.day > newest.day - 7
+    -- No delivery is older than its rows.
+    where transactions.batch_day > (select days.day - 7 from newest as days)
     group by transactions.day
 
 ),

@@ -5,29 +5,38 @@ with newest as (
 
     select max(as_of_date) as as_of_date
     from {{ ref('store_category_features') }}
-    where as_of_date <= (select max(transactions.day) from {{ ref('stg_transactions') }} as transactions)
+    where as_of_date <= (
+        select max(arrivals.day)
+        from {{ ref('stg_arrivals') }} as arrivals
+        where arrivals.source = 'transactions'
+    )
 
 ),
 
-lines as (
+weeks as (
 
     select
         newest.as_of_date,
         transactions.store_id,
         products.product_category,
         (newest.as_of_date - transactions.day + 6) / 7 as weeks_ago,
-        case when products.is_fuel then 1 else coalesce(transactions.quantity, 0) end as units
+        sum(case when products.is_fuel then 1 else coalesce(transactions.quantity, 0) end) as units
     from newest
     inner join {{ ref('stg_transactions') }} as transactions
         on
-            transactions.day < newest.as_of_date
-            and transactions.day >= newest.as_of_date - 56
+            newest.as_of_date > transactions.day
+            and newest.as_of_date <= transactions.day + 56
     inner join {{ ref('stg_products') }} as products
         on
             transactions.product_id = products.product_id
             and newest.as_of_date >= products.valid_from
             and newest.as_of_date < products.valid_to
-    where transactions.is_purchase and products.product_category is not null
+    where
+        transactions.is_purchase
+        and products.product_category is not null
+        -- No delivery is older than its rows.
+        and transactions.batch_day >= (select dates.as_of_date - 56 from newest as dates)
+    group by newest.as_of_date, transactions.store_id, products.product_category, weeks_ago
 
 ),
 
@@ -39,11 +48,11 @@ expected as (
         product_category,
         sum(units) filter (where weeks_ago = 1) as units_1w,
         sum(units) / 8.0 as units_mean_8w,
-        count(distinct weeks_ago) as weeks_sold_8w
-    from lines
+        count(*) as weeks_sold_8w
+    from weeks
     group by as_of_date, store_id, product_category
     having
-        count(distinct weeks_ago) >= {{ var('demand_min_weeks_sold') }}
+        count(*) >= {{ var('demand_min_weeks_sold') }}
         and bool_or(weeks_ago = 1)
 
 ),

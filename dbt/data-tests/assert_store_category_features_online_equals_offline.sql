@@ -26,24 +26,16 @@ online as (
 
     select * from {{ ref('store_category_features_latest') }}
 
-),
-
-differences as (
-
-    (
-        select * from online
-        except
-        select * from offline
-    )
-
-    union all
-
-    (
-        select * from offline
-        except
-        select * from online
-    )
-
 )
 
-select * from differences
+select
+    coalesce(online.store_id, offline.store_id) as store_id,
+    coalesce(online.product_category, offline.product_category) as product_category,
+    online.as_of_date as online_as_of_date,
+    offline.as_of_date as offline_as_of_date
+from online
+full outer join offline
+    on
+        online.store_id = offline.store_id
+        and online.product_category = offline.product_category
+where online.* is distinct from offline.*

@@ -10,21 +10,44 @@ computes the pending keys:
     query       computes the keys that are pending
     post_hook   mark_built: no key is pending any more
 
-All three are one transaction: readers see the old rows or the new ones, and a build that is killed
+A build without pending keys reads nothing but the keys themselves, however many rows there are. All three are one transaction: readers see the old rows or the new ones, and a build that is killed
 leaves the old rows, still pending. State survives --full-refresh; when its columns change it starts anew.
 #}
 
+{# The model has an index that begins with `key`: each of its keys is looked up there, instead of reading all rows. #}
 {% macro drop_outdated(state, key) %}
     {% if is_incremental() %}
+        with recursive present (present_key) as (
+            select min({{ key }}) from {{ this }}
+            union all
+            select (select min({{ key }}) from {{ this }} where {{ key }} > present_key)
+            from present
+            where present_key is not null
+        )
         delete from {{ this }}
-        where {{ key }} not in (select {{ key }} from {{ state }} where not is_pending)
+        where {{ key }} in (
+            select present_key from present
+            where present_key is not null
+            except
+            select {{ key }} from {{ state }} where not is_pending
+        )
     {% else %}
         update {{ state }} set is_pending = true where not is_pending;
         analyze {{ state }}
     {% endif %}
 {% endmacro %}
 
-{% macro mark_built(state) %}
+{# `analyzed`: the model's columns whose statistics the planner needs afterwards. #}
+{% macro mark_built(state, analyzed=none) %}
+    {% if analyzed %}
+        do $$
+        begin
+            if exists (select from {{ state }} where is_pending) then
+                analyze {{ this }} ({{ analyzed }});
+            end if;
+        end
+        $$;
+    {% endif %}
     update {{ state }} set is_pending = false where is_pending
 {% endmacro %}
 

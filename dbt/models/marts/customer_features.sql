@@ -5,7 +5,7 @@ hash joins are right for one as-of date and for all.
 {{
     config(
         pre_hook=["set local enable_nestloop = off", "{{ drop_outdated(ref('int_customer_as_of_dates'), 'as_of_date') }}"],
-        post_hook=["{{ mark_built(ref('int_customer_as_of_dates')) }}", "analyze {{ this }} (as_of_date, household_id)"]
+        post_hook="{{ mark_built(ref('int_customer_as_of_dates'), 'as_of_date, household_id') }}"
     )
 }}
 

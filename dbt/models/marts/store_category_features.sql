@@ -8,10 +8,7 @@ hash joins are right for one as-of date and for all.
             "set local enable_nestloop = off",
             "{{ drop_outdated(ref('int_sales_as_of_dates'), 'as_of_date') }}"
         ],
-        post_hook=[
-            "{{ mark_built(ref('int_sales_as_of_dates')) }}",
-            "analyze {{ this }} (as_of_date, store_id, product_category)"
-        ]
+        post_hook="{{ mark_built(ref('int_sales_as_of_dates'), 'as_of_date, store_id, product_category') }}"
     )
 }}
 

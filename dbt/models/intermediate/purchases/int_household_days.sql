@@ -1,7 +1,7 @@
 {{
     config(
         pre_hook="{{ drop_outdated(ref('int_shop_days'), 'day') }}",
-        post_hook=["{{ mark_built(ref('int_shop_days')) }}", "analyze {{ this }} (household_id, day)"],
+        post_hook="{{ mark_built(ref('int_shop_days'), 'household_id, day') }}",
         indexes=[{'columns': ['household_id', 'day'], 'unique': true}, {'columns': ['day']}]
     )
 }}
@@ -12,9 +12,28 @@ with shop_days as (
 
 ),
 
+arrivals as (
+
+    select * from {{ ref('stg_arrivals') }}
+    where source = 'transactions'
+
+),
+
 transactions as (
 
     select * from {{ ref('stg_transactions') }}
+
+),
+
+-- The deliveries that brought rows of pending days: of the others nothing is read.
+deliveries as (
+
+    select
+        min(arrivals.batch_day) as first_day,
+        max(arrivals.batch_day) as last_day
+    from shop_days
+    inner join arrivals on shop_days.day = arrivals.day
+    where shop_days.is_pending
 
 ),
 
@@ -47,7 +66,10 @@ lines as (
             transactions.product_id = products.product_id
             and transactions.day + 1 >= products.valid_from
             and transactions.day + 1 < products.valid_to
-    where shop_days.is_pending
+    where
+        shop_days.is_pending
+        and transactions.batch_day >= (select deliveries.first_day from deliveries)
+        and transactions.batch_day <= (select deliveries.last_day from deliveries)
 
 ),
 

@@ -1,7 +1,7 @@
 {{
     config(
         pre_hook="{{ drop_outdated(ref('int_sales_weeks'), 'week') }}",
-        post_hook=["{{ mark_built(ref('int_sales_weeks')) }}", "analyze {{ this }} (week, store_id, product_id)"],
+        post_hook="{{ mark_built(ref('int_sales_weeks'), 'week, store_id, product_id') }}",
         indexes=[{'columns': ['week']}]
     )
 }}
@@ -12,9 +12,31 @@ with sales_weeks as (
 
 ),
 
+arrivals as (
+
+    select * from {{ ref('stg_arrivals') }}
+    where source = 'transactions'
+
+),
+
 transactions as (
 
     select * from {{ ref('stg_transactions') }}
+
+),
+
+-- The deliveries that brought rows of pending weeks: of the others nothing is read.
+deliveries as (
+
+    select
+        min(arrivals.batch_day) as first_day,
+        max(arrivals.batch_day) as last_day
+    from sales_weeks
+    inner join arrivals
+        on
+            sales_weeks.week <= arrivals.day
+            and sales_weeks.week + 7 > arrivals.day
+    where sales_weeks.is_pending
 
 ),
 
@@ -35,6 +57,8 @@ final as (
     where
         sales_weeks.is_pending
         and transactions.is_purchase
+        and transactions.batch_day >= (select deliveries.first_day from deliveries)
+        and transactions.batch_day <= (select deliveries.last_day from deliveries)
     group by sales_weeks.week, transactions.store_id, transactions.product_id
 
 )
