@@ -43,11 +43,12 @@ def write_online(session: Session, group: FeatureGroup) -> OnlineChange | None:
     source, online = group.online_source, group.online
     if source is None or online is None or source == online:
         return None
-    _check_keys(session, group, source)
-    if not _has_same_shape(session, source, online, group.entity.key_names):
-        written = _make_anew(session, source, online, group.entity.key_names)
+    newest = _read_once(session, source)
+    _check_keys(session, group, source, newest)
+    if not _has_same_shape(session, newest, online, group.entity.key_names):
+        written = _make_anew(session, newest, online, group.entity.key_names)
     else:
-        written = _write_changes(session, source, online, group.entity.key_names)
+        written = _write_changes(session, newest, online, group.entity.key_names)
     rows = int(session.fetch_value(f"select count(*) from {online.quoted}"))
     return OnlineChange(rows, written, ColumnCopy(source, tuple(_list_columns(session, online))))
 
@@ -70,21 +71,28 @@ def count_differences(session: Session, group: FeatureGroup) -> int | None:
     )
     return int(
         session.fetch_value(
-            f"with newest as ({newest}), online as (select {columns} from {group.online.quoted}), "
-            "differing as (select * from (select * from newest except select * from online) as lost union all "
-            "select * from (select * from online except select * from newest) as wrong) "
-            f"select count(*) from (select distinct {keys} from differing) as entities"
+            f"with newest as ({newest}), online as (select {columns} from {group.online.quoted}) "
+            f"select count(*) from newest full join online using ({keys}) where newest.* is distinct from online.*"
         )
     )
 
 
-def _check_keys(session: Session, group: FeatureGroup, source: TableName) -> None:
+def _read_once(session: Session, source: TableName) -> TableName:
+    """A temporary table of what the dbt model has: where that is a view, each look at it reads the whole group."""
+    copy = TableName("pg_temp", "newest_rows")
+    session.execute(f"drop table if exists {copy.quoted}")
+    session.execute(f"create temporary table newest_rows on commit drop as select * from {source.quoted}")
+    session.execute(f"analyze {copy.quoted}")
+    return copy
+
+
+def _check_keys(session: Session, group: FeatureGroup, source: TableName, newest: TableName) -> None:
     keys = group.entity.key_names
     is_null = " or ".join(f"{quote_column(key)} is null" for key in keys)
     names = ", ".join(map(quote_column, keys))
-    nulls = session.fetch_value(f"select count(*) from {source.quoted} where {is_null}")
+    nulls = session.fetch_value(f"select count(*) from {newest.quoted} where {is_null}")
     doubles = session.fetch_value(
-        f"select count(*) from (select from {source.quoted} group by {names} having count(*) > 1) as entities"
+        f"select count(*) from (select from {newest.quoted} group by {names} having count(*) > 1) as entities"
     )
     if nulls or doubles:
         raise FeatureError(
@@ -113,14 +121,14 @@ def _has_same_shape(session: Session, source: TableName, online: TableName, keys
     return columns[0] == columns[1] and {row["attname"] for row in primary} == set(keys)
 
 
-def _make_anew(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> int:
+def _make_anew(session: Session, newest: TableName, online: TableName, keys: Sequence[str]) -> int:
     session.execute(f"drop table if exists {online.quoted}")
-    session.execute(f"create table {online.quoted} as select * from {source.quoted}")
+    session.execute(f"create table {online.quoted} as select * from {newest.quoted}")
     session.execute(f"alter table {online.quoted} add primary key ({', '.join(map(quote_column, keys))})")
     return int(session.fetch_value(f"select count(*) from {online.quoted}"))
 
 
-def _write_changes(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> int:
+def _write_changes(session: Session, newest: TableName, online: TableName, keys: Sequence[str]) -> int:
     columns = [quote_column(name) for name in _list_columns(session, online)]
     key_names = [quote_column(key) for key in keys]
     values = [column for column in columns if column not in key_names]
@@ -128,7 +136,7 @@ def _write_changes(session: Session, source: TableName, online: TableName, keys:
     update = ", ".join(f"{column} = excluded.{column}" for column in values)
     # As text, so that a changed value is found whatever its type: json, say, has no operator for equality.
     changed = (
-        f"select newest.* from {source.quoted} as newest where not exists (select from {online.quoted} as online "
+        f"select newest.* from {newest.quoted} as newest where not exists (select from {online.quoted} as online "
         f"where {same} and online::text = newest::text)"
     )
     written = session.execute(
@@ -136,7 +144,7 @@ def _write_changes(session: Session, source: TableName, online: TableName, keys:
         f"do {f'update set {update}' if update else 'nothing'}"
     )
     return written + session.execute(
-        f"delete from {online.quoted} as online where not exists (select from {source.quoted} as newest where {same})"
+        f"delete from {online.quoted} as online where not exists (select from {newest.quoted} as newest where {same})"
     )
 
 

@@ -23,7 +23,7 @@ from include.warehouse.names import TableName, parse_table
 
 log = logging.getLogger(__name__)
 
-_CATALOGS: Final = ("pg_catalog", "information_schema")
+_NO_DATA: Final = ("pg_catalog", "information_schema", "pg_temp")
 # They touch no rows, and sqlglot warns of those that it does not know.
 _NO_ROWS: Final = re.compile(r"\s*(alter|analyze|comment|drop|set)\b", re.IGNORECASE)
 # What the driver, or PostgreSQL alone, understands, and what sqlglot reads in its place.
@@ -210,7 +210,7 @@ def _find_targets(node: Any) -> list[Any]:
 
 def _name_table(table: Any) -> TableName | None:
     """The table's name; None without a schema, in a system catalogue, or where it is no plain identifier."""
-    if not table.db or table.db in _CATALOGS:
+    if not table.db or table.db in _NO_DATA:
         return None
     try:
         return TableName(table.db.lower(), table.name.lower())

@@ -22,6 +22,7 @@ STATEMENTS = {
     "merge into ml.t using raw.s on t.a = s.a when matched then delete": (["raw.s"], ["ml.t"]),
     "create table ml.t as select * from raw.z": (["raw.z"], ["ml.t"]),
     "create temporary table x on commit drop as select * from raw.t": (["raw.t"], []),
+    "insert into ml.t select * from pg_temp.x": ([], ["ml.t"]),
     "copy raw.t from stdin": ([], ["raw.t"]),
     "copy raw.t to stdout": (["raw.t"], []),
     "select 1 from raw.t where name like '%%x'": (["raw.t"], []),
