@@ -16,7 +16,7 @@ Cosmos's own classes, with these differences, measured on two cores (``docs/deci
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -26,12 +26,13 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import StartTriggerArgs
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, _StdoutFilter
 
+from include.orchestration.dbt_flags import skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
 
 FLAGS: Final = ("--exclude-resource-type", "unit_test", "--log-level-file", "none")
-"""Unit tests check the models' code, which CI does; a build checks data. dbt's log file, with all that it debugs, would go
-with the task's temporary folder; writing it was an eighth of the processor time of a build."""
+"""Unit tests check the models' code, which CI does; a build checks data. dbt's log file would go with the task's
+temporary folder; writing it was an eighth of the processor time of ``dbt build``."""
 
 _POLL_S: Final = 1.0
 _BROKEN: Final = frozenset({"error", "runtime error"})
@@ -58,21 +59,6 @@ def check_result(result: Any) -> None:
     failed = {item.node.name: item.message for item in results if item.status == "fail"}
     if failed and not any(item.status in _BROKEN for item in results):
         raise TestsFailedError(failed)
-
-
-@contextlib.contextmanager
-def skip_flag_lookup() -> Iterator[None]:
-    """Spare dbt the search for the module that declares each of its adapter's flags, which it names in warnings only.
-
-    It looks through the stack and all modules for it, which are thousands in an Airflow worker: 2.4 s of a run of 8 s,
-    by samples of the stack.
-    """
-    from unittest.mock import patch
-
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    with patch.object(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "the adapter of dbt")):
-        yield
 
 
 class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]

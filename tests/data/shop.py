@@ -20,6 +20,7 @@ import pytest
 
 from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
+from include.orchestration.dbt_flags import skip_flag_lookup
 from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings
 from include.warehouse.names import TableName
@@ -68,7 +69,7 @@ class Project:
         """Run a dbt command; the status of each node by name, and whether all went well."""
         from dbt.cli.main import dbtRunner
 
-        with set_warehouse(uri):
+        with set_warehouse(uri), skip_flag_lookup():
             result = dbtRunner().invoke([*arguments, *self._options])
         if result.exception:
             raise result.exception
@@ -85,7 +86,8 @@ class Project:
     @property
     def _options(self) -> list[str]:
         return [
-            "--quiet", "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
+            "--quiet", "--log-level-file", "none",
+            "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
             "--target-path", str(self.target), "--log-path", str(self.target),
         ]  # fmt: skip
 

@@ -59,6 +59,8 @@ from tests.data.shop import (
     set_warehouse,
 )
 
+NEXT_DELIVERY = (LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -388,7 +390,7 @@ def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Proj
 
 def test_a_day_within_a_week_computes_nothing_of_the_weekly_group(warehouse: str, project: Project) -> None:
     before = hash_marts(warehouse)
-    plant_delivery(warehouse, LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+    plant_delivery(warehouse, *NEXT_DELIVERY)
 
     nodes = project.run(warehouse, "run")
 
@@ -542,7 +544,7 @@ def test_a_renamed_feature_rebuilds_its_tables(warehouse: str, project: Project,
 
 def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Project) -> None:
     before = hash_marts(warehouse)
-    plant_delivery(warehouse, LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+    plant_delivery(warehouse, *NEXT_DELIVERY)
     with psycopg.connect(warehouse) as connection:
         connection.execute("update raw.transactions set sales_value = -1 where batch_day = %s", (LAST_DAY + DAY,))
 
@@ -557,7 +559,7 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
 def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehouse: str, project: Project) -> None:
     """A trigger stands for the newer build: it takes the fence right after this one."""
     before = hash_marts(warehouse)
-    plant_delivery(warehouse, LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
+    plant_delivery(warehouse, *NEXT_DELIVERY)
     with psycopg.connect(warehouse) as connection:
         connection.execute(
             "create function overtake() returns trigger language plpgsql as "
@@ -627,17 +629,22 @@ def test_days_that_are_no_longer_kept_take_what_looks_back_at_them_along_and_not
     assert min(after["features.store_category_features"]) >= first_kept + 56 * DAY
 
 
-@pytest.mark.parametrize("end", ["dbt is killed", "its connection is lost"])
-def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is_as_if_it_had_not_been(
-    postgres: PostgresServer, warehouse: str, project: Project, end: str
-) -> None:
-    delivery = (LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
-    plant_delivery(warehouse, *delivery)
+@pytest.fixture(scope="module")
+def after_next_day(postgres: PostgresServer, built: str, project: Project) -> dict[str, Any]:
+    """The marts after a build of the day after the last one, which nothing has disturbed."""
+    warehouse = postgres.create_database("dbt_copy", template="dbt_built")
+    plant_delivery(warehouse, *NEXT_DELIVERY)
     assert find_failures(project.run(warehouse, "run")) == {}
     clean = hash_marts(warehouse)
     drop_database(postgres, "dbt_copy")
-    postgres.create_database("dbt_copy", template="dbt_built")
-    plant_delivery(warehouse, *delivery)
+    return clean
+
+
+@pytest.mark.parametrize("end", ["dbt is killed", "its connection is lost"])
+def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is_as_if_it_had_not_been(
+    after_next_day: dict[str, Any], warehouse: str, project: Project, end: str
+) -> None:
+    plant_delivery(warehouse, *NEXT_DELIVERY)
     before = hash_marts(warehouse)["features.customer_features"]
 
     with psycopg.connect(warehouse) as holder, psycopg.connect(warehouse, autocommit=True) as watcher:
@@ -655,7 +662,7 @@ def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is
     assert hash_marts(warehouse)["features.customer_features"] == before
 
     assert find_failures(project.run(warehouse, "run")) == {}
-    assert hash_marts(warehouse) == clean
+    assert hash_marts(warehouse) == after_next_day
 
 
 def test_an_empty_warehouse_builds(empty_warehouse: str, project: Project) -> None:
