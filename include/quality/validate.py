@@ -49,8 +49,11 @@ class Validator:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        # Made once: the library writes its whole configuration as YAML each time that it gets or loses one of these.
+        asset = context.data_sources.add_pandas("landing").add_dataframe_asset("rows")
+        self._frames = asset.add_batch_definition_whole_dataframe("frame")
 
     def evaluate(self, frame: pd.DataFrame, expectations: Sequence[Any], count: int = 0) -> list[dict[str, Any]]:
         """Evaluate expectations on a frame; one result for each, in its JSON form, in their order.
@@ -63,15 +66,9 @@ class Validator:
     def _evaluate(self, frame: pd.DataFrame, expectations: Sequence[Any], count: int) -> Iterator[dict[str, Any]]:
         import great_expectations as gx
 
-        # A data source of its own, which is deleted: the library keeps what a data source was given.
-        data_source = self._context.data_sources.add_pandas("landing")
+        batch = self._frames.get_batch({"dataframe": frame})
+        suite = gx.ExpectationSuite(name="rules", expectations=list(expectations))
         try:
-            batch = (
-                data_source.add_dataframe_asset("rows")
-                .add_batch_definition_whole_dataframe("batch")
-                .get_batch({"dataframe": frame})
-            )
-            suite = gx.ExpectationSuite(name="rules", expectations=list(expectations))
             with keep_configurations():
                 outcome = batch.validate(suite, result_format="BASIC")
                 if count and not outcome.success:
@@ -80,7 +77,10 @@ class Validator:
                     outcome = batch.validate(suite, result_format=detailed)
             yield from (item.to_json_dict() for item in outcome.results)
         finally:
-            self._context.data_sources.delete("landing")
+            # The library would keep the frame until the next one comes.
+            kept = batch.data.execution_engine.batch_manager
+            kept.reset_batch_cache()
+            kept.batch_data_cache.clear()
 
 
 def validate_frames(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+import weakref
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from include.quality.validate import FrameSuite, describe_observed, prepare_great_expectations, validate_frames
+from include.quality.validate import (
+    FrameSuite,
+    Validator,
+    describe_observed,
+    prepare_great_expectations,
+    validate_frames,
+)
 
 META = {"dimension": "range", "expected": "values from 0", "is_critical": True, "weight": 2.0}
 
@@ -92,3 +100,25 @@ def test_frames_of_several_sources_go_in_one_call() -> None:
 )  # fmt: skip
 def test_what_was_seen_is_said_in_words(item: dict[str, Any], expected: str) -> None:
     assert describe_observed(item) == expected
+
+
+def test_a_frame_is_judged_by_itself_and_not_kept() -> None:
+    validator = Validator()
+    rule = gx_rule()
+    frames = [pd.DataFrame({"units": [1, 2]}), pd.DataFrame({"units": [-1, 2]}), pd.DataFrame({"units": [3]})]
+
+    verdicts = [validator.evaluate(frame, [rule], 1)[0]["success"] for frame in frames]
+    left = [weakref.ref(frame) for frame in frames]
+    frames.clear()
+    gc.collect()
+
+    assert verdicts == [True, False, True]
+    assert [frame() for frame in left] == [None, None, None]
+
+
+def gx_rule() -> Any:
+    """That units are not negative."""
+    prepare_great_expectations()
+    from great_expectations import expectations as gxe
+
+    return gxe.ExpectColumnValuesToBeBetween(column="units", min_value=0)
