@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	&& command -v $$python && break; done)
 PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
-# Worker processes of the tests; each has a PostgreSQL of its own.
-CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # Compiled modules halve the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -47,7 +47,7 @@ demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)
 
 test: setup ## run the tests (ARGS="tests/unit/gates -k leakage")
-	@$(PY) -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## check style, types and SQL
 	@$(PY) -m ruff check .

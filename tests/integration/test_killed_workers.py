@@ -65,7 +65,7 @@ def clean(server: PostgresServer, pipeline: Pipeline) -> Pipeline:
     migrate_warehouse(uri)
     clean = Pipeline(uri, pipeline.settings, pipeline.root)
     for day in (NEXT_DAY - timedelta(days=1), NEXT_DAY):
-        clean.load(day)
+        land_and_publish(clean, clean.plan(day))
     return clean
 
 
