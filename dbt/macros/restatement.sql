@@ -10,8 +10,9 @@ computes the pending keys:
     query       computes the keys that are pending
     post_hook   mark_built: no key is pending any more
 
-A build without pending keys reads nothing but the keys themselves, however many rows there are. All three are one transaction: readers see the old rows or the new ones, and a build that is killed
+All three are one transaction: readers see the old rows or the new ones, and a build that is killed
 leaves the old rows, still pending. State survives --full-refresh; when its columns change it starts anew.
+A build without pending keys looks at the keys alone, however many rows there are.
 #}
 
 {# The model has an index that begins with `key`: each of its keys is looked up there, instead of reading all rows. #}

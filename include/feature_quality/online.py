@@ -61,9 +61,11 @@ def count_differences(session: Session, group: FeatureGroup) -> int | None:
     if group.online is None:
         return None
     keys = ", ".join(map(quote_column, group.entity.key_names))
-    columns = ", ".join(
-        quote_column(name)
-        for name in (*group.entity.key_names, group.event_time, *(feature.name for feature in group.features))
+    names = (*group.entity.key_names, group.event_time, *(feature.name for feature in group.features))
+    columns = ", ".join(map(quote_column, names))
+    # Column by column: PostgreSQL compares whole rows of the same types only, and the online table may have others.
+    newest_values, online_values = (
+        ", ".join(f"{side}.{quote_column(name)}" for name in names) for side in ("newest", "online")
     )
     newest = (
         f"select distinct on ({keys}) {columns} from {group.table.quoted} "
@@ -72,7 +74,8 @@ def count_differences(session: Session, group: FeatureGroup) -> int | None:
     return int(
         session.fetch_value(
             f"with newest as ({newest}), online as (select {columns} from {group.online.quoted}) "
-            f"select count(*) from newest full join online using ({keys}) where newest.* is distinct from online.*"
+            f"select count(distinct ({keys})) from newest full join online using ({keys}) "
+            f"where row({newest_values}) is distinct from row({online_values})"
         )
     )
 
@@ -102,7 +105,7 @@ def _check_keys(session: Session, group: FeatureGroup, source: TableName, newest
         )
 
 
-def _has_same_shape(session: Session, source: TableName, online: TableName, keys: Sequence[str]) -> bool:
+def _has_same_shape(session: Session, newest: TableName, online: TableName, keys: Sequence[str]) -> bool:
     """Whether the online table is there with the same columns in the same order, and a primary key of the keys."""
     columns = [
         session.fetch_all(
@@ -110,7 +113,7 @@ def _has_same_shape(session: Session, source: TableName, online: TableName, keys
             "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
             (table.quoted,),
         )
-        for table in (source, online)
+        for table in (newest, online)
     ]
     primary = session.fetch_all(
         "select attributes.attname from pg_catalog.pg_index as indexes join pg_catalog.pg_attribute as attributes "

@@ -109,7 +109,7 @@ class DbtRun:
             name=node["name"],
             kind=(node.get("test_metadata") or {}).get("name") or "custom_sql",
             tables=tuple(dict.fromkeys(table for uid in looked_at for table in self._list_relations(uid))),
-            column=node.get("column_name"),
+            column=_find_column(node),
             is_passed=result["status"] == "pass",
             severity=str(node["config"].get("severity") or "error").lower(),
             failures=result.get("failures"),
@@ -138,6 +138,12 @@ class DbtRun:
         started = times[0]["started_at"] if times else fallback
         ended = times[-1]["completed_at"] if times else fallback
         return datetime.fromisoformat(started), datetime.fromisoformat(ended)
+
+
+def _find_column(test: Mapping[str, Any]) -> str | None:
+    """The column that a test is of; None for one of several columns, or of the whole table."""
+    columns = ((test.get("test_metadata") or {}).get("kwargs") or {}).get("columns") or []
+    return test.get("column_name") or (columns[0] if len(columns) == 1 else None)
 
 
 def name_relation(node: Mapping[str, Any]) -> TableName:

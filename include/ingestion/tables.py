@@ -63,7 +63,10 @@ def ensure_raw_table(session: Session, name: str, source: SourceBase) -> None:
         required = [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
         add_missing_columns(session, table, columns, required, _explain_remedy(table, name))
     else:
-        defined = ", ".join(f"{quote_column(column)} {data_type}" for column, data_type in columns.items())
+        defined = ", ".join(
+            f"{quote_column(column)} {data_type}{' not null' if column in source.validity_columns else ''}"
+            for column, data_type in columns.items()
+        )
         partitioned = f" partition by range ({_PARTITION_COLUMN})" if is_daily else ""
         session.execute(f"create table {table.quoted} ({defined}){partitioned}")
     if is_daily:
@@ -86,6 +89,7 @@ def _keep_snapshot(session: Session, table: TableName, name: str) -> None:
     for column, value in ((VALID_FROM, first), (VALID_TO, ENDLESS)):
         session.execute(f"alter table {table.quoted} add column {column} date default '{value}'")
         session.execute(f"alter table {table.quoted} alter column {column} drop default")
+        session.execute(f"alter table {table.quoted} alter column {column} set not null")
 
 
 def _is_nullable(source: SourceBase, origin: str) -> bool:

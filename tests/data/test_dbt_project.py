@@ -633,11 +633,12 @@ def test_days_that_are_no_longer_kept_take_what_looks_back_at_them_along_and_not
 def after_next_day(postgres: PostgresServer, built: str, project: Project) -> dict[str, Any]:
     """The marts after a build of the day after the last one, which nothing has disturbed."""
     warehouse = postgres.create_database("dbt_copy", template="dbt_built")
-    plant_delivery(warehouse, *NEXT_DELIVERY)
-    assert find_failures(project.run(warehouse, "run")) == {}
-    clean = hash_marts(warehouse)
-    drop_database(postgres, "dbt_copy")
-    return clean
+    try:
+        plant_delivery(warehouse, *NEXT_DELIVERY)
+        assert find_failures(project.run(warehouse, "run")) == {}
+        return hash_marts(warehouse)
+    finally:
+        drop_database(postgres, "dbt_copy")
 
 
 @pytest.mark.parametrize("end", ["dbt is killed", "its connection is lost"])

@@ -16,7 +16,7 @@ from tests.folders import server_folder
 from tests.unit.ingestion.conftest import DAY, SOURCES, Pipeline, Plant
 
 NEXT_DAY = date(2026, 3, 10)
-BIG_ROWS = 240_000
+BIG_ROWS = 360_000
 # Queries that find a row while the work is at a place.
 COPYING = "select 1 from pg_stat_progress_copy where tuples_processed > 0"
 INSERTING = """select 1 from pg_stat_activity where state = 'active' and query like 'insert into "raw"."readings"%'"""

@@ -4,7 +4,7 @@ hash joins are right for one as-of date and for all.
 #}
 {{
     config(
-        pre_hook=["set local enable_nestloop = off", "{{ drop_outdated(ref('int_customer_as_of_dates'), 'as_of_date') }}"],
+        pre_hook=["{{ drop_outdated(ref('int_customer_as_of_dates'), 'as_of_date') }}", "set local enable_nestloop = off"],
         post_hook="{{ mark_built(ref('int_customer_as_of_dates'), 'as_of_date, household_id') }}"
     )
 }}

@@ -5,8 +5,8 @@ hash joins are right for one as-of date and for all.
 {{
     config(
         pre_hook=[
-            "set local enable_nestloop = off",
-            "{{ drop_outdated(ref('int_sales_as_of_dates'), 'as_of_date') }}"
+            "{{ drop_outdated(ref('int_sales_as_of_dates'), 'as_of_date') }}",
+            "set local enable_nestloop = off"
         ],
         post_hook="{{ mark_built(ref('int_sales_as_of_dates'), 'as_of_date, store_id, product_category') }}"
     )

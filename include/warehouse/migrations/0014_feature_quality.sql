@@ -16,10 +16,9 @@ create table quality.feature_dates (
     primary key (group_name, as_of_date)
 );
 comment on table quality.feature_dates is
-    'The newest content of each as-of date of a feature group and whether it is published; grain: group and as-of date. '
-    'Content that a build has changed and no validation has seen is refused.';
+    'What the validation has last seen of each as-of date of a feature group; grain: group and as-of date.';
 comment on column quality.feature_dates.content_hash is 'Sum of the hashes of the rows, which their order does not change.';
-comment on column quality.feature_dates.build_key is 'The run of build_features that saw this content first.';
+comment on column quality.feature_dates.build_key is 'The run of build_features whose validation saw this content first.';
 comment on column quality.feature_dates.published_hash is
     'The content that was published last, also after another one was refused: limits are learned from it.';
 

@@ -215,6 +215,23 @@ def test_an_online_model_that_is_not_the_newest_row_is_refused(
     assert read_online(published) == online
 
 
+def test_an_online_model_may_have_other_types_than_the_group(
+    uri: str, group: FeatureGroup, settings: FeatureSettings
+) -> None:
+    change(uri, "drop view latest.readings")
+    change(
+        uri,
+        "create view latest.readings as select distinct on (site_id, part) as_of_date, site_id::integer as site_id, "
+        "part::varchar(9) as part, heat::numeric as heat, is_new, maker from features.readings "
+        "order by site_id, part, as_of_date desc",
+    )
+
+    done = publish_group(uri, group, settings, "first")
+
+    assert done.online is not None
+    assert done.online.rows == PARTS
+
+
 def test_an_online_model_with_two_rows_of_an_entity_is_named(
     uri: str, group: FeatureGroup, settings: FeatureSettings
 ) -> None:
