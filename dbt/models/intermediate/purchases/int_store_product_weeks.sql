@@ -50,10 +50,8 @@ final as (
         count(*)::integer as lines,
         (count(*) filter (where transactions.is_on_offer))::integer as offer_lines
     from sales_weeks
-    inner join transactions
-        on
-            transactions.day >= sales_weeks.week
-            and transactions.day < sales_weeks.week + 7
+    -- An equality, which can be hashed: by a range, each line would be compared with each week.
+    inner join transactions on sales_weeks.week = date_trunc('week', transactions.day::timestamp)::date
     where
         sales_weeks.is_pending
         and transactions.is_purchase
