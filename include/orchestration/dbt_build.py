@@ -26,13 +26,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import StartTriggerArgs
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, _StdoutFilter
 
-from include.orchestration.dbt_flags import skip_flag_lookup
+from include.orchestration.dbt_flags import FLAGS, skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
-
-FLAGS: Final = ("--exclude-resource-type", "unit_test", "--log-level-file", "none")
-"""Unit tests check the models' code, which CI does; a build checks data. dbt's log file would go with the task's
-temporary folder; writing it was an eighth of the processor time of ``dbt build``."""
 
 _POLL_S: Final = 1.0
 _BROKEN: Final = frozenset({"error", "runtime error"})
