@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -556,6 +558,28 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
     assert hash_marts(warehouse) == before
 
 
+@pytest.fixture(scope="module")
+def after_next_day(postgres: PostgresServer, built: str, project: Project) -> dict[str, Any]:
+    """The marts after a build of the day after the last one, which nothing has disturbed."""
+    warehouse = postgres.create_database("dbt_copy", template="dbt_built")
+    try:
+        plant_delivery(warehouse, *NEXT_DELIVERY)
+        assert find_failures(project.run(warehouse, "run")) == {}
+        return hash_marts(warehouse)
+    finally:
+        drop_database(postgres, "dbt_copy")
+
+
+def wait_for_waiting(uri: str, dbt: subprocess.Popen[bytes], count: int) -> list[int]:
+    """The processes of the server that wait for a lock, once there are so many."""
+    waiting = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with psycopg.connect(uri, autocommit=True) as watcher:
+        while len(pids := [pid for (pid,) in watcher.execute(waiting)]) < count:
+            assert dbt.poll() is None, "dbt was not seen to wait"
+            time.sleep(0.01)
+    return pids
+
+
 def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehouse: str, project: Project) -> None:
     """A trigger stands for the newer build: it takes the fence right after this one."""
     before = hash_marts(warehouse)
@@ -583,6 +607,23 @@ def test_of_two_builds_at_once_the_earlier_one_loses_and_changes_nothing(warehou
     with psycopg.connect(warehouse) as connection:
         connection.execute("drop trigger overtake on governance.fences")
     assert find_failures(project.run(warehouse, "run", "--select", "int_transaction_days")) == {}
+
+
+def test_two_builds_that_meet_leave_what_one_leaves(
+    after_next_day: dict[str, Any], warehouse: str, project: Project, tmp_path: Path
+) -> None:
+    """The newer one starts while a model of the older one waits for a table, and waits for that model in turn."""
+    plant_delivery(warehouse, *NEXT_DELIVERY)
+    with psycopg.connect(warehouse) as holder:
+        holder.execute("lock table features.customer_features in share mode")
+        older = project.start(warehouse, "run")
+        wait_for_waiting(warehouse, older, count=1)
+        newer = Project(DBT_DIR, tmp_path).start(warehouse, "run")
+        wait_for_waiting(warehouse, newer, count=2)
+
+    older.wait()
+    assert newer.wait() == 0
+    assert hash_marts(warehouse) == after_next_day
 
 
 def test_a_model_that_is_tried_again_does_not_take_the_fence_back(warehouse: str, project: Project) -> None:
@@ -629,18 +670,6 @@ def test_days_that_are_no_longer_kept_take_what_looks_back_at_them_along_and_not
     assert min(after["features.store_category_features"]) >= first_kept + 56 * DAY
 
 
-@pytest.fixture(scope="module")
-def after_next_day(postgres: PostgresServer, built: str, project: Project) -> dict[str, Any]:
-    """The marts after a build of the day after the last one, which nothing has disturbed."""
-    warehouse = postgres.create_database("dbt_copy", template="dbt_built")
-    try:
-        plant_delivery(warehouse, *NEXT_DELIVERY)
-        assert find_failures(project.run(warehouse, "run")) == {}
-        return hash_marts(warehouse)
-    finally:
-        drop_database(postgres, "dbt_copy")
-
-
 @pytest.mark.parametrize("end", ["dbt is killed", "its connection is lost"])
 def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is_as_if_it_had_not_been(
     after_next_day: dict[str, Any], warehouse: str, project: Project, end: str
@@ -648,16 +677,14 @@ def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is
     plant_delivery(warehouse, *NEXT_DELIVERY)
     before = hash_marts(warehouse)["features.customer_features"]
 
-    with psycopg.connect(warehouse) as holder, psycopg.connect(warehouse, autocommit=True) as watcher:
+    with psycopg.connect(warehouse) as holder, psycopg.connect(warehouse, autocommit=True) as ender:
         holder.execute("lock table features.customer_features in share mode")
         dbt = project.start(warehouse, "run")
-        waiting = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        while not (pids := watcher.execute(waiting).fetchall()):
-            assert dbt.poll() is None, "dbt was not seen to wait"
+        (pid,) = wait_for_waiting(warehouse, dbt, count=1)
         if end == "dbt is killed":
             dbt.kill()
         else:
-            watcher.execute("select pg_terminate_backend(%s)", pids[0])
+            ender.execute("select pg_terminate_backend(%s)", [pid])
         dbt.wait()
     assert dbt.returncode != 0
     assert hash_marts(warehouse)["features.customer_features"] == before

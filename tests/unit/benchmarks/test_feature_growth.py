@@ -35,7 +35,9 @@ def uri(warehouse_uri: str) -> str:
                 "values ('transactions', %s, 2, 'hash', '2026-03-10')",
                 (day,),
             )
-        session.execute("insert into raw.households (household_id) values (1)")
+        session.execute(
+            "insert into raw.households (household_id, valid_from, valid_to) values (1, '0001-01-01', '9999-12-31')"
+        )
     return warehouse_uri
 
 
