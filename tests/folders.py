@@ -33,7 +33,7 @@ def server_folder(name: str) -> Iterator[Path]:
 
 
 def is_roomy(base: Path) -> bool:
-    """Whether tests of two workers fit."""
+    """Whether the tests of three workers fit."""
     memory = psutil.virtual_memory().available
     return base.exists() and min(shutil.disk_usage(base).free, memory) >= _ROOMY_BYTES
 

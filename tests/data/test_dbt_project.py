@@ -621,8 +621,8 @@ def test_two_builds_that_meet_leave_what_one_leaves(
         newer = Project(DBT_DIR, tmp_path).start(warehouse, "run")
         wait_for_waiting(warehouse, newer, count=2)
 
-    older.wait()
-    assert newer.wait() == 0
+    older.wait(timeout=600)
+    assert newer.wait(timeout=600) == 0
     assert hash_marts(warehouse) == after_next_day
 
 
@@ -685,7 +685,7 @@ def test_a_build_that_hangs_and_is_ended_leaves_whole_tables_and_the_next_one_is
             dbt.kill()
         else:
             ender.execute("select pg_terminate_backend(%s)", [pid])
-        dbt.wait()
+        dbt.wait(timeout=600)
     assert dbt.returncode != 0
     assert hash_marts(warehouse)["features.customer_features"] == before
 

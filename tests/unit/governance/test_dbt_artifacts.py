@@ -60,3 +60,19 @@ def test_half_written_artifacts_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="Expecting"):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize(("columns", "named"), [(["spend"], "spend"), (["spend", "units"], None)])
+def test_a_test_of_a_list_of_columns_names_its_only_one(columns: list[str], named: str | None) -> None:
+    test = {
+        "unique_id": "test.shop.range", "name": "range", "resource_type": "test", "column_name": None, "config": {},
+        "test_metadata": {"name": "accepted_range", "kwargs": {"columns": columns}},
+        "attached_node": "model.shop.sales",
+    }  # fmt: skip
+    results = [{"unique_id": test["unique_id"], "status": "pass", "failures": 0}]
+    metadata = {"generated_at": "2026-03-09T00:00:00+00:00"}
+    sales = {"resource_type": "model", "schema": "staging", "alias": "sales", "config": {"materialized": "view"}}
+    nodes = {"test.shop.range": test, "model.shop.sales": sales}
+    run = DbtRun({"nodes": nodes, "sources": {}}, {"results": results, "metadata": metadata})
+
+    assert [check.column for check in run.list_checks()] == [named]

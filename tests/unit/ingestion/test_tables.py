@@ -7,6 +7,7 @@ from datetime import date
 from threading import Barrier
 from typing import Any
 
+import psycopg
 import pytest
 
 from include.errors import WarehouseSchemaError
@@ -232,6 +233,16 @@ def test_planning_takes_no_lock_that_a_run_which_publishes_holds(
         with open_session(warehouse_uri) as planning:
             planning.execute("set local lock_timeout = '100ms'")
             ensure_raw_tables(planning, parse(description))
+
+
+@pytest.mark.parametrize("column", ["valid_from", "valid_to"])
+def test_a_row_of_a_snapshot_has_its_period(warehouse_uri: str, description: dict[str, Any], column: str) -> None:
+    """Without one it would count at no as-of date, and nobody would notice."""
+    ensure_raw_tables(warehouse_uri, parse(description))
+    other = {"valid_from": "valid_to", "valid_to": "valid_from"}[column]
+
+    with open_session(warehouse_uri) as session, pytest.raises(psycopg.errors.NotNullViolation, match=column):
+        session.execute(f"insert into raw.machines (machine_id, {other}) values (1, '2026-01-01')")
 
 
 def test_the_newest_snapshot_of_an_earlier_release_becomes_the_first_of_the_history(
