@@ -548,11 +548,16 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
     before = hash_marts(warehouse)
     plant_delivery(warehouse, *NEXT_DELIVERY)
     with psycopg.connect(warehouse) as connection:
-        connection.execute("update raw.transactions set sales_value = -1 where batch_day = %s", (LAST_DAY + DAY,))
+        connection.execute(
+            "update raw.transactions set sales_value = -1, household_id = null, product_id = null where batch_day = %s",
+            (LAST_DAY + DAY,),
+        )
 
     nodes = project.run(warehouse, "build")
 
     assert nodes["accepted_range_stg_transactions_spend__0"].status == "fail"
+    assert nodes["never_null_stg_transactions_household_id"].status == "fail"
+    assert nodes["unique_key_stg_transactions_basket_id__product_id"].status == "fail"
     assert nodes["customer_features"].status == "skipped"
     assert nodes["unique_key_stg_products_product_id__valid_from"].status == "pass"
     assert hash_marts(warehouse) == before
