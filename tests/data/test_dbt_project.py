@@ -549,7 +549,7 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
     plant_delivery(warehouse, *NEXT_DELIVERY)
     with psycopg.connect(warehouse) as connection:
         connection.execute(
-            "update raw.transactions set sales_value = -1, household_id = null, product_id = null where batch_day = %s",
+            "update raw.transactions set sales_value = -1, household_id = null, basket_id = null where batch_day = %s",
             (LAST_DAY + DAY,),
         )
 
