@@ -5,12 +5,13 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 
 # XCom pickling off: without it the Astro SDK fails at import. The deserialisation list: what the SDK
 # passes through XCom. The transport: lineage goes to disk first, so that no task waits for its receiver.
-# The target: where dbt's manifest is; not below dbt/, which `astro dev start` mounts from the host. The rest:
-# no library reports its use to its makers.
+# In a thread: by default each report forks the task's process. The target: where dbt's manifest is; not below
+# dbt/, which `astro dev start` mounts from the host. The rest: no library reports its use to its makers.
 ENV AIRFLOW__CORE__ENABLE_XCOM_PICKLING="False" \
     AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*" \
     AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}' \
     AIRFLOW__OPENLINEAGE__NAMESPACE="orrery" \
+    AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD="True" \
     ORRERY_DBT_TARGET="/usr/local/airflow/dbt-target" \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY="False" \
     DBT_SEND_ANONYMOUS_USAGE_STATS="False" \

@@ -30,6 +30,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_curr
 from include.assets import RAW, features_of, labels_of
 from include.features.catalog import load_catalog
 from include.orchestration.assets import asset
+from include.orchestration.builds import begin_build
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_lineage import emit_dbt_lineage
 from include.orchestration.dbt_project import dbt_models, find_task
@@ -64,36 +65,16 @@ def publish(name: str, asset_name: str, group: Any = None, label: Any = None) ->
 def build_features() -> None:
     """Wire the hop."""
 
-    @task.short_circuit
-    def is_build_due() -> str | bool:
-        """Go on when an event or a person asks, or when something has changed; returns the data's version."""
-        from include.features.builds import find_changes, read_published_version
-
-        if get_current_context()["dag_run"].run_type == "scheduled" and not find_changes(warehouse_uri()):
-            return False
-        return read_published_version(warehouse_uri())
-
     @task(trigger_rule="all_done")
     @traced
-    def record(data_version: str) -> str:
+    def record() -> str:
         """Note which data and which dbt project were built, also when a test failed; then fail with what failed."""
         from include.orchestration.builds import record_run
 
-        return record_run(get_current_context(), warehouse_uri(), data_version, load_catalog().groups.values())
+        return record_run(get_current_context(), warehouse_uri(), load_catalog().groups.values())
 
-    @task
-    @traced
-    def end_orphaned_canaries() -> list[str]:
-        """Roll back the canaries of models whose file was removed while they ran; nobody else would."""
-        from include.orchestration.deployment import end_orphans
-
-        return end_orphans(warehouse_uri())
-
-    end_orphaned_canaries()
-    due = is_build_due()
-    models = dbt_models("dbt", callback=emit_dbt_lineage)
-    due >> models
-    recorded = record(due)
+    models = dbt_models("dbt", callback=emit_dbt_lineage, begin=begin_build)
+    recorded = record()
     models >> recorded
     catalog = load_catalog()
     catalog.check()

@@ -40,7 +40,8 @@ the batch. A corrected file needs none of this: load its days again.
 - A stale fence (`land`, `audit`, `publish`) means that a newer run has the work: let it finish. `audit` is tried again
   where another run has landed one of its days meanwhile.
 - `confirm`: what was late is published. The message names the delivery of the run's own day that was not there. Clear
-  `plan` when it is there; or let the next run load it as a late day, then clear `confirm`.
+  `plan` when it is there; or let the next run load it as a late day, then clear `confirm`. It is skipped where nothing
+  is missing.
 """
 
 from __future__ import annotations
@@ -99,24 +100,23 @@ def ingest_sources() -> None:
 
     @task(outlets=[asset(RAW)])
     @traced
-    def publish(items: list[dict[str, Any]]) -> dict[str, Any]:
-        """Publish all sources of the window in one transaction, then drop the days that are kept no longer."""
+    def publish(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Publish all sources of the window in one transaction; returns the run's own days that are missing."""
+        from include.ingestion.own_day import find_missing
         from include.ingestion.publish import publish_batch
-        from include.ingestion.retention import drop_expired_days
 
-        published = publish_batch(warehouse_uri(), SETTINGS.sources, items)
-        drop_expired_days(warehouse_uri(), SETTINGS.sources)
-        return published
+        context = get_current_context()
+        context["ti"].xcom_push(key="published", value=publish_batch(warehouse_uri(), SETTINGS.sources, items))
+        return find_missing(warehouse_uri(), SETTINGS.sources, *read_window(context, SETTINGS.sources.time_zone))
 
-    @task
-    def confirm() -> None:
-        """Fail where the run's own day of a critical source was not delivered and only late days are published."""
-        from include.ingestion.own_day import check_own_days
+    @task(map_index_template="{{ task.op_kwargs['missing']['source'] }}")
+    def confirm(missing: dict[str, Any]) -> None:
+        """Fail for a critical source whose own day was not delivered; Airflow skips it when there is none."""
+        from include.ingestion.own_day import check_published
 
-        window = read_window(get_current_context(), SETTINGS.sources.time_zone)
-        check_own_days(warehouse_uri(), open_sources(SETTINGS.sources), *window)
+        check_published(warehouse_uri(), open_sources(SETTINGS.sources), missing)
 
-    publish(link_quality(audit(land.expand(item=plan.output)))) >> confirm()
+    confirm.expand(missing=publish(link_quality(audit(land.expand(item=plan.output)))))
 
 
 ingest_sources()

@@ -18,10 +18,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import ManifestMissingError, SettingsError
+from include.features.parsed import PARSED, REFUSED, find_parsed
 from include.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 DBT_DIR: Final = PROJECT_ROOT / "dbt"
 TARGET_VARIABLE: Final = "ORRERY_DBT_TARGET"
@@ -29,8 +33,6 @@ _PARTS: Final = ("models", "macros", "data-tests", "seeds", "snapshots", "dbt_pr
 _MANIFEST: Final = "manifest.json"
 _SOURCE_HASH: Final = "manifest.sha256"
 _FAILURE: Final = "manifest.failure.json"
-_DBT_REFUSED: Final = (1, 2)
-"""The return codes by which dbt itself says that it cannot parse a project; any other is an accident."""
 
 
 def target_dir() -> Path:
@@ -121,6 +123,16 @@ def read_manifest() -> Mapping[str, Any]:
     return _load_json(path, stat.st_mtime_ns, stat.st_size)
 
 
+def read_parsed(database: str, env: Mapping[str, str]) -> Manifest | None:
+    """The project as dbt has parsed it, for a build; None where dbt has to parse it anew.
+
+    Args:
+        database: in which the models are built.
+        env: the environment of the build.
+    """
+    return find_parsed(target_dir(), hash_project(), database, env)
+
+
 @lru_cache(maxsize=2)
 def _load_json(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Any]:
     content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -130,21 +142,20 @@ def _load_json(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Any]:
 def _parse_project(target: Path, source_hash: str) -> None:
     """Run ``dbt parse``, which reads files only and needs no database, and put its manifest in place at once."""
     with tempfile.TemporaryDirectory(dir=target, prefix=".parse-") as folder:
-        command = [
-            sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "parse", "--project-dir", str(DBT_DIR),
-            "--profiles-dir", str(DBT_DIR), "--target-path", folder, "--log-path", folder, "--no-partial-parse",
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, cwd=DBT_DIR, check=False)
-        if done.returncode not in (0, *_DBT_REFUSED):
+        command = [sys.executable, "-m", "include.features.parsed", str(DBT_DIR), folder, source_hash]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT_ROOT, check=False)
+        if done.returncode not in (0, REFUSED):
             raise ManifestMissingError(
                 f"dbt parse of {DBT_DIR} ended with {done.returncode} before it was done, as when memory runs out. "
-                "It is tried again at the next look (to try at once: python -m include.features.manifest)."
+                "It is tried again at the next look (to try at once: python -m include.features.manifest). "
+                f"{done.stderr[-1000:]}".rstrip()
             )
-        if done.returncode != 0:
+        if done.returncode == REFUSED:
             message = f"dbt cannot parse {DBT_DIR}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
             _write_text(target / _FAILURE, json.dumps({"source_hash": source_hash, "message": message}))
             raise SettingsError(message)
-        (Path(folder) / _MANIFEST).replace(target / _MANIFEST)
+        for name in (PARSED, _MANIFEST):
+            (Path(folder) / name).replace(target / name)
     _write_text(target / _SOURCE_HASH, source_hash)
     (target / _FAILURE).unlink(missing_ok=True)
 

@@ -1,20 +1,44 @@
-"""Which of its builds ``build_features`` keeps as done, and how it ends."""
+"""Whether ``build_features`` builds, which of its builds it keeps as done, and how it ends."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.features.builds import BUILD_TASK, UNDONE, find_unbuilt, record_build
+from include.features.builds import (
+    BUILD_TASK,
+    UNDONE,
+    find_changes,
+    find_unbuilt,
+    read_published_version,
+    record_build,
+)
+from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_trigger import FAILED_TESTS
 
 if TYPE_CHECKING:
     from include.features.catalog import FeatureGroup
 
+DATA_VERSION: Final = "data_version"
+"""XCom of the task that runs dbt: the version of the published data before the build began."""
+
 log = logging.getLogger(__name__)
+
+
+def begin_build(context: Any) -> None:
+    """Keep the version of the data for :func:`record_run`.
+
+    Raises:
+        AirflowSkipException: the hourly look finds that nothing has changed. An event, a person, and whoever has the
+            build done again are not asked.
+    """
+    ti, uri = context["ti"], warehouse_uri()
+    if context["dag_run"].run_type == "scheduled" and ti.try_number == 1 and not find_changes(uri):
+        raise AirflowSkipException("Neither data nor the dbt project have changed since the last build.")
+    ti.xcom_push(key=DATA_VERSION, value=read_published_version(uri))
 
 
 def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, Any]:
@@ -40,21 +64,25 @@ def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, 
     return {**describe_group(uri, group), **published.summarise()}
 
 
-def record_run(context: Any, uri: str, data_version: str, groups: Iterable[FeatureGroup]) -> str:
-    """Note what the run has built, and from which data; returns the data's version.
+def record_run(context: Any, uri: str, groups: Iterable[FeatureGroup]) -> str:
+    """Note what the run has built, and from which data; returns what was noted as the data's version.
 
     What it has changed of a group that was not published is held back from training and scoring.
 
     Raises:
         AirflowFailException: a test failed, a model was not built, or a group was not announced. Where something
             was left undone, the next catch-up builds again.
+        AirflowSkipException: there was nothing to build.
     """
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
+    if states[BUILD_TASK] == "skipped":
+        raise AirflowSkipException("Nothing was to be built.")
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
     unbuilt = find_unbuilt(states, tests)
-    record_build(uri, UNDONE if unbuilt else data_version)
+    data_version: str = (not unbuilt and ti.xcom_pull(task_ids=BUILD_TASK, key=DATA_VERSION)) or UNDONE
+    record_build(uri, data_version)
     _hold_back(uri, [group for group in groups if states.get(f"publish_{group.name}") != "success"], ti.run_id)
     refused = {task: names for task, names in tests.items() if task != BUILD_TASK}
     if unbuilt or refused:

@@ -16,7 +16,8 @@ Cosmos's own classes, with these differences, measured on two cores (``docs/deci
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -24,8 +25,10 @@ from typing import Any, ClassVar, Final
 from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import StartTriggerArgs
+from cosmos.dbt.project import change_working_directory, environ
 from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOperator, _StdoutFilter
 
+from include.features.manifest import DBT_DIR, read_parsed
 from include.orchestration.dbt_flags import FLAGS, skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
@@ -57,16 +60,50 @@ def check_result(result: Any) -> None:
         raise TestsFailedError(failed)
 
 
+def run_dbt(task: Any, command: list[str], env: dict[str, str], cwd: str) -> Any:
+    """Run dbt as Cosmos does, on the project as it was parsed before; dbt parses it itself where that is outdated.
+
+    Args:
+        task: of Cosmos.
+        command: with the name of the program first.
+        env: added to this process's environment meanwhile.
+        cwd: the copy of the project.
+
+    Returns:
+        ``dbtRunnerResult``.
+    """
+    from dbt.adapters.factory import FACTORY
+    from dbt.cli.main import dbtRunner
+
+    with change_working_directory(cwd), environ(env), skip_flag_lookup():
+        parsed = None
+        if Path(task.project_dir) == DBT_DIR and not task.vars:
+            parsed = read_parsed(task.profile_config.profile_mapping.get_dbt_value("dbname"), os.environ)
+        try:
+            return dbtRunner(parsed, task._dbt_runner_callbacks).invoke(command[1:])
+        finally:
+            FACTORY.reset_adapters()  # type: ignore[no-untyped-call]  # they hold semaphores
+
+
 class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
-    """The task that runs dbt, and reports what became of the nodes."""
+    """The task that runs dbt, and reports what became of the nodes.
+
+    Attributes:
+        begin: is called with the context before dbt starts; may skip the task, and with it the build.
+    """
+
+    begin: Callable[[Any], None] | None = None
 
     def execute(self, context: Any, **kwargs: Any) -> Any:
         """Run the build. When it is tried again, dbt finds what is built already.
 
         Raises:
             AirflowFailException: a test failed; the same data would fail the same test again.
+            AirflowSkipException: ``begin`` finds nothing to build.
             CosmosDbtRunError: dbt could not do its work.
         """
+        if self.begin is not None:
+            self.begin(context)
         try:
             return super(DbtProducerWatcherOperator, self).execute(context=context, **kwargs)
         except TestsFailedError as error:
@@ -75,10 +112,10 @@ class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
 
     def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
         """Run dbt, with its lines in the task's log and its nodes reported."""
-        with BuildReports(kwargs["context"]["ti"].xcom_push, Path(cwd)) as reports, skip_flag_lookup():
+        with BuildReports(kwargs["context"]["ti"].xcom_push, Path(cwd)) as reports:
             self._dbt_runner_callbacks = [*(self._dbt_runner_callbacks or []), reports.take]  # type: ignore[has-type]
             with contextlib.redirect_stdout(_StdoutFilter()):
-                return super(DbtProducerWatcherOperator, self).run_dbt_runner(command, env, cwd, **kwargs)
+                return run_dbt(self, command, env, cwd)
 
     def handle_exception_dbt_runner(self, result: Any) -> None:
         """Raise what :func:`check_result` finds, else Cosmos's own error of a run that failed."""
@@ -126,15 +163,20 @@ class DbtModel(DbtRunWatcherOperator):  # type: ignore[misc]
             raise AirflowFailException(event["reason"])
         self.execute(context)
 
+    def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **_: Any) -> Any:
+        """Run dbt; see :func:`run_dbt`."""
+        return run_dbt(self, command, env, cwd)
+
     def handle_exception_dbt_runner(self, result: Any) -> None:
         """Raise what :func:`check_result` finds, else Cosmos's own error of a run that failed."""
         check_result(result)
         super().handle_exception_dbt_runner(result)
 
 
-def report_build(task: Any) -> None:
+def report_build(task: Any, begin: Callable[[Any], None] | None) -> None:
     """Make Cosmos's task that runs dbt a :class:`DbtBuild`."""
     task.__class__ = DbtBuild  # Cosmos takes no class of ours
+    task.begin = begin
     task.dbt_cmd_flags = [*FLAGS]
 
 

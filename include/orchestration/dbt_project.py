@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import SettingsError
 from include.features.manifest import DBT_DIR, find_manifest
+from include.features.parsed import PROFILE_TARGET
 from include.orchestration.connections import WAREHOUSE
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 _OPERATOR_LINEAGE: Final = "airflow.providers.openlineage.extractors.base"
 
 
-def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> DbtTaskGroup:
+def dbt_models(
+    group_id: str, callback: Any, *, begin: Callable[[Any], None] | None = None, is_one_build: bool = True
+) -> DbtTaskGroup:
     """The project's models as one task group, each built and then tested.
 
     Args:
         callback: called with the folder of dbt's artifacts after the build; reports lineage.
+        begin: called with the task's context before the one build; may skip it.
         is_one_build: one ``dbt build`` that the tasks follow, one task a model; else one dbt run for each task, and
             the tests of a model as a task of their own.
             ``make bench NAME=dbt`` measures both (``docs/decisions``).
@@ -60,7 +64,7 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         project_config=_describe_project(find_manifest(is_strict=True)),
         profile_config=ProfileConfig(
             profile_name="orrery",
-            target_name="airflow",
+            target_name=PROFILE_TARGET,
             profile_mapping=PostgresUserPasswordProfileMapping(
                 conn_id=WAREHOUSE, profile_args={"schema": "features", "threads": 2}
             ),
@@ -80,7 +84,7 @@ def dbt_models(group_id: str, callback: Any, *, is_one_build: bool = True) -> Db
         graph = group.dbt_graph
         tests = assign_tests(graph.tests_per_model, {name: node.depends_on for name, node in graph.nodes.items()})
         check_owners(tests, {node.unique_id for node in graph.nodes.values() if node.resource_type.value == "test"})
-        report_build(group.tasks_map[PRODUCER_WATCHER_TASK_ID])
+        report_build(group.tasks_map[PRODUCER_WATCHER_TASK_ID], begin)
         for task in group.iter_tasks():
             if hasattr(task, "producer_task_id"):
                 names = {test: graph.nodes[test].name for test in tests.get(task.model_unique_id, [])}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from include.features.spec import ModelSpec, resolve_model
 from include.local.home import StackHome
 from include.local.stack import Stack, find_stack, stop_stack
 from include.local.state import load_state
-from include.settings import load_settings
+from include.settings import CONFIG_DIR, load_settings
 from include.settings.clock import read_today
 from include.warehouse.session import open_session
 from tests.folders import server_folder
@@ -46,14 +47,30 @@ TODAY = read_today(load_settings().sources.time_zone)
 pytestmark = pytest.mark.integration
 
 
+def write_settings(folder: Path) -> None:
+    """The project's settings, with a wait for deliveries, which development has not."""
+    shutil.copytree(CONFIG_DIR, folder)
+    sources = folder / "sources.yml"
+    text = sources.read_text(encoding="utf-8")
+    waiting = text.replace("wait: {timeout_minutes: 0}", "wait: {timeout_minutes: 600, poll_minutes: 0.02}")
+    assert waiting != text
+    sources.write_text(waiting, encoding="utf-8")
+
+
 def start_demo(home: Path, *more: str) -> subprocess.Popen[str]:
     """The demo as `make demo` runs it, on a sample and one replayed day."""
+    config = home.parent / "config"
+    if not config.exists():
+        write_settings(config)
     command = [
         sys.executable, "-m", "include.demo", "--home", str(home), "--households", str(SAMPLE), "--days", "1",
         "--today", TODAY.isoformat(), *more,
     ]  # fmt: skip
     output = (home.parent / "demo.log").open("w")
-    return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True,
+        env={**os.environ, "ORRERY_CONFIG_DIR": str(config)},
+    )  # fmt: skip
 
 
 def read_output(home: Path) -> str:
@@ -283,6 +300,36 @@ def test_a_rollback_to_an_unknown_version_is_refused_at_once(stack: Stack, specs
     assert state == "failed"
     assert "has no version 99" in log
     assert ask_version(stack, specs[name]) == before
+
+
+def test_a_run_waits_in_the_triggerer_until_its_day_is_delivered(stack: Stack) -> None:
+    airflow, dag_id, day = stack.airflow(), "ingest_sources", TODAY + timedelta(days=1)
+    when = f"{day + timedelta(days=1)}T12:00:00Z"
+    run_id = airflow._call(
+        "POST", f"dags/{dag_id}/dagRuns", json={"conf": {}, "logical_date": when, "dag_run_id": None}
+    )["dag_run_id"]
+
+    def wait_for(state: str) -> dict[str, Any]:
+        while True:
+            (plan,) = [task for task in airflow.list_task_instances(dag_id, run_id) if task["task_id"] == "plan"]
+            if plan["state"] == state:
+                return plan
+            assert plan["state"] not in ("failed", "upstream_failed"), airflow.read_log(dag_id, run_id, "plan")
+            time.sleep(0.3)
+
+    trigger = wait_for("deferred")["trigger"]
+    assert trigger["classpath"].endswith("DeliveriesTrigger")
+    delivered = [path for path in stack.home.sources.rglob(f"*{TODAY}*") if path.is_file()]
+    assert delivered
+    for path in delivered:
+        shutil.copy(path, path.with_name(path.name.replace(str(TODAY), str(day))))
+    wait_for("success")
+    items = airflow.read_xcom(dag_id, run_id, "plan")
+
+    # What it plans is rows of another day: nothing of it is to land.
+    airflow._call("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
+    assert {item["to_day"] for item in items if item["grain"] == "daily"} == {str(day)}
+    assert str(day) in airflow.read_log(dag_id, run_id, "plan")
 
 
 def test_a_failing_dbt_test_stops_what_depends_on_its_model_and_nothing_else(

@@ -26,7 +26,7 @@ from tests.unit.demo.test_follow import make_task
 
 DELIVERIES = Deliveries(date(2026, 3, 1), date(2026, 3, 7), (date(2026, 3, 8), date(2026, 3, 9)), {}, "a few rows")
 TASKS = {
-    "build_features": ("is_build_due", "publish_machine_state"),
+    "build_features": ("dbt.dbt_producer_watcher", "publish_machine_state"),
     "train_candidates": ("assemble_training_set", "register"),
     "deploy_model": ("check_staging", "promote"),
     "score_batch": ("score",),
@@ -64,7 +64,7 @@ class Chains(FakeAirflow):
         is_first = not self.runs
         self._add("ingest_sources", run_id, ("publish",))
         if is_first:
-            self._add("build_features", "scheduled", ("is_build_due",))  # it has nothing to do
+            self._add("build_features", "scheduled", ("dbt.dbt_producer_watcher",))  # it has nothing to do
         self._add("build_features", f"build__{run_id}", TASKS["build_features"])
         for name in self.models:
             for hop in list(TASKS)[1 if is_first else 3 :]:

@@ -64,7 +64,6 @@ def test_a_failed_test_is_a_finding_and_a_model_that_failed_is_not_built() -> No
     ended: dict[str, str | None] = {
         BUILD: "failed", f"{BUILD}_done": "upstream_failed", "dbt.days": "success", "dbt.orders": "failed",
         "dbt.visits": "skipped", "publish_orders": "upstream_failed", "record": "running",
-        "end_orphaned_canaries": None,
     }  # fmt: skip
     tested = {"dbt.orders", BUILD}
     assert find_unbuilt(ended, tested) == []

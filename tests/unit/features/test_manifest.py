@@ -135,7 +135,7 @@ def test_a_parse_that_was_killed_is_tried_again(
     project: Path, manifest: Path, asked: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / MODEL).write_text("select 2 as a")
-    for return_code in (-9, 137):
+    for return_code in (-9, 137, 1):
         with monkeypatch.context() as patch:
             killed = subprocess.CompletedProcess([], return_code, stdout="", stderr="")
             patch.setattr(manifest_module.subprocess, "run", lambda *_args, **_options: killed)  # noqa: B023

@@ -13,7 +13,7 @@ import pytest
 from include.errors import DeliveryMissingError, SourceError, StaleWriterError
 from include.ingestion import plan
 from include.ingestion.audit import audit_run
-from include.ingestion.own_day import check_own_days
+from include.ingestion.own_day import check_published, find_missing
 from include.ingestion.plan import LoadItem, plan_load, split_items
 from tests.unit.ingestion.conftest import ROWS
 
@@ -233,9 +233,10 @@ def test_a_critical_source_that_is_always_a_day_late_is_loaded_by_runs_that_fail
 
         assert f"'readings': 1 day(s) missing, for {own}" in caplog.text
         expected = rf"'readings', for {own}, expected .*readings/{own}\.parquet"
+        (missing,) = find_missing(pipeline.uri, pipeline.settings, own, own)
         with pytest.raises(DeliveryMissingError, match=expected):
-            check_own_days(pipeline.uri, pipeline.opener, own, own)
-        check_own_days(pipeline.uri, pipeline.opener, own - ONE, own - ONE)  # the run before, cleared
+            check_published(pipeline.uri, pipeline.opener, missing)
+        check_published(pipeline.uri, pipeline.opener, {**missing, "days": [str(own - ONE)]})  # the run before, cleared
 
     assert find_published(pipeline, "readings") == ["2026-03-09", "2026-03-10", "2026-03-11"]
     assert find_published(pipeline, "parts") == ["2026-03-09", "2026-03-11", "2026-03-12"]
@@ -253,7 +254,7 @@ def test_a_run_that_failed_for_its_own_day_loads_it_when_its_plan_is_cleared(pip
     landed = split_items(pipeline.land([*items.values()]))
     pipeline.approve()
     pipeline.publish(landed)
-    check_own_days(pipeline.uri, pipeline.opener, day + ONE, day + ONE)
+    assert find_missing(pipeline.uri, pipeline.settings, day + ONE, day + ONE) == []
 
 
 def test_a_published_day_is_loaded_again_when_its_file_has_other_content(
