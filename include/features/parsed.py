@@ -13,6 +13,7 @@ import os
 import pickle
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,12 +50,15 @@ def find_parsed(target: Path, project_hash: str, database: str, env: Mapping[str
         with path.open("rb") as file:
             if file.readline().strip().decode() != _make_key(project_hash):
                 return None
-            manifest: Manifest = pickle.load(file)  # noqa: S301 - see above
+            parts = pickle.load(file)  # noqa: S301 - see above
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever else a damaged file brings about; dbt parses anew then
         log.warning("%s cannot be read, and dbt parses the project anew: %s: %s", path, type(error).__name__, error)
         return None
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest(**parts)
     databases = {node.database for node in manifest.nodes.values()}
     is_same = databases <= {database} and all(
         env.get(name, _UNSET) == value for name, value in manifest.env_vars.items()
@@ -62,16 +66,21 @@ def find_parsed(target: Path, project_hash: str, database: str, env: Mapping[str
     return manifest if is_same else None
 
 
-def keep_parsed(manifest: Any, target: Path, project_hash: str) -> None:
+def keep_parsed(manifest: Manifest, target: Path, project_hash: str) -> None:
     """Write the file that :func:`find_parsed` reads, whole or not at all."""
     draft = target / f"{PARSED}.{os.getpid()}"
     try:
         with draft.open("wb") as file:
             file.write(_make_key(project_hash).encode() + b"\n")
-            pickle.dump(manifest, file, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump(_take_parts(manifest), file, protocol=pickle.HIGHEST_PROTOCOL)
         draft.replace(target / PARSED)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _take_parts(manifest: Manifest) -> dict[str, Any]:
+    """What dbt has parsed, without what it works out from that; a pickle of the manifest itself mixes up its parts."""
+    return {part.name: getattr(manifest, part.name) for part in fields(manifest) if not part.name.startswith("_")}
 
 
 def _make_key(project_hash: str) -> str:
@@ -82,6 +91,7 @@ def _make_key(project_hash: str) -> str:
 def main(project: str, target: str, project_hash: str) -> int:
     """Parse a project into a folder; the exit code."""
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
     done = dbtRunner().invoke(
         [
@@ -89,7 +99,7 @@ def main(project: str, target: str, project_hash: str) -> int:
             "--log-path", target, "--no-partial-parse",
         ]
     )  # fmt: skip
-    if not done.success:
+    if not done.success or not isinstance(done.result, Manifest):
         sys.stdout.write(f"{done.exception or ''}\n")
         return REFUSED
     keep_parsed(done.result, Path(target), project_hash)

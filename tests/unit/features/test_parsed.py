@@ -24,6 +24,8 @@ def made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parsed")
     write_project(folder / "dbt")
     (folder / "dbt" / MODEL).write_text("select {{ env_var('ORRERY_TEST_NUMBER', '1') }} as a")
+    (folder / "dbt" / "models" / "two.sql").write_text("select a from {{ ref('one') }}, {{ source('raw', 'rows') }}")
+    (folder / "dbt" / "models" / "raw.yml").write_text("sources: [{name: raw, tables: [{name: rows}]}]")
     with pytest.MonkeyPatch.context() as patch:
         use_project(folder / "dbt", folder / "target", patch)
         build_manifest()
@@ -48,12 +50,12 @@ def parsed_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def list_models(database: str = DATABASE, env: Mapping[str, str] = os.environ) -> list[str] | None:
     parsed = read_parsed(database, env)
-    return None if parsed is None else [node.name for node in parsed.nodes.values()]
+    return None if parsed is None else sorted(node.name for node in parsed.nodes.values())
 
 
 @pytest.mark.usefixtures("parsed_file")
 def test_it_is_of_the_same_files_database_and_environment(project: Path) -> None:
-    assert list_models() == ["one"]
+    assert list_models() == ["one", "two"]
     assert list_models(database="another") is None
     assert list_models(env={**os.environ, "ORRERY_TEST_NUMBER": "2"}) is None
 
@@ -63,7 +65,7 @@ def test_it_is_of_the_same_files_database_and_environment(project: Path) -> None
         assert list_models() is None
     finally:
         (project / MODEL).write_text(text)
-    assert list_models() == ["one"]
+    assert list_models() == ["one", "two"]
 
 
 @pytest.mark.parametrize("kept", [0, 10, 66, 500])
@@ -100,12 +102,14 @@ def test_a_build_parses_the_project_only_where_it_has_changed(project: Path, mon
         project_dir=str(project), vars=None, _dbt_runner_callbacks=None,
         profile_config=SimpleNamespace(profile_mapping=SimpleNamespace(get_dbt_value=lambda _: DATABASE)),
     )  # fmt: skip
-    command = ["dbt", "--quiet", "list", "--profiles-dir", str(project)]
+    command = ["dbt", "--quiet", "compile", "--no-introspect", "--no-populate-cache", "--profiles-dir", str(project)]
 
-    def run(env: dict[str, str]) -> Any:
-        return dbt_build.run_dbt(task, command, env, str(project)).result
+    def run(env: dict[str, str]) -> dict[str, str]:
+        done = dbt_build.run_dbt(task, command, env, str(project))
+        assert done.success, done.exception or done.result.results
+        return {result.node.name: result.node.compiled_code for result in done.result.results}
 
-    assert run({}) == ["tiny.one"]
+    assert run({}) == {"one": "select 1 as a", "two": 'select a from "d"."s"."one", "d"."raw"."rows"'}
     assert found == []
-    assert run({"ORRERY_TEST_NUMBER": "2"}) == ["tiny.one"]
+    assert run({"ORRERY_TEST_NUMBER": "2"})["one"] == "select 2 as a"
     assert found == ["parsed"]
