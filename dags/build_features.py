@@ -34,7 +34,7 @@ from include.orchestration.builds import begin_build
 from include.orchestration.connections import warehouse_uri
 from include.orchestration.dbt_lineage import emit_dbt_lineage
 from include.orchestration.dbt_project import dbt_models, find_task
-from include.orchestration.defaults import dag_defaults
+from include.orchestration.defaults import FIRST, dag_defaults
 from include.orchestration.lineage import traced
 
 CATCH_UP = CronTriggerTimetable("17 * * * *", timezone="UTC")
@@ -43,7 +43,7 @@ CATCH_UP = CronTriggerTimetable("17 * * * *", timezone="UTC")
 def publish(name: str, asset_name: str, group: Any = None, label: Any = None) -> Any:
     """The task that publishes a group, or announces a label table."""
 
-    @task(task_id=f"publish_{name}", outlets=[asset(asset_name)])
+    @task(task_id=f"publish_{name}", outlets=[asset(asset_name)], **(FIRST if group else {}))
     @traced
     def announce() -> dict[str, Any]:
         """Validate a group, write its online table, and announce it; announce a label table; say what is there."""

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.assets import champion_of, features_of, predictions_of
 from include.orchestration.assets import all_assets, asset
 from include.orchestration.connections import mlflow_uri, warehouse_uri
-from include.orchestration.defaults import model_defaults
+from include.orchestration.defaults import FIRST, model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.settings.models import ModelSettings
@@ -34,7 +34,7 @@ def score_batch(model: ModelSettings) -> None:
         **model_defaults(__doc__, model, "scoring"),
     )
     def wire() -> None:
-        @task(outlets=[asset(predictions_of(model.name))])
+        @task(outlets=[asset(predictions_of(model.name))], **FIRST)
         @traced
         def score() -> dict[str, Any]:
             """Score the entities of every as-of date that has no scores of this champion."""

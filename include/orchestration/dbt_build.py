@@ -33,7 +33,7 @@ from include.orchestration.dbt_flags import FLAGS, skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
 
-_POLL_S: Final = 1.0
+_POLL_S: Final = 0.5
 _BROKEN: Final = frozenset({"error", "runtime error"})
 
 
@@ -85,6 +85,11 @@ def run_dbt(task: Any, command: list[str], env: dict[str, str], cwd: str) -> Any
             FACTORY.reset_adapters()  # type: ignore[no-untyped-call]  # they hold semaphores
 
 
+def skip_report(*_: Any) -> bool:
+    """In place of Cosmos's report of a run, which takes seconds and which the callback would discard."""
+    return False
+
+
 class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
     """The task that runs dbt, and reports what became of the nodes.
 
@@ -93,6 +98,7 @@ class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
     """
 
     begin: Callable[[Any], None] | None = None
+    calculate_openlineage_events_completes = skip_report
 
     def execute(self, context: Any, **kwargs: Any) -> Any:
         """Run the build. When it is tried again, dbt finds what is built already.
@@ -131,6 +137,7 @@ class DbtModel(DbtRunWatcherOperator):  # type: ignore[misc]
     """
 
     base_cmd: ClassVar[list[str]] = ["build"]  # when it runs dbt itself
+    calculate_openlineage_events_completes = skip_report
     tests: Mapping[str, str] = MappingProxyType({})
 
     def execute(self, context: Any, **_: Any) -> None:

@@ -20,7 +20,7 @@ REPORTS: Final = "nodes"
 """XCom of the task that runs dbt: the :class:`NodeReport` of each finished node, by unique id."""
 
 _LEVELS: Final = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.5
 LEFT_OUT: Final = "skipped"
 """dbt's status of a node that it left out, for one that failed before it."""
 
@@ -101,7 +101,7 @@ class BuildReports:
                 self.error = self.error or error
 
     def _wait_for_batch(self) -> list[Any]:
-        """What comes within a second of the first event; None comes last."""
+        """What comes within ``_EVERY_S`` seconds of the first event; None comes last."""
         batch = [self._events.get()]
         until = time.monotonic() + _EVERY_S
         with suppress(queue.Empty):
