@@ -5,11 +5,9 @@ after the dbt command with the folder that holds ``target/``.
 
 Cosmos reports a run too, by its operators' ``get_openlineage_facets_on_complete``: in
 ``ExecutionMode.WATCHER`` one event that names every input and every output of the whole build, which
-reads as edges from each to each. Our own tasks (``dbt_build``) make none. That of any other operator of Cosmos is built
-after this callback from the operator's ``openlineage_events_completes``, which the callback therefore empties once its
-own events are out; if they could not be emitted, Cosmos's event stands. (Without this callback the same is reached for all DAGs
-by ``AIRFLOW__OPENLINEAGE__EMISSION_POLICY='[{"scope": {"operator":
-"cosmos.operators.watcher.DbtProducerWatcherOperator"}, "controls": {"extract_operator_metadata": false}}]'``.)
+reads as edges from each to each. Our own tasks (``dbt_build``) make none. That of any other operator of
+Cosmos is built after this callback from the operator's ``openlineage_events_completes``, which the
+callback therefore empties once its own events are out; if they could not be emitted, Cosmos's event stands.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from include.features.manifest import hash_project
+from include.features.parsed import find_parsed, keep_parsed
 from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
 from include.orchestration.dbt_flags import skip_flag_lookup
@@ -27,6 +30,9 @@ from include.warehouse.names import TableName
 from include.warehouse.partitions import ensure_day_partitions
 from include.warehouse.session import Session, open_session
 from tests.processes import die_with_parent
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 DBT_DIR = PROJECT_ROOT / "dbt"
 FIRST_DAY = date(2024, 1, 1)
@@ -70,7 +76,8 @@ class Project:
         from dbt.cli.main import dbtRunner
 
         with set_warehouse(uri), skip_flag_lookup():
-            result = dbtRunner().invoke([*arguments, *self._options])
+            parsed = None if "--vars" in arguments else self._parse(urlsplit(uri).path.removeprefix("/"))
+            result = dbtRunner(parsed).invoke([*arguments, *self._options])
         if result.exception:
             raise result.exception
         return {node.node.name: node for node in result.result.results}
@@ -82,6 +89,19 @@ class Project:
                 [sys.executable, "-m", "dbt.cli.main", *arguments, *self._options],
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
             )
+
+    def _parse(self, database: str) -> Manifest | None:
+        """The parsed project, as a build under Airflow has it; None where dbt cannot parse it, and is to say so."""
+        from dbt.cli.main import dbtRunner
+
+        project_hash = hash_project(self.folder)
+        if (found := find_parsed(self.target, project_hash, database, os.environ)) is not None:
+            return found
+        done = dbtRunner().invoke(["parse", *self._options])
+        if not done.success:
+            return None
+        keep_parsed(cast("Manifest", done.result), self.target, project_hash)
+        return find_parsed(self.target, project_hash, database, os.environ)
 
     @property
     def _options(self) -> list[str]:

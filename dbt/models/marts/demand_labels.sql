@@ -34,7 +34,8 @@ products as (
 
 ),
 
--- Made first, before products are joined: the planner would pair all products with all dates.
+-- Each step is made before the next one joins it. The planner thinks of joins of several columns as of few rows: it would
+-- pair all products with all dates, or all sales of a store with all categories there.
 product_sales as materialized (
 
     select
@@ -54,7 +55,7 @@ product_sales as materialized (
 
 -- A product has its category by the list of the as-of date, as in the features, whatever later lists say;
 -- one that came since, by the first list of the horizon that has it.
-sales as (
+sales as materialized (
 
     select
         sold.as_of_date,
@@ -69,12 +70,6 @@ sales as (
             and sold.as_of_date >= products.unlisted_from
             and sold.as_of_date < products.valid_to
             and sold.as_of_date + {{ var('demand_horizon_days') }} >= products.valid_from
-    -- Most of what is sold somewhere is no entity there, and need not be summed up.
-    inner join entities
-        on
-            sold.as_of_date = entities.as_of_date
-            and sold.store_id = entities.store_id
-            and products.product_category = entities.product_category
     group by sold.as_of_date, sold.store_id, products.product_category
 
 ),
