@@ -33,15 +33,16 @@ the batch. A corrected file needs none of this: load its days again.
   be nullable. Clear the task when the delivery is there, or leave the day to the next run.
 - `land`: the message names the delivery, the column and the remedy. Correct it, clear the task. A bad
   delivery of a source that is not critical fails nothing: it is left out, with a warning, and quarantined.
-- `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served. The button
-  *Quality* of the task opens its page, *Browse → Quality* those of all sources.
+- `audit`: the batch is in `quality.quarantine` with its reasons; what was published stays served. Nothing of the run is
+  published, its late days neither: the next run loads them, and the refused day as a late one once its file or its
+  declaration has changed. The button *Quality* of the task opens its page, *Browse → Quality* those of all sources.
   Ask the source's owner for a corrected delivery, or correct the rule in `include/config/sources.yml`.
 - `publish`: nothing was published; it retries.
 - A stale fence (`land`, `audit`, `publish`) means that a newer run has the work: let it finish. `audit` is tried again
   where another run has landed one of its days meanwhile.
-- `confirm`: what was late is published. The message names the delivery of the run's own day that was not there. Clear
-  `plan` when it is there; or let the next run load it as a late day, then clear `confirm`. It is skipped where nothing
-  is missing.
+- `confirm`: what was late is published. The message names the delivery of the run's own day that was not there, with
+  a task for each source. Clear `plan` when it is there; or let the next run load it as a late day, then clear
+  `confirm`. It is skipped where nothing is missing.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from include.assets import RAW
 from include.orchestration.assets import asset
 from include.orchestration.connections import warehouse_uri
-from include.orchestration.defaults import dag_defaults
+from include.orchestration.defaults import FIRST, dag_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.plan_load import PlanLoad
 from include.orchestration.quality_link import link_quality
@@ -78,9 +79,9 @@ def day_param() -> Param:
 )
 def ingest_sources() -> None:
     """Wire the hop."""
-    plan = PlanLoad(task_id="plan")
+    plan = PlanLoad(task_id="plan", **FIRST)
 
-    @task(map_index_template="{{ task.op_kwargs['item']['source'] }}")
+    @task(map_index_template="{{ task.op_kwargs['item']['source'] }}", **FIRST)
     @traced
     def land(item: dict[str, Any]) -> dict[str, Any]:
         """Copy one source's files of the window into `landing`."""
@@ -88,7 +89,7 @@ def ingest_sources() -> None:
 
         return land_source(warehouse_uri(), open_sources(SETTINGS.sources), item)
 
-    @task
+    @task(**FIRST)
     @traced
     def audit(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Check everything that landed; refuse and quarantine what breaks its rules."""
@@ -98,7 +99,7 @@ def ingest_sources() -> None:
         release = read_release(context, SETTINGS.sources)
         return audit_run(warehouse_uri(), SETTINGS.sources, items, context["run_id"], release)
 
-    @task(outlets=[asset(RAW)])
+    @task(outlets=[asset(RAW)], **FIRST)
     @traced
     def publish(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Publish all sources of the window in one transaction; returns the run's own days that are missing."""

@@ -8,7 +8,8 @@ What no other hop does, once an hour:
 - `drop_expired_days` drops the deliveries that `keep_days` in `include/config/sources.yml` no longer keeps, and returns
   their days by source. A day that somebody reads meanwhile waits for the next hour.
 
-**When it fails**: the warehouse is away; the next hour does the work.
+**When it fails**: the warehouse is away; it is tried again, and the next hour does the work. What could not be dropped
+is a warning in the log of `drop_expired_days`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import ManifestMissingError, SettingsError
-from include.features.parsed import PARSED, REFUSED, find_parsed
+from include.features.parsed import PARSED, REFUSED, find_parsed, is_outdated
 from include.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def build_manifest() -> Path:
     target.mkdir(parents=True, exist_ok=True)
     with _hold_lock(target, is_blocking=True):
         wanted = hash_project()
-        if _read_text(target / _SOURCE_HASH) != wanted or not (target / _MANIFEST).exists():
+        is_new = _read_text(target / _SOURCE_HASH) == wanted and (target / _MANIFEST).exists()
+        if not is_new or is_outdated(target, wanted):
             _parse_project(target, wanted)
     return target / _MANIFEST
 
@@ -154,8 +155,9 @@ def _parse_project(target: Path, source_hash: str) -> None:
             message = f"dbt cannot parse {DBT_DIR}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
             _write_text(target / _FAILURE, json.dumps({"source_hash": source_hash, "message": message}))
             raise SettingsError(message)
-        for name in (PARSED, _MANIFEST):
-            (Path(folder) / name).replace(target / name)
+        (target / PARSED).unlink(missing_ok=True)
+        for made in [path for name in (PARSED, _MANIFEST) if (path := Path(folder) / name).exists()]:
+            made.replace(target / made.name)
     _write_text(target / _SOURCE_HASH, source_hash)
     (target / _FAILURE).unlink(missing_ok=True)
 

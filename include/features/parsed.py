@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import pickle
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
@@ -26,7 +27,8 @@ PROFILE_TARGET: Final = "warehouse"
 REFUSED: Final = 2
 """The exit code by which dbt itself says that it cannot parse a project; any other but 0 is an accident."""
 PARSED: Final = "parsed.pickle"
-_PACKAGES: Final = ("dbt-core", "dbt-adapters", "dbt-postgres")
+_FORMAT: Final = 1
+_PACKAGES: Final = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-postgres")
 _UNSET: Final = "DBT_DEFAULT_PLACEHOLDER"
 """What dbt notes of an environment variable that was not set."""
 
@@ -42,35 +44,54 @@ def find_parsed(target: Path, project_hash: str, database: str, env: Mapping[str
         database: in which the models are built; dbt writes its name into each relation.
         env: of the build.
     """
-    path = target / PARSED
     try:
-        # A pickle is code: only one's own is read.
-        if path.stat().st_uid != os.getuid():
-            return None
-        with path.open("rb") as file:
-            if file.readline().strip().decode() != _make_key(project_hash):
-                return None
-            parts = pickle.load(file)  # noqa: S301 - see above
+        manifest = _read_own(target / PARSED, _make_key(project_hash))
+    except Exception as error:  # whatever a damaged file brings about
+        log.warning("dbt parses the project anew: %s: %s", type(error).__name__, error)
+        return None
+    if manifest is None:
+        log.info("dbt parses the project anew: it was parsed from other files, or by other versions.")
+        return None
+    databases = {node.database for node in manifest.nodes.values()}
+    others = sorted(name for name, value in manifest.env_vars.items() if env.get(name, _UNSET) != value)
+    if others or not databases <= {database}:
+        log.info("dbt parses the project anew: it was parsed for another %s.", ", ".join(others) or "database")
+        return None
+    return manifest
+
+
+def is_outdated(target: Path, project_hash: str) -> bool:
+    """Whether there is a file that was made from other files or by other versions."""
+    try:
+        with (target / PARSED).open("rb") as file:
+            return file.readline().strip().decode(errors="replace") != _make_key(project_hash)
     except FileNotFoundError:
-        return None
-    except Exception as error:  # whatever else a damaged file brings about; dbt parses anew then
-        log.warning("%s cannot be read, and dbt parses the project anew: %s: %s", path, type(error).__name__, error)
-        return None
+        return False
+
+
+def _read_own(path: Path, key: str) -> Manifest | None:
+    """The manifest of a file; None where it has another key.
+
+    Raises:
+        PermissionError: somebody else could have written it; a pickle is code.
+        Exception: it is damaged.
+    """
     from dbt.contracts.graph.manifest import Manifest
 
-    manifest = Manifest(**parts)
-    databases = {node.database for node in manifest.nodes.values()}
-    is_same = databases <= {database} and all(
-        env.get(name, _UNSET) == value for name, value in manifest.env_vars.items()
-    )
-    return manifest if is_same else None
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(f"{path} is not this user's own, or others may write it")
+        if file.readline().strip().decode() != key:
+            return None
+        return Manifest(**pickle.load(file))  # noqa: S301 - see above
 
 
 def keep_parsed(manifest: Manifest, target: Path, project_hash: str) -> None:
     """Write the file that :func:`find_parsed` reads, whole or not at all."""
     draft = target / f"{PARSED}.{os.getpid()}"
     try:
-        with draft.open("wb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(_make_key(project_hash).encode() + b"\n")
             pickle.dump(_take_parts(manifest), file, protocol=pickle.HIGHEST_PROTOCOL)
         draft.replace(target / PARSED)
@@ -84,14 +105,19 @@ def _take_parts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _make_key(project_hash: str) -> str:
-    made_by = [sys.version, *(f"{name} {version(name)}" for name in _PACKAGES)]
+    made_by = [str(_FORMAT), sys.version, *(f"{name} {version(name)}" for name in _PACKAGES)]
     return hashlib.sha256("\n".join([project_hash, *made_by]).encode()).hexdigest()
 
 
 def main(project: str, target: str, project_hash: str) -> int:
-    """Parse a project into a folder; the exit code."""
+    """Parse a project into a folder; the exit code.
+
+    Raises:
+        BaseException: an accident, such as a full disk.
+    """
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.exceptions import DbtBaseException
 
     done = dbtRunner().invoke(
         [
@@ -99,10 +125,13 @@ def main(project: str, target: str, project_hash: str) -> int:
             "--log-path", target, "--no-partial-parse",
         ]
     )  # fmt: skip
-    if not done.success or not isinstance(done.result, Manifest):
-        sys.stdout.write(f"{done.exception or ''}\n")
-        return REFUSED
-    keep_parsed(done.result, Path(target), project_hash)
+    if done.exception is not None and not isinstance(done.exception, DbtBaseException):
+        raise done.exception
+    if not isinstance(done.result, Manifest):
+        return REFUSED  # dbt has said why
+    # Of what this file reads from the environment, dbt keeps a hash alone.
+    if "env_var(" not in (Path(project) / "dbt_project.yml").read_text(encoding="utf-8"):
+        keep_parsed(done.result, Path(target), project_hash)
     return 0
 
 

@@ -26,8 +26,7 @@ def find_missing(uri: str, settings: SourceSettings, from_day: date, to_day: dat
         WarehouseError: the warehouse cannot be reached.
     """
     critical = [name for name, one in settings.sources.items() if one.critical and one.grain == "daily"]
-    wanted = list_days(from_day, to_day)
-    missing = {name: _find_unpublished(uri, name, wanted) for name in critical}
+    missing = _find_unpublished(uri, critical, list_days(from_day, to_day))
     return [{"source": name, "days": [*map(str, days)]} for name, days in missing.items() if days]
 
 
@@ -39,7 +38,7 @@ def check_published(uri: str, opener: SourceOpener, missing: MissingDays) -> Non
         WarehouseError: the warehouse cannot be reached.
     """
     name = missing["source"]
-    days = _find_unpublished(uri, name, [date.fromisoformat(day) for day in missing["days"]])
+    days = _find_unpublished(uri, [name], [*map(date.fromisoformat, missing["days"])])[name]
     if days:
         raise DeliveryMissingError(
             f"Not published, for it was not delivered when the run was planned: source {name!r}, for "
@@ -49,10 +48,10 @@ def check_published(uri: str, opener: SourceOpener, missing: MissingDays) -> Non
         )
 
 
-def _find_unpublished(uri: str, name: str, days: Sequence[date]) -> list[date]:
+def _find_unpublished(uri: str, names: Sequence[str], days: Sequence[date]) -> dict[str, list[date]]:
     with open_session(uri) as session:
         rows = session.fetch_all(
-            "select batch_day from raw.partitions where source = %s and batch_day = any(%s)", (name, list(days))
+            "select source, batch_day from raw.partitions where batch_day = any(%s)", (list(days),)
         )
-    published = {row["batch_day"] for row in rows}
-    return [day for day in days if day not in published]
+    published = {(row["source"], row["batch_day"]) for row in rows}
+    return {name: [day for day in days if (name, day) not in published] for name in names}

@@ -124,9 +124,9 @@ def tuning_defaults(cores: int) -> dict[str, str]:
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         # Another receiver is put beside the spool, see docs/guides/engineer.md.
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "include.governance.transport.SpoolTransport"}),
         # By default each report of a task forks its process, which then learns anew what the last one did.
         "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",
-        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "include.governance.transport.SpoolTransport"}),
         "NO_COLOR": "1",
         # Python 3.12 miscounts the threads of a process whose title has a blank, as Airflow's have, and
         # would warn in the log of every task.

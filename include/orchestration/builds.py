@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from include.features.catalog import FeatureGroup
 
 DATA_VERSION: Final = "data_version"
-"""XCom of the task that runs dbt: the version of the published data before the build began."""
+"""XCom of the task that runs dbt: the version of the data before the build began, ``UNDONE`` for another try."""
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +32,14 @@ def begin_build(context: Any) -> None:
     """Keep the version of the data for :func:`record_run`.
 
     Raises:
-        AirflowSkipException: the hourly look finds that nothing has changed. An event, a person, and whoever has the
-            build done again are not asked.
+        AirflowSkipException: the hourly look finds that nothing has changed. Events and persons get a build.
     """
     ti, uri = context["ti"], warehouse_uri()
-    if context["dag_run"].run_type == "scheduled" and ti.try_number == 1 and not find_changes(uri):
+    is_cleared = ti.max_tries > context["task"].retries
+    if context["dag_run"].run_type == "scheduled" and not is_cleared and not find_changes(uri):
         raise AirflowSkipException("Neither data nor the dbt project have changed since the last build.")
-    ti.xcom_push(key=DATA_VERSION, value=read_published_version(uri))
+    # Groups that an earlier try has published do not have what arrived since: the next look builds again.
+    ti.xcom_push(key=DATA_VERSION, value=read_published_version(uri) if ti.try_number == 1 else UNDONE)
 
 
 def publish_validated(context: Any, uri: str, group: FeatureGroup) -> dict[str, Any]:
@@ -76,7 +77,8 @@ def record_run(context: Any, uri: str, groups: Iterable[FeatureGroup]) -> str:
     """
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
-    if states[BUILD_TASK] == "skipped":
+    ends = {state for task, state in states.items() if task.startswith(("dbt.", "publish_"))}
+    if states[BUILD_TASK] == "skipped" and not ends & {"success", "failed"}:
         raise AirflowSkipException("Nothing was to be built.")
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}

@@ -33,7 +33,7 @@ from include.orchestration.dbt_flags import FLAGS, skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
 
-_POLL_S: Final = 0.5
+_POLL_S: Final = 1.0
 _BROKEN: Final = frozenset({"error", "runtime error"})
 
 
@@ -118,7 +118,8 @@ class DbtBuild(DbtProducerWatcherOperator):  # type: ignore[misc]
 
     def run_dbt_runner(self, command: list[str], env: dict[str, str], cwd: str, **kwargs: Any) -> Any:
         """Run dbt, with its lines in the task's log and its nodes reported."""
-        with BuildReports(kwargs["context"]["ti"].xcom_push, Path(cwd)) as reports:
+        ti = kwargs["context"]["ti"]
+        with BuildReports(ti.xcom_push, Path(cwd), ti.try_number) as reports:
             self._dbt_runner_callbacks = [*(self._dbt_runner_callbacks or []), reports.take]  # type: ignore[has-type]
             with contextlib.redirect_stdout(_StdoutFilter()):
                 return run_dbt(self, command, env, cwd)

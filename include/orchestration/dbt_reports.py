@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict
+from typing import Any, Final, NotRequired, Self, TypedDict
 
 REPORTS: Final = "nodes"
 """XCom of the task that runs dbt: the :class:`NodeReport` of each finished node, by unique id."""
 
 _LEVELS: Final = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_EVERY_S: Final = 0.5
+_EVERY_S: Final = 1.0
 LEFT_OUT: Final = "skipped"
 """dbt's status of a node that it left out, for one that failed before it."""
 
@@ -28,15 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class NodeReport(TypedDict):
-    """What became of one node: dbt's own status and message."""
+    """What became of one node: dbt's own status and message, and the XCom that has a model's compiled SQL by its id."""
 
     status: str
     message: str | None
-
-
-def name_sql(unique_id: str) -> str:
-    """The XCom of a model's compiled SQL."""
-    return f"sql.{unique_id}"
+    sql: NotRequired[str]
 
 
 def read_report(event: Any) -> tuple[str, NodeReport] | None:
@@ -59,6 +55,7 @@ class BuildReports:
     Args:
         push: writes an XCom, by key and value.
         project: the folder in which dbt runs, whose ``target`` has the compiled SQL.
+        try_number: of the task; XComs with SQL are named by it, so that who has read one need not read it again.
 
     Raises:
         Exception: at its end, the first error of ``push``, unless the run of dbt has raised its own.
@@ -66,8 +63,10 @@ class BuildReports:
 
     push: Callable[[str, Any], None]
     project: Path
+    try_number: int = 1
     nodes: dict[str, NodeReport] = field(default_factory=dict)
     error: Exception | None = None
+    _sent: int = 0
     _events: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _thread: threading.Thread | None = None
 
@@ -111,10 +110,16 @@ class BuildReports:
 
     def _send(self, found: Iterable[tuple[str, NodeReport, str]]) -> None:
         """Write the compiled SQL of new models, and then the nodes: who reads of a model finds its SQL."""
+        compiled = {}
+        self._sent += 1
+        key = f"sql.{self.try_number}.{self._sent}"
         for unique_id, report, path in found:
             self.nodes[unique_id] = report
             if unique_id.startswith("model.") and (sql := self._read_sql(unique_id, path)):
-                self.push(name_sql(unique_id), sql)
+                compiled[unique_id] = sql
+                self.nodes[unique_id] = {**report, "sql": key}
+        if compiled:
+            self.push(key, compiled)
         self.push(REPORTS, dict(self.nodes))
 
     def _read_sql(self, unique_id: str, path: str) -> str | None:

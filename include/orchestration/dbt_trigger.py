@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
-from include.orchestration.dbt_reports import LEFT_OUT, REPORTS, NodeReport, name_sql
+from include.orchestration.dbt_reports import LEFT_OUT, REPORTS, NodeReport
 
 FAILED_TESTS: Final = "failed_tests"
 """XCom of a model's task: the names of its tests that failed."""
@@ -76,6 +76,7 @@ class BuildState:
     read_at: float = -1.0
     state: str | None = None
     nodes: Mapping[str, NodeReport] = field(default_factory=dict)
+    compiled: dict[str, Mapping[str, str]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def refresh(self, max_age_s: float) -> None:
@@ -86,6 +87,16 @@ class BuildState:
             self.state = (await read_states(self.dag_id, self.run_id, [self.task_id]))[self.task_id]
             self.nodes = await read_xcom(self.dag_id, self.run_id, self.task_id, REPORTS) or {}
             self.read_at = time.monotonic()
+
+    async def read_sql(self, model: str) -> str | None:
+        """The compiled SQL of a model that was reported."""
+        key = self.nodes[model].get("sql") if model in self.nodes else None
+        if key is None:
+            return None
+        async with self.lock:
+            if key not in self.compiled:
+                self.compiled[key] = await read_xcom(self.dag_id, self.run_id, self.task_id, key) or {}
+        return self.compiled[key].get(model)
 
 
 async def read_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
@@ -146,9 +157,10 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
         while (ending := self._decide(build, is_first_try)) is None:
             await asyncio.sleep(self.poll_interval_s)
             await build.refresh(self.poll_interval_s / 2)
-        if ending == "left_out":
+        if ending == "left_out" and build.state != "skipped":
             await self._wait_for_upstream()  # what comes after finds the tasks that failed at their end
-        await self._log_sql()
+        if sql := await build.read_sql(self.model):
+            log.info("Compiled SQL:\n%s", sql)
         yield self._end(ending, build.nodes)
 
     def _decide(self, build: BuildState, is_first_try: bool) -> Ending | None:
@@ -178,11 +190,6 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
                 return states
             await asyncio.sleep(self.poll_interval_s)
         return {}
-
-    async def _log_sql(self) -> None:
-        ti = self.task_instance
-        if sql := await read_xcom(ti.dag_id, ti.run_id, self.build_task, name_sql(self.model)):
-            log.info("Compiled SQL:\n%s", sql)
 
     def _end(self, ending: Ending, nodes: Mapping[str, NodeReport]) -> TriggerEvent:
         """The event of an ending, with its reason in the task's log."""

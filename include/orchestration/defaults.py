@@ -14,7 +14,7 @@ HOUSE_OWNER: Final = "ml-platform"
 """Owner of the DAGs that all models share."""
 FIRST: Final = {"priority_weight": 100, "weight_rule": "absolute"}
 """Keyword arguments for ``@task`` of what stands between new data and its scores. By default Airflow starts first what
-most tasks wait for, as the look whether to train."""
+most tasks wait for, such as the look whether to train."""
 
 RETRY_POLICY: Final = ExceptionRetryPolicy(
     rules=[

@@ -128,6 +128,7 @@ def test_ingestion_confirms_its_own_day_when_what_is_late_is_published(dag_bag: 
     tasks = dag_bag["dags"]["ingest_sources"]["tasks"]
 
     assert [*tasks["confirm"]["upstream"]] == ["publish"]
+    assert tasks["confirm"]["mapped"], "a run that has brought its own day starts a worker to say so"
     assert not tasks["confirm"]["outlets"], "what is late is announced although the run fails"
 
 

@@ -34,8 +34,8 @@ products as (
 
 ),
 
--- Each step is made before the next one joins it. The planner thinks of joins of several columns as of few rows: it would
--- pair all products with all dates, or all sales of a store with all categories there.
+-- Each step is made before the next one joins it. The planner expects few rows of a join by several columns:
+-- it would pair all products with all dates, or all sales of a store with all categories there.
 product_sales as materialized (
 
     select

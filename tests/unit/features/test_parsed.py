@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,49 @@ def test_it_is_of_the_same_files_database_and_environment(project: Path) -> None
 @pytest.mark.parametrize("kept", [0, 10, 66, 500])
 def test_a_file_that_is_damaged_is_passed_over(parsed_file: Path, kept: int) -> None:
     parsed_file.write_bytes(parsed_file.read_bytes()[:kept])
+    assert list_models() is None
+
+
+def test_a_file_of_another_shape_is_passed_over(parsed_file: Path) -> None:
+    key = parsed_file.read_bytes().splitlines(keepends=True)[0]
+    parsed_file.write_bytes(key + pickle.dumps({"no": "part"}))
+    assert list_models() is None
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_that_others_may_write_is_not_read(parsed_file: Path, mode: int) -> None:
+    parsed_file.chmod(mode)
+    assert list_models() is None
+
+
+def test_a_link_to_a_file_is_not_followed(parsed_file: Path) -> None:
+    real = parsed_file.rename(parsed_file.with_name("real"))
+    parsed_file.symlink_to(real)
+    assert list_models() is None
+
+
+def test_what_another_version_has_made_is_made_again_where_the_manifest_is(
+    project: Path, parsed_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("manifest.json", "manifest.sha256"):
+        (parsed_file.parent / name).write_bytes((project.parent / "target" / name).read_bytes())
+    parsed_file.write_bytes(b"another key\n" + parsed_file.read_bytes().split(b"\n", 1)[1])
+    assert list_models() is None
+
+    build_manifest()
+
+    assert list_models() == ["one", "two"]
+
+
+def test_a_project_whose_own_file_reads_the_environment_is_parsed_by_each_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path / "dbt")
+    with (tmp_path / "dbt" / "dbt_project.yml").open("a") as file:
+        file.write("vars: {number: \"{{ env_var('ORRERY_TEST_NUMBER', '1') }}\"}\n")
+    use_project(tmp_path / "dbt", tmp_path / "target", monkeypatch)
+
+    assert build_manifest().exists()
     assert list_models() is None
 
 

@@ -255,6 +255,18 @@ def test_a_run_that_failed_for_its_own_day_loads_it_when_its_plan_is_cleared(pip
     pipeline.approve()
     pipeline.publish(landed)
     assert find_missing(pipeline.uri, pipeline.settings, day + ONE, day + ONE) == []
+    both = pipeline.settings.model_copy(
+        update={
+            "sources": {
+                name: one.model_copy(update={"critical": True}) for name, one in pipeline.settings.sources.items()
+            }
+        }
+    )
+    daily = [name for name, one in both.sources.items() if one.grain == "daily"]
+    assert len(daily) > 1
+    assert find_missing(pipeline.uri, both, day + ONE, day + 2 * ONE) == [
+        {"source": name, "days": [str(day + 2 * ONE)]} for name in daily
+    ]
 
 
 def test_a_published_day_is_loaded_again_when_its_file_has_other_content(

@@ -29,6 +29,7 @@ class TaskInstance:
     pushed: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     try_number: int = 1
+    max_tries: int = 3
 
     def __post_init__(self) -> None:
         self.states = {BUILD_TASK: "success", **self.states}
@@ -177,7 +178,7 @@ def begin(ti: TaskInstance, uri: str, run_type: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(builds, "warehouse_uri", lambda: uri)
     ti.task_id = BUILD_TASK
-    builds.begin_build({"ti": ti, "dag_run": SimpleNamespace(run_type=run_type)})
+    builds.begin_build({"ti": ti, "dag_run": SimpleNamespace(run_type=run_type), "task": SimpleNamespace(retries=3)})
 
 
 @pytest.mark.usefixtures("airflow_home")
@@ -198,16 +199,67 @@ def test_the_hourly_look_builds_nothing_and_notes_nothing_where_nothing_has_chan
 
 
 @pytest.mark.usefixtures("airflow_home")
-@pytest.mark.parametrize(("run_type", "try_number"), [("manual", 1), ("asset_triggered", 1), ("scheduled", 2)])
-def test_whoever_asks_for_a_build_gets_one(
-    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, run_type: str, try_number: int
-) -> None:
-    ti = TaskInstance({}, try_number=try_number)
+@pytest.mark.parametrize("run_type", ["manual", "asset_triggered"])
+def test_whoever_asks_for_a_build_gets_one(warehouse_uri: str, monkeypatch: pytest.MonkeyPatch, run_type: str) -> None:
+    ti = TaskInstance({})
 
     begin(ti, warehouse_uri, run_type, monkeypatch)
 
     with open_session(warehouse_uri) as session:
         assert ti.pushed[BUILD_TASK, DATA_VERSION] == read_data_version(session)
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_look_that_is_tried_again_looks_again_and_one_that_is_cleared_builds(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    with pytest.raises(AirflowSkipException):
+        begin(TaskInstance({}, try_number=2), warehouse_uri, "scheduled", monkeypatch)
+    begin(TaskInstance({}, try_number=2, max_tries=4), warehouse_uri, "scheduled", monkeypatch)
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_build_that_was_tried_again_is_followed_by_another_one(
+    warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first try may have published groups without what arrived since, which the second one has built."""
+    from include.orchestration.builds import record_run
+
+    ti = TaskInstance({"dbt.readings": "success", "publish_readings": "success"}, try_number=2)
+    begin(ti, warehouse_uri, "asset_triggered", monkeypatch)
+    record_run({"ti": ti}, warehouse_uri, [])
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select data_version from governance.feature_builds") == UNDONE
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_what_a_person_builds_in_a_run_that_had_nothing_to_build_is_noted(warehouse_uri: str) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.orchestration.builds import record_run
+
+    ti = TaskInstance({BUILD_TASK: "skipped", "dbt.readings": "success", "publish_readings": "failed"})
+    ti.pushed.clear()
+
+    with pytest.raises(AirflowFailException, match="publish_readings was not done"):
+        record_run({"ti": ti}, warehouse_uri, [])
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select data_version from governance.feature_builds") == UNDONE
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_a_build_that_a_person_has_marked_as_done_is_not_noted_as_of_any_data(warehouse_uri: str) -> None:
+    from include.orchestration.builds import record_run
+
+    ti = TaskInstance({"dbt.readings": "success", "publish_readings": "success"})
+    ti.pushed.clear()
+    record_run({"ti": ti}, warehouse_uri, [])
+
+    with open_session(warehouse_uri) as session:
+        assert session.fetch_value("select data_version from governance.feature_builds") == UNDONE
 
 
 @pytest.mark.usefixtures("airflow_home")

@@ -13,7 +13,7 @@ from cosmos.profiles import PostgresUserPasswordProfileMapping
 from dbt.events import core_types_pb2
 
 from include.orchestration.dbt_build import DbtBuild, DbtModel, TestsFailedError
-from include.orchestration.dbt_reports import REPORTS, BuildReports, name_sql
+from include.orchestration.dbt_reports import REPORTS, BuildReports
 from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS
 
 MODEL, TEST = "model.shop.days", "test.shop.unique_days"
@@ -69,9 +69,27 @@ def test_the_compiled_sql_of_a_model_is_there_before_its_report(tmp_path: Path) 
 
     xcoms, keys = read_reports(tmp_path, make_event("NodeFinished", MODEL, "error", "no such column"))
 
-    assert keys == [name_sql(MODEL), REPORTS]
-    assert xcoms[name_sql(MODEL)] == "select 1"
-    assert xcoms[REPORTS][MODEL] == {"status": "error", "message": "no such column"}
+    assert keys == ["sql.1.1", REPORTS]
+    assert xcoms["sql.1.1"] == {MODEL: "select 1"}
+    assert xcoms[REPORTS][MODEL] == {"status": "error", "message": "no such column", "sql": "sql.1.1"}
+
+
+def test_models_that_end_together_share_an_xcom_which_another_try_does_not_touch(tmp_path: Path) -> None:
+    xcoms: dict[str, Any] = {}
+    models = ["days", "weeks"]
+    for name in models:
+        file = tmp_path / f"target/compiled/shop/models/{name}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"select {name}")
+
+    with BuildReports(xcoms.__setitem__, tmp_path, try_number=2) as reports:
+        for name in models:
+            event = make_event("NodeFinished", f"model.shop.{name}", "success")
+            event.data.node_info.node_path = f"{name}.sql"
+            reports.take(event)
+
+    assert [*xcoms] == ["sql.2.1", REPORTS]
+    assert xcoms["sql.2.1"] == {f"model.shop.{name}": f"select {name}" for name in models}
 
 
 def test_a_test_of_two_models_of_which_one_failed_says_nothing_of_the_other(tmp_path: Path) -> None:

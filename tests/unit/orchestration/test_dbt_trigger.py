@@ -31,6 +31,7 @@ def report(**statuses: str) -> dict[str, NodeReport]:
 
 
 PASSED = report(model="success", test="pass", other="pass")
+PASSED[MODEL]["sql"] = "sql.1.2"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ class Airflow:
         self.builds: list[tuple[str | None, Mapping[str, NodeReport]]] = [("running", {})]
         self.states: list[dict[str, str | None]] = [{}]
         self.asked = 0
+        self.read: list[str] = []
 
     async def read_states(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
         assert (dag_id, run_id) == ("build", "today")
@@ -87,7 +89,10 @@ class Airflow:
 
     async def read_xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         assert (dag_id, run_id, task_id) == ("build", "today", BUILD)
-        return dict(self.builds[0][1]) if key == REPORTS else "select 1"
+        if key == REPORTS:
+            return dict(self.builds[0][1])
+        self.read.append(key)
+        return {MODEL: "select 1"} if key == "sql.1.2" else None
 
 
 @pytest.fixture
@@ -133,6 +138,25 @@ def test_a_model_that_was_built_ends_its_task_without_a_worker(
     assert "select 1" in caplog.text
 
 
+def test_the_sql_of_models_that_were_reported_together_is_read_once(airflow: Airflow) -> None:
+    airflow.builds = [("running", PASSED)]
+
+    assert [type(event) for event in finish(make_trigger(), make_trigger())] == [TaskSuccessEvent, TaskSuccessEvent]
+
+    assert airflow.read == ["sql.1.2"]
+
+
+def test_a_model_ends_also_without_its_sql(airflow: Airflow, caplog: pytest.LogCaptureFixture) -> None:
+    without = {**PASSED, MODEL: {**PASSED[MODEL], "sql": "sql.1.9"}}
+    airflow.builds = [("running", without)]
+
+    with caplog.at_level(logging.INFO):
+        (event,) = finish(make_trigger())
+
+    assert isinstance(event, TaskSuccessEvent)
+    assert "Compiled SQL" not in caplog.text
+
+
 def test_failed_tests_fail_the_task_by_their_names(airflow: Airflow) -> None:
     airflow.builds = [("running", {}), ("failed", report(model="success", test="fail", other="pass"))]
 
@@ -158,6 +182,15 @@ def test_a_model_that_failed_is_failed_with_what_dbt_said(airflow: Airflow) -> N
 
     assert event.payload["status"] == FAIL
     assert "said error" in event.payload["reason"]
+
+
+def test_a_model_of_a_build_that_was_not_due_is_skipped_at_once(airflow: Airflow) -> None:
+    airflow.builds = [("skipped", {})]
+    airflow.states = [{"dbt.raw": "deferred"}]  # for ever
+
+    (event,) = finish(make_trigger(upstream=["dbt.raw"]))
+
+    assert isinstance(event, TaskSkippedEvent)
 
 
 def test_a_model_that_dbt_left_out_is_skipped_after_those_upstream_have_ended(airflow: Airflow) -> None:
