@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs demo test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs new-source demo test lint format bench lock clean install
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -15,7 +15,7 @@ WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the verbs
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what requirements.lock pins into .venv
 	@test -x $(PY) && $(PY) -IS include/commands/setup_venv.py --check || $(MAKE) --no-print-directory install GOAL="$(MAKECMDGOALS)"
@@ -42,6 +42,9 @@ dbt: setup ## run dbt against the stack's warehouse (ARGS="build --select MODEL+
 
 dbt-docs: setup ## write dbt's documentation, with the declared models, as one page
 	@$(PY) -m include.local dbt-docs $(ARGS)
+
+new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
+	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
 
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)

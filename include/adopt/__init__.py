@@ -1,0 +1,1 @@
+"""From files that the project has never seen to the entry of ``sources.yml`` that declares them."""
