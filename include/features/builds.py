@@ -38,6 +38,15 @@ def find_changes(uri: str) -> str | None:
     return "the dbt project has changed since the last build" if last["project_hash"] != hash_project() else None
 
 
+def list_work(states: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The tasks that build a model or publish, of all tasks of a run."""
+    return {
+        task: state
+        for task, state in states.items()
+        if task.startswith(("dbt.", "publish_")) and not task.startswith(BUILD_TASK)
+    }
+
+
 def find_unbuilt(states: Mapping[str, str | None], tested: Collection[str]) -> list[str]:
     """The tasks of a build that were not done although no test of the data stopped them, by name.
 
@@ -49,11 +58,10 @@ def find_unbuilt(states: Mapping[str, str | None], tested: Collection[str]) -> l
         states: of the run's tasks, by task id, as Airflow names them.
         tested: the tasks that failed for nothing but tests.
     """
-    build = {task: state for task, state in states.items() if task.startswith(("dbt.", "publish_"))}
-    work = {task: state for task, state in build.items() if not task.startswith(BUILD_TASK)}
+    work = list_work(states)
     failed = sorted(task for task, state in work.items() if state == "failed" and task not in tested)
     left_out = sorted(task for task, state in work.items() if state in ("skipped", "upstream_failed"))
-    has_dbt_failed = build.get(BUILD_TASK) == "failed" and BUILD_TASK not in tested
+    has_dbt_failed = states.get(BUILD_TASK) == "failed" and BUILD_TASK not in tested
     if failed or not left_out:
         return failed
     if has_dbt_failed:

@@ -13,6 +13,7 @@ from include.features.builds import (
     UNDONE,
     find_changes,
     find_unbuilt,
+    list_work,
     read_published_version,
     record_build,
 )
@@ -77,8 +78,7 @@ def record_run(context: Any, uri: str, groups: Iterable[FeatureGroup]) -> str:
     """
     ti = context["ti"]
     (states,) = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).values()
-    ends = {state for task, state in states.items() if task.startswith(("dbt.", "publish_"))}
-    if states[BUILD_TASK] == "skipped" and not ends & {"success", "failed"}:
+    if states[BUILD_TASK] == "skipped" and not {"success", "failed"} & {*list_work(states).values()}:
         raise AirflowSkipException("Nothing was to be built.")
     failed = [task for task, state in states.items() if state == "failed"]
     tests = {task: names for task in failed if (names := ti.xcom_pull(task_ids=task, key=FAILED_TESTS))}
