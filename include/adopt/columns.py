@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from include.adopt.text_columns import explain_text, list_text_types
+from include.adopt.text_columns import explain_text, explain_zone, list_text_types
 from include.errors import SourceError
 from include.settings.source_columns import ColumnSettings
 from include.settings.source_names import ColumnType
@@ -68,13 +68,19 @@ def guess_column(name: str, arrays: Sequence[pa.Array], reading: Reading) -> Col
         may_fit = _fit(name, column_type, filled, reading) is not None
         values = _fit(name, column_type, delivered, reading) if may_fit else None
         if values is not None:
-            questions = explain_text(name, filled, column_type, is_csv=reading.is_csv) if _are_text(filled) else ()
+            questions = _explain(name, filled, column_type, reading)
             return ColumnGuess(name, column_type, values, _find_publish_type(filled, column_type), questions)
     kinds = " and ".join(sorted({str(array.type) for array in filled}))
     raise SourceError(
         f"Column {name!r} holds {kinds}, which no type of a column takes; have it delivered as text, number, date or "
         "timestamp, without a loss, or leave it out of the files."
     )
+
+
+def _explain(name: str, arrays: Sequence[pa.Array], chosen: ColumnType, reading: Reading) -> tuple[str, ...]:
+    if _are_text(arrays):
+        return explain_text(name, arrays, chosen, is_csv=reading.is_csv)
+    return explain_zone(name) if chosen == "timestamp" and any(array.type.tz is None for array in arrays) else ()
 
 
 def _list_types(arrays: Sequence[pa.Array], reading: Reading) -> tuple[ColumnType, ...]:

@@ -23,6 +23,7 @@ _OTHER_DATE: Final = r"^\d{1,2}([/.-])\d{1,2}[/.-](\d{4}|\d{2})([ T].*)?$"
 _DAY_FIRST: Final = r"^(1[3-9]|2\d|3[01])[/.-]"
 _MONTH_FIRST: Final = r"^\d{1,2}[/.-](1[3-9]|2\d|3[01])[/.-]"
 _YEAR_FIRST: Final = r"^\d{4}[/.]\d{1,2}[/.]\d{1,2}([ T].*)?$"
+_ZONED: Final = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _COMPACT_DAY: Final = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 
 
@@ -45,9 +46,16 @@ def explain_text(name: str, texts: Sequence[pa.Array], chosen: ColumnType, *, is
         return (f"column {name} holds days such as {example}, which are numbers here; 2026-01-31 would be a date.",)
     if chosen == "date" and not all(matches_all(text, _DAY) for text in texts):
         return (f"column {name} holds moments that are all midnight; it is declared as date.",)
+    if chosen == "timestamp" and not all(matches_all(text, _ZONED) for text in texts):
+        return explain_zone(name)
     if chosen != "string":
         return ()
     return _explain_dates(name, texts) or (_explain_numbers(name, texts) if is_csv else ())
+
+
+def explain_zone(name: str) -> tuple[str, ...]:
+    """What is unsure of moments without a zone."""
+    return (f"column {name} has no zone and is read as UTC; have it delivered with its zone if that is another one.",)
 
 
 def _explain_dates(name: str, texts: Sequence[pa.Array]) -> tuple[str, ...]:

@@ -52,6 +52,24 @@ def test_text_of_a_csv_gets_the_narrowest_type(inbox, values: list[str], declare
 
 
 @pytest.mark.parametrize(
+    ("values", "is_asked"),
+    [
+        (["2026-03-01 10:00", "2026-03-02 00:00"], True),
+        (["2026-03-01T10:00:00Z", "2026-03-02T00:00:00+01:00"], False),
+    ],
+)
+def test_moments_without_a_zone_are_asked_about(inbox, values: list[str], is_asked: bool) -> None:
+    declared, questions = declare_text(inbox, values)
+    assert declared == {"type": "timestamp"}
+    assert ("column x has no zone and is read as UTC" in questions) == is_asked
+
+
+def test_moments_of_parquet_without_a_zone_are_asked_about(inbox) -> None:
+    declare_parquet(inbox, pa.array([datetime(2026, 3, 1, 7)] * 2))
+    assert any("column x has no zone" in question for question in inbox.propose().declaration.questions)
+
+
+@pytest.mark.parametrize(
     ("values", "question"),
     [
         (["007", "12"], "leading zeros, such as 007; it is declared as string"),
