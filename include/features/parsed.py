@@ -131,7 +131,10 @@ def main(project: str, target: str, project_hash: str) -> int:
         return REFUSED  # dbt has said why
     # Of what this file reads from the environment, dbt keeps a hash alone.
     if "env_var(" not in (Path(project) / "dbt_project.yml").read_text(encoding="utf-8"):
-        keep_parsed(done.result, Path(target), project_hash)
+        try:
+            keep_parsed(done.result, Path(target), project_hash)
+        except OSError as error:  # builds parse by themselves then, and the manifest is there
+            log.warning("The parsed project is not kept: %s", error)
     return 0
 
 

@@ -56,7 +56,7 @@ print("DAGS=" + json.dumps({
                     "outlets": sorted(getattr(o, "name", str(o)) for o in t.outlets),
                     "downstream": sorted(t.downstream_task_ids),
                     "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
-                    "tests": list(getattr(t, "tests", [])),
+                    "tests": list(getattr(t, "tests", [])), "priority": t.priority_weight,
                     "links": [link.name for link in getattr(t, "operator_extra_links", ())],
                     "waits_in_a_slot": hasattr(t, "poke") and not getattr(t, "deferrable", False)
                     and t.mode != "reschedule",

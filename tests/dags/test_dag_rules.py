@@ -132,6 +132,21 @@ def test_ingestion_confirms_its_own_day_when_what_is_late_is_published(dag_bag: 
     assert not tasks["confirm"]["outlets"], "what is late is announced although the run fails"
 
 
+def test_what_stands_between_new_data_and_its_scores_starts_before_the_look_whether_to_train(
+    dag_bag: dict[str, Any],
+) -> None:
+    priorities = {
+        f"{dag_id}.{task_id}": task["priority"]
+        for dag_id, dag in dag_bag["dags"].items()
+        for task_id, task in dag["tasks"].items()
+    }
+    ingestion = [f"ingest_sources.{task}" for task in ("plan", "land", "audit", "publish")]
+    scores = [f"{model}.score_batch.score" for model in MODELS]
+    looks = [priority for name, priority in priorities.items() if name.endswith(".is_training_due")]
+    assert len(looks) == len(MODELS)
+    assert min(priorities[name] for name in (*ingestion, *scores)) > max(looks)
+
+
 def test_the_audit_has_a_button_to_its_page(dag_bag: dict[str, Any]) -> None:
     assert dag_bag["dags"]["ingest_sources"]["tasks"]["audit"]["links"] == ["Quality"]
 

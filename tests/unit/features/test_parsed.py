@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from include.features import parsed
 from include.features.manifest import build_manifest, read_parsed
 from include.features.parsed import PARSED
 from include.orchestration import dbt_build
@@ -50,8 +51,8 @@ def parsed_file(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def list_models(database: str = DATABASE, env: Mapping[str, str] = os.environ) -> list[str] | None:
-    parsed = read_parsed(database, env)
-    return None if parsed is None else sorted(node.name for node in parsed.nodes.values())
+    found = read_parsed(database, env)
+    return None if found is None else sorted(node.name for node in found.nodes.values())
 
 
 @pytest.mark.usefixtures("parsed_file")
@@ -116,6 +117,20 @@ def test_a_project_whose_own_file_reads_the_environment_is_parsed_by_each_build(
 
     assert build_manifest().exists()
     assert list_models() is None
+
+
+def test_a_project_that_cannot_be_kept_has_its_manifest(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parsed, "keep_parsed", refuse)
+
+    assert parsed.main(str(project), str(tmp_path), "the files' hash") == 0
+
+    assert (tmp_path / "manifest.json").exists()
+    assert not (tmp_path / PARSED).exists()
 
 
 def test_there_may_be_none(parsed_file: Path) -> None:
