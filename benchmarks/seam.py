@@ -148,7 +148,7 @@ def check_equal(engine: sqlalchemy.Engine, rows: int) -> None:
 
 
 def make_frame(rows: int) -> pd.DataFrame:
-    """Ten columns as in a shop's data, the same every time."""
+    """Ten columns as in a till's data, the same every time."""
     from decimal import Decimal
 
     import numpy as np

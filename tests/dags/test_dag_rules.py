@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include import assets
 from include.features.catalog import load_catalog
@@ -165,11 +166,16 @@ def test_a_file_more_is_a_model_more_and_a_file_less_takes_its_dags_away(
     first, *others = sorted((tmp_path / "config" / "models").glob("*.yml"))
     for path in others:
         path.unlink()
-    shutil.copy(first, first.with_name("another.yml"))
+    declaration = yaml.safe_load(first.read_text())
+    first.with_name("another.yml").write_text(yaml.safe_dump({**declaration, "rollout": {"strategy": "none"}}))
 
     dags = read_dags(ORRERY_CONFIG_DIR=str(tmp_path / "config"))["dags"]
 
     assert set(dags) == SHARED | {f"{model}.{hop}" for model in (first.stem, "another") for hop in HOPS}
+    # Without a canary a person's yes is all that stands between the gates and production.
+    deployment = dags["another.deploy_model"]["tasks"]
+    assert set(deployment) == {"check_staging", "approve", "approved", "record_approval", "promote"}
+    assert deployment["promote"]["upstream"] == ["approved", "check_staging", "record_approval"]
 
 
 def test_models_that_cannot_work_are_named_in_one_import_error_and_touch_no_other(

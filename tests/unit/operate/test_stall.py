@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from include.demo.stall import StallWatch
+from include.operate.stall import StallWatch
 
 
 class Clock:

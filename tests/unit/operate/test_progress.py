@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from include.demo.progress import Progress, Stage
+from include.operate.progress import Progress, Stage
 
 
 def make_progress(*, is_live: bool) -> Progress:
@@ -90,3 +90,28 @@ def test_on_a_terminal_it_is_drawn_over_and_over_without_plain_lines(monkeypatch
     assert "\x1b[" in terminal.getvalue()
     assert "land[products]" in terminal.getvalue()
     assert "  ingest: land[products]" not in terminal.getvalue()
+
+
+def test_a_stage_that_is_not_needed_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    with make_progress(is_live=False) as progress:
+        progress.skip("train", "nothing new")
+    assert read_plain(capsys)[-1] == "– train: nothing new"
+    assert progress.stages[1].state == "skipped"
+    assert progress.total_s == 0.0
+
+
+def test_nothing_is_drawn_while_a_person_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr("rich.live.get_console", lambda: console)
+    with make_progress(is_live=True) as progress:
+        with progress.pause():
+            assert not progress._live.is_started
+        assert progress._live.is_started
+        progress.note("[units] waits for somebody")
+        assert "[units] waits for somebody" in console.file.getvalue()
+
+
+def test_a_note_and_a_pause_elsewhere_than_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with make_progress(is_live=False) as progress, progress.pause():
+        progress.note("waits")
+    assert read_plain(capsys) == ["The demo", "waits"]

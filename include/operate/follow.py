@@ -2,7 +2,7 @@
 
 A chain is a generator that yields whenever it has to wait. :meth:`Follower.drive` looks at Airflow once, lets each
 chain go on as far as it can, and looks again. How long a run may take is not limited: a wait is given up when nothing
-in Airflow has moved for a long time (see :mod:`include.demo.stall`).
+in Airflow has moved for a long time (see :mod:`include.operate.stall`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from include.commands.airflow_api import FINAL_STATES
-from include.demo.signs import describe_import_errors, is_any_working, read_signs
-from include.demo.stall import PATIENCE_S, StallWatch
-from include.demo.tasks import describe_tasks, explain_run, has_run
 from include.errors import OrreryError, StackError
+from include.operate.signs import describe_import_errors, is_any_working, read_signs
+from include.operate.stall import PATIENCE_S, StallWatch
+from include.operate.tasks import describe_tasks, explain_run, has_run
 
 if TYPE_CHECKING:
     from include.commands.airflow_api import AirflowApi
@@ -32,10 +32,15 @@ _SLACK: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A DAG run that has succeeded, with its task instances."""
+    """A DAG run that has succeeded, with its task instances.
+
+    Attributes:
+        kind: what started it: ``manual``, ``scheduled``, ``asset_triggered``….
+    """
 
     run_id: str
     tasks: Tasks
+    kind: str = ""
 
     def has_run(self, pattern: str) -> bool:
         """Whether such a task succeeded in it."""
@@ -46,6 +51,11 @@ class FinishedRun:
         """When its first task began: what follows from it was queued after that."""
         moments = [task["start_date"] for task in self.tasks if task.get("start_date")]
         return min(map(datetime.fromisoformat, moments))
+
+    def find_end(self, task_id: str) -> datetime | None:
+        """When a task of it succeeded; None if it did not."""
+        ends = [task["end_date"] for task in self.tasks if has_run([task], task_id)]
+        return datetime.fromisoformat(ends[0]) if ends else None
 
 
 Chain = Generator[None, None, None]
@@ -60,6 +70,7 @@ class Follower:
         check: called at every look; raises StackError when there is nothing to wait for any more.
         logs: Airflow's folder of logs.
         trouble: why Airflow did not answer the last time; empty when it did.
+        is_patient_with_people: whether a task that waits for a person's answer is waited for without a limit.
     """
 
     api: AirflowApi
@@ -69,6 +80,7 @@ class Follower:
     poll_s: float = _POLL_S
     clock: Callable[[], float] = time.monotonic
     trouble: str = ""
+    is_patient_with_people: bool = False
     runs: list[dict[str, Any]] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     waiting_for: set[str] = field(default_factory=set)
@@ -193,10 +205,21 @@ class Follower:
                         continue
                     if must_run is not None and not has_run(tasks, must_run):
                         raise StackError(explain_run(self.api, dag_id, run["dag_run_id"], tasks, "skipped"))
-                    return FinishedRun(run["dag_run_id"], tasks)
+                    return FinishedRun(run["dag_run_id"], tasks, run.get("run_type", ""))
                 yield
         finally:
             self.waiting_for.discard(dag_id)
+
+    def find_open(self, dag_id: str, before: datetime | None = None) -> str | None:
+        """The id of the oldest run of a DAG that is queued or under way by the last look, queued before a moment."""
+        left = [
+            run
+            for run in self.runs
+            if run["dag_id"] == dag_id
+            and run["state"] not in FINAL_STATES
+            and (before is None or datetime.fromisoformat(run["queued_at"] or run["run_after"]) < before)
+        ]
+        return min(left, key=lambda run: str(run["run_after"]))["dag_run_id"] if left else None
 
     def wait_until_over(self, dag_ids: Collection[str]) -> Chain:
         """Wait until none of these DAGs has a run that is queued or under way."""
@@ -243,7 +266,8 @@ class Follower:
             for key, found in self._tasks.items()
             for task in found
         )
-        return (runs, tasks, self._known_dags)
+        is_asking = self.is_patient_with_people and any(task[4] == "awaiting_input" for task in tasks)
+        return (runs, tasks, self._known_dags, self.clock() if is_asking else None)
 
     def _read_signs(self) -> Hashable:
         open_runs = {(run["dag_id"], run["dag_run_id"]) for run in self.runs if run["state"] not in FINAL_STATES}
@@ -252,7 +276,7 @@ class Follower:
 
     def _describe_stall(self) -> str:
         lines = [
-            f"Nothing in Airflow has moved for {self.patience_s / 60:.0f} minutes while the demo waited for "
+            f"Nothing in Airflow has moved for {self.patience_s / 60:.0f} minutes while this waited for "
             f"{', '.join(sorted(self.waiting_for)) or 'nothing'}. Look at it in the Airflow UI."
         ]
         return "\n".join(part for part in (*lines, self.trouble, describe_import_errors(self.api)) if part)

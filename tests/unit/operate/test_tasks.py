@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from include.demo.tasks import describe_tasks, has_run, name_task
-from tests.unit.demo.test_follow import make_task
+from include.operate.tasks import describe_tasks, has_run, name_task
+from tests.unit.operate.test_follow import make_task
 
 
 def test_tasks_are_described_in_a_few_words() -> None:

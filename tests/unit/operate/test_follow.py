@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from include.commands.airflow_api import AirflowApi
-from include.demo.follow import Chain, FinishedRun, Follower
 from include.errors import StackError
-from tests.unit.demo.conftest import FakeAirflow
+from include.operate.follow import Chain, FinishedRun, Follower
+from tests.unit.operate.conftest import FakeAirflow
 
 BEGAN_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -41,6 +41,7 @@ def make_task(
         "map_index": -1,
         "rendered_map_index": name,
         "start_date": start,
+        "end_date": start,
     }
 
 
@@ -305,3 +306,44 @@ def test_runs_that_are_under_way_are_waited_for(follower: Follower, airflow: Fak
     ]
     follower.drive_one(follower.wait_until_over({"hop"}))
     assert len(airflow.looks) == 1
+
+
+def test_a_finished_run_tells_what_started_it_and_when_a_task_of_it_ended(
+    follower: Follower, airflow: FakeAirflow
+) -> None:
+    airflow.looks = [[{**make_run("r", "success"), "run_type": "asset_triggered"}]]
+    airflow.tasks["hop r"] = [
+        make_task("publish", "success", start="2026-03-01T12:00:00Z"),
+        make_task("late", "skipped"),
+    ]
+    run = follow(follower)
+    assert run.kind == "asset_triggered"
+    assert run.find_end("publish") == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert run.find_end("late") is None
+
+
+def test_the_oldest_run_that_is_under_way_is_found(follower: Follower) -> None:
+    follower.runs = [
+        make_run("new", "queued", 5), make_run("old", "running", 2), make_run("over", "success", 1),
+        make_run("other", "running", 1, dag="elsewhere"),
+    ]  # fmt: skip
+    assert follower.find_open("hop") == "old"
+    assert follower.find_open("hop", before=BEGAN_AT + timedelta(minutes=2)) is None
+    assert follower.find_open("hop", before=BEGAN_AT + timedelta(minutes=3)) == "old"
+    assert follower.find_open("nothing") is None
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+def test_a_person_may_take_their_time_where_that_was_said(
+    follower: Follower, airflow: FakeAirflow, is_patient: bool
+) -> None:
+    airflow.looks = [[make_run("r", "running")]] * 40 + [[make_run("r", "success")]]
+    airflow.tasks["hop r"] = [make_task("approve", "awaiting_input")]
+    minutes = iter(range(10_000))
+    follower.clock = lambda: 60.0 * next(minutes)
+    follower.patience_s, follower.is_patient_with_people = 100.0, is_patient
+    if is_patient:
+        assert follow(follower).run_id == "r"
+    else:
+        with pytest.raises(StackError, match="Nothing in Airflow has moved"):
+            follow(follower)

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from include.errors import SourceError
-from include.example.traffic import Traffic, read_entities, to_json_value
 from include.features.spec import ModelSpec
+from include.operate.traffic import Traffic, read_entities, to_json_value
 from include.servers.ports import find_free_port
 from include.warehouse.session import open_session
-from tests.unit.example.conftest import MACHINES, PARTS, ModelServer, make_spec
+from tests.unit.operate.model_server import MACHINES, PARTS, ModelServer, make_spec
 
 ENTITIES = [{"machine_id": machine} for machine in MACHINES]
 

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.demo.figures import name_metric, read_baseline, read_champion
+from include.operate.figures import read_baseline, read_champion
 from include.registry.registry import read_version
-from include.settings.training import BASELINE
 from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
-    from include.demo.progress import Stage
+    from include.operate.hops import ModelNotes
+    from include.operate.progress import Stage
     from include.settings.models import ModelSettings
-
-
-@dataclass
-class ModelNotes:
-    """What no store knows: how the demo's own people and clients fared with one model.
-
-    Attributes:
-        is_trainer_refused: whether the trainer's own approval was refused; None when it was not tried.
-        requests: sent during the rollout; None when there was none.
-        failed: requests without a good answer.
-        failure: why the model's loop ended early; None when it did not.
-    """
-
-    is_trainer_refused: bool | None = None
-    requests: int | None = None
-    failed: int = 0
-    failure: str | None = None
 
 
 def report_model(
     uri: str, tracking_uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes
 ) -> dict[str, Any]:
-    """The section of one model, with its shortcomings.
+    """The section of one model.
 
     Args:
-        stages: the demo's stages with their seconds; those of other models are passed over.
+        stages: the stages with their seconds; those of other models are passed over.
     """
     with open_session(uri) as session:
         rollout = session.fetch_one("select * from serving.rollouts where model_name = %s", (model.name,)) or {}
@@ -65,39 +47,7 @@ def report_model(
         },
         "failure": notes.failure,
     }
-    section["shortcomings"] = find_model_shortcomings(section)
     return section
-
-
-def find_model_shortcomings(section: dict[str, Any]) -> list[str]:
-    """What the loop should have done for a model and did not, in words; empty if all of it worked."""
-    if section["failure"]:
-        return [section["failure"].splitlines()[0]]
-    champion = section["champion"]
-    if champion is None:
-        return ["no version serves; look at the runs of its deploy_model in the Airflow UI"]
-    approval, traffic, decision = section["approval"], section["traffic"], section["gates"]["decision"]
-    checks = {
-        "the champion is still the baseline": champion["family"] != BASELINE,
-        _describe_tie(section): section["baseline"] is None or section["baseline"]["gain"] > 0,
-        f"the gates decided {decision!r}, not production": decision == "production",
-        f"{approval['answered_by']} approved a model of {approval['trained_by']}": (
-            not approval["is_required"] or approval["answered_by"] not in (None, approval["trained_by"])
-        ),
-        "the trainer's own approval was not refused": approval["is_trainer_refused"] is not False,
-        "no client asked during the rollout": traffic["requests"] > 0,
-        f"{traffic['failed']} requests failed during the rollout": traffic["failed"] == 0,
-        "monitoring decided nothing": section["monitoring"]["action"] is not None,
-    }
-    return [shortcoming for shortcoming, is_met in checks.items() if not is_met]
-
-
-def _describe_tie(section: dict[str, Any]) -> str:
-    champion, baseline = section["champion"], section["baseline"]
-    if baseline is None:
-        return ""
-    name = name_metric(champion["score_name"])
-    return f"the champion's {name} {champion['score']} does not beat {baseline['feature']} alone, {baseline['score']}"
 
 
 def read_approval(session: Session, model: ModelSettings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.demo.figures import (
+from include.operate.figures import (
     describe_gain,
     describe_metrics,
     describe_score,

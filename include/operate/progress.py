@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-_MARKS = {"waiting": "·", "running": "▶", "done": "✔", "failed": "✘"}
-_STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "failed": "bold red"}
+_MARKS = {"waiting": "·", "running": "▶", "done": "✔", "failed": "✘", "skipped": "–"}
+_STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "failed": "bold red", "skipped": "dim"}
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Progress:
     @contextmanager
     def run(self, name: str) -> Iterator[Stage]:
         """Mark a stage as running for the length of the block; an exception marks it failed."""
-        stage = next(stage for stage in self.stages if stage.name == name)
+        stage = self._find(name)
         stage.state, stage.started_at = "running", time.monotonic()
         self._say(f"▶ {stage.title}")
         try:
@@ -93,6 +93,34 @@ class Progress:
         if doing != stage.doing:
             stage.doing = doing
             self._say(f"  {stage.title}: {doing}")
+
+    def skip(self, name: str, why: str) -> None:
+        """Mark a stage as one that is not needed."""
+        stage = self._find(name)
+        stage.state, stage.doing = "skipped", why
+        self._say(f"{_MARKS['skipped']} {stage.title}: {why}")
+
+    def note(self, line: str) -> None:
+        """Say a line of its own, which stays."""
+        if self._live is not None:
+            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            self._say(line)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Draw nothing for the length of the block, so that a person can read and type."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+    def _find(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
 
     def _say(self, line: str) -> None:
         if not self.is_live and line != self._last_said:
