@@ -319,9 +319,7 @@ def test_a_model_without_a_canary_is_promoted_at_once_and_again_changes_nothing(
         assert get_alias(tracking_uri, model.name, CHAMPION) == candidate
     with open_session(warehouse_uri) as session:
         events = session.fetch_all("select event, detail from serving.rollout_events order by id")
-    assert events[1:] == [
-        {"event": "promoted", "detail": {"previous_champion_version": champion, "strategy": "none"}}
-    ]
+    assert events[1:] == [{"event": "promoted", "detail": {"previous_champion_version": champion, "strategy": "none"}}]
 
 
 def test_a_canary_that_is_not_judged_yet_is_not_passed_over_when_the_strategy_changes(
