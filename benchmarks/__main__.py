@@ -29,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         repetitions=options.repetitions,
         rows=options.rows,
         entities=options.entities,
-        # example:begin
+        # (examples begin)
         households=options.households,
         days=options.days,
-        # example:end
+        # (examples end)
     )
     results: dict[str, list[Figure]] = {}
     failures: list[str] = []
@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=defaults.rows,
         help="rows of the frame in seam and of the smaller file in ingest",
     )
-    # example:begin
+    # (examples begin)
     parser.add_argument(
         "--households",
         type=int,
@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         "and demo (default 0: all of them; the demo names its own minimum)",
     )
     parser.add_argument("--days", type=positive, default=defaults.days, help="days that demo replays")
-    # example:end
+    # (examples end)
     parser.add_argument(
         "--entities",
         type=positive,

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 # In the order of running: the quick ones first.
 NAMES: Final = (
     "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead",
-    # example:begin
+    # (examples begin)
     "dbt", "feature_growth", "demo",
-    # example:end
+    # (examples end)
 )  # fmt: skip
 
 
@@ -39,11 +39,11 @@ class Options:
     repetitions: int | None = None
     rows: int = 1_000_000
     entities: int = 20_000
-    # example:begin
+    # (examples begin)
     # The sample in dbt, feature_growth and demo, 0 for all of them; None leaves each its own choice.
     households: int | None = None
     days: int = 2  # replayed in demo
-    # example:end
+    # (examples end)
 
 
 def find_benchmark(name: str) -> Callable[[Options, Tell], list[Figure]]:

@@ -165,7 +165,7 @@ def make_frame(rows: int) -> pd.DataFrame:
     towns = [f"town {number}" for number in random.integers(0, 500, rows).tolist()]
     return pd.DataFrame(
         {
-            "basket_id": np.arange(rows, dtype=np.int64),
+            "receipt_id": np.arange(rows, dtype=np.int64),
             "quantity": random.integers(1, 12, rows),
             "visits": visits,
             "weight_kg": random.random(rows),

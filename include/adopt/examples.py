@@ -1,7 +1,7 @@
 """Takes the examples out of a checkout: their files whole, and the marked lines of the files that stay.
 
-``include/example/removal.txt`` lists what goes. In a file that stays, lines from one that holds ``example:begin`` to
-the next that holds ``example:end`` go, both included, and each line that holds ``example:line``.
+``include/example/removal.txt`` lists what goes. In a file that stays, lines from one that holds ``(examples begin)`` to
+the next that holds ``(examples end)`` go, both included, and each line that holds ``(examples line)``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 from include.errors import AdoptError
 
 LIST: Final = Path("include") / "example" / "removal.txt"
-BEGIN: Final = "example:begin"
-END: Final = "example:end"
-LINE: Final = "example:line"
+BEGIN: Final = "(examples begin)"
+END: Final = "(examples end)"
+LINE: Final = "(examples line)"
 _SHOWN: Final = 10
 
 
@@ -88,7 +88,7 @@ def strip_examples(text: str, path: Path) -> str:
 
 
 def remove_examples(root: Path, removal: Removal) -> None:
-    """Take the examples out; the list of what goes is the last to go, so that an interrupted removal can be finished."""
+    """Take the examples out; the list of what goes is the last to go, so that what was interrupted can be finished."""
     for path, text in removal.texts.items():
         draft = (root / path).with_name(f"{path.name}.part")
         draft.write_text(text, encoding="utf-8")
@@ -129,6 +129,8 @@ def _read_marked(path: Path) -> str | None:
 
 def _list_changed(root: Path, paths: list[Path]) -> list[str]:
     """Which of the paths differ from the last commit, those that are gone left out."""
+    if not paths:
+        return []
     listed = _run_git(root, "diff", "HEAD", "--name-only", "--diff-filter=d", "-z", "--", *map(str, paths))
     return [name for name in listed.split("\0") if name]
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from include.adopt.declare import Declaration, declare_source
 from include.adopt.file_sets import FileSet, find_files
@@ -15,6 +15,7 @@ from include.adopt.sources_file import add_entry, check_entry, extend, render_en
 from include.errors import SettingsError, SourceError
 from include.settings.section import load_section, read_yaml
 from include.settings.source_base import SourceBase
+from include.settings.source_kinds import FileSource
 from include.settings.source_names import check_source_name
 from include.settings.sources import SourceSettings, sources_root
 from include.sources.files import read_blocks
@@ -28,12 +29,13 @@ _PLACEHOLDER: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class NewSource:
-    """The files, what was read of them, and how they are declared."""
+    """The files, what was read of them, how they are declared, and the declaration as the settings take it."""
 
     name: str
     files: FileSet
     sample: Sample
     declaration: Declaration
+    source: FileSource
 
     def describe(self) -> str:
         """What was read, the entry, and what is open, as text."""
@@ -93,7 +95,7 @@ def propose_source(start: Path, name: str | None, config: Path, environment: str
     for one in sample.files:
         if set(one.rows.column_names) == set(source.columns):
             check_readable(name, source, one.file.path, settings.time_zone)
-    return NewSource(name, files, sample, declaration)
+    return NewSource(name, files, sample, declaration, cast("FileSource", source))
 
 
 def read_settings(config: Path, environment: str) -> SourceSettings:

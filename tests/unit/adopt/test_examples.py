@@ -17,9 +17,9 @@ from include.settings import PROJECT_ROOT
 from tests.unit.test_house import EXAMPLE_WORDS
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git (the Astro image does not carry it)")
-SETTINGS = "a: 1\n# example:begin\nb: 2\n# example:end\nc: 3\nd: 4 # example:line\n"
+SETTINGS = "a: 1\n# (examples begin)\nb: 2\n# (examples end)\nc: 3\nd: 4 # (examples line)\n"
 # What these speak of: the words themselves, tests of their own small data, what was before.
-SPEAKERS = {"CHANGELOG.md", "tests/unit/test_house.py"}
+SPEAKERS = {"CHANGELOG.md", "LICENSE", "tests/unit/test_house.py"}
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -85,7 +85,9 @@ def test_what_was_changed_since_the_last_commit_is_not_lost(checkout: Path, name
     if is_staged:
         git(checkout, "add", name)
     before = list_files(checkout)
-    with pytest.raises(AdoptError, match=rf"Nothing was removed: {name} changed since the last commit.*Commit or stash"):
+    with pytest.raises(
+        AdoptError, match=rf"Nothing was removed: {name} changed since the last commit.*Commit or stash"
+    ):
         plan_removal(checkout)
     assert list_files(checkout) == before
 
@@ -114,9 +116,9 @@ def test_a_removal_that_was_interrupted_is_finished_by_the_next(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\n# example:end\n", r"x\.yml, line 2: example:end without"),
-        ("# example:begin\na\n", r"x\.yml, line 1: example:begin without"),
-        ("# example:begin\n# example:begin\n", r"x\.yml, line 2: example:begin within the block of line 1"),
+        ("a\n# (examples end)\n", r"x\.yml, line 2: \(examples end\) without"),
+        ("# (examples begin)\na\n", r"x\.yml, line 1: \(examples begin\) without"),
+        ("# (examples begin)\n# (examples begin)\n", r"x\.yml, line 2: \(examples begin\) within the block of line 1"),
     ],
 )
 def test_marks_that_are_not_in_pairs_are_named(text: str, message: str) -> None:
@@ -165,7 +167,7 @@ def test_no_mark_and_no_word_of_the_examples_is_left(stripped: Path) -> None:
         if name.startswith(("tests/", "include/adopt/examples.py")) or name.endswith((".png", ".lock")):
             continue
         for number, line in enumerate((stripped / name).read_text(encoding="utf-8").splitlines(), start=1):
-            if EXAMPLE_WORDS.search(line) or re.search(r"example:(begin|end|line)", line):
+            if EXAMPLE_WORDS.search(line) or re.search(r"\(examples (begin|end|line)\)", line):
                 found.append(f"{name}:{number}: {line.strip()}")
     assert found == []
 
