@@ -11,6 +11,10 @@ PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
 # The models that a verb is about; none is all of them.
 MODELS = $(foreach name,$(MODEL),--model "$(name)")
+# What is said of a first model.
+ADOPTED = $(foreach word,name entity events label owner trainer time time-zone,$(call say,$(word)))
+say = $(if $($(call upper,$(1))),--$(1) "$($(call upper,$(1)))")
+upper = $(shell echo $(1) | tr a-z- A-Z_)
 # Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -101,10 +102,10 @@ def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> Da
         time_zone: whose days.
 
     Raises:
-        SourceError: the folder is there already, the file cannot be read, an event has no time, or the days are too
+        SourceError: the folder holds files already, the file cannot be read, an event has no time, or the days are too
             many to be real.
     """
-    if folder.exists():
+    if folder.exists() and any(folder.iterdir()):
         raise SourceError(f"{folder} is there already; remove it, or give the source another name.")
     source = new.source
     facts = ColumnFacts.of(new.declaration.content["columns"])
@@ -123,6 +124,8 @@ def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> Da
         first, last = _check_days(rows.days, event, new.files.files[0].path)
         for day in _list_days(first, last):
             _write_day(drafts / f"{day}.parquet", rows.take(day), source, new.files.files[0].path.name)
+        with suppress(FileNotFoundError):
+            folder.rmdir()  # empty, as seen before
         shutil.move(drafts, folder)
     return DayFiles(folder, first, last, count, (last - first).days + 1 - len(rows.days), facts.describe())
 
