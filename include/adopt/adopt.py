@@ -12,30 +12,22 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
-from include.adopt.examples import plan_removal, remove_examples, strip_examples
+from include.adopt.examples import plan_removal, remove_examples
 from include.adopt.first_model import write_model
-from include.adopt.inbox import InboxSource, look_into, take_in
+from include.adopt.inbox import look_into, take_in
 from include.adopt.readme import write_readme
-from include.adopt.zone import check_zone, replace_zone, set_time_zone
+from include.adopt.zone import check_zone, set_time_zone
 from include.commands.console import run_command, say
 from include.errors import AdoptError
 from include.settings import CONFIG_DIR, PROJECT_ROOT, resolve_environment
 from include.settings.section import read_yaml
 
 SOURCES = "sources.yml"
-
-
-@dataclass(frozen=True)
-class Adoption:
-    """What is to be done: the sources that were found, and the model that is wanted."""
-
-    sources: tuple[InboxSource, ...]
-    wishes: Wishes
-    time_zone: str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     removal = plan_removal(PROJECT_ROOT)
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / SOURCES
-        draft.write_text(read_own_sources(options.time_zone), encoding="utf-8")
+        draft.write_text(read_own_settings(options.time_zone), encoding="utf-8")
         sources = look_into(folder, draft, environment, read_times(options.time))
     for source in sources:
-        say(source.new.describe() + "\n")
+        say(source.describe() + "\n")
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):
@@ -100,10 +92,10 @@ def read_times(words: Sequence[str]) -> dict[str, str]:
     return {source: column for source, _, column in pairs}
 
 
-def read_own_sources(time_zone: str) -> str:
-    """sources.yml without the examples, as it will be."""
-    path = CONFIG_DIR / SOURCES
-    return replace_zone(strip_examples(path.read_text(encoding="utf-8"), path), time_zone)
+def read_own_settings(time_zone: str) -> str:
+    """What sources.yml says besides its sources, with the time zone that it will have."""
+    content = read_yaml(CONFIG_DIR / SOURCES)
+    return yaml.safe_dump({**content, "time_zone": time_zone, "local_systems": None, "sources": None})
 
 
 def describe_next(wishes: Wishes) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.adopt.day_files import split_by_day
 from include.adopt.file_sets import find_starts, list_some
 from include.adopt.proposal import NewSource, propose_source
-from include.adopt.sources_file import add_entry
+from include.adopt.sources_file import add_entry, render_entry
 from include.errors import AdoptError
 from include.settings.section import read_yaml
 
@@ -39,6 +39,26 @@ class InboxSource:
     def name(self) -> str:
         """Of the source."""
         return self.new.name
+
+    def describe(self) -> str:
+        """The entry as it will be, but for what only all rows can say, and what a person has to confirm."""
+        content = self.new.declaration.content
+        if self.event is not None:
+            content = describe_days(content, self, content["columns"], has_empty=False)
+        elif self.is_undated:
+            content = {**content, "path": f"{self.name}/{self.new.files.pattern}"}
+        said = [f"please confirm: {question}" for question in self.list_questions()]
+        return "\n".join((self.new.describe_reading(), "", render_entry(self.name, content), *said))
+
+    def list_questions(self) -> list[str]:
+        """What is unsure; of a file that is copied or split, not where it lies and what a copy of it means."""
+        questions = [*self.new.declaration.questions]
+        if self.event is not None:
+            questions = [one for one in questions if not one.startswith("the file is a whole copy")]
+            questions.append(f"{self.event} says when a row happened, in the time zone of the project.")
+        if self.is_undated:
+            questions = [one for one in questions if "is outside of the sources' folder" not in one]
+        return questions
 
     @property
     def is_daily(self) -> bool:

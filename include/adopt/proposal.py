@@ -41,7 +41,7 @@ class NewSource:
         """What was read, the entry, and what is open, as text."""
         questions = [f"please confirm: {question}" for question in self.declaration.questions]
         entry = render_entry(self.name, self.declaration.content)
-        return "\n".join((self._describe_reading(), "", entry, *questions, *self._describe_renames()))
+        return "\n".join((self.describe_reading(), "", entry, *questions, *self._describe_renames()))
 
     def write(self, config: Path, environment: str) -> None:
         """Add the entry to sources.yml.
@@ -54,7 +54,8 @@ class NewSource:
             raise SourceError("Nothing is written, for no day would be found; rename the files as said, and run again.")
         add_entry(config, self.name, self.declaration.content, environment)
 
-    def _describe_reading(self) -> str:
+    def describe_reading(self) -> str:
+        """Which files were read, and how much of them."""
         read, there = len(self.sample.files), len(self.files.files)
         days = f" ({self.files.days[0]} to {self.files.days[-1]})" if self.files.days else ""
         count = len(self.files.left_out)
