@@ -3,8 +3,8 @@
 Measured: for one CSV file of about 100,000 orders (a tenth of ``--rows``), made for this, in a clone of the project's
 last commit: the seconds of ``make adopt``, of ``make lint`` on what it has written, of ``make up``, and of ``make run``
 from the first file to the first monitored scores, with a canary under requests; the lines that a person has typed; and
-the AUC of the champion against its peer, a model that is made by hand: scikit-learn's gradient boosting and logistic regression
-on nine features computed with pandas for the same as-of dates, the better one of the two.
+the AUC of the champion against its peer, a model that is made by hand: scikit-learn's gradient boosting and logistic
+regression on nine features computed with pandas for the same as-of dates, the better one of the two.
 
 Fair because: the hand-made model has the same training rows, and is scored on the same test cutoff; its features are
 those that one writes first (days since the last order, orders and amounts of four windows). The structure in the data
