@@ -21,6 +21,7 @@ from include.adopt.examples import plan_removal, remove_examples
 from include.adopt.first_model import write_model
 from include.adopt.inbox import look_into, take_in
 from include.adopt.readme import write_readme
+from include.adopt.rehearsal import rehearse
 from include.adopt.zone import check_zone, set_time_zone
 from include.commands.console import run_command, say
 from include.errors import AdoptError
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for source in sources:
         say(source.describe() + "\n")
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here)
+    rehearse(PROJECT_ROOT, removal, sources, options.time_zone, wishes, environment)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = CONFIG_DIR / SOURCES
     set_time_zone(config, options.time_zone)
     take_in(sources, PROJECT_ROOT / (read_yaml(config).get("root") or ".local/sources"), config, environment, say)
-    write_model(wishes, say)
+    write_model(wishes, CONFIG_DIR, say)
     write_readme(PROJECT_ROOT / "README.md")
     say(describe_next(wishes))
     return 0

@@ -42,13 +42,15 @@ class InboxSource:
 
     def describe(self) -> str:
         """The entry as it will be, but for what only all rows can say, and what a person has to confirm."""
+        said = [f"please confirm: {question}" for question in self.list_questions()]
+        return "\n".join((self.new.describe_reading(), "", render_entry(self.name, self.preview()), *said))
+
+    def preview(self) -> dict[str, Any]:
+        """The entry as it will be, but for what only all rows can say."""
         content = self.new.declaration.content
         if self.event is not None:
-            content = describe_days(content, self, content["columns"], has_empty=False)
-        elif self.is_undated:
-            content = {**content, "path": f"{self.name}/{self.new.files.pattern}"}
-        said = [f"please confirm: {question}" for question in self.list_questions()]
-        return "\n".join((self.new.describe_reading(), "", render_entry(self.name, content), *said))
+            return describe_days(content, self, content["columns"], has_empty=False)
+        return {**content, "path": f"{self.name}/{self.new.files.pattern}"} if self.is_undated else content
 
     def list_questions(self) -> list[str]:
         """What is unsure; of a file that is copied or split, not where it lies and what a copy of it means."""
