@@ -19,9 +19,11 @@ FLOW = [
     "sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring",
 ]  # fmt: skip
 # Rooms around the library: the embedded stack, the demo on it, the examples' data, what runs a project by hand,
-# what declares new sources. Arrows go
-# from left to right.
-AROUND = ["demo", "example", "operate", "adopt", "local", "servers", "commands"]
+# what adopts a checkout. Arrows go from left to right.
+AROUND = [
+    "demo", "example", # (examples line)
+    "operate", "adopt", "local", "servers", "commands",
+]  # fmt: skip
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
 HEAVY = {
     "adbc_driver_manager", "adbc_driver_postgresql", "botocore", "fsspec", "gcsfs", "great_expectations", "matplotlib",
