@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from include.adopt.sql_names import RESERVED, is_plain, make_plain
+from include.adopt.sql_names import RESERVED
+from include.adopt.staged_columns import StagedColumn, find_column, stage_columns
 from include.errors import SettingsError
 from include.features.columns import KEY_NAMES_TAKEN
 from include.settings.source_base import SourceBase
-from include.settings.source_columns import NUMBERS, ColumnSettings
-from include.warehouse.names import quote_column
+from include.settings.source_columns import NUMBERS
 
 _KEY_TYPES: Final = {"int64": "bigint", "string": "text", "date": "date"}
 # Columns that what is written has beside the keys.
@@ -22,41 +21,6 @@ _OWN_NAMES: Final = frozenset({
     "value_count", "total", "line_count", "is_delivered", "is_pending", "inputs_version",
 })  # fmt: skip
 _LOOKS_LIKE_NAME: Final = re.compile(r"(.+_)?(id|no|nr|num|number|key|code|uuid|sku|ean|zip|postcode)")
-# A sum over more rows than this would leave double precision.
-_LARGEST: Final = "1e150"
-
-
-@dataclass(frozen=True)
-class StagedColumn:
-    """A column of the staging view.
-
-    Attributes:
-        origin: its name as delivered, by which ``sources.yml`` has it.
-        published: its name in ``raw.<source>``.
-    """
-
-    name: str
-    origin: str
-    published: str
-    settings: ColumnSettings
-
-    @property
-    def sql(self) -> str:
-        """How it is selected from the published table."""
-        column = self.published if is_plain(self.published) else quote_column(self.published)
-        if self.is_bounded:
-            return f"case when {column} between -{_LARGEST} and {_LARGEST} then {column} end as {self.name}"
-        return self.name if column == self.name else f"{column} as {self.name}"
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether it may hold what is no number (NaN) or one that cannot be added up."""
-        return self.settings.type == "float64" and self.settings.sql_type == "double precision"
-
-    @property
-    def description(self) -> str:
-        """What ``sources.yml`` says of it."""
-        return self.settings.description or f"{self.origin}, as delivered."
 
 
 @dataclass(frozen=True)
@@ -97,26 +61,6 @@ class EventColumns:
     questions: tuple[str, ...]
 
 
-def stage_columns(name: str, source: SourceBase) -> tuple[StagedColumn, ...]:
-    """The columns of the staging view, but those that ingestion adds.
-
-    Raises:
-        SettingsError: a name cannot be written in SQL, or two would be the same.
-    """
-    found: dict[str, StagedColumn] = {}
-    for published, origin in source.published_columns.items():
-        if published in ("day", "batch_day"):
-            continue
-        plain = published if is_plain(published) else make_plain(published)
-        if not plain or plain in found or plain in ("day", "batch_day"):
-            raise SettingsError(
-                f"Column {published!r} of the source {name!r} would be called {plain!r} in dbt, which is "
-                f"{'a name already' if plain else 'no name'}; give it a publish_as in sources.yml."
-            )
-        found[plain] = StagedColumn(plain, origin, published, source.columns[origin])
-    return tuple(found.values())
-
-
 def choose_columns(
     name: str, source: SourceBase, entity: Sequence[str], summed: str | None, listed: Sequence[str] | None = None
 ) -> EventColumns:
@@ -132,10 +76,15 @@ def choose_columns(
     """
     staged = stage_columns(name, source)
     key_columns = _find_keys(name, source, staged, entity)
-    label_column = _find_summed(name, source, staged, key_columns, summed)
+    label_column = _find_summed(name, staged, key_columns, summed)
     questions: list[str] = []
     if listed is not None:
-        needed = ["day", "batch_day", *(one.name for one in key_columns), *([label_column.name] if label_column else [])]
+        needed = [
+            "day",
+            "batch_day",
+            *(one.name for one in key_columns),
+            *([label_column.name] if label_column else []),
+        ]
         _check_listed(name, needed, listed)
         questions += [
             f"stg_{name} has no column {one.name} in its yml; nothing is made of it."
@@ -169,7 +118,7 @@ def _find_keys(
 ) -> list[StagedColumn]:
     found: list[StagedColumn] = []
     for text in entity:
-        column = _find(name, staged, text, "ENTITY")
+        column = find_column(name, staged, text, "ENTITY")
         if column in found:
             raise SettingsError(f"ENTITY names {text!r} twice. Name each key column once.")
         _check_key(name, source, column)
@@ -190,8 +139,8 @@ def _check_key(name: str, source: SourceBase, column: StagedColumn) -> None:
         )
     if settings.nullable:
         raise SettingsError(
-            f"{where} is nullable in sources.yml, so that a row may belong to nothing; take `nullable` away where it is "
-            "always filled, or name another column in ENTITY."
+            f"{where} is nullable in sources.yml, so that a row may belong to nothing; take `nullable` away where it "
+            "is always filled, or name another column in ENTITY."
         )
     if column.name in KEY_NAMES_TAKEN | _OWN_NAMES or column.published in RESERVED:
         raise SettingsError(
@@ -201,11 +150,11 @@ def _check_key(name: str, source: SourceBase, column: StagedColumn) -> None:
 
 
 def _find_summed(
-    name: str, source: SourceBase, staged: Sequence[StagedColumn], keys: Sequence[StagedColumn], summed: str | None
+    name: str, staged: Sequence[StagedColumn], keys: Sequence[StagedColumn], summed: str | None
 ) -> StagedColumn | None:
     if summed is None:
         return None
-    column = _find(name, staged, summed, "LABEL")
+    column = find_column(name, staged, summed, "LABEL")
     if column.settings.type not in NUMBERS or column in keys:
         what = "a key of the entity" if column in keys else f"a {column.settings.type}"
         numbers = ", ".join(one.name for one in staged if one.settings.type in NUMBERS and one not in keys)
@@ -214,17 +163,6 @@ def _find_summed(
             f"{numbers or 'none'}."
         )
     return column
-
-
-def _find(name: str, staged: Sequence[StagedColumn], text: str, where: str) -> StagedColumn:
-    known: Mapping[str, StagedColumn] = {
-        alias: column for column in staged for alias in (column.name, column.published, column.origin)
-    }
-    if text in known:
-        return known[text]
-    near = difflib.get_close_matches(text, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(column.name for column in staged)}."
-    raise SettingsError(f"{where} names {text!r}, which is no column of the source {name!r} in sources.yml. {hint}")
 
 
 def _check_listed(name: str, needed: Sequence[str], listed: Sequence[str]) -> None:

@@ -87,6 +87,7 @@ def _check_events(text: str, events: str, source: str) -> None:
 def _read_days(text: str, days: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", days) or not 1 <= int(days) <= MAX_HORIZON_DAYS:
         raise SettingsError(
-            f"The label {text!r} looks at {days} days; a label looks at 1 to {MAX_HORIZON_DAYS} whole days. Change them."
+            f"The label {text!r} looks at {days} days; a label looks at 1 to {MAX_HORIZON_DAYS} whole days. "
+            "Change them."
         )
     return int(days)

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import jinja2
 
-from include.adopt.event_columns import StagedColumn
 from include.adopt.model_plan import ModelPlan
+from include.adopt.sql_layout import name_expression, write_built, write_clause, write_list
+from include.adopt.staged_columns import StagedColumn
 from include.settings.source_base import SourceBase
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -28,7 +29,6 @@ _FOLDERS: Final = {
     "labels": "models/marts",
     "latest": "models/marts/online",
 }
-_LINE: Final = 100
 
 
 def render_staging(plan: ModelPlan, source: SourceBase) -> dict[str, str]:
@@ -36,6 +36,7 @@ def render_staging(plan: ModelPlan, source: SourceBase) -> dict[str, str]:
     names = {column.origin: column.name for column in plan.columns.staged}
     values = {
         "source_text": source.description or f"Rows of {plan.source}. One row per {', '.join(source.key)}.",
+        "filled": [*(one.name for one in plan.columns.staged if not one.settings.nullable), "day", "batch_day"],
         "source_key": [names.get(origin, "day") for origin in source.key],
     }
     path = f"models/staging/stg_{plan.source}"
@@ -86,9 +87,9 @@ def render_vars(plan: ModelPlan, missing: Sequence[str]) -> list[str]:
     horizon = plan.vars["horizon"]
     own = [f"# {name}: {' '.join(plan.request.label.split())}.", f"{horizon}: {values[horizon]}"]
     shared = [
-        f"# {group} holds what had {plan.events} in the active window (at most 84 days). It looks at the history (at least",
-        "# 84 days, the longest window). As-of dates are all Mondays, and every day from the daily ones before the first",
-        "# build on.",
+        f"# {group}: rows are what had {plan.events} in the active window (at most 84 days). Features look",
+        "# at the history (at least 84 days, the longest window). As-of dates are all Mondays, and every day from",
+        "# the daily ones before the first build on.",
         *(f"{one}: {values[one]}" for one in plan.vars.values() if one != horizon and one in missing),
     ]
     return [*(own if horizon in missing else []), *(shared if set(missing) - {horizon} else [])]
@@ -103,17 +104,14 @@ def quote_yaml(text: str) -> str:
 
 
 def list_names(columns: Iterable[StagedColumn], indent: int) -> str:
-    """Names of columns as a list of Jinja, one a line where they are long."""
+    """Names of columns as a list of Jinja."""
     names = [f"'{column.name}'" for column in columns]
-    line = f"[{', '.join(names)}]"
-    if len(line) + indent < _LINE - 20:
-        return line
-    separator = ",\n" + " " * (indent + 4)
-    return f"[{separator[1:]}{separator.join(names)}\n{' ' * indent}]"
+    return f"[{write_list(names, indent + 24, indent)}]"
 
 
 def _render(plan: ModelPlan, template: str, **values: Any) -> str:
-    return _load_environment().get_template(template).render(plan=plan, features=plan.features, **plan.models, **values)
+    page = _load_environment().get_template(template)
+    return page.render(plan=plan, keys=list(plan.key_names), features=plan.features, **plan.models, **values)
 
 
 @cache
@@ -128,8 +126,12 @@ def _load_environment() -> jinja2.Environment:
     environment.filters |= {
         "text": quote_yaml,
         "names": list_names,
-        "quoted": lambda names: ", ".join(f"'{name}'" for name in names),
-        "prefixed": lambda names, prefix: ", ".join(f"{prefix}{name}" for name in names),
+        "named": name_expression,
+        "clause": write_clause,
+        "listed": write_list,
+        "marked": write_built,
+        "prefixed": lambda names, prefix: [prefix + name for name in names],
+        "suffixed": lambda names, suffix: [name + suffix for name in names],
     }
     environment.globals |= {"zip": zip}
     return environment

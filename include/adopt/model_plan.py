@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from include.adopt.event_columns import EventColumns, KeyColumn, StagedColumn, VariedColumn, choose_columns
+from include.adopt.event_columns import EventColumns, KeyColumn, VariedColumn, choose_columns
 from include.adopt.event_features import EventFeature, list_features
-from include.adopt.label_sentence import LabelKind, LabelSentence, read_label
+from include.adopt.label_sentence import LabelSentence, read_label
+from include.adopt.planned_label import PlannedLabel, plan_label
 from include.adopt.sql_names import check_column_names, check_model_names
+from include.adopt.staged_columns import StagedColumn
 from include.errors import SettingsError
-from include.settings.models import TaskName
 from include.settings.sources import SourceSettings
+from include.warehouse.names import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,6 @@ class ModelRequest:
     owner: str = "analytics"
     trainer: str = "scientist"
     approvers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PlannedLabel:
-    """The label's column.
-
-    Attributes:
-        summed: the column of the daily model that is added up over the horizon.
-        sql: how the label is made of the sum ``outcomes.total``.
-    """
-
-    column: str
-    task: TaskName
-    summed: str
-    sql: str
-    sentence: str
-    kind: LabelKind
-
-    @property
-    def data_type(self) -> str:
-        """Its SQL type."""
-        return "boolean" if self.task == "binary" else "double precision"
-
-    def sample(self, total: int) -> str:
-        """What it says of a sum, 0 where nothing happened, as YAML."""
-        return {"absence": str(not total).lower(), "presence": str(bool(total)).lower()}.get(self.kind, str(total))
 
 
 @dataclass(frozen=True)
@@ -156,6 +132,8 @@ class ModelPlan:
     def description(self) -> str:
         """What the model predicts, as a sentence."""
         text = " ".join(self.request.label.split())
+        if self.sentence.kind == "count":
+            text = f"count of {self.events} in {self.sentence.days} days"
         return (
             f"{text[:1].upper()}{text[1:]}, of each {self.entity_words} that had {self.events} in the last "
             f"{self.sentence.active_days} days."
@@ -189,7 +167,7 @@ def plan_model(request: ModelRequest, sources: SourceSettings, staged: Sequence[
         )
     sentence = read_label(request.label, request.events)
     columns = choose_columns(request.events, source, request.entity, sentence.column, staged)
-    label = _plan_label(request, sentence, columns)
+    label = plan_label(request.name, request.events, sentence, columns)
     group = request.group or f"{name_entity(columns.keys)}_features"
     features = list_features(request.events, columns)
     plan = ModelPlan(request, group, sentence, columns, label, features)
@@ -202,29 +180,13 @@ def name_entity(keys: Sequence[KeyColumn]) -> str:
     return "_".join(key.stem for key in keys)
 
 
-def _plan_label(request: ModelRequest, sentence: LabelSentence, columns: EventColumns) -> PlannedLabel:
-    source, events = request.events, request.events.replace("_", " ")
-    horizon = f"in the `{request.name}_horizon_days` from the as-of date on"
-    total = "coalesce(outcomes.total, 0)::double precision"
-    if sentence.kind == "absence":
-        planned = (f"has_no_{source}", "event_count", "outcomes.total is null", f"Whether there are no {events} {horizon}")
-    elif sentence.kind == "presence":
-        planned = (f"has_{source}", "event_count", "outcomes.total is not null", f"Whether there are {events} {horizon}")
-    elif sentence.kind == "count":
-        planned = (f"{source}_count", "event_count", total, f"Number of {events} {horizon}")
-    else:
-        name = _find_number(columns, sentence.column)
-        planned = (f"{name}_sum", f"{name}_sum", total, f"Sum of {name}, as far as it is known, {horizon}")
-    column, summed, sql, text = planned
-    return PlannedLabel(column, sentence.task, summed, sql, text, sentence.kind)
-
-
-def _find_number(columns: EventColumns, name: str | None) -> str:
-    return next(one.name for one in columns.numbers if name in (one.name, one.published, one.origin))
-
-
 def _check_names(plan: ModelPlan) -> None:
-    check_model_names([plan.request.name, plan.entity, f"stg_{plan.source}", *plan.models.values()])
+    if len(plan.entity) > MAX_NAME_BYTES:
+        raise SettingsError(
+            f"The entity would be called {plan.entity!r}, which has {len(plan.entity)} characters; "
+            f"{MAX_NAME_BYTES} are allowed. Name fewer columns in ENTITY, or give them a shorter publish_as."
+        )
+    check_model_names([plan.request.name, plan.group, f"stg_{plan.source}", *plan.models.values()])
     daily = [
         *(f"{column.name}_{kind}" for column in plan.numbers for kind in ("sum", "count")),
         *(f"{column.name}_values" for column in plan.varied),
@@ -233,4 +195,3 @@ def _check_names(plan: ModelPlan) -> None:
     check_column_names([*plan.key_names, "as_of_date", *(feature.name for feature in plan.features)])
     check_column_names([*plan.key_names, "as_of_date", plan.label.column])
     check_column_names(list(plan.vars.values()))
-

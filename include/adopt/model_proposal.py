@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -81,7 +81,7 @@ def propose_model(request: ModelRequest, config: Path, folder: Path, environment
         plan, own = plan_model(request, sources, dbt.list_columns(staging)), {}
     files = _list_files(plan, source, dbt, own)
     model = NewFile(config / "models" / f"{request.name}.yml", render_model_file(plan), config)
-    _check_model(model, environment)
+    _check_model(model)
     check_free([*files, model], _list_conflicts(plan, dbt, own))
     return NewModel(plan, (*files, model))
 
@@ -95,8 +95,11 @@ def _check_name(name: str, config: Path) -> None:
 
 
 def _is_own(found: Path, own: dict[str, str], folder: Path) -> bool:
-    text = own.get(str(found.relative_to(folder)))
-    return text is not None and found.read_text(encoding="utf-8") == text
+    """Whether a staging model is as it would be written, its yml included if that is there."""
+    paths = {folder / path: text for path, text in own.items()}
+    return found in paths and all(
+        path.read_text(encoding="utf-8") == text for path, text in paths.items() if path.exists()
+    )
 
 
 def _list_files(plan: ModelPlan, source: SourceBase, dbt: DbtFiles, own: dict[str, str]) -> list[NewFile]:
@@ -135,7 +138,9 @@ def _list_conflicts(plan: ModelPlan, dbt: DbtFiles, own: dict[str, str]) -> list
     return problems
 
 
-def _check_model(file: NewFile, environment: Environment) -> None:
-    """Have the settings read the model's file."""
+def _check_model(file: NewFile) -> None:
+    """Have the settings read the model's file, in each environment."""
     content: dict[str, Any] = yaml.safe_load(file.text)
-    build_model(file.path, content, load_shared(file.folder), environment)
+    shared = load_shared(file.folder)
+    for environment in get_args(Environment):
+        build_model(file.path, content, shared, environment)

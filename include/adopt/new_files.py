@@ -43,7 +43,9 @@ def check_free(files: Sequence[NewFile], reasons: Sequence[str] = ()) -> None:
     Raises:
         SettingsError: names all that is in the way.
     """
-    taken = [str(file.path) for file in files if not file.is_change and os.path.lexists(file.path) and not file.is_there]
+    taken = [
+        str(file.path) for file in files if not file.is_change and os.path.lexists(file.path) and not file.is_there
+    ]
     problems = [*(f"{path} is there already." for path in taken), *reasons]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)

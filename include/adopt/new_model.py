@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
     say(new.describe())
     if options.write:
         new.write()
-        say(f"✔ {options.name} is declared. Next: make lint, then make dbt ARGS=\"build --select {new.plan.group}+\".")
+        say(f'✔ {options.name} is declared. Next: make lint, then make dbt ARGS="build --select {new.plan.group}+".')
     else:
         say('Nothing is written; ARGS="--write" writes these files.')
     return 0
@@ -60,7 +60,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _make_request(options: argparse.Namespace) -> ModelRequest:
     people = {one: getattr(options, one) for one in ("owner", "trainer", "group") if getattr(options, one)}
     return ModelRequest(
-        options.name, _split(options.entity), options.events, options.label, approvers=_split(options.approvers), **people
+        options.name,
+        _split(options.entity),
+        options.events,
+        options.label,
+        approvers=_split(options.approvers),
+        **people,
     )
 
 

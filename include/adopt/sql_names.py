@@ -12,18 +12,19 @@ from include.warehouse.names import MAX_NAME_BYTES
 # dbt puts a model that has no table of its own, and the input of a unit test, under this and the model's name.
 _CTE_PREFIX: Final = "__dbt__cte__"
 # https://www.postgresql.org/docs/current/sql-keywords-appendix.html: reserved, also those that may name a function.
-RESERVED: Final = frozenset(
-    """
-    all analyse analyze and any array as asc asymmetric authorization between binary both case cast check collate
-    collation column concurrently constraint create cross current_catalog current_date current_role current_schema
-    current_time current_timestamp current_user default deferrable desc distinct do else end except exists extract
-    false fetch for foreign freeze from full grant group having ilike in initially inner intersect into is isnull
-    join lateral leading left like limit localtime localtimestamp natural not notnull null offset on only or order
-    outer overlaps placing primary references returning right select session_user similar some symmetric
-    system_user table tablesample then to trailing true union unique user using values variadic verbose when where
-    window with
-    """.split()
-)
+RESERVED: Final = frozenset({
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between",
+    "binary", "both", "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint",
+    "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
+    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end",
+    "except", "exists", "extract", "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant",
+    "group", "having", "ilike", "in", "initially", "inner", "intersect", "into", "is", "isnull", "join",
+    "lateral", "leading", "left", "like", "limit", "localtime", "localtimestamp", "natural", "not", "notnull",
+    "null", "offset", "on", "only", "or", "order", "outer", "overlaps", "placing", "primary", "references",
+    "returning", "right", "select", "session_user", "similar", "some", "symmetric", "system_user", "table",
+    "tablesample", "then", "to", "trailing", "true", "union", "unique", "user", "using", "values", "variadic",
+    "verbose", "when", "where", "window", "with",
+})  # fmt: skip
 
 
 def make_plain(name: str) -> str:

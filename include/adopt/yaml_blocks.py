@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import yaml
 
@@ -21,7 +21,7 @@ def append_lines(text: str, block: Block, lines: Sequence[str]) -> str:
 
 def find_node(text: str, *path: str) -> yaml.Node | None:
     """What stands under keys of mappings; an entry of a sequence is found by its ``name``."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     for key in path:
         node = _find_entry(node, key)
     return node
@@ -51,11 +51,12 @@ def find_block_end(text: str, limit: int) -> int:
 
 
 def _find_entry(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    found: Iterator[yaml.Node] = iter(())
     if isinstance(node, yaml.MappingNode):
-        return next((value for name, value in node.value if name.value == key), None)
-    if isinstance(node, yaml.SequenceNode):
-        return next((item for item in node.value if _is_named(item, key)), None)
-    return None
+        found = (value for name, value in node.value if name.value == key)
+    elif isinstance(node, yaml.SequenceNode):
+        found = (item for item in node.value if _is_named(item, key))
+    return next(found, None)
 
 
 def _is_named(item: yaml.Node, name: str) -> bool:

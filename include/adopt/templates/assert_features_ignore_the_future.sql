@@ -1,5 +1,5 @@
--- Counted again from the rows of the days before an as-of date only. The date is the newest one that lies at least
--- a week back, because after the newest of all there is no future yet that could leak in.
+-- Counted again from the rows of the days before an as-of date only. The date is the newest one that
+-- lies at least a week back, because after the newest of all there is no future yet that could leak in.
 with newest as (
 
     select max(as_of_date) as as_of_date
@@ -31,7 +31,7 @@ active_days as (
 <% for key in plan.key_names %>
         and events.<< key >> is not null
 <% endfor %>
-    group by newest.as_of_date, << plan.key_names | prefixed('events.') >>, events.day
+    << (['newest.as_of_date'] + (keys | prefixed('events.')) + ['events.day']) | clause('group by') >>
 
 ),
 
@@ -45,7 +45,7 @@ expected as (
         as_of_date - max(day) as recency_days,
         count(*) as active_days_84d
     from active_days
-    group by as_of_date, << plan.key_names | join(', ') >>
+    << (['as_of_date'] + keys) | clause('group by') >>
     having as_of_date - max(day) <= {{ var('<< plan.vars.active >>') }}
 
 ),
@@ -64,7 +64,7 @@ select
     features.active_days_84d,
     expected.active_days_84d as expected_active_days_84d,
 <% for key in plan.key_names %>
-    coalesce(features.<< key >>, expected.<< key >>) as << key >><< "" if loop.last else "," >>
+    << ("coalesce(features." ~ key ~ ", expected." ~ key ~ ")") | named(key, 4) >><< "" if loop.last else "," >>
 <% endfor %>
 from features
 full outer join expected

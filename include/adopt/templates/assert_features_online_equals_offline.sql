@@ -7,7 +7,7 @@ with newest as (
 <% endfor %>
         max(as_of_date) as as_of_date
     from {{ ref('<< group >>') }}
-    group by << plan.key_names | join(', ') >>
+    << plan.key_names | clause('group by') >>
 
 ),
 
@@ -29,7 +29,7 @@ online as (
 
 select
 <% for key in plan.key_names %>
-    coalesce(online.<< key >>, offline.<< key >>) as << key >>,
+    << ("coalesce(online." ~ key ~ ", offline." ~ key ~ ")") | named(key, 4) >>,
 <% endfor %>
     online.as_of_date as online_as_of_date,
     offline.as_of_date as offline_as_of_date

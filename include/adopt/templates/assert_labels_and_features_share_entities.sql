@@ -7,7 +7,11 @@ with features as (
         << key >><< "" if loop.last else "," >>
 <% endfor %>
     from {{ ref('<< group >>') }}
-    where as_of_date in (select label_dates.as_of_date from {{ ref('<< label_dates >>') }} as label_dates)
+    where
+        as_of_date in (
+            select label_dates.as_of_date
+            from {{ ref('<< label_dates >>') }} as label_dates
+        )
 
 ),
 
@@ -25,7 +29,7 @@ labels as (
 select
     coalesce(features.as_of_date, labels.as_of_date) as as_of_date,
 <% for key in plan.key_names %>
-    coalesce(features.<< key >>, labels.<< key >>) as << key >><< "" if loop.last else "," >>
+    << ("coalesce(features." ~ key ~ ", labels." ~ key ~ ")") | named(key, 4) >><< "" if loop.last else "," >>
 <% endfor %>
 from features
 full outer join labels

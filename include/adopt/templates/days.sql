@@ -1,9 +1,17 @@
 {{
     config(
         pre_hook="{{ drop_outdated(ref('<< event_days >>'), 'day') }}",
-        post_hook="{{ mark_built(ref('<< event_days >>'), '<< plan.key_names | join(', ') >>, day') }}",
+        post_hook="{{ mark_built(<< event_days | marked(keys + ['day']) >>) }}",
         indexes=[
-            {'columns': [<< plan.key_names | quoted >>, 'day'], 'unique': true},
+            {
+                'columns': [
+<% for key in plan.key_names %>
+                    '<< key >>',
+<% endfor %>
+                    'day'
+                ],
+                'unique': true
+            },
             {'columns': ['day']}
         ]
     )
@@ -66,13 +74,13 @@ final as (
         count(<< column.name >>) as << column.name >>_count,
 <% endfor %>
 <% for column in plan.varied %>
-        array_agg(<% if not column.is_category %>distinct <% endif %><< column.name >>) filter (
+        jsonb_agg(<% if not column.is_category %>distinct <% endif %><< column.name >>) filter (
             where << column.name >> is not null
         ) as << column.name >>_values,
 <% endfor %>
         count(*) as event_count
     from pending_events
-    group by day, << plan.key_names | join(', ') >>
+    << (['day'] + keys) | clause('group by') >>
 
 )
 

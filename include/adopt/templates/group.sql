@@ -8,7 +8,7 @@ hash joins are right for one as-of date and for all.
             "{{ drop_outdated(ref('<< as_of_dates >>'), 'as_of_date') }}",
             "set local enable_nestloop = off"
         ],
-        post_hook="{{ mark_built(ref('<< as_of_dates >>'), 'as_of_date, << plan.key_names | join(', ') >>') }}"
+        post_hook="{{ mark_built(<< as_of_dates | marked(['as_of_date'] + keys) >>) }}"
     )
 }}
 
@@ -41,7 +41,7 @@ final as (
 <% endfor %>
         windows.recency_days::double precision as recency_days,
         {% for days in [7, 28, 56, 84] %}
-            windows.<< plan.source >>_{{ days }}d::double precision as << plan.source >>_{{ days }}d,
+            << ("windows." ~ plan.source ~ "_{{ days }}d::double precision") | named(plan.source ~ "_{{ days }}d", 12) >>,
             windows.active_days_{{ days }}d::double precision as active_days_{{ days }}d,
 <% if plan.numbers %>
             {% for column in << plan.numbers | names(16) >> %}
@@ -50,15 +50,16 @@ final as (
             {% endfor %}
 <% endif %>
         {% endfor %}
-        windows.<< plan.source >>_previous_28d::double precision as << plan.source >>_previous_28d,
-        windows.<< plan.source >>_trend_28d::double precision as << plan.source >>_trend_28d,
+<% for kind in ["previous", "trend"] %>
+        << ("windows." ~ plan.source ~ "_" ~ kind ~ "_28d::double precision") | named(plan.source ~ "_" ~ kind ~ "_28d") >>,
+<% endfor %>
         rhythm.gap_mean_days,
         rhythm.gap_std_days,
         rhythm.recency_to_gap,
         rhythm.weekend_share,
         rhythm.tenure_days::double precision as tenure_days<< "," if plan.varied else "" >>
 <% for column in plan.varied %>
-        coalesce(variety.<< column.name >>_distinct_84d, 0)::double precision as << column.name >>_distinct_84d<< "" if loop.last and not column.is_category else "," >>
+        << ("coalesce(variety." ~ column.name ~ "_distinct_84d, 0)::double precision") | named(column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
 <% if column.is_category %>
         variety.<< column.name >>_most_frequent_84d<< "" if loop.last else "," >>
 <% endif %>

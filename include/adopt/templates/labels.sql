@@ -40,7 +40,7 @@ outcomes as (
         on
             days.day >= label_dates.as_of_date
             and days.day < label_dates.as_of_date + {{ var('<< plan.vars.horizon >>') }}
-    group by label_dates.as_of_date, << plan.key_names | prefixed('days.') >>
+    << (['label_dates.as_of_date'] + (keys | prefixed('days.'))) | clause('group by') >>
 
 ),
 

@@ -8,9 +8,9 @@ with features as (
 
 final as (
 
-    select distinct on (<< plan.key_names | join(', ') >>) *
+    select distinct on (<< plan.key_names | listed(20, 4) >>) *
     from features
-    order by << plan.key_names | join(' asc, ') >> asc, as_of_date desc
+    << ((keys | suffixed(' asc')) + ['as_of_date desc']) | clause('order by') >>
 
 )
 

@@ -1,6 +1,9 @@
 with as_of_dates as (
 
-    select * from {{ ref('<< as_of_dates >>') }}
+    select
+        as_of_date,
+        as_of_date - {{ var('<< plan.vars.history >>') }} as first_day
+    from {{ ref('<< as_of_dates >>') }}
     where is_pending
 
 ),
@@ -12,7 +15,10 @@ days as (
         << key >>,
 <% endfor %>
         day,
-        lag(day) over (partition by << plan.key_names | join(', ') >> order by day) as previous_day,
+        lag(day) over (
+            << plan.key_names | clause('partition by', 12) >>
+            order by day
+        ) as previous_day,
         extract(isodow from day) >= 6 as is_weekend
     from {{ ref('<< days >>') }}
 
@@ -29,14 +35,14 @@ recent_days as (
         days.is_weekend,
         -- The first day of the history has no gap: the day before it lies outside.
         case
-            when days.previous_day >= as_of_dates.as_of_date - {{ var('<< plan.vars.history >>') }}
+            when days.previous_day >= as_of_dates.first_day
                 then days.day - days.previous_day
         end as gap_days
     from as_of_dates
     inner join days
         on
             days.day < as_of_dates.as_of_date
-            and days.day >= as_of_dates.as_of_date - {{ var('<< plan.vars.history >>') }}
+            and days.day >= as_of_dates.first_day
 
 ),
 
@@ -53,7 +59,7 @@ rhythm as (
         stddev_samp(gap_days)::double precision as gap_std_days,
         avg(is_weekend::int)::double precision as weekend_share
     from recent_days
-    group by as_of_date, << plan.key_names | join(', ') >>
+    << (['as_of_date'] + keys) | clause('group by') >>
 
 ),
 

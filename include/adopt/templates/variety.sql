@@ -11,38 +11,51 @@ days as (
 
 ),
 
-recent_values as (
+recent_days as (
 
     select
-        as_of_dates.as_of_date,
-<% for key in plan.key_names %>
-        days.<< key >>,
-<% endfor %>
-        listed.attribute,
-        listed.value,
-        count(*) as value_count
+        days.*,
+        as_of_dates.as_of_date
     from as_of_dates
     inner join days
         on
             days.day < as_of_dates.as_of_date
             and days.day >= as_of_dates.as_of_date - 84
-    cross join lateral (
+
+),
+
+listed_values as (
+
 <% for column in plan.varied %>
 <% if not loop.first %>
-        union all
+
+    union all
+
 <% endif %>
-        select
-            '<< column.name >>' as attribute,
-            unnest(days.<< column.name >>_values)::text as value
-<% endfor %>
-    ) as listed
-    group by
-        as_of_dates.as_of_date,
+    select
+        as_of_date,
 <% for key in plan.key_names %>
-        days.<< key >>,
+        << key >>,
 <% endfor %>
-        listed.attribute,
-        listed.value
+        '<< column.name >>' as attribute,
+        jsonb_array_elements_text(<< column.name >>_values) as value
+    from recent_days
+<% endfor %>
+
+),
+
+counted_values as (
+
+    select
+        as_of_date,
+<% for key in plan.key_names %>
+        << key >>,
+<% endfor %>
+        attribute,
+        value,
+        count(*) as value_count
+    from listed_values
+    << (['as_of_date'] + keys + ['attribute', 'value']) | clause('group by') >>
 
 ),
 
@@ -54,7 +67,7 @@ final as (
         << key >>,
 <% endfor %>
 <% for column in plan.varied %>
-        count(*) filter (where attribute = '<< column.name >>') as << column.name >>_distinct_84d<< "" if loop.last and not column.is_category else "," >>
+        << ("count(*) filter (where attribute = '" ~ column.name ~ "')") | named(column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
 <% if column.is_category %>
         -- Of several that are as frequent, the first one of the alphabet.
         (array_agg(value order by value_count desc, value collate "C") filter (
@@ -62,8 +75,8 @@ final as (
         ))[1] as << column.name >>_most_frequent_84d<< "" if loop.last else "," >>
 <% endif %>
 <% endfor %>
-    from recent_values
-    group by as_of_date, << plan.key_names | join(', ') >>
+    from counted_values
+    << (['as_of_date'] + keys) | clause('group by') >>
 
 )
 

@@ -34,7 +34,9 @@ windows as (
 <% endfor %>
         min(days_ago) as recency_days,
         {% for days in [7, 28, 56, 84] %}
-            coalesce(sum(event_count) filter (where days_ago <= {{ days }}), 0) as << plan.source >>_{{ days }}d,
+            coalesce(
+                sum(event_count) filter (where days_ago <= {{ days }}), 0
+            ) as << plan.source >>_{{ days }}d,
             count(*) filter (where days_ago <= {{ days }}) as active_days_{{ days }}d,
 <% if plan.numbers %>
             {% for column in << plan.numbers | names(16) >> %}
@@ -55,7 +57,7 @@ windows as (
             sum(event_count * (1.5 - (days_ago - 1) / 7)) filter (where days_ago <= 28), 0
         ) / 5 as << plan.source >>_trend_28d
     from recent_days
-    group by as_of_date, << plan.key_names | join(', ') >>
+    << (['as_of_date'] + keys) | clause('group by') >>
 
 ),
 
