@@ -70,7 +70,7 @@ final as (
         << key >>,
 <% endfor %>
 <% for column in plan.numbers %>
-        coalesce(sum(<< column.name >>), 0) as << column.name >>_sum,
+        sum(<< column.name >>) as << column.name >>_sum,
         count(<< column.name >>) as << column.name >>_count,
 <% endfor %>
 <% for column in plan.varied %>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -54,6 +54,19 @@ sources:
       spare_no: {type: int64, nullable: true, publish_type: "numeric(12, 0)"}
       checked_at: {type: timestamp, nullable: true}
       measured_at: {type: timestamp, critical: true, publish_as: read_at}
+  pings:
+    kind: files
+    path: pings/{day}.csv
+    format: csv
+    grain: daily
+    key: [machine_id, pinged_on]
+    critical: false
+    allow_empty: true
+    event_column: pinged_on
+    allowed_lateness_days: 7
+    columns:
+      machine_id: {type: int64}
+      pinged_on: {type: date, publish_as: day}
   machines:
     kind: files
     path: machines/{day}.csv
@@ -68,7 +81,7 @@ COLUMNS = (
     "measured_at",
 )  # fmt: skip
 FIRST = date(2026, 1, 5)
-LAST = FIRST + timedelta(days=159)
+LAST = FIRST + timedelta(days=160)
 LOST = FIRST + timedelta(days=90)
 EMPTY = FIRST + timedelta(days=100)
 LATE = FIRST + timedelta(days=130)
@@ -80,10 +93,10 @@ def make_rows() -> dict[date, list[Row]]:
     """Rows by the day of their delivery, up to the day after the last one.
 
     Machines differ in how often they measure; some stop, one is without any heat, and one holds numbers that cannot be
-    added up. A day was lost, one is empty, and two deliveries bring rows of earlier days.
+    added up. A day was lost but for its late rows, one is empty, and three deliveries bring rows of earlier days.
     """
     dice, number = random.Random(11), 0
-    rows: dict[date, list[Row]] = {FIRST + n * DAY: [] for n in range(161)}
+    rows: dict[date, list[Row]] = {FIRST + n * DAY: [] for n in range(162)}
     for day in list(rows):
         for machine in range(1, 7):
             has_stopped = machine % 3 == 0 and (day - FIRST).days > 95 + 3 * machine
@@ -92,7 +105,7 @@ def make_rows() -> dict[date, list[Row]]:
             for _ in range(dice.randint(1, 3)):
                 number += 1
                 delivered = day
-                if day in (LATE, LAST - DAY) and dice.random() < 0.5:
+                if day in (LOST, LATE, LAST - DAY) and number % 2:
                     delivered = day + 2 * DAY
                 rows[delivered].append(make_row(dice, number, machine, day))
     return rows
@@ -171,20 +184,32 @@ def deliver(uri: str, house: House, folder: Path, rows: dict[date, list[Row]], f
     day = first
     while day <= last:
         if day in rows:
-            path = folder / "readings" / f"{day}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-                writer.writeheader()
-                writer.writerows(rows[day])
+            write_csv(folder / "readings" / f"{day}.csv", COLUMNS, rows[day])
+            write_csv(folder / "pings" / f"{day}.csv", ("machine_id", "pinged_on"), list_pings(rows[day]))
         day += DAY
     settings = load_section(house.config / "sources.yml", SourceSettings, "development")
-    daily = settings.model_copy(update={"sources": {"readings": settings.sources["readings"]}})
+    sources = {name: source for name, source in settings.sources.items() if source.grain == "daily"}
+    daily = settings.model_copy(update={"sources": sources})
     opener = SourceOpener(daily, folder)
     items = [land_source(uri, opener, item) for item in plan_load(uri, opener, first, last)]
     with open_session(uri) as session:
         session.execute("update landing.deliveries set state = 'audited' where state = 'landed'")
     publish_batch(uri, daily, items)
+
+
+def list_pings(rows: list[Row]) -> list[Row]:
+    """Each machine and day of some rows once, of what was delivered on its day."""
+    days = dict.fromkeys((row["machine_id"], row["day"]) for row in rows if row["day"] == max(r["day"] for r in rows))
+    return [{"machine_id": machine, "pinged_on": day, "day": day} for machine, day in days]
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: list[Row]) -> None:
+    """A CSV file with its header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 @contextmanager
