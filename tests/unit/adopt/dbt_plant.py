@@ -95,17 +95,17 @@ def make_rows() -> dict[date, list[Row]]:
     Machines differ in how often they measure; some stop, one is without any heat, and one holds numbers that cannot be
     added up. A day was lost but for its late rows, one is empty, and three deliveries bring rows of earlier days.
     """
-    dice, number = random.Random(11), 0
+    dice, number, late_days = random.Random(11), 0, (LOST, LATE, LAST - DAY)
     rows: dict[date, list[Row]] = {FIRST + n * DAY: [] for n in range(162)}
     for day in list(rows):
         for machine in range(1, 7):
             has_stopped = machine % 3 == 0 and (day - FIRST).days > 95 + 3 * machine
-            if day == EMPTY or has_stopped or dice.random() > machine / 7:
+            if day == EMPTY or has_stopped or (day not in late_days and dice.random() > machine / 7):
                 continue
             for _ in range(dice.randint(1, 3)):
                 number += 1
                 delivered = day
-                if day in (LOST, LATE, LAST - DAY) and number % 2:
+                if day in late_days and number % 2:
                     delivered = day + 2 * DAY
                 rows[delivered].append(make_row(dice, number, machine, day))
     return rows
