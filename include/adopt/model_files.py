@@ -130,6 +130,7 @@ def _load_environment() -> jinja2.Environment:
         "clause": write_clause,
         "listed": write_list,
         "marked": write_built,
+        "quoted": lambda names: [f"'{name}'" for name in names],
         "prefixed": lambda names, prefix: [prefix + name for name in names],
         "suffixed": lambda names, suffix: [name + suffix for name in names],
     }

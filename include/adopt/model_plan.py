@@ -79,10 +79,10 @@ class ModelPlan:
         """An entity in words."""
         return " and ".join(key.stem.replace("_", " ") for key in self.keys)
 
-    @property
-    def grain(self) -> str:
-        """The entity in words, at the end of a description."""
-        return ", ".join(key.stem.replace("_", " ") for key in self.keys)
+    def write_grain(self, first: str = "", last: str = "") -> str:
+        """What one row is of, in words: the entity, with what is named before and after it."""
+        words = [word for word in (first, *(key.stem.replace("_", " ") for key in self.keys), last) if word]
+        return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
     @property
     def numbers(self) -> tuple[StagedColumn, ...]:

@@ -3,15 +3,7 @@
         pre_hook="{{ drop_outdated(ref('<< event_days >>'), 'day') }}",
         post_hook="{{ mark_built(<< event_days | marked(keys + ['day']) >>) }}",
         indexes=[
-            {
-                'columns': [
-<% for key in plan.key_names %>
-                    '<< key >>',
-<% endfor %>
-                    'day'
-                ],
-                'unique': true
-            },
+            {'columns': [<< (keys + ['day']) | quoted | listed(44, 12) >>], 'unique': true},
             {'columns': ['day']}
         ]
     )
