@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt new-source run traffic test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt new-source new-model run traffic test lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -55,6 +55,12 @@ adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVEN
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
+	@$(PY) -m include.adopt.new_model $(if $(NAME),"$(NAME)") $(if $(ENTITY),--entity "$(ENTITY)") \
+		$(if $(EVENTS),--events "$(EVENTS)") $(if $(LABEL),--label "$(LABEL)") $(if $(GROUP),--group "$(GROUP)") \
+		$(if $(OWNER),--owner "$(OWNER)") $(if $(TRAINER),--trainer "$(TRAINER)") \
+		$(if $(APPROVERS),--approvers "$(APPROVERS)") $(ARGS)
 
 run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")
 	@$(PY) -m include.operate run $(if $(FROM_DAY),--from-day "$(FROM_DAY)") $(if $(TO_DAY),--to-day "$(TO_DAY)") $(MODELS) $(ARGS)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from include.adopt.dialogue import Wishes, list_wishes
+from include.adopt.model_proposal import propose_model
 from include.adopt.new_model import main as write_new_model
 from include.adopt.new_model import make_request, parse_options
-from include.adopt.model_proposal import propose_model
 from include.settings.section import Environment
 
 
