@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import tempfile
 from collections import defaultdict
@@ -26,6 +27,7 @@ SPILL_BYTES: Final = 256 << 20
 """Rows that are held in memory before they are put aside, in bytes."""
 _EPOCH: Final = date(1970, 1, 1)
 _MAX_DAYS: Final = 20_000
+_DRAFTS: Final = ".drafts"
 
 
 @dataclass
@@ -96,38 +98,49 @@ class DayFiles:
 def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> DayFiles:
     """Write the rows of a source's only file into a folder, as ``{day}.parquet``; the folder is there whole at the end.
 
+    A folder that holds the very same files already, as after an adoption that was interrupted, stays.
+
     Args:
         new: the source as it was found, of one file.
         event: the column that says when a row happened; never null.
         time_zone: whose days.
 
     Raises:
-        SourceError: the folder holds files already, the file cannot be read, an event has no time, or the days are too
+        SourceError: the folder holds other files, the file cannot be read, an event has no time, or the days are too
             many to be real.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise SourceError(f"{folder} is there already; remove it, or give the source another name.")
-    source = new.source
+    path = new.files.files[0].path
     facts = ColumnFacts.of(new.declaration.content["columns"])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
+    for left in folder.parent.glob(f".{folder.name}.*{_DRAFTS}"):
+        shutil.rmtree(left)  # of a process that was killed
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=_DRAFTS) as place:
         drafts, aside = Path(place) / "files", Path(place) / "aside"
         drafts.mkdir()
         aside.mkdir()
         rows = DayRows(aside, SPILL_BYTES)
         count = 0
-        for block in read_blocks(new.name, source, new.files.files[0].path, time_zone):
-            days = _find_days(block, event, time_zone, new.files.files[0].path)
-            rows.add(block, days)
+        for block in read_blocks(new.name, new.source, path, time_zone):
+            rows.add(block, _find_days(block, event, time_zone, path))
             facts.look_at(block)
             count += block.num_rows
-        first, last = _check_days(rows.days, event, new.files.files[0].path)
+        first, last = _check_days(rows.days, event, path)
         for day in _list_days(first, last):
-            _write_day(drafts / f"{day}.parquet", rows.take(day), source, new.files.files[0].path.name)
-        with suppress(FileNotFoundError):
-            folder.rmdir()  # empty, as seen before
-        shutil.move(drafts, folder)
+            _write_day(drafts / f"{day}.parquet", rows.take(day), new.source, path.name)
+        _put_in_place(drafts, folder)
     return DayFiles(folder, first, last, count, (last - first).days + 1 - len(rows.days), facts.describe())
+
+
+def _put_in_place(drafts: Path, folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        with suppress(FileNotFoundError):
+            folder.rmdir()
+        shutil.move(drafts, folder)
+        return
+    names = [path.name for path in drafts.iterdir()]
+    _, differing, absent = filecmp.cmpfiles(drafts, folder, names, shallow=False)
+    if differing or absent or len(names) != len(list(folder.iterdir())):
+        raise SourceError(f"{folder} holds other files already; remove it, or give the source another name.")
 
 
 def _find_days(block: pa.Table, event: str, time_zone: str, path: Path) -> pa.Array:

@@ -117,21 +117,25 @@ def take_in(
     Raises:
         SourceError, SettingsError: see :func:`include.adopt.day_files.split_by_day`, and the settings.
     """
+    for left in config.parent.glob(f".{config.name}.*"):
+        left.unlink()  # of a process that was killed while it declared one
     known = read_yaml(config).get("sources") or {}
-    first: date | None = None
+    begins: list[date] = []
     # Events first: a table beside them has to be known from their first day on.
     for source in sorted(sources, key=lambda one: one.event is None):
         if source.name in known:
+            if source.event is not None:
+                begins += find_days(root / source.name)[:1]
             say(f"✔ {source.name} is declared already")
             continue
         content = source.new.declaration.content
         if source.event is not None:
             made = split_by_day(source.new, source.event, _read_zone(config), root / source.name)
-            first = made.first if first is None else min(first, made.first)
+            begins.append(made.first)
             content = describe_days(content, source, made.columns, has_empty=made.empty_days > 0)
             say(f"✔ {source.name}: {made.row_count:,} rows of {made.first} to {made.last}, a file for each day")
         elif source.is_undated:
-            content = copy_dated(source, root, first or date.today())
+            content = copy_dated(source, root, min(begins, default=date.today()))
             say(f"✔ {source.name}: copied to {root / content['path']}")
         add_entry(config, source.name, content, environment)
         say(f"✔ {source.name} is declared in {config}")
@@ -147,6 +151,11 @@ def describe_days(
         "key": kept["key"], "critical": True, **({"allow_empty": "if_declared"} if has_empty else {}),
         "event_column": source.event, "columns": columns,
     }  # fmt: skip
+
+
+def find_days(folder: Path) -> list[date]:
+    """The days of the files that a source was split into, oldest first."""
+    return sorted(date.fromisoformat(path.stem) for path in folder.glob("????-??-??.parquet"))
 
 
 def copy_dated(source: InboxSource, root: Path, day: date) -> dict[str, Any]:

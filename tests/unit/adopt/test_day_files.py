@@ -107,10 +107,27 @@ def test_a_date_that_cannot_be_is_named(inbox, orders: Path) -> None:
         split(inbox, orders)
 
 
-def test_a_folder_that_is_there_is_not_touched(inbox, orders: Path) -> None:
+def test_a_folder_with_other_files_is_not_touched(inbox, orders: Path) -> None:
     folder = inbox.folder.parent / "orders_by_day"
     folder.mkdir()
     (folder / "mine.parquet").write_bytes(b"x")
-    with pytest.raises(SourceError, match=r"orders_by_day is there already; remove it"):
+    with pytest.raises(SourceError, match=r"orders_by_day holds other files already; remove it"):
         split(inbox, orders)
     assert [path.name for path in folder.iterdir()] == ["mine.parquet"]
+
+
+@pytest.mark.parametrize("spoil", ["2026-03-02.parquet", "2026-03-99.parquet"])
+def test_what_is_there_already_stays_if_it_is_the_same(inbox, orders: Path, spoil: str) -> None:
+    first = split(inbox, orders)
+    assert split(inbox, orders) == first
+    (first.folder / spoil).write_bytes(b"another")
+    with pytest.raises(SourceError, match="holds other files already"):
+        split(inbox, orders)
+    assert (first.folder / spoil).read_bytes() == b"another"
+
+
+def test_what_a_killed_process_has_left_is_removed(inbox, orders: Path) -> None:
+    left = inbox.folder.parent / ".orders_by_day.abc.drafts" / "files"
+    left.mkdir(parents=True)
+    split(inbox, orders)
+    assert sorted(path.name for path in inbox.folder.parent.iterdir()) == ["orders", "orders_by_day"]
