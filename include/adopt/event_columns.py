@@ -113,6 +113,20 @@ def choose_columns(
     return EventColumns(staged, keys, tuple(numbers), tuple(varied), tuple(questions))
 
 
+def choose_keys(
+    name: str, source: SourceBase, staged: Sequence[StagedColumn], entity: Sequence[str]
+) -> tuple[KeyColumn, ...]:
+    """The keys of an entity.
+
+    Args:
+        entity: the key columns, as delivered or as published.
+
+    Raises:
+        SettingsError: a column is unknown, or cannot be a key.
+    """
+    return tuple(_describe_key(column, source) for column in _find_keys(name, source, staged, entity))
+
+
 def _find_keys(
     name: str, source: SourceBase, staged: Sequence[StagedColumn], entity: Sequence[str]
 ) -> list[StagedColumn]:

@@ -6,25 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from include.adopt.dialogue import Wishes, list_wishes
-from include.adopt.model_proposal import propose_model
 from include.adopt.new_model import main as write_new_model
-from include.adopt.new_model import make_request, parse_options
+from include.adopt.new_model import make_request, parse_options, propose
 from include.settings.section import Environment
 
 
-def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environment) -> None:
+def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environment, file: Path | None) -> None:
     """Plan the model, unless it is declared already; nothing is written.
 
     Args:
         config: the folder of settings, in which the source is declared.
         dbt: the dbt project.
+        file: with the rows of the source.
 
     Raises:
         SettingsError: the model cannot be made of the source, or a file is in the way.
         SourceError: there is no such source.
     """
     if not is_declared(wishes, config):
-        propose_model(make_request(parse_options(_list_options(wishes))), config, dbt, environment)
+        propose(make_request(parse_options(_list_options(wishes))), config, dbt, environment, file)
 
 
 def write_model(wishes: Wishes, config: Path, say: Callable[[str], None]) -> None:

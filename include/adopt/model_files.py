@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import jinja2
 
+from include.adopt.flat_plan import FlatPlan
 from include.adopt.model_plan import ModelPlan
 from include.adopt.sql_layout import name_expression, write_built, write_clause, write_list
 from include.adopt.staged_columns import StagedColumn
@@ -40,7 +41,7 @@ def render_staging(plan: ModelPlan, source: SourceBase) -> dict[str, str]:
         "source_key": [names.get(origin, "day") for origin in source.key],
     }
     path = f"models/staging/stg_{plan.source}"
-    return {f"{path}.{kind}": _render(plan, f"staging.{kind}", **values) for kind in ("sql", "yml")}
+    return {f"{path}.{kind}": render_template(plan, f"staging.{kind}", **values) for kind in ("sql", "yml")}
 
 
 def render_project(plan: ModelPlan) -> dict[str, str]:
@@ -49,9 +50,9 @@ def render_project(plan: ModelPlan) -> dict[str, str]:
     for part, name in plan.models.items():
         for kind in ("sql", "yml"):
             if (_TEMPLATES / f"{part}.{kind}").exists():
-                files[f"{_FOLDERS[part]}/{name}.{kind}"] = _render(plan, f"{part}.{kind}")
+                files[f"{_FOLDERS[part]}/{name}.{kind}"] = render_template(plan, f"{part}.{kind}")
     for test, template in list_data_tests(plan).items():
-        files[f"data-tests/{test}.sql"] = _render(plan, f"{template}.sql")
+        files[f"data-tests/{test}.sql"] = render_template(plan, f"{template}.sql")
     return files
 
 
@@ -67,7 +68,7 @@ def list_data_tests(plan: ModelPlan) -> dict[str, str]:
 
 def render_model_file(plan: ModelPlan) -> str:
     """The model's own file."""
-    return _render(plan, "model.yml")
+    return render_template(plan, "model.yml")
 
 
 def render_table(plan: ModelPlan, source: SourceBase) -> list[str]:
@@ -109,7 +110,8 @@ def list_names(columns: Iterable[StagedColumn], indent: int) -> str:
     return f"[{write_list(names, indent + 24, indent)}]"
 
 
-def _render(plan: ModelPlan, template: str, **values: Any) -> str:
+def render_template(plan: ModelPlan | FlatPlan, template: str, **values: Any) -> str:
+    """One of the templates, for what was planned."""
     page = _load_environment().get_template(template)
     return page.render(plan=plan, keys=list(plan.key_names), features=plan.features, **plan.models, **values)
 

@@ -15,12 +15,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from include.adopt.flat_proposal import propose_flat
+from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
 from include.adopt.model_plan import ModelRequest
 from include.adopt.model_proposal import propose_model
+from include.adopt.written_model import NewModel
 from include.commands.console import run_command, say
 from include.errors import SettingsError
 from include.features.manifest import DBT_DIR
 from include.settings import CONFIG_DIR, resolve_environment
+from include.settings.section import Environment, load_section
+from include.settings.sources import SourceSettings
 
 
 def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
@@ -33,14 +38,38 @@ def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
                 'ENTITY=machine_id EVENTS=readings LABEL="no readings in 28 days".'
             )
     config = Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
-    new = propose_model(make_request(options), config, dbt, resolve_environment())
+    new = propose(make_request(options), config, dbt, resolve_environment())
     say(new.describe())
     if options.write:
         new.write()
-        say(f'✔ {options.name} is declared. Next: make lint, then make dbt ARGS="build --select {new.plan.group}+".')
+        say(f'✔ {options.name} is declared. Next: make lint, then make dbt ARGS="build --select {new.group}+".')
     else:
         say('Nothing is written; ARGS="--write" writes these files.')
     return 0
+
+
+def propose(
+    request: ModelRequest, config: Path, dbt: Path, environment: Environment, file: Path | None = None
+) -> NewModel:
+    """Plan a model of events, or of a flat table where the source is a snapshot; nothing is written.
+
+    Args:
+        config: the folder of settings.
+        dbt: the dbt project.
+        file: with the rows of a snapshot, where they are not in the sources' folder yet.
+
+    Raises:
+        SettingsError: the model cannot be made of the source, or a file is in the way.
+        SourceError: there is no such source, or its file cannot be read.
+    """
+    sources = load_section(config / "sources.yml", SourceSettings, environment)
+    if sources.find_source(request.events).grain == "daily":
+        return propose_model(request, config, dbt, environment)
+
+    def read(column: str) -> LabelValues:
+        return read_label_values(request.events, column, sources, file or find_newest_file(request.events, sources))
+
+    return propose_flat(request, sources, config, dbt, read)
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -48,8 +77,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m include.adopt.new_model", description=__doc__)
     parser.add_argument("name", metavar="NAME", nargs="?", help="of the model")
     parser.add_argument("--entity", help="its key columns in the source, with commas between them")
-    parser.add_argument("--events", help="the daily source, as sources.yml names it")
-    parser.add_argument("--label", help='what to predict: "no orders in 28 days", "sum of amount in 7 days" ...')
+    parser.add_argument("--events", help="the source, as sources.yml names it")
+    parser.add_argument("--label", help='what to predict: "no orders in 28 days", "sum of amount in 7 days", a column')
     parser.add_argument("--group", help="the feature group; made of the entity when left out")
     parser.add_argument("--owner", help="who answers for the model and its features")
     parser.add_argument("--trainer", help="the accountable person, who may not approve it")

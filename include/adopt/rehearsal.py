@@ -50,4 +50,5 @@ def rehearse(
         for source in sources:
             if source.name not in (read_yaml(config).get("sources") or {}):
                 add_entry(config, source.name, source.preview(), environment)
-        check_model(wishes, config.parent, copy / _PARTS[1], environment)
+        files = {source.name: source.new.files.files[-1].path for source in sources}
+        check_model(wishes, config.parent, copy / _PARTS[1], environment, files.get(wishes.events or ""))
