@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 # In the order of running: the quick ones first.
 NAMES: Final = (
     "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead",
-    "adoption",
     # (examples begin)
-    "dbt", "feature_growth", "demo",
+    "adoption", "dbt", "feature_growth", "demo",
     # (examples end)
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from include.settings.sources import SourceSettings, sources_root
 from include.sources.file_deliveries import FileDeliveries
 from include.sources.files import read_blocks
 
-_POSITIVE: Final = ("true", "yes", "y", "t", "1", "positive", "churned", "default", "bad")
+_POSITIVE: Final = ("true", "yes", "y", "t", "1", "positive", "left", "default", "bad")
 _NEGATIVE: Final = ("false", "no", "n", "f", "0", "negative", "good")
 _MAX_ROWS: Final = 1_000_000
 
