@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -208,3 +209,7 @@ def find_probabilities(orders: Orders, test: pd.DataFrame) -> NDArray[np.float64
     active = alive / (alive + hazard / both * (1 - alive))
     no_order = np.exp(-both * HORIZON) + hazard / both * (1 - np.exp(-both * HORIZON))
     return 1 - active + active * no_order
+
+
+if __name__ == "__main__":
+    make_orders(50_000).frame.to_csv(sys.argv[1], index=False)

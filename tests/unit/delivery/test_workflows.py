@@ -109,7 +109,7 @@ def test_ci_calls_the_verbs_that_the_project_itself_calls_on_a_new_machine() -> 
 
     assert {"lint", "test"} <= called <= known
     script = ROOT / ".ci" / "run"  # not part of every copy of the project
-    assert not script.exists() or list_verbs(script.read_text()) == called
+    assert not script.exists() or list_verbs(script.read_text()) == called - {"adopt"}  # besides, on what it leaves
 
 
 @pytest.mark.parametrize("name", ["deploy", "preview", "rollback"])
