@@ -179,3 +179,41 @@ def test_what_cannot_be_done_changes_nothing(
     assert message in said
     assert "Traceback" not in said
     assert read_files(checkout) == before
+
+
+def test_a_later_change_of_the_library_is_merged_without_a_conflict(
+    project: Path, adopted: Path, tmp_path: Path
+) -> None:
+    # given what an adopter has committed, with an edit of their own
+    ours = tmp_path / "ours"
+    shutil.copytree(adopted, ours, symlinks=True)
+    with (ours / "include/config/models/lapse.yml").open("a") as file:
+        file.write("gates:\n  leakage: {max_score: 0.9}\n")
+    git(ours, "add", "-A")
+    git(ours, "commit", "-q", "-m", "Adopt our data")
+    # and a release that changes library, shared settings, macros, documents and tests
+    release = tmp_path / "release"
+    git(tmp_path, "clone", "-q", str(project), str(release))
+    changed = [
+        "include/ingestion/land.py", "include/adopt/adopt.py", "dags/deploy_model.py", "plugins/orrery.py",
+        "dbt/macros/restatement.sql", "dbt/models/staging/stg_deliveries.sql", "include/config/training.yml",
+        "include/config/rollout.yml", "tests/unit/test_house.py", "docs/guides/analyst.md", "CHANGELOG.md",
+    ]  # fmt: skip
+    for name in changed:
+        path = release / name
+        path.write_text(path.read_text() + "\n")
+    sources = release / "include/config/sources.yml"
+    sources.write_text(sources.read_text().replace("# Keys of every source:\n", "# Keys of every source, by kind:\n"))
+    (release / "include" / "new_room.py").write_text('"""New."""\n')
+    git(release, "add", "-A")
+    git(release, "commit", "-q", "-m", "Release")
+
+    git(ours, "pull", "-q", "--no-rebase", "--no-edit", str(release), "HEAD")
+
+    assert git(ours, "status", "--porcelain") == ""
+    assert (ours / "include" / "new_room.py").exists()
+    assert "max_score: 0.9" in (ours / "include/config/models/lapse.yml").read_text()
+    merged = yaml.safe_load((ours / "include/config/sources.yml").read_text())
+    assert list(merged["sources"]) == ["orders", "members"]
+    assert "# Keys of every source, by kind:" in (ours / "include/config/sources.yml").read_text()
+    assert not (ours / "include/example").exists()
