@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs new-source demo test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs new-source check demo test lint format bench lock clean install
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -45,6 +45,9 @@ dbt-docs: setup ## write dbt's documentation, with the declared models, as one p
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
+	@$(PY) -m include.check $(if $(MODEL),--model "$(MODEL)") $(ARGS)
 
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)

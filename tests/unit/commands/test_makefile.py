@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(
     reason="needs make and the Makefile (the Astro image carries neither)",
 )
 VERBS = [
-    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "new-source", "demo", "test", "lint", "format",
-    "bench", "lock", "clean",
+    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "new-source", "check", "demo", "test", "lint",
+    "format", "bench", "lock", "clean",
 ]  # fmt: skip
 
 
