@@ -34,6 +34,14 @@ class AbsentColumn:
     known: tuple[str, ...] = ()
 
 
+def _is_alias(scope: Any, column: Any) -> bool:
+    """Whether a column stands where the names of what is selected count, and is one of them."""
+    from sqlglot import expressions as exp
+
+    place = column.find_ancestor(exp.Group, exp.Order, exp.Distinct, exp.Select)
+    return not isinstance(place, exp.Select) and column.name in scope.expression.named_selects
+
+
 class Query:
     """One query.
 
@@ -147,7 +155,7 @@ class Query:
                     yield AbsentColumn(column.name, self._name_table(scope, column.table), tuple(known))
             elif column.find_ancestor(exp.Select) is scope.expression:
                 absent = self._check_bare(scope, column.name)
-                if absent is not None:
+                if absent is not None and not _is_alias(scope, column):
                     yield absent
 
     def _check_bare(self, scope: Any, name: str) -> AbsentColumn | None:
@@ -163,7 +171,7 @@ class Query:
                     return None
                 known |= found
             outer = outer.parent if outer.can_be_correlated else None
-        if not known or name in known or name in scope.expression.named_selects:
+        if not known or name in known:
             return None
         return AbsentColumn(name, self._name_table(scope, names[0]) if len(names) == 1 else None, tuple(known))
 
