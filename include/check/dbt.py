@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -87,7 +88,9 @@ def _check_variables(manifest: Mapping[str, Any], variables: Mapping[str, Any]) 
 def _check_catalog(manifest: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
     nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     for name, message in catalog.errors.items():
-        yield _REPORT.fault(name, message, "", place_yml(nodes[name], "meta"))
+        key = re.search(r"key '(\w+)", message)
+        remedy = "keys are names of columns; the type of each is its data_type" if key and key[1] == "keys" else ""
+        yield _REPORT.fault(name, message, remedy, place_yml(nodes[name], key[1] if key else "meta"))
     if not catalog.errors:
         told = f"declares {len(catalog.groups)} feature group(s) and {len(catalog.labels)} label table(s)"
         yield _REPORT.fine("meta", told)

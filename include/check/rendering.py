@@ -85,7 +85,7 @@ class Renderer:
             "ref": name_model,
             "source": name_source,
             "this": name_model(node["name"]),
-            "var": lambda name, default=None: self.variables.get(name, default),
+            "var": lambda name, default="null": self.variables.get(name, default),
             "env_var": lambda name, default="": os.environ.get(name, default),
             "config": _Config(node["config"]),
             "is_incremental": lambda: False,
