@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 from include.check.finding import Finding, Reporter
@@ -79,10 +80,12 @@ def _check_history(model: ModelSettings, cutoffs: Cutoffs, dates: Sequence[date]
 
 def _read_counts(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> list[Row]:
     """The label's values at the cutoffs, each with its rows."""
-    label = spec.label
+    label, sql_type = spec.label, TASKS[spec.task].sql_type
+    # As training casts it; of a binary label it takes booleans as well as integers.
+    cast = "" if sql_type == "bigint" else f"::{sql_type}"
     with open_session(uri) as session:
         return session.fetch_all(
-            f'select "{label.event_time}" as day, "{spec.label_column}" as value, count(*) as rows '
+            f'select "{label.event_time}" as day, "{spec.label_column}"{cast} as value, count(*) as rows '
             f'from {label.table.quoted} where "{label.event_time}" = any(%s) group by 1, 2',
             (list(cutoffs.all),),
         )
@@ -93,21 +96,28 @@ def _check_splits(model: ModelSettings, spec: ModelSpec, cutoffs: Cutoffs, count
     values: Mapping[str, list[Any]] = {name: [] for name in SPLITS}
     for row in counts:
         values[cutoffs.split_of(row["day"])].extend([row["value"]] * row["rows"])
-    problems, told = [], []
-    try:
-        check_training_rows(len(values["train"]), model.training)
-    except TrainingError as error:
-        problems.append(str(error))
-    task = TASKS[spec.task]
-    classes = task.find_classes(values["train"])
-    for name in SPLITS:
-        try:
-            labels = task.encode_labels(values[name], classes)
-            check_labels(name, labels, classes, task, model.training)
-            told.append(f"{name} {task.describe_counts(labels, classes)}")
-        except TrainingError as error:
-            problems.append(str(error))
-    for problem in problems:
+    task, told = TASKS[spec.task], []
+
+    def count(name: str) -> None:
+        classes = task.find_classes(values["train"])
+        labels = task.encode_labels(values[name], classes)
+        check_labels(name, labels, classes, task, model.training)
+        told.append(f"{name} {task.describe_counts(labels, classes)}")
+
+    checks = [
+        partial(check_training_rows, len(values["train"]), model.training),
+        *(partial(count, one) for one in SPLITS),
+    ]
+    problems = [problem for problem in map(_find_problem, checks) if problem]
+    for problem in dict.fromkeys(problems):
         yield _REPORT.fault(model.name, f"training would stop: {problem}")
     if not problems:
         yield _REPORT.fine(model.name, f"there are labels enough: {'; '.join(told)}")
+
+
+def _find_problem(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except TrainingError as error:
+        return str(error)
+    return None

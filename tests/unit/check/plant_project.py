@@ -221,7 +221,12 @@ class PlantProject:
             if path.startswith("models/") and path.endswith(".sql"):
                 name = Path(path).stem
                 nodes[f"model.plant.{name}"] = _make_node(path, code.strip(), *described.get(name, ("", {})))
-        return {"metadata": {"project_name": "plant"}, "nodes": nodes, "sources": sources, "macros": self._list_macros()}
+        return {
+            "metadata": {"project_name": "plant"},
+            "nodes": nodes,
+            "sources": sources,
+            "macros": self._list_macros(),
+        }
 
     def _render(self, text: str) -> str:
         return re.sub(r'"\{\{ var\(.(\w+).\) \}\}"', lambda match: str(self.variables[match[1]]), text)

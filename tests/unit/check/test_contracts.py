@@ -110,7 +110,9 @@ def test_what_a_model_names_and_dbt_does_not_have_is_a_fault(look_at_dbt, declar
 
 
 def test_keys_of_other_types_in_group_and_label_are_a_fault(look_at_dbt, project) -> None:
-    project.replace(MART_YML, "name: machine_id\n        data_type: text", "name: machine_id\n        data_type: bigint")
+    project.replace(
+        MART_YML, "name: machine_id\n        data_type: text", "name: machine_id\n        data_type: bigint"
+    )
 
     found = next(one for one in faults(look_at_dbt()) if one.subject == "failures")
 
@@ -137,7 +139,9 @@ def test_a_single_cutoff_overlaps_with_none(look_at_dbt, declare) -> None:
 
 
 def test_cutoffs_closer_than_the_dates_of_a_group_are_worth_knowing(look_at_dbt, project: PlantProject) -> None:
-    project.replace(MART_YML, "          owner: maintenance", "          owner: maintenance\n          cadence_days: 14")
+    project.replace(
+        MART_YML, "          owner: maintenance", "          owner: maintenance\n          cadence_days: 14"
+    )
 
     assert "has a date every 14 days" in only(notes(look_at_dbt())).message
 

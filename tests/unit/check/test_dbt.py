@@ -123,7 +123,9 @@ def test_a_described_column_of_another_model_is_worth_knowing(look_at_dbt, proje
 
 def test_a_text_key_that_is_declared_as_integer_is_a_fault(look_at_dbt, project) -> None:
     for path in (MART_YML, LABELS_YML):
-        project.replace(path, "name: machine_id\n        data_type: text", "name: machine_id\n        data_type: bigint")
+        project.replace(
+            path, "name: machine_id\n        data_type: text", "name: machine_id\n        data_type: bigint"
+        )
 
     found = faults(look_at_dbt())
 
@@ -195,7 +197,9 @@ def test_sources_of_other_schemas_are_the_analysts_own(look_at_dbt, project) -> 
     assert {one.mark for one in look_at_dbt()} == {"fine"}
 
 
-@pytest.mark.parametrize("code", ["{{ dbt_utils.star('x') }}", "{% if execute %}", "select from where {", "{{ 1 / 0 }}"])
+@pytest.mark.parametrize(
+    "code", ["{{ dbt_utils.star('x') }}", "{% if execute %}", "select from where {", "{{ 1 / 0 }}"]
+)
 def test_a_model_that_cannot_be_told_is_named_and_no_fault(look_at_dbt, project, code: str) -> None:
     project.files["models/staging/stg_odd.sql"] = code
 

@@ -91,7 +91,7 @@ def test_columns_that_are_read_and_not_there(sql: str, names: list[str]) -> None
         "select extract(isodow from w) as d, date_trunc('week', w) as k, w + interval '1 day' as n from raw.b",
         "select row_number() over win as n from raw.a window win as (partition by x)",
         "select t.x from (select x from raw.a where y = 'a') as t",
-        "with recursive r as (select x, 1 as depth from raw.a union all select x, depth + 1 from r) select depth from r",
+        "with recursive r as (select x, 1 as d from raw.a union all select x, d + 1 from r) select d from r",
     ],
 )
 def test_what_is_right_or_uncertain_is_not_named(sql: str) -> None:

@@ -25,7 +25,10 @@ def test_reads_of_vars(code: str, names: set[str]) -> None:
 def test_vars_of_the_project_itself_count(tmp_path) -> None:
     (tmp_path / "dbt_project.yml").write_text("name: plant\nvars: {a: 1, plant: {b: 2, a: 3}, other: {c: 4}}\n")
 
-    assert {name: value for name, value in read_variables(tmp_path).items() if name in ("a", "b", "c")} == {"a": 3, "b": 2}
+    assert {name: value for name, value in read_variables(tmp_path).items() if name in ("a", "b", "c")} == {
+        "a": 3,
+        "b": 2,
+    }
 
 
 def test_a_project_without_vars_has_none(tmp_path) -> None:
