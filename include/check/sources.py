@@ -15,7 +15,7 @@ from include.adopt.file_sets import name_pattern
 from include.check.finding import Finding, Place, Reporter, list_some, show_path
 from include.check.places import find_key
 from include.errors import SourceError
-from include.local.home import resolve_home
+from include.local.home import DEFAULT_HOME, resolve_home
 from include.settings import PROJECT_ROOT
 from include.settings.source_base import ConnectedSource
 from include.settings.source_kinds import FileSource
@@ -83,7 +83,7 @@ def _explain_folder(name: str, source: FileSource, root: Path, place: Place) -> 
         remedy = "Correct root or path in sources.yml (ORRERY_SOURCES_DIR wins over root), or move the files"
         return _REPORT.fault(name, f"{told}; files named like it are in {show_path(elsewhere)}", remedy, place)
     is_unused = not root.is_dir() or not any(root.iterdir())
-    if is_unused and root.is_relative_to(resolve_home().path):
+    if is_unused and any(root.is_relative_to(home) for home in (DEFAULT_HOME, resolve_home().path)):
         return _REPORT.note(name, f"{told}: nothing has been delivered to the local folder yet", "", place)
     remedy = "Make the folder and have the source deliver to it, or correct root or path in sources.yml"
     return (_REPORT.fault if source.critical else _REPORT.note)(name, told, remedy, place)
