@@ -103,7 +103,8 @@ def _check_sources(manifest: Mapping[str, Any], sources: SourceSettings, config:
     for key, source in manifest["sources"].items():
         if source["schema"] == RAW:
             yield from _check_source(source, readers.get(key, []), sources)
-    read = {manifest["sources"][key]["identifier"] for key, names in readers.items() if names}
+    published = {key: one["identifier"] for key, one in manifest["sources"].items() if one["schema"] == RAW}
+    read = {name for key, name in published.items() if readers[key]}
     for name in sources.sources:
         if name not in read:
             told = f"no dbt model reads raw.{name}"

@@ -16,14 +16,14 @@ def find_key(path: Path, key: str, *, under: Iterable[str] = ()) -> Place:
     """The place of a dotted key, or of its nearest parent that is there.
 
     Args:
-        under: mappings of the file in which the key may stand, too, such as ``environments.staging``.
+        under: mappings of the file that win where the key stands in them, too, such as ``environments.staging``.
     """
     wanted = [part for part in key.split(".") if part]
     found = _walk(path, wanted)
     for prefix in under:
         start = prefix.split(".")
         depth, line = _walk(path, [*start, *wanted])
-        if depth - len(start) > found[0]:
+        if depth - len(start) >= max(found[0], 1):
             found = depth - len(start), line
     return Place(show_path(path), key, found[1])
 

@@ -38,6 +38,8 @@ def run_checks(folder: Path, model: str | None, variables: Mapping[str, str]) ->
     if known is not None:
         root = sources_root(known)
         yield from Reporter("sources").guard("sources", lambda: sources.check_sources(known, config, root, variables))
+    else:
+        yield Reporter("sources").note("sources", "not looked at while sources.yml is wrong", "Correct it first")
     project = _Project()
     yield from _check_dbt(project, declared, config)
     if project.catalog is not None:

@@ -125,6 +125,9 @@ def _find_unread(folder: Path) -> Iterator[Finding]:
         if path.name not in _FILES:
             remedy = f"{suggest(path.name, _FILES)} Rename or remove it"
             yield _REPORT.note(path.name, f"no settings are read from {path}", remedy)
+    for path in sorted((folder / "models").glob("*/*.yml")):
+        remedy = f"Move it to {folder / 'models'}, or remove it"
+        yield _REPORT.note(path.name, f"no model is read from {path}, a folder further down", remedy)
 
 
 def _check_declared(folder: Path, names: Sequence[str], only: str | None) -> Iterator[Finding]:
@@ -183,7 +186,9 @@ def _split(message: str) -> list[_Problem]:
 def _explain(subject: str, path: Path, problems: Mapping[_Problem, list[str]], case_count: int) -> Iterator[Finding]:
     """A finding for each problem, with the cases that have it unless it is all of them."""
     for problem, cases in problems.items():
-        named = [case for case in cases if case]
-        place = find_key(path, problem.key, under=[f"environments.{case.split(', ')[-1]}" for case in named])
-        where = f" (for {'; '.join(named)})" if len(named) < case_count and named else ""
+        named = [case for case in cases if case and len(cases) < case_count]
+        parts = {part for case in named for part in case.split(", ")}
+        under = [f"{kind}.{part}" for kind in ("environments", "tasks") for part in sorted(parts)]
+        place = find_key(path, problem.key, under=under)
+        where = f" (for {'; '.join(named)})" if named else ""
         yield _REPORT.fault(subject, problem.text.replace(str(path), path.name) + where, "Correct it there", place)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from include.check.rendering import make_environment
-from include.settings.section import read_yaml
 
 _READ: Final = re.compile(r"\bvar\s*\(\s*['\"]([^'\"]+)['\"]\s*\)")
 
@@ -23,12 +24,8 @@ class VariableUse:
 
 
 def read_variables(project_dir: Path) -> dict[str, Any]:
-    """The vars of ``dbt_project.yml``: those of all packages, and those of the project itself.
-
-    Raises:
-        SettingsError: the file is no YAML.
-    """
-    content = read_yaml(project_dir / "dbt_project.yml")
+    """The vars of ``dbt_project.yml``, which dbt could read: those of all packages, and those of the project itself."""
+    content = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
     variables = content.get("vars") or {}
     own = variables.get(content.get("name"))
     return {**variables, **own} if isinstance(own, dict) else dict(variables)

@@ -57,10 +57,13 @@ def test_a_mistake_of_one_environment_is_named_with_it(look_at_settings, config_
 
 
 def test_a_key_of_one_task_is_named_with_it(look_at_settings, config_dir) -> None:
-    edit(config_dir / "training.yml", "  regression:\n", "  regression:\n    min_split_count: few\n")
+    path = edit(config_dir / "training.yml", "  regression:\n", "  regression:\n    min_split_count: few\n")
 
-    assert "regression, production" in faults(look_at_settings())[0].message
-    assert "binary, production" not in faults(look_at_settings())[0].message
+    found = only(faults(look_at_settings()))
+
+    assert "regression, production" in found.message
+    assert "binary, production" not in found.message
+    assert found.place.line == line_of(path, "min_split_count: few")
 
 
 def test_house_keys_of_shared_files_are_looked_at(look_at_settings, config_dir) -> None:
@@ -141,6 +144,13 @@ def test_a_file_that_nobody_reads_is_worth_knowing(look_at_settings, config_dir)
     (config_dir / "source.yml").write_text("root: x\n")
 
     assert "Did you mean 'sources.yml'?" in only(notes(look_at_settings())).remedy
+
+
+def test_a_model_in_a_folder_further_down_is_worth_knowing(look_at_settings, config_dir) -> None:
+    (config_dir / "models" / "team").mkdir()
+    (config_dir / "models" / "team" / "failures.yml").write_text(MODEL)
+
+    assert "a folder further down" in only(notes(look_at_settings())).message
 
 
 def test_a_model_by_a_name_that_none_may_have_is_a_fault(look_at_settings, config_dir) -> None:
