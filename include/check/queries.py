@@ -75,7 +75,7 @@ class Query:
         from sqlglot import expressions as exp
 
         if isinstance(source, exp.Table):
-            return self._tables.get((source.db, source.name)) if isinstance(source.this, exp.Identifier) else None
+            return self._tables.get((source.db, source.name))
         if depth > _DEPTH or not isinstance(source.expression, exp.Select | exp.SetOperation):
             return None
         if isinstance(source.expression, exp.SetOperation):
@@ -98,8 +98,6 @@ class Query:
         from sqlglot import expressions as exp
 
         names = [projection.table] if isinstance(projection, exp.Column) else list(scope.selected_sources)
-        if not names or len(scope.selected_sources) < len(scope.references):
-            return None
         columns: dict[str, str | None] = {}
         for name in names:
             found = self._list_visible(scope, name, depth)
@@ -163,7 +161,7 @@ class Query:
         known: dict[str, str | None] = {}
         outer, names = scope, list(scope.selected_sources)
         while outer is not None:
-            if len(outer.selected_sources) < len(outer.references) or name in outer.selected_sources:
+            if name in outer.selected_sources:
                 return None
             for one in outer.selected_sources:
                 found = self._list_visible(outer, one, 0)

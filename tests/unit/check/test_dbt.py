@@ -191,8 +191,9 @@ def test_a_source_that_nobody_reads_is_worth_knowing(look_at_dbt, project) -> No
 
 
 def test_sources_of_other_schemas_are_the_analysts_own(look_at_dbt, project) -> None:
-    project.files[DESCRIBED] += "  - name: crm\n    tables: [{name: accounts}]\n"
+    project.files[DESCRIBED] += "  - name: crm\n    tables: [{name: accounts}, {name: readings}]\n"
     project.files["models/staging/stg_accounts.sql"] = "select anything from {{ source('crm', 'accounts') }}"
+    project.files["models/staging/stg_others.sql"] = "select anything from {{ source('crm', 'readings') }}"
 
     assert {one.mark for one in look_at_dbt()} == {"fine"}
 

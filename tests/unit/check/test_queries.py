@@ -60,6 +60,7 @@ def test_what_is_no_query_is_refused(sql: str) -> None:
     [
         ("select missing from raw.a", ["missing"]),
         ("select a.w from raw.a", ["w"]),
+        ("select a.w from raw.a as a join raw.b as b on a.x = b.x", ["w"]),
         ("with c as (select * from raw.a) select c.w, c.x from c", ["w"]),
         ("with c as (select y from raw.a) select x from c", ["x"]),
         ("select x from raw.a where gone > 1 order by away", ["away", "gone"]),
@@ -80,6 +81,10 @@ def test_columns_that_are_read_and_not_there(sql: str, names: list[str]) -> None
         "select x as id from raw.a group by id order by id",
         "select x from raw.a where exists (select from raw.b where w is not null and y = 'k')",
         "select gone from elsewhere.t",
+        "select localtimestamp, gone",
+        "select r.gone from rows from (f(1), g(2)) as r",
+        "select gone from json_to_recordset('[]') as t (gone int)",
+        "select j.gone from (raw.a as a join raw.b as b on a.x = b.x) as j",
         "select gone from raw.a cross join elsewhere.t",
         "select gone from raw.a, generate_series(1, 2) as gone",
         "select day from raw.a cross join lateral generate_series(a.x, a.x + 1) as series (day)",

@@ -104,6 +104,17 @@ def test_a_section_of_a_model_is_named_with_its_line(look_at_settings, config_di
     found = only(faults(look_at_settings()))
 
     assert (found.place.key, found.place.line) == ("gates.interval.min_score_low", line_of(path, "min_score_low"))
+    assert "(for" not in found.message
+
+
+def test_a_mistake_of_a_model_in_one_environment_is_named_with_it(look_at_settings, config_dir) -> None:
+    path = config_dir / "models" / "failures.yml"
+    path.write_text(f"{MODEL}environments:\n  staging:\n    task: guess\n")
+
+    found = only(faults(look_at_settings()))
+
+    assert "(for staging)" in found.message
+    assert found.place.line == line_of(path, "task: guess")
 
 
 def test_an_approver_who_is_only_the_trainer_is_a_fault(look_at_settings, config_dir) -> None:

@@ -177,6 +177,27 @@ def test_a_snapshot_that_begins_after_the_daily_files_is_worth_knowing(look: Loo
     assert found.subject == "machines"
     assert f"{DAY} or earlier" in found.remedy
 
+    (root / "machines" / f"{DAY + timedelta(days=1)}.csv").rename(root / "machines" / f"{DAY}.csv")
+    assert not notes(look({"machines": machines}))
+
+
+def test_a_snapshot_need_not_come_every_day(look: Look, root: Path) -> None:
+    (root / "readings" / f"{DAY + timedelta(days=1)}.csv").unlink()
+
+    assert {one.mark for one in look(grain="snapshot")} == {"fine"}
+
+
+def test_names_that_are_spelt_nearly_so_are_named(look: Look, root: Path) -> None:
+    for path in sorted((root / "readings").iterdir()):
+        path.rename(path.with_name(f"reading-{path.name}"))
+    (root / "readings" / "readings_20260305.csv").write_text("machine_id,heat,measured_at\n")
+    (root / "readings" / "total.csv").write_text("n\n")
+
+    found = only(notes(look(path="readings/reading-{day}.csv")))
+
+    assert "1 file(s)" in found.message
+    assert "readings_20260305.csv" in found.message
+
 
 BUCKET = {
     "kind": "object_store", "store": "s3", "bucket": "exports", "connection": "plant.bucket", "path": "m/{day}.csv",
