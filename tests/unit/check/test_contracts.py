@@ -65,6 +65,14 @@ def test_an_online_view_that_lacks_a_column_of_the_mart_is_a_fault(look_at_dbt, 
     assert found.place.file.endswith(ONLINE)
 
 
+@pytest.mark.parametrize("lacking", ["machine_id", "as_of_date", "heat_max"])
+def test_an_online_view_needs_keys_and_event_time_as_well(look_at_dbt, project, lacking: str) -> None:
+    kept = [name for name in ("machine_id", "as_of_date", "heat_max", "reading_count") if name != lacking]
+    project.replace(ONLINE, "distinct on (machine_id) *", ", ".join(kept))
+
+    assert f"does not return {lacking!r}" in only(faults(look_at_dbt())).message
+
+
 def test_an_online_view_that_cannot_be_told_is_worth_knowing(look_at_dbt, project) -> None:
     project.replace(ONLINE, "from {{ ref('machine_readings') }}", "from elsewhere.machine_readings")
 
@@ -144,6 +152,18 @@ def test_cutoffs_closer_than_the_dates_of_a_group_are_worth_knowing(look_at_dbt,
     )
 
     assert "has a date every 14 days" in only(notes(look_at_dbt())).message
+
+
+def test_cutoffs_as_far_apart_as_the_dates_of_a_group_are_fine(look_at_dbt, project: PlantProject) -> None:
+    project.replace(MART_YML, "          owner: maintenance", "          owner: me\n          cadence_days: 7")
+
+    assert not notes(look_at_dbt())
+
+
+def test_those_who_may_approve_are_named_without_the_trainer(look_at_dbt, declare) -> None:
+    declare("[grace]", "[ada, grace]")
+
+    assert any("may be approved by grace, Anonymous; ada trains it" in one.message for one in look_at_dbt())
 
 
 def test_versions_that_nobody_approves_are_worth_knowing(look_at_dbt, declare) -> None:

@@ -124,6 +124,7 @@ def test_every_address_can_be_made_read_only(uri: str, suffix: str) -> None:
     with open_session(make_read_only(uri + suffix)) as session:
         assert session.fetch_value("show default_transaction_read_only") == "on"
         assert session.fetch_value("show statement_timeout") == "5s"
+        assert session.fetch_value("show lock_timeout") == "1s"
         if "options" in suffix:
             assert session.fetch_value("show search_path") == "raw"
 
@@ -176,6 +177,7 @@ def test_a_published_table_is_compared_as_ingestion_does(
 
     assert (found.subject, found.mark) == ("raw.readings", mark)
     assert reason in found.message
+    assert "itself failed" not in found.message
 
 
 def test_a_column_that_rows_would_lack_is_a_fault(uri: str, look: Look) -> None:
@@ -260,6 +262,7 @@ def test_labels_of_every_kind_that_training_takes_are_fine(
 
     assert {one.mark for one in found} == {"fine"}
     assert any("there are labels enough" in one.message for one in found)
+    assert any(one.subject == "failure_labels.failed" for one in found) == (task != "regression")
 
 
 def test_values_that_are_no_label_of_their_kind_are_a_fault(uri: str, look: Look) -> None:

@@ -190,6 +190,36 @@ def test_a_source_that_nobody_reads_is_worth_knowing(look_at_dbt, project) -> No
     assert {one.subject for one in notes(found)} == {"extra", "repairs"}
 
 
+def test_a_test_of_a_source_is_no_model_that_reads_it(look_at_dbt, project) -> None:
+    project.replace(DESCRIBED, "      - name: partitions", "      - name: extra\n      - name: partitions")
+    manifest = project.parse()
+    manifest["nodes"]["test.plant.t"] = {
+        "name": "t", "resource_type": "test", "package_name": "plant", "raw_code": "", "config": {},
+        "original_file_path": "t.sql", "depends_on": {"nodes": ["source.plant.raw.extra"], "macros": []},
+    }  # fmt: skip
+    project.parse = lambda: manifest
+
+    found = look_at_dbt()
+
+    assert not faults(found)
+    assert only(notes(found)).subject == "extra"
+
+
+def test_a_source_is_not_read_by_who_reads_another_of_its_name(look_at_dbt, project) -> None:
+    project.files[DESCRIBED] += "  - name: crm\n    tables: [{name: readings}]\n"
+    project.replace(STAGING, "source('raw', 'readings')", "source('crm', 'readings')")
+
+    assert "no dbt model reads raw.readings" in only(notes(look_at_dbt())).message
+
+
+def test_a_source_need_not_be_described(look_at_dbt, project) -> None:
+    text = project.files[DESCRIBED]
+    start, end = text.index("        columns:"), text.index("      - name: partitions")
+    project.files[DESCRIBED] = text[:start] + text[end:]
+
+    assert {one.mark for one in look_at_dbt()} == {"fine"}
+
+
 def test_sources_of_other_schemas_are_the_analysts_own(look_at_dbt, project) -> None:
     project.files[DESCRIBED] += "  - name: crm\n    tables: [{name: accounts}, {name: readings}]\n"
     project.files["models/staging/stg_accounts.sql"] = "select anything from {{ source('crm', 'accounts') }}"

@@ -53,6 +53,7 @@ def test_the_line_of_a_key_is_that_of_its_nearest_parent_that_is_there(tmp_path)
     assert [line("a"), line("a.b"), line("a.b.1.c"), line("a.b.x"), line("x")] == [1, 2, 3, 2, None]
     assert line("a.d", "environments.production") == 6
     assert line("a.b", "environments.staging") == 2
+    assert line("x", "environments.production") is None
     assert find_key(tmp_path / "none.yml", "a").line is None
 
 
