@@ -42,6 +42,15 @@ def _is_alias(scope: Any, column: Any) -> bool:
     return not isinstance(place, exp.Select) and column.name in scope.expression.named_selects
 
 
+def _name_output(projection: Any) -> str:
+    """The name of a column that is selected; empty where PostgreSQL makes one up."""
+    from sqlglot import expressions as exp
+
+    while isinstance(projection, exp.Cast | exp.Paren):
+        projection = projection.this
+    return str(projection.alias_or_name) if isinstance(projection, exp.Alias | exp.Column) else ""
+
+
 class Query:
     """One query.
 
@@ -87,8 +96,8 @@ class Query:
                 if starred is None:
                     return None
                 columns |= starred
-            elif projection.output_name:
-                columns[projection.output_name] = self._find_type(source, projection, depth)
+            elif name := _name_output(projection):
+                columns[name] = self._find_type(source, projection, depth)
             else:
                 return None
         return columns

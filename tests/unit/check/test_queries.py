@@ -26,6 +26,7 @@ def absent(sql: str) -> list[str]:
          {"x": "text", "is_absent": "boolean", "n": "bigint"}),
         ("select max(w) as newest, coalesce(min(x), 0) as least from raw.b", {"newest": "date", "least": "bigint"}),
         ('select "Z z" as z from raw.a', {"z": "text"}),
+        ("select (x)::text, y::varchar from raw.a", {"x": "text", "y": "varchar"}),
         ("with recursive r as (select x from raw.a union all select x + 1 from r) select * from r", {"x": "bigint"}),
     ],
 )  # fmt: skip
@@ -39,6 +40,7 @@ def test_the_columns_that_a_query_returns(sql: str, columns: dict[str, str | Non
         "select * from elsewhere.t",
         "select *, 1 as one from raw.a cross join elsewhere.t",
         "select count(*) from raw.a",
+        "select lower('y')::text from raw.a",
         "select * from raw.a, unnest(array[1]) as u",
         "select * from raw.a as t (p, q, r)",
         "select * from (select x, y from raw.a) as t (p, q)",
