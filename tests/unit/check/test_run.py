@@ -16,7 +16,7 @@ from include.check import dbt, run
 from include.check.__main__ import main
 from include.check.finding import Finding
 from include.check.run import run_checks
-from include.settings import PROJECT_ROOT
+from include.settings import CONFIG_DIR, PROJECT_ROOT
 from tests.unit.check.conftest import faults, notes, only
 from tests.unit.check.plant_project import MODEL, SOURCES, PlantProject
 
@@ -258,3 +258,12 @@ def test_the_project_as_shipped_can_work(tmp_path: Path, monkeypatch: pytest.Mon
     subjects = {one["subject"] for one in told["findings"]}
     assert subjects >= {"sources.yml", "project", "columns", "warehouse"}
     assert not any("cannot be told" in one["message"] for one in told["findings"])
+
+
+def test_the_project_as_shipped_can_work_on_an_empty_warehouse(warehouse_uri: str) -> None:
+    found = list(run_checks(CONFIG_DIR, None, {"ORRERY_WAREHOUSE_URI": warehouse_uri}))
+
+    database = [one for one in found if one.part == "database"]
+    assert not faults(database)
+    assert "has every migration of this release" in database[0].message
+    assert {one.subject.partition(".")[0] for one in notes(database)} > {"raw", "features"}

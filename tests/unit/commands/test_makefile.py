@@ -178,6 +178,12 @@ def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None
     assert [line for line in lines if command in line and line.endswith('--days "3"')]
 
 
+def test_one_model_can_be_checked(project: Path) -> None:
+    install(project)
+    lines = run_make(project, "-n", "check", "MODEL=prices", "ARGS=--json").stdout.splitlines()
+    assert [line for line in lines if line.endswith('-m include.check --model "prices" --json')]
+
+
 def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     (project / ".venv" / "bin").mkdir(parents=True)
