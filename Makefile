@@ -1,6 +1,7 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs new-source check demo test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt new-source check new-model run traffic test lint format bench lock clean install
+.PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -8,6 +9,12 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	&& command -v $$python && break; done)
 PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
+# The models that a verb is about; none is all of them.
+MODELS = $(foreach name,$(MODEL),--model "$(name)")
+# What is said of a first model.
+ADOPTED = $(foreach word,name entity events label owner trainer time time-zone,$(call say,$(word)))
+say = $(if $($(call upper,$(1))),--$(1) "$($(call upper,$(1)))")
+upper = $(shell echo $(1) | tr a-z- A-Z_)
 # Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
@@ -43,14 +50,31 @@ dbt: setup ## run dbt against the stack's warehouse (ARGS="build --select MODEL+
 dbt-docs: setup ## write dbt's documentation, with the declared models, as one page
 	@$(PY) -m include.local dbt-docs $(ARGS)
 
+adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source LABEL="no events in 28 days")
+	@$(PY) -m include.adopt.adopt $(if $(FROM),"$(FROM)") $(ADOPTED) $(ARGS)
+
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
 
 check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
 	@$(PY) -m include.check $(if $(MODEL),--model "$(MODEL)") $(ARGS)
 
+new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
+	@$(PY) -m include.adopt.new_model $(if $(NAME),"$(NAME)") $(if $(ENTITY),--entity "$(ENTITY)") \
+		$(if $(EVENTS),--events "$(EVENTS)") $(if $(LABEL),--label "$(LABEL)") $(if $(GROUP),--group "$(GROUP)") \
+		$(if $(OWNER),--owner "$(OWNER)") $(if $(TRAINER),--trainer "$(TRAINER)") \
+		$(if $(APPROVERS),--approvers "$(APPROVERS)") $(ARGS)
+
+run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")
+	@$(PY) -m include.operate run $(if $(FROM_DAY),--from-day "$(FROM_DAY)") $(if $(TO_DAY),--to-day "$(TO_DAY)") $(MODELS) $(ARGS)
+
+traffic: setup ## send requests to the model server, until Ctrl-C (MODEL=name ARGS="--rate 20")
+	@$(PY) -m include.operate traffic $(MODELS) $(ARGS)
+
+# (examples begin)
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)
+# (examples end)
 
 test: setup ## run the tests (ARGS="tests/unit/gates -k leakage")
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -25,7 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; 1 if a benchmark failed or is unknown. The others' figures are kept."""
     options = build_parser().parse_args(arguments)
     chosen = options.name or list(NAMES)
-    settings = Options(options.repetitions, options.rows, options.households, options.days, options.entities)
+    settings = Options(
+        repetitions=options.repetitions,
+        rows=options.rows,
+        entities=options.entities,
+        # (examples begin)
+        households=options.households,
+        days=options.days,
+        # (examples end)
+    )
     results: dict[str, list[Figure]] = {}
     failures: list[str] = []
     for name in chosen:
@@ -71,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=defaults.rows,
         help="rows of the frame in seam and of the smaller file in ingest",
     )
+    # (examples begin)
     parser.add_argument(
         "--households",
         type=int,
@@ -78,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         "and demo (default 0: all of them; the demo names its own minimum)",
     )
     parser.add_argument("--days", type=positive, default=defaults.days, help="days that demo replays")
+    # (examples end)
     parser.add_argument(
         "--entities",
         type=positive,

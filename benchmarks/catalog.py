@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 # In the order of running: the quick ones first.
 NAMES: Final = (
-    "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead", "dbt",
-    "feature_growth", "demo",
+    "seam", "point_in_time", "ingest", "parsing", "serving", "many_models", "airflow_memory", "task_overhead",
+    "adoption",
+    # (examples begin)
+    "dbt", "feature_growth", "demo",
+    # (examples end)
 )  # fmt: skip
 
 
@@ -32,16 +35,16 @@ class Options:
         repetitions: None leaves each benchmark its own number.
         rows: of the frame in ``seam`` and of the smaller file in ``ingest``.
         entities: in ``point_in_time``, of which each has 100 feature rows and ten of the spine.
-        households: the sample in ``dbt``, ``feature_growth`` and ``demo``, 0 for all of them; None leaves each its own
-            choice.
-        days: replayed in ``demo``.
     """
 
     repetitions: int | None = None
     rows: int = 1_000_000
-    households: int | None = None
-    days: int = 2
     entities: int = 20_000
+    # (examples begin)
+    # The sample in dbt, feature_growth and demo, 0 for all of them; None leaves each its own choice.
+    households: int | None = None
+    days: int = 2  # replayed in demo
+    # (examples end)
 
 
 def find_benchmark(name: str) -> Callable[[Options, Tell], list[Figure]]:

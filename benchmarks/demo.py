@@ -19,9 +19,9 @@ from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell
-from include.demo.figures import name_metric
 from include.demo.options import DemoOptions
 from include.demo.run import run_demo
+from include.operate.figures import name_metric
 
 REPORT: Final = Path("demo") / "report.json"
 

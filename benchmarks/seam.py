@@ -148,7 +148,7 @@ def check_equal(engine: sqlalchemy.Engine, rows: int) -> None:
 
 
 def make_frame(rows: int) -> pd.DataFrame:
-    """Ten columns as in a shop's data, the same every time."""
+    """Ten columns as in a till's data, the same every time."""
     from decimal import Decimal
 
     import numpy as np
@@ -165,7 +165,7 @@ def make_frame(rows: int) -> pd.DataFrame:
     towns = [f"town {number}" for number in random.integers(0, 500, rows).tolist()]
     return pd.DataFrame(
         {
-            "basket_id": np.arange(rows, dtype=np.int64),
+            "receipt_id": np.arange(rows, dtype=np.int64),
             "quantity": random.integers(1, 12, rows),
             "visits": visits,
             "weight_kg": random.random(rows),

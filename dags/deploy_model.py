@@ -3,7 +3,8 @@
 
 Takes the candidate into production: **staging check** by real requests → **approval** by a person who
 did not train it → **canary** in steps, each judged on its own traffic → **champion**. A candidate that
-was cleared for staging only stops after the check.
+was cleared for staging only stops after the check. A model with `strategy: none` in `include/config/rollout.yml` has
+neither the check by requests nor the canary.
 
 **To approve**: open this run, tab *Required Actions*; what was measured stands in the request. Who may
 approve, and whether it is needed at all, stands in `include/config/governance.yml` and in the model's file.
@@ -87,11 +88,11 @@ def deploy_model(model: ModelSettings) -> None:
             """Make the candidate the champion: the rollout table first, the registry's alias after it."""
             from include.orchestration.deployment import promote_candidate
 
-            return promote_candidate(warehouse_uri(), mlflow_uri(), candidate["version"], model.name)
+            return promote_candidate(warehouse_uri(), mlflow_uri(), candidate["version"], model)
 
         candidate = check_staging()
-        steps = [canary(candidate, weight) for weight in plan_steps(model.rollout)]
-        chain(candidate, *steps, promote(candidate))
+        steps = [*(canary(candidate, weight) for weight in plan_steps(model.rollout)), promote(candidate)]
+        chain(candidate, *steps)
         if model.governance.is_approval_required:
             # A refusal skips what stands right behind the question, and must reach the ledger all the same.
             approved = EmptyOperator(task_id="approved")

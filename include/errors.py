@@ -80,5 +80,9 @@ class ServingError(TransientError):
     """The model server cannot load or answer."""
 
 
+class AdoptError(PermanentError):
+    """A checkout cannot be made into somebody's own as it is."""
+
+
 class StackError(OrreryError):
     """A component of the local stack did not start or died."""

@@ -1,6 +1,6 @@
 {#
 The days of one daily source: rows of each day from whichever delivery, and a number that changes with the
-deliveries that the rows came from. A delivery without rows (a closed shop) makes a day too. Read from the ledgers of
+deliveries that the rows came from. A delivery without rows (a closed day) makes a day too. Read from the ledgers of
 what was published, so that no build reads all rows to count days.
 #}
 {% macro published_days(source) %}

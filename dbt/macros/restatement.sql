@@ -1,7 +1,7 @@
 {#
 How a build finds what it has to compute.
 
-A state model (models/intermediate/calendar) has one row per key (a shop day, an as-of date) with
+A state model (models/intermediate/calendar) has one row per key (a day, an as-of date) with
 inputs_version, a number that changes with everything that the key's result is made of, and
 is_pending, true from the moment it changes until the result is made again. The model made from it
 computes the pending keys:

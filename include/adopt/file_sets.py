@@ -91,6 +91,27 @@ def find_files(start: Path) -> FileSet:
     )  # fmt: skip
 
 
+def find_starts(folder: Path) -> list[Path]:
+    """A file of each source in a folder and in the folders in it, one level down.
+
+    Raises:
+        SourceError: there is no such folder, it cannot be read, or holds no file of a known format.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is no folder; give one that holds files of your sources.")
+    starts: list[Path] = []
+    try:
+        below = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._")
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be read ({error.strerror}); correct its permissions.") from error
+    for place in (folder, *below):
+        known = [name for name in _list_names(place, place) if find_format(name)]
+        starts += [place / names[0] for names in _group(known).values()]
+    if not starts:
+        raise SourceError(_explain_nothing(folder, _list_names(folder, folder)))
+    return starts
+
+
 def find_format(name: str) -> FileFormat | None:
     """The format that a file's name says."""
     return _FORMATS.get(_split_endings(name)[1].lower())

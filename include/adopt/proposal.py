@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from include.adopt.declare import Declaration, declare_source
 from include.adopt.file_sets import FileSet, find_files
@@ -15,6 +15,7 @@ from include.adopt.sources_file import add_entry, check_entry, extend, render_en
 from include.errors import SettingsError, SourceError
 from include.settings.section import load_section, read_yaml
 from include.settings.source_base import SourceBase
+from include.settings.source_kinds import FileSource
 from include.settings.source_names import check_source_name
 from include.settings.sources import SourceSettings, sources_root
 from include.sources.files import read_blocks
@@ -28,18 +29,19 @@ _PLACEHOLDER: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class NewSource:
-    """The files, what was read of them, and how they are declared."""
+    """The files, what was read of them, how they are declared, and the declaration as the settings take it."""
 
     name: str
     files: FileSet
     sample: Sample
     declaration: Declaration
+    source: FileSource
 
     def describe(self) -> str:
         """What was read, the entry, and what is open, as text."""
         questions = [f"please confirm: {question}" for question in self.declaration.questions]
         entry = render_entry(self.name, self.declaration.content)
-        return "\n".join((self._describe_reading(), "", entry, *questions, *self._describe_renames()))
+        return "\n".join((self.describe_reading(), "", entry, *questions, *self._describe_renames()))
 
     def write(self, config: Path, environment: str) -> None:
         """Add the entry to sources.yml.
@@ -52,7 +54,8 @@ class NewSource:
             raise SourceError("Nothing is written, for no day would be found; rename the files as said, and run again.")
         add_entry(config, self.name, self.declaration.content, environment)
 
-    def _describe_reading(self) -> str:
+    def describe_reading(self) -> str:
+        """Which files were read, and how much of them."""
         read, there = len(self.sample.files), len(self.files.files)
         days = f" ({self.files.days[0]} to {self.files.days[-1]})" if self.files.days else ""
         count = len(self.files.left_out)
@@ -93,7 +96,7 @@ def propose_source(start: Path, name: str | None, config: Path, environment: str
     for one in sample.files:
         if set(one.rows.column_names) == set(source.columns):
             check_readable(name, source, one.file.path, settings.time_zone)
-    return NewSource(name, files, sample, declaration)
+    return NewSource(name, files, sample, declaration, cast("FileSource", source))
 
 
 def read_settings(config: Path, environment: str) -> SourceSettings:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from include.adopt.yaml_blocks import find_block_end, find_indent, is_block
 from include.errors import SettingsError
 from include.settings.section import parse_section, read_yaml
 from include.settings.sources import SourceSettings
@@ -94,25 +95,13 @@ def _find_place(text: str) -> tuple[int, int]:
     if found is None:
         raise SettingsError("sources.yml has no key 'sources'; add a line 'sources:' at its end, and run again.")
     key, value = found
-    if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
-        return _find_end(text, value.end_mark.index), int(value.value[0][0].start_mark.column)
+    if isinstance(value, yaml.MappingNode) and is_block(value):
+        return find_block_end(text, value.end_mark.index), find_indent(value)
     if isinstance(value, yaml.ScalarNode) and not value.value:
         return _end_line(text, key.end_mark.index), 2
     raise SettingsError(
         "sources.yml has its sources on one line; write 'sources:' and each of them below, and run again."
     )
-
-
-def _find_end(text: str, limit: int) -> int:
-    """The end of the last line of a block; what is blank or a comment at the margin before the next one is not its."""
-    position = limit
-    while position:
-        start = text.rfind("\n", 0, position - 1) + 1
-        line = text[start:position]
-        if line.strip() and not line.startswith("#"):
-            break
-        position = start
-    return position
 
 
 def _end_line(text: str, position: int) -> int:

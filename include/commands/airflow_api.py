@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API (v2), with the calls that the demo and the integration test make.
+"""A small client of Airflow's REST API (v2), with the calls that `make run` and the integration test make.
 
 Answers are Airflow's own JSON: a DAG run has ``dag_run_id``, ``state``, ``run_after``, ``conf``…; a task
 instance has ``task_id``, ``map_index``, ``state``, ``try_number``….

@@ -9,11 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.demo.approve import find_approver
+from include.commands.arguments import parse_day
 from include.errors import StackError
 from include.example.deliveries import add_sample_option, check_sample
 from include.local.cli import home_option
 from include.local.home import resolve_home
+from include.operate.approval import find_approver
 
 if TYPE_CHECKING:
     from include.settings.models import ModelSettings
@@ -46,7 +47,7 @@ def read_options(arguments: Sequence[str] | None = None) -> DemoOptions:
     add_sample_option(parser)
     parser.add_argument(
         "--today",
-        type=_parse_day,
+        type=parse_day,
         metavar="YYYY-MM-DD",
         help="the day on which the data ends (default: ORRERY_TODAY, else today)",
     )
@@ -72,10 +73,3 @@ def check_options(options: DemoOptions, models: Mapping[str, ModelSettings], use
         )
     for model in models.values():
         find_approver(model, users)
-
-
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-03-09") from error

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.demo.model_report import ModelNotes, report_model
 from include.governance.store import find_unproduced, list_written_tables
+from include.operate.figures import name_metric
+from include.operate.model_report import report_model
+from include.settings.training import BASELINE
 from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
-    from include.demo.progress import Progress
+    from include.operate.hops import ModelNotes
+    from include.operate.progress import Progress
     from include.settings.models import ModelSettings
 
 
@@ -42,7 +45,7 @@ def build_report(
         "total_seconds": round(progress.total_s, 1),
         **shared,
         "models": {
-            name: report_model(uri, tracking_uri, model, progress.stages, notes[name]) for name, model in models.items()
+            name: _report_model(uri, tracking_uri, model, progress, notes[name]) for name, model in models.items()
         },
         "dag_runs": dag_runs,
     }
@@ -59,6 +62,44 @@ def find_shortcomings(report: dict[str, Any]) -> list[str]:
     if unproduced := report["lineage"]["tables_without_producer"]:
         found.append(f"tables have no producing run: {', '.join(unproduced)}")
     return found
+
+
+def _report_model(
+    uri: str, tracking_uri: str, model: ModelSettings, progress: Progress, notes: ModelNotes
+) -> dict[str, Any]:
+    section = report_model(uri, tracking_uri, model, progress.stages, notes)
+    return {**section, "shortcomings": find_model_shortcomings(section)}
+
+
+def find_model_shortcomings(section: dict[str, Any]) -> list[str]:
+    """What the loop should have done for a model and did not, in words; empty if all of it worked."""
+    if section["failure"]:
+        return [section["failure"].splitlines()[0]]
+    champion = section["champion"]
+    if champion is None:
+        return ["no version serves; look at the runs of its deploy_model in the Airflow UI"]
+    approval, traffic, decision = section["approval"], section["traffic"], section["gates"]["decision"]
+    checks = {
+        "the champion is still the baseline": champion["family"] != BASELINE,
+        _describe_tie(section): section["baseline"] is None or section["baseline"]["gain"] > 0,
+        f"the gates decided {decision!r}, not production": decision == "production",
+        f"{approval['answered_by']} approved a model of {approval['trained_by']}": (
+            not approval["is_required"] or approval["answered_by"] not in (None, approval["trained_by"])
+        ),
+        "the trainer's own approval was not refused": approval["is_trainer_refused"] is not False,
+        "no client asked during the rollout": traffic["requests"] > 0,
+        f"{traffic['failed']} requests failed during the rollout": traffic["failed"] == 0,
+        "monitoring decided nothing": section["monitoring"]["action"] is not None,
+    }
+    return [shortcoming for shortcoming, is_met in checks.items() if not is_met]
+
+
+def _describe_tie(section: dict[str, Any]) -> str:
+    champion, baseline = section["champion"], section["baseline"]
+    if baseline is None:
+        return ""
+    name = name_metric(champion["score_name"])
+    return f"the champion's {name} {champion['score']} does not beat {baseline['feature']} alone, {baseline['score']}"
 
 
 def read_lineage(session: Session) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from include.demo.fresh import clear_earlier_demo, mark_finished
-from include.demo.loop import MODEL_HOPS, SHARED_HOPS, Loop
+from include.demo.loop import Loop
 from include.demo.options import DemoOptions, check_options, read_options
-from include.demo.progress import Progress, Stage
 from include.demo.report import build_report, write_report
 from include.demo.summary import print_summary
 from include.errors import SettingsError, StackError
@@ -24,7 +23,9 @@ from include.governance.spool import Spool
 from include.local.credentials import list_users
 from include.local.home import StackHome, prepare_home, resolve_home
 from include.local.stack import Stack, release_stack, start_stack, stop_stack
-from include.local.status import check_stack
+from include.operate.hops import MODEL_HOPS, SHARED_HOPS
+from include.operate.place import place_stack
+from include.operate.progress import Progress, Stage
 from include.settings import describe_broken, load_settings
 from include.settings.clock import TODAY_VARIABLE, read_today
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from include.settings import Settings
 
 TITLE: Final = "Orrery: from raw files to models in production, and back"
+SOURCES_VARIABLE: Final = "ORRERY_SOURCES_DIR"
 LINEAGE_WAIT_S: Final = 120.0
 
 
@@ -64,7 +66,8 @@ def run_demo(options: DemoOptions) -> int:
         raise SettingsError(describe_broken(settings.broken_models.values()))
     check_options(options, settings.models, list_users(settings.models.values()))
     today = {} if options.today is None else {TODAY_VARIABLE: options.today.isoformat()}
-    with ExitStack() as cleanup, set_variables({**today, TARGET_VARIABLE: str(home.dbt_target)}):
+    folders = {TARGET_VARIABLE: str(home.dbt_target), SOURCES_VARIABLE: str(home.sources)}
+    with ExitStack() as cleanup, set_variables({**today, **folders}):
         prepare_home(home)
         clear_earlier_demo(home)
         cleanup.callback(stop_stack, home)
@@ -73,10 +76,10 @@ def run_demo(options: DemoOptions) -> int:
             try:
                 report = _run_loop(prepared, progress)
             except StackError:
-                check_stack(prepared.stack)  # A component that has died explains more than who missed it.
+                prepared.loop.hops.place.check()  # A component that has died explains more than who missed it.
                 raise
             finally:
-                prepared.loop.close()
+                prepared.loop.hops.close()
         write_report(home.path / "demo" / "report.json", report)
         mark_finished(home)
         if not options.is_exiting:
@@ -122,17 +125,17 @@ def _prepare(options: DemoOptions, settings: Settings, home: StackHome, progress
         stack = start_stack(home, lambda step: progress.tell(stage, f"{step.component}: {step.state}"), is_leashed=True)
         build_manifest()
         specs = {name: resolve_model(model, load_catalog()) for name, model in settings.models.items()}
-        loop = Loop(stack, settings.models, specs, progress)
-        loop.wait_for_dags(lambda doing: progress.tell(stage, doing))
+        loop = Loop(place_stack(stack), settings.models, specs, progress)
+        loop.hops.wait_for_dags(lambda doing: progress.tell(stage, doing))
         progress.tell(stage, f"everything is healthy; {len(settings.models)} models: {', '.join(settings.models)}")
     return Prepared(stack, deliveries, loop)
 
 
 def _run_loop(prepared: Prepared, progress: Progress) -> dict[str, Any]:
-    stack, loop = prepared.stack, prepared.loop
-    loop.run(prepared.deliveries)
+    stack, hops = prepared.stack, prepared.loop.hops
+    prepared.loop.run(prepared.deliveries)
     _wait_for_lineage(Spool(stack.home.lineage_spool))
-    return build_report(stack.uris.warehouse, stack.uris.mlflow, loop.models, loop.notes, progress, loop.list_runs())
+    return build_report(stack.uris.warehouse, stack.uris.mlflow, hops.models, hops.notes, progress, hops.list_runs())
 
 
 def _wait_for_lineage(spool: Spool) -> None:

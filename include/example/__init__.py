@@ -1,5 +1,4 @@
-"""The examples' data and traffic; no other part of the library knows them.
+"""The examples' data, and the systems that it comes from; no other part of the library knows them.
 
-What the rest may use: :mod:`include.example.deliveries` writes the source files, :mod:`include.example.traffic`
-sends requests to a model. ``python -m include.example`` does both, and loads the history, by hand.
+:mod:`include.example.deliveries` writes the source files; ``python -m include.example`` does it by hand.
 """

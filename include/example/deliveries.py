@@ -86,8 +86,7 @@ def read_deliveries(folder: Path) -> Deliveries:
         return _describe(PanelSummary.from_json(content["summary"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceError(
-            f"{folder} does not hold the examples' files. Write them first: "
-            f"python -m include.example sources --folder {folder}"
+            f"{folder} does not hold the examples' files. Write them first: python -m include.example --folder {folder}"
         ) from error
 
 

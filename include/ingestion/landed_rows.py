@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from include.ingestion.plan import LoadItem, item_window
@@ -11,6 +12,7 @@ from include.quality.profile import QUANTILES, TOP
 from include.quality.statistics import ExactStatistics
 from include.quality.suites import BATCH_DAY, LATENESS
 from include.settings.source_base import SourceBase
+from include.warehouse.ahead import work_ahead
 from include.warehouse.arrow import read_arrow
 from include.warehouse.names import TableName, quote_column
 from include.warehouse.session import Session, open_session
@@ -58,15 +60,19 @@ class LandedRows:
         Args:
             selected: columns in SQL; None: those of a batch's frame.
         """
-        for first in range(0, self.pages, self.chunk_pages):
-            sql = self._select(selected or self._list_selected())
-            # The last one has no end: the table may have grown since, which its audit finds out afterwards.
-            end = first + self.chunk_pages
-            sql += f" and ctid >= '({first},0)'" + (f" and ctid < '({end},0)'" if end < self.pages else "")
-            frame = to_pandas_frame(read_arrow(self.uri, sql))
+        columns = selected or self._list_selected()
+        starts = range(0, self.pages, self.chunk_pages)
+        for frame in work_ahead(partial(self._read_chunk, columns, first) for first in starts):
             if len(frame):
                 yield frame
             del frame
+
+    def _read_chunk(self, columns: Sequence[str], first: int) -> pd.DataFrame:
+        # The last one has no end: the table may have grown since, which its audit finds out afterwards.
+        end = first + self.chunk_pages
+        sql = self._select(columns) + f" and ctid >= '({first},0)'"
+        sql += f" and ctid < '({end},0)'" if end < self.pages else ""
+        return to_pandas_frame(read_arrow(self.uri, sql))
 
     def count_doubled(self, key: Sequence[str]) -> int:
         """Rows whose key another row has too."""

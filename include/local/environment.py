@@ -16,6 +16,7 @@ from typing import Final
 
 from include.local.credentials import list_users
 from include.local.extras import load_extra
+from include.local.home import DEFAULT_HOME, StackHome
 from include.local.layout import Stack
 from include.local.processes import TOKEN_VARIABLE
 from include.servers.ports import HOST
@@ -72,10 +73,20 @@ def service_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str,
         "ORRERY_MODEL_SERVER_URL": stack.uris.model_server,
         "ORRERY_MODEL_FOLDER": str(stack.home.models),
         "ORRERY_LINEAGE_SPOOL": str(stack.home.lineage_spool),
-        "ORRERY_SOURCES_DIR": str(stack.home.sources),
+        "ORRERY_SOURCES_DIR": str(find_sources_folder(stack.home, inherited)),
         "ORRERY_DBT_TARGET": str(stack.home.dbt_target),
         TOKEN_VARIABLE: stack.credentials.stack_token,
     }
+
+
+def find_sources_folder(home: StackHome, inherited: Mapping[str, str]) -> Path:
+    """The folder of the sources' files, as a stack in this folder sees it.
+
+    ``ORRERY_SOURCES_DIR`` of the caller, else ``root`` of sources.yml; the folder that the examples' data is written to
+    is that of each stack.
+    """
+    root = PROJECT_ROOT / (inherited.get("ORRERY_SOURCES_DIR") or load_settings().sources.root)
+    return home.sources if root == StackHome(DEFAULT_HOME).sources else root
 
 
 def mlflow_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from include.rollout.state import (
     RolloutState,
     bootstrap_champion,
     promote_challenger,
+    promote_directly,
     read_rollout,
     require_rollout,
     restore_champion,
@@ -40,7 +41,7 @@ SAMPLE_ROWS = 5
 
 
 def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSettings) -> dict[str, Any]:
-    """Send real requests to the candidate beside production.
+    """Send real requests to the candidate beside production; none where its model has no canary.
 
     Returns:
         ``version``, ``trained_by``, and ``subject`` and ``summary`` of the approval request.
@@ -52,16 +53,10 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
     """
     name = model.name
     candidate = require_version(tracking_uri, name, "candidate")
-    contract = read_contract(tracking_uri, name, candidate.version)
     with open_session(uri) as session:
         if read_rollout(session, name) is None:
             bootstrap_champion(session, name, require_version(tracking_uri, name, "champion").version)
-        rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
-    report = check_staging(server_url, contract, candidate.version, rows, model.rollout.staging)
-    for check in report.checks:
-        log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
-    if not report.is_passed:
-        raise RolloutError(f"Candidate {candidate.version} stays out of production: {report.reason}")
+    checks = () if model.rollout.strategy == "none" else send_requests(uri, tracking_uri, server_url, candidate, model)
     if candidate.tags.get("decision") != "production":
         raise AirflowSkipException(f"Candidate {candidate.version} was cleared for staging only.")
     questions = list_questions(candidate)
@@ -74,8 +69,27 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
         "version": candidate.version,
         "trained_by": candidate.tags.get("trained_by", ""),
         "subject": f"Put {name} version {candidate.version} into production?",
-        "summary": summarise_candidate(candidate, report.checks),
+        "summary": summarise_candidate(candidate, checks),
     }
+
+
+def send_requests(
+    uri: str, tracking_uri: str, server_url: str, candidate: ModelVersion, model: ModelSettings
+) -> tuple[Check, ...]:
+    """The staging checks of a candidate, by requests about a few entities.
+
+    Raises:
+        RolloutError: a check failed.
+    """
+    contract = read_contract(tracking_uri, model.name, candidate.version)
+    with open_session(uri) as session:
+        rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
+    report = check_staging(server_url, contract, candidate.version, rows, model.rollout.staging)
+    for check in report.checks:
+        log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
+    if not report.is_passed:
+        raise RolloutError(f"Candidate {candidate.version} stays out of production: {report.reason}")
+    return report.checks
 
 
 def require_version(tracking_uri: str, name: str, alias: str) -> ModelVersion:
@@ -119,6 +133,8 @@ def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> s
     lines += [f"| {fact} | {tags[fact]} |" for fact in facts if fact in tags]
     metrics = json.loads(tags.get("metrics", "{}"))
     lines += [f"| {name} | {value:.4g} |" for name, value in metrics.items() if name != "score"]
+    if not checks:
+        return "\n".join([*lines, "", "The model server was asked nothing (`rollout.strategy: none`)."])
     lines += ["", "| staging check | passed | observed | threshold |", "|---|---|---|---|"]
     lines += [f"| {c.name} | {'yes' if c.is_passed else 'NO'} | {c.observed} | {c.threshold} |" for c in checks]
     return "\n".join(lines)
@@ -187,15 +203,19 @@ def log_progress(status: StepStatus) -> None:
     )
 
 
-def promote_candidate(uri: str, tracking_uri: str, version: int, name: str) -> dict[str, Any]:
+def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSettings) -> dict[str, Any]:
     """Make the candidate the champion: the rollout row first, the registry's alias after it.
 
     Raises:
-        RolloutError: its canary does not run, or has not come to all of the traffic; nothing is changed.
+        RolloutError: its canary does not run, or has not come to all of the traffic, or one runs where the model has
+            none; nothing is changed.
     """
+    name = model.name
     with open_session(uri) as session:
         state = require_rollout(session, name)
-        if state.champion_version != version:
+        if model.rollout.strategy == "none":
+            promote_directly(session, state, version)
+        elif state.champion_version != version:
             if (state.challenger_version, state.challenger_weight) != (version, 1.0):
                 raise RolloutError(
                     f"Version {version} of {name!r} has not carried all of the traffic: {describe_canary(state)}. "

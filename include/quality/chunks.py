@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from include.quality.score import RuleResult
@@ -92,7 +94,15 @@ def _evaluate_chunks(
     by_chunk = [place for place, name in enumerate(names) if name not in (*_UNIQUE, _MEAN)]
     merged: dict[int, dict[str, Any]] = {}
     total = 0
-    with _free_chunks() as free:
+    with ThreadPoolExecutor(1) as pool, _free_chunks() as free:
+        # The database looks for doubled keys while the chunks are evaluated here.
+        doubled = {
+            place: pool.submit(
+                copy_context().run, rows.count_doubled, _list_columns(expectations[place].configuration.kwargs)
+            )
+            for place, name in enumerate(names)
+            if name in _UNIQUE
+        }
         for chunk in rows.read_chunks():
             total += len(chunk)
             found = validator.evaluate(chunk, [expectations[place] for place in by_chunk])
@@ -111,7 +121,7 @@ def _evaluate_chunks(
         elif name in _UNIQUE:
             # On nothing, it says how its result looks.
             item = validator.evaluate(nothing, [expectations[place]])[0]
-            count = rows.count_doubled(_list_key(item))
+            count = doubled[place].result()
             item["result"] |= {"element_count": total, "unexpected_count": count}
             merged[place] = {**item, "success": count == 0}
     return [merged[place] for place in range(len(expectations))]
@@ -193,7 +203,10 @@ def _is_unique(item: Mapping[str, Any]) -> bool:
 
 
 def _list_key(item: Mapping[str, Any]) -> list[str]:
-    arguments = item["expectation_config"]["kwargs"]
+    return _list_columns(item["expectation_config"]["kwargs"])
+
+
+def _list_columns(arguments: Mapping[str, Any]) -> list[str]:
     return list(arguments.get("column_list") or [arguments["column"]])
 
 

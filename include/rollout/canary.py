@@ -29,8 +29,8 @@ class StepStatus:
 
 
 def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
-    """The shares of traffic that a canary goes through, in order; the last is 1.0."""
-    return settings.canary.steps
+    """The shares of traffic that a canary goes through, in order; the last is 1.0. None without a canary."""
+    return settings.canary.steps if settings.strategy == "canary" else ()
 
 
 def decide_step(judged: CanaryDecision, elapsed_s: float, criteria: CanaryCriteria) -> CanaryDecision:

@@ -123,6 +123,23 @@ def promote_challenger(session: Session, state: RolloutState) -> RolloutState:
     return _change(session, wanted, "promoted", {"previous_champion_version": state.champion_version})
 
 
+def promote_directly(session: Session, state: RolloutState, version: int) -> RolloutState:
+    """Make a version champion without a canary; done again, nothing happens.
+
+    Raises:
+        RolloutError: a canary runs, or the row changed since it was read.
+    """
+    if state.stage == "canary":
+        raise RolloutError(
+            f"Model {state.model_name!r} has a canary of version {state.challenger_version}, which is not judged yet. "
+            f"Let it end, or run {state.model_name}.rollback_model, before version {version} is promoted without one."
+        )
+    if state.champion_version == version:
+        return state
+    detail = {"previous_champion_version": state.champion_version, "strategy": "none"}
+    return _change(session, replace(state, champion_version=version), "promoted", detail)
+
+
 def roll_back(session: Session, state: RolloutState, reason: str) -> RolloutState:
     """End the canary, the champion takes all traffic; without a canary nothing happens.
 

@@ -187,8 +187,7 @@ def load_models(folder: Path, environment: Environment) -> tuple[dict[str, Model
     Raises:
         SettingsError: a shared file is wrong.
     """
-    shared = {name: read_shared(folder / f"{name}.yml", HOUSE_KEYS.get(name, frozenset())) for name in SECTIONS}
-    check_shared(shared)
+    shared = load_shared(folder)
     paths = find_model_files(folder / "models")
     models: dict[str, ModelSettings] = {}
     broken: dict[str, str] = {}
@@ -199,6 +198,17 @@ def load_models(folder: Path, environment: Environment) -> tuple[dict[str, Model
         except SettingsError as error:
             broken[path.stem] = " ".join(str(error).split())
     return models, broken
+
+
+def load_shared(folder: Path) -> dict[str, SharedFile]:
+    """The shared files of a folder of settings by section, checked.
+
+    Raises:
+        SettingsError: one is wrong.
+    """
+    shared = {name: read_shared(folder / f"{name}.yml", HOUSE_KEYS.get(name, frozenset())) for name in SECTIONS}
+    check_shared(shared)
+    return shared
 
 
 def find_model_files(folder: Path) -> list[Path]:

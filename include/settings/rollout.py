@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -81,7 +81,13 @@ class ServerSettings(Section):
 
 
 class RolloutSettings(Section):
-    """How one model goes from candidate to champion."""
+    """How one model goes from candidate to champion.
 
+    Attributes:
+        strategy: ``canary``, or ``none``: a candidate that may go to production is champion at once, and the model
+            server is asked nothing.
+    """
+
+    strategy: Literal["canary", "none"]
     staging: StagingCriteria
     canary: CanarySettings

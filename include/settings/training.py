@@ -97,8 +97,13 @@ class FeatureSelectionSettings(Section):
 
 
 class TrainingSettings(Section):
-    """Settings of training, evaluation and selection of one model."""
+    """Settings of training, evaluation and selection of one model.
 
+    Attributes:
+        split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
+    """
+
+    split: Literal["time", "entity"] = "time"
     training_cutoffs: _Count
     training_cutoff_spacing_days: _Count
     min_training_cutoffs: _Count

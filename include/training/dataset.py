@@ -12,7 +12,8 @@ from include.features.read import AS_OF, read_checked, select_features
 from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings
 from include.tasks import TASKS
-from include.training.cutoffs import Cutoffs, choose_cutoffs
+from include.training.cutoffs import Cutoffs, Split, choose_cutoffs
+from include.training.entity_split import split_entities
 from include.training.splits import LABEL, SPLIT, read_training_data
 from include.warehouse.frames import to_frame
 from include.warehouse.names import quote_text
@@ -39,8 +40,11 @@ def build_training_set(uri: str, spec: ModelSpec, settings: TrainingSettings) ->
         WarehouseError: the warehouse is away.
     """
     _check_names(spec)
-    cutoffs = choose_cutoffs(read_labelled_dates(uri, spec), spec.horizon_days, settings)
-    frame = to_frame(_read_rows(uri, spec, cutoffs))
+    dates = read_labelled_dates(uri, spec)
+    if settings.split == "entity":
+        frame = to_frame(_read_entities(uri, spec, dates))
+    else:
+        frame = to_frame(_read_rows(uri, spec, choose_cutoffs(dates, spec.horizon_days, settings)))
     read_training_data(frame, spec, settings)
     return frame
 
@@ -75,11 +79,36 @@ def read_labelled_dates(uri: str, spec: ModelSpec) -> list[date]:
 
 
 def _read_rows(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> pa.Table:
+    """The rows of the cutoffs, each in the split of its date."""
+    rows = _read_checked_rows(uri, spec, cutoffs.all)
+    return _arrange(rows, spec, [cutoffs.split_of(day) for day in rows.column(AS_OF).to_pylist()])
+
+
+def _read_entities(uri: str, spec: ModelSpec, dates: Sequence[date]) -> pa.Table:
+    """The rows of the newest as-of date, each in the split of its entity.
+
+    Raises:
+        TrainingError: there is no as-of date.
+    """
+    if not dates:
+        raise TrainingError(
+            f"No as-of date has both labels ({spec.label.table}) and features ({spec.groups[0].table}) yet. Ingest the "
+            "table, then build the features."
+        )
+    rows = _read_checked_rows(uri, spec, dates[-1:])
+    keys = zip(*(rows.column(name).to_pylist() for name in spec.entity.key_names), strict=True)
+    return _arrange(rows, spec, split_entities(keys))
+
+
+def _read_checked_rows(uri: str, spec: ModelSpec, days: Sequence[date]) -> pa.Table:
+    rows = read_checked(uri, _select_rows(spec, days), [group.location for group in spec.groups])
+    _check_features_found(rows, spec)
+    return rows
+
+
+def _arrange(rows: pa.Table, spec: ModelSpec, splits: Sequence[Split]) -> pa.Table:
     import pyarrow as pa
 
-    rows = read_checked(uri, _select_rows(spec, cutoffs.all), [group.location for group in spec.groups])
-    _check_features_found(rows, spec)
-    splits = [cutoffs.split_of(day) for day in rows.column(AS_OF).to_pylist()]
     columns = {name: rows.column(name) for name in (AS_OF, *spec.entity.key_names)}
     columns |= {SPLIT: pa.array(splits, pa.string()), LABEL: _cast_label(rows.column(LABEL), spec)}
     columns |= {feature.name: _as_float(rows.column(feature.name)) for feature in spec.features}

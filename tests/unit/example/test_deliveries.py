@@ -28,7 +28,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 def test_a_folder_without_the_files_says_how_to_write_them(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / MARKER).write_text(content)
-    with pytest.raises(SourceError, match=r"Write them first: python -m include\.example sources --folder"):
+    with pytest.raises(SourceError, match=r"Write them first: python -m include\.example --folder"):
         read_deliveries(tmp_path)
 
 

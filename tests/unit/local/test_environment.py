@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from include.local.environment import (
 )
 from include.local.home import StackHome
 from include.local.layout import Stack
-from include.settings import PROJECT_ROOT, load_settings
+from include.settings import CONFIG_DIR, PROJECT_ROOT, load_settings
 from tests.unit.local.conftest import PORTS
 
 
@@ -84,6 +85,18 @@ def test_every_service_finds_the_others(stack: Stack) -> None:
     assert environment["ORRERY_MODEL_SERVER_URL"] == "http://127.0.0.1:18080"
     assert environment["ORRERY_SOURCES_DIR"] == str(stack.home.sources)
     assert environment["ORRERY_ENVIRONMENT"] == "development"
+
+
+def test_the_sources_folder_is_what_the_caller_or_the_settings_say(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = service_environment(stack, {"ORRERY_SOURCES_DIR": "/data/mine"})
+    assert environment["ORRERY_SOURCES_DIR"] == "/data/mine"
+    shutil.copytree(CONFIG_DIR, tmp_path / "config")
+    sources = tmp_path / "config" / "sources.yml"
+    sources.write_text(sources.read_text().replace("root: .local/sources", "root: /data/other"))
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(tmp_path / "config"))
+    assert service_environment(stack, {})["ORRERY_SOURCES_DIR"] == "/data/other"
 
 
 def test_two_stacks_share_no_folder_and_no_key(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = tmp_path / "config"
     shutil.copytree(CONFIG_DIR, config)
     sources = config / "sources.yml"
-    sources.write_text(sources.read_text().replace("include.example.systems", "press_systems"))
-    assert "local_systems: press_systems" in sources.read_text()
+    text = "".join(line for line in sources.read_text().splitlines(keepends=True) if "local_systems:" not in line)
+    sources.write_text(f"{text}\nlocal_systems: press_systems\n")
     monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "press_systems", raising=False)

@@ -17,6 +17,7 @@ from include.registry.registry import CHAMPION, ModelVersion, get_alias, registe
 from include.rollout.check import Check
 from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
+from include.servers.ports import find_free_port
 from include.settings import load_settings
 from include.settings.models import ModelSettings
 from include.warehouse.session import Row, open_session
@@ -250,12 +251,12 @@ def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
         state = start_canary(session, bootstrap_champion(session, name, champion), candidate, 0.05)
         set_weight(session, state, 1.0)
 
-    first = promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
+    first = promote_candidate(warehouse_uri, tracking_uri, candidate, model)
     promoted = read_state(warehouse_uri, model)
     assert (promoted.champion_version, promoted.stage) == (candidate, "idle")
     assert get_alias(tracking_uri, name, CHAMPION) == candidate
 
-    assert promote_candidate(warehouse_uri, tracking_uri, candidate, model.name) == first
+    assert promote_candidate(warehouse_uri, tracking_uri, candidate, model) == first
     assert read_state(warehouse_uri, model) == promoted
     assert get_alias(tracking_uri, name, CHAMPION) == candidate
 
@@ -270,7 +271,7 @@ def test_what_has_no_canary_is_not_promoted(
         before = bootstrap_champion(session, name, champion)
 
     with pytest.raises(RolloutError, match="there is no canary"):
-        promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
+        promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
     assert read_state(warehouse_uri, model) == before
     assert get_alias(tracking_uri, name, CHAMPION) == champion
@@ -293,10 +294,61 @@ def test_a_promotion_that_was_not_earned_changes_nothing(
         before = set_weight(session, state, weight)
 
     with pytest.raises(RolloutError, match=f"the canary is version {candidate + is_newer}, with {weight:.0%}"):
-        promote_candidate(warehouse_uri, tracking_uri, candidate, model.name)
+        promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
     assert read_state(warehouse_uri, model) == before
     assert get_alias(tracking_uri, name, CHAMPION) == champion
+
+
+def without_canary(model: ModelSettings) -> ModelSettings:
+    return model.model_copy(update={"rollout": model.rollout.model_copy(update={"strategy": "none"})})
+
+
+def test_a_model_without_a_canary_is_promoted_at_once_and_again_changes_nothing(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import promote_candidate
+
+    champion, candidate = versions
+    with open_session(warehouse_uri) as session:
+        bootstrap_champion(session, model.name, champion)
+
+    for _ in range(2):
+        promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
+        assert read_state(warehouse_uri, model).champion_version == candidate
+        assert get_alias(tracking_uri, model.name, CHAMPION) == candidate
+    with open_session(warehouse_uri) as session:
+        events = session.fetch_all("select event, detail from serving.rollout_events order by id")
+    assert events[1:] == [{"event": "promoted", "detail": {"previous_champion_version": champion, "strategy": "none"}}]
+
+
+def test_a_canary_that_is_not_judged_yet_is_not_passed_over_when_the_strategy_changes(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import promote_candidate
+
+    champion, candidate = versions
+    with open_session(warehouse_uri) as session:
+        before = start_canary(session, bootstrap_champion(session, model.name, champion), candidate, 0.05)
+
+    with pytest.raises(RolloutError, match=f"has a canary of version {candidate}, which is not judged yet"):
+        promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
+
+    assert read_state(warehouse_uri, model) == before
+    assert get_alias(tracking_uri, model.name, CHAMPION) == champion
+
+
+def test_the_candidate_of_a_model_without_a_canary_needs_no_model_server(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import check_candidate
+
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
+    found = check_candidate(warehouse_uri, tracking_uri, nowhere, without_canary(model))
+
+    assert found["version"] == versions[1]
+    assert "The model server was asked nothing" in found["summary"]
+    assert read_state(warehouse_uri, model).champion_version == versions[0]
 
 
 def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_refused(
@@ -316,7 +368,7 @@ def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_ref
 
     with open_session(warehouse_uri) as session:
         set_weight(session, start_canary(session, before, candidate, 0.05), 1.0)
-    promote_candidate(warehouse_uri, tracking_uri, candidate, name)
+    promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
     restored = restore_version(warehouse_uri, tracking_uri, champion, "better", name)
     assert restored == {"model": name, "version": champion}

@@ -116,6 +116,29 @@ def test_it_joins_what_was_known_at_each_date_with_what_followed(uri: str, limit
     assert frame.equals(frame.sort_values(["as_of_date", *keys]))
 
 
+def test_without_time_the_entities_of_the_newest_date_are_split_by_their_keys(
+    uri: str, limits: TrainingSettings
+) -> None:
+    by_entity = limits.model_copy(update={"split": "entity", "min_training_rows": 50})
+    frame = build_training_set(uri, SPEC, by_entity)
+    assert set(frame["as_of_date"]) == {TEST}
+    assert len(frame) == 200
+    assert set(frame["split"]) == {"train", "validation", "test"}
+    execute(uri, f"delete from features.part_labels where site_id % 3 = 0 or day < date '{TEST}'")
+    fewer = build_training_set(uri, SPEC, by_entity)
+    assert 0 < len(fewer) < 200
+    keys = ["site_id", "part", "token", "installed_on"]
+    both = fewer.merge(frame, on=keys)
+    assert len(both) == len(fewer)
+    assert (both["split_x"] == both["split_y"]).all()
+
+
+def test_without_time_and_without_labels_it_stops(uri: str, limits: TrainingSettings) -> None:
+    execute(uri, "delete from features.part_labels")
+    with pytest.raises(TrainingError, match=r"both labels \(features\.part_labels\) and features"):
+        build_training_set(uri, SPEC, limits.model_copy(update={"split": "entity"}))
+
+
 def test_a_slower_group_adds_what_was_known_by_then(uri: str, limits: TrainingSettings) -> None:
     frame = build_training_set(uri, SPEC, limits)
     rain = {split: set(values) for split, values in frame.groupby("split")["rain"]}

@@ -1,0 +1,120 @@
+"""``make adopt FROM=folder``: this checkout becomes one of your own data, with a first model.
+
+It looks into the folder, takes the examples out, puts the files where the project looks for them, declares the sources,
+and writes the dbt models and the file of a first model. At a terminal it asks for what was not said.
+
+Everything is checked before anything is changed; what was interrupted is finished by the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
+from include.adopt.examples import plan_removal, remove_examples
+from include.adopt.first_model import write_model
+from include.adopt.inbox import look_into, take_in
+from include.adopt.readme import write_readme
+from include.adopt.rehearsal import rehearse
+from include.adopt.zone import check_zone, set_time_zone
+from include.commands.console import run_command, say
+from include.errors import AdoptError
+from include.settings import CONFIG_DIR, PROJECT_ROOT, resolve_environment
+from include.settings.section import read_yaml
+
+SOURCES = "sources.yml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look, ask, and write; the exit code.
+
+    Raises:
+        AdoptError: something is not known or would be lost; nothing was changed.
+        SourceError: the files cannot be used as they are.
+        SettingsError: the settings refuse a source or the model.
+    """
+    options = build_parser().parse_args(arguments)
+    if not options.start:
+        raise AdoptError("No folder is named; give the one that holds your files: make adopt FROM=folder.")
+    is_person_here = sys.stdin.isatty() and sys.stdout.isatty()
+    folder, environment = Path(options.start).expanduser(), resolve_environment()
+    removal = plan_removal(PROJECT_ROOT)
+    with tempfile.TemporaryDirectory() as place:
+        draft = Path(place) / SOURCES
+        draft.write_text(read_own_settings(options.time_zone), encoding="utf-8")
+        sources = look_into(folder, draft, environment, read_times(options.time))
+    for source in sources:
+        say(source.describe() + "\n")
+    wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here)
+    rehearse(PROJECT_ROOT, removal, sources, options.time_zone, wishes, environment)
+    say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
+    if is_person_here and not options.yes and not confirm("Go on?"):
+        say("Nothing was changed.")
+        return 1
+    remove_examples(PROJECT_ROOT, removal)
+    config = CONFIG_DIR / SOURCES
+    set_time_zone(config, options.time_zone)
+    take_in(sources, PROJECT_ROOT / (read_yaml(config).get("root") or ".local/sources"), config, environment, say)
+    write_model(wishes, CONFIG_DIR, say)
+    write_readme(PROJECT_ROOT / "README.md")
+    say(describe_next(wishes))
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m include.adopt.adopt", description=__doc__)
+    parser.add_argument("start", metavar="FROM", nargs="?", help="the folder that holds your files")
+    parser.add_argument("--name", help="of the model")
+    parser.add_argument("--entity", help="key columns of what is predicted for, with commas between them")
+    parser.add_argument("--events", help="the source whose events the features are made of")
+    parser.add_argument("--label", help='"no EVENTS in 28 days", "EVENTS in 28 days", "sum of COLUMN in 28 days", ...')
+    parser.add_argument("--owner", help="of the model (default: data-science)")
+    parser.add_argument("--trainer", help="who answers for trainings (default: scientist)")
+    parser.add_argument("--time", action="append", default=[], metavar="SOURCE.COLUMN", help="says when a row happened")
+    parser.add_argument("--time-zone", type=check_zone, default="UTC", help="whose days are meant (default: UTC)")
+    parser.add_argument("--yes", action="store_true", help="do not ask before anything is changed")
+    return parser
+
+
+def read_wishes(options: argparse.Namespace) -> Wishes:
+    """What the command line says of the model."""
+    return Wishes(options.name, options.entity, options.events, options.label, options.owner, options.trainer)
+
+
+def read_times(words: Sequence[str]) -> dict[str, str]:
+    """The column that says when a row happened, by source; of the only one where no source is named."""
+    pairs = (word.rpartition(".") for word in words)
+    return {source: column for source, _, column in pairs}
+
+
+def read_own_settings(time_zone: str) -> str:
+    """What sources.yml says besides its sources, with the time zone that it will have."""
+    content = read_yaml(CONFIG_DIR / SOURCES)
+    return yaml.safe_dump({**content, "time_zone": time_zone, "local_systems": None, "sources": None})
+
+
+def describe_next(wishes: Wishes) -> str:
+    """What to read first, and how to run it."""
+    return "\n".join(
+        (
+            "",
+            "Read first what was written: include/config/sources.yml, dbt/models, "
+            f"include/config/models/{wishes.name}.yml. Then:",
+            "  make lint test     # it is yours, and whole",
+            "  make up            # starts the stack",
+            "  make run           # loads the history and takes the model to production",
+            "",
+            "Commit it: git add -A && git commit -m 'Adopt our data'",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,49 @@
+"""Plans and writes the first model of an adopted checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from include.adopt.dialogue import Wishes, list_wishes
+from include.adopt.model_proposal import propose_model
+from include.adopt.new_model import main as write_new_model
+from include.adopt.new_model import make_request, parse_options
+from include.settings.section import Environment
+
+
+def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environment) -> None:
+    """Plan the model, unless it is declared already; nothing is written.
+
+    Args:
+        config: the folder of settings, in which the source is declared.
+        dbt: the dbt project.
+
+    Raises:
+        SettingsError: the model cannot be made of the source, or a file is in the way.
+        SourceError: there is no such source.
+    """
+    if not is_declared(wishes, config):
+        propose_model(make_request(parse_options(_list_options(wishes))), config, dbt, environment)
+
+
+def write_model(wishes: Wishes, config: Path, say: Callable[[str], None]) -> None:
+    """Write the dbt models and the model's file; one that is declared already stays.
+
+    Raises:
+        SettingsError: as :func:`check_model`.
+    """
+    if is_declared(wishes, config):
+        say(f"✔ the model {wishes.name} is declared already")
+    else:
+        write_new_model([*_list_options(wishes), "--write"])
+
+
+def is_declared(wishes: Wishes, config: Path) -> bool:
+    """Whether the model has its file."""
+    return (config / "models" / f"{wishes.name}.yml").exists()
+
+
+def _list_options(wishes: Wishes) -> list[str]:
+    """As the command line of ``make new-model`` has them: the name first."""
+    return list_wishes(wishes)[1:]

@@ -1,0 +1,171 @@
+"""Every source of a folder: its own files, and those of the folders in it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from include.adopt.day_files import split_by_day
+from include.adopt.file_sets import find_starts, list_some
+from include.adopt.proposal import NewSource, propose_source
+from include.adopt.sources_file import add_entry, render_entry
+from include.errors import AdoptError
+from include.settings.section import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+TIMES: Final = ("date", "timestamp")
+NO_TIME: Final = "none"
+
+
+@dataclass(frozen=True)
+class InboxSource:
+    """One source as it was found, and what is done to its files.
+
+    Attributes:
+        event: the column by whose days a single file is split; None where files stay as they are.
+        is_undated: one file without a day in its name, which is copied under one.
+    """
+
+    new: NewSource
+    event: str | None = None
+    is_undated: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        return self.new.name
+
+    def describe(self) -> str:
+        """The entry as it will be, but for what only all rows can say, and what a person has to confirm."""
+        said = [f"please confirm: {question}" for question in self.list_questions()]
+        return "\n".join((self.new.describe_reading(), "", render_entry(self.name, self.preview()), *said))
+
+    def preview(self) -> dict[str, Any]:
+        """The entry as it will be, but for what only all rows can say."""
+        content = self.new.declaration.content
+        if self.event is not None:
+            return describe_days(content, self, content["columns"], has_empty=False)
+        return {**content, "path": f"{self.name}/{self.new.files.pattern}"} if self.is_undated else content
+
+    def list_questions(self) -> list[str]:
+        """What is unsure; of a file that is copied or split, not where it lies and what a copy of it means."""
+        questions = [*self.new.declaration.questions]
+        if self.event is not None:
+            questions = [one for one in questions if not one.startswith("the file is a whole copy")]
+            questions.append(f"{self.event} says when a row happened, in the time zone of the project.")
+        if self.is_undated:
+            questions = [one for one in questions if "is outside of the sources' folder" not in one]
+        return questions
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it has a delivery for each day."""
+        return self.event is not None or self.new.declaration.content["grain"] == "daily"
+
+
+def look_into(folder: Path, config: Path, environment: str, times: Mapping[str, str]) -> list[InboxSource]:
+    """The sources of a folder; nothing is written.
+
+    Args:
+        times: the column that says when a row happened, by source, where several could; "" for the only one.
+
+    Raises:
+        SourceError: names what is wrong with the files, and what to do.
+        AdoptError: two sources would have one name, or it is not known which column says when a row happened.
+    """
+    found = [propose_source(start, None, config, environment) for start in find_starts(folder)]
+    names = [new.name for new in found]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise AdoptError(f"{folder} holds several sources called {', '.join(doubled)}. Rename their files or folders.")
+    return [_decide(new, times.get(new.name, times.get("", ""))) for new in found]
+
+
+def _decide(new: NewSource, wanted: str) -> InboxSource:
+    columns: dict[str, Any] = new.declaration.content["columns"]
+    if len(new.files.files) > 1 or new.files.days:
+        return InboxSource(new)
+    candidates = [name for name, column in columns.items() if column["type"] in TIMES and not column.get("nullable")]
+    if wanted == NO_TIME:
+        return InboxSource(new, is_undated=True)
+    if wanted:
+        if wanted not in candidates:
+            raise AdoptError(
+                f"{new.name}: {wanted!r} cannot say when a row happened; it can be: {list_some(candidates) or 'none'} "
+                "(a date or timestamp that is always there)."
+            )
+        return InboxSource(new, event=wanted, is_undated=True)
+    key = new.declaration.content["key"]
+    if len(candidates) > 1:
+        raise AdoptError(
+            f"{new.name}: which of {list_some(candidates)} says when a row happened? Say it: TIME={new.name}."
+            f"{candidates[0]}, or, where each row of {', '.join(key)} is there once and nothing happens, "
+            f"TIME={new.name}.none."
+        )
+    return InboxSource(new, event=candidates[0] if candidates else None, is_undated=True)
+
+
+def take_in(
+    sources: Sequence[InboxSource], root: Path, config: Path, environment: str, say: Callable[[str], None]
+) -> None:
+    """Put the files where the project looks for them, and declare the sources; those that are declared stay.
+
+    Raises:
+        SourceError, SettingsError: see :func:`include.adopt.day_files.split_by_day`, and the settings.
+    """
+    for left in config.parent.glob(f".{config.name}.*"):
+        left.unlink()  # of a process that was killed while it declared one
+    known = read_yaml(config).get("sources") or {}
+    begins: list[date] = []
+    # Events first: a table beside them has to be known from their first day on.
+    for source in sorted(sources, key=lambda one: one.event is None):
+        if source.name in known:
+            if source.event is not None:
+                begins += find_days(root / source.name)[:1]
+            say(f"✔ {source.name} is declared already")
+            continue
+        content = source.new.declaration.content
+        if source.event is not None:
+            made = split_by_day(source.new, source.event, _read_zone(config), root / source.name)
+            begins.append(made.first)
+            content = describe_days(content, source, made.columns, has_empty=made.empty_days > 0)
+            say(f"✔ {source.name}: {made.row_count:,} rows of {made.first} to {made.last}, a file for each day")
+        elif source.is_undated:
+            content = copy_dated(source, root, min(begins, default=date.today()))
+            say(f"✔ {source.name}: copied to {root / content['path']}")
+        add_entry(config, source.name, content, environment)
+        say(f"✔ {source.name} is declared in {config}")
+
+
+def describe_days(
+    content: dict[str, Any], source: InboxSource, columns: dict[str, Any], *, has_empty: bool
+) -> dict[str, Any]:
+    """The entry of a source whose file was split by its days."""
+    kept = {name: value for name, value in content.items() if name in ("kind", "key")}
+    return {
+        "kind": kept["kind"], "path": f"{source.name}/{{day}}.parquet", "format": "parquet", "grain": "daily",
+        "key": kept["key"], "critical": True, **({"allow_empty": "if_declared"} if has_empty else {}),
+        "event_column": source.event, "columns": columns,
+    }  # fmt: skip
+
+
+def find_days(folder: Path) -> list[date]:
+    """The days of the files that a source was split into, oldest first."""
+    return sorted(date.fromisoformat(path.stem) for path in folder.glob("????-??-??.parquet"))
+
+
+def copy_dated(source: InboxSource, root: Path, day: date) -> dict[str, Any]:
+    """Copy the only file of a source under a name with its day; its entry."""
+    pattern = source.new.files.pattern
+    target = root / source.name / pattern.replace("{day}", day.isoformat())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source.new.files.files[0].path, target)
+    return {**source.new.declaration.content, "path": f"{source.name}/{pattern}"}
+
+
+def _read_zone(config: Path) -> str:
+    return str(read_yaml(config).get("time_zone") or "UTC")

@@ -1,0 +1,79 @@
+"""``python -m include.adopt.new_model NAME``: the dbt models and the file of a first model on a declared source.
+
+It reads ``include/config/sources.yml`` and the dbt project, prints what it would write and what a person has to
+confirm, and with ``--write`` writes the files. It changes no file that is there, but for the vars of the dbt project
+and the tables of its source ``raw``, to which it adds.
+
+Environment: ``ORRERY_CONFIG_DIR`` is another folder of settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from include.adopt.model_plan import ModelRequest
+from include.adopt.model_proposal import propose_model
+from include.commands.console import run_command, say
+from include.errors import SettingsError
+from include.features.manifest import DBT_DIR
+from include.settings import CONFIG_DIR, resolve_environment
+
+
+def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
+    """Look, print, and write if asked; the exit code."""
+    options = parse_options(arguments)
+    for option, given in (("ENTITY", options.entity), ("EVENTS", options.events), ("LABEL", options.label)):
+        if not options.name or not given:
+            raise SettingsError(
+                f"{option if options.name else 'NAME'} is missing; for example: make new-model NAME=lapse "
+                'ENTITY=machine_id EVENTS=readings LABEL="no readings in 28 days".'
+            )
+    config = Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
+    new = propose_model(make_request(options), config, dbt, resolve_environment())
+    say(new.describe())
+    if options.write:
+        new.write()
+        say(f'✔ {options.name} is declared. Next: make lint, then make dbt ARGS="build --select {new.plan.group}+".')
+    else:
+        say('Nothing is written; ARGS="--write" writes these files.')
+    return 0
+
+
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m include.adopt.new_model", description=__doc__)
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of the model")
+    parser.add_argument("--entity", help="its key columns in the source, with commas between them")
+    parser.add_argument("--events", help="the daily source, as sources.yml names it")
+    parser.add_argument("--label", help='what to predict: "no orders in 28 days", "sum of amount in 7 days" ...')
+    parser.add_argument("--group", help="the feature group; made of the entity when left out")
+    parser.add_argument("--owner", help="who answers for the model and its features")
+    parser.add_argument("--trainer", help="the accountable person, who may not approve it")
+    parser.add_argument("--approvers", help="with commas between them; those of governance.yml when left out")
+    parser.add_argument("--write", action="store_true", help="write the files")
+    return parser.parse_args(arguments)
+
+
+def make_request(options: argparse.Namespace) -> ModelRequest:
+    """What is asked for; what is not said has its default."""
+    people = {one: getattr(options, one) for one in ("owner", "trainer", "group") if getattr(options, one)}
+    return ModelRequest(
+        options.name,
+        _split(options.entity),
+        options.events,
+        options.label,
+        approvers=_split(options.approvers),
+        **people,
+    )
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

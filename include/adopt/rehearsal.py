@@ -1,0 +1,53 @@
+"""Does an adoption on copies of the settings and of the dbt project, so that what would fail changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from include.adopt.dialogue import Wishes
+from include.adopt.examples import Removal, remove_examples
+from include.adopt.first_model import check_model
+from include.adopt.inbox import InboxSource
+from include.adopt.sources_file import add_entry
+from include.adopt.zone import set_time_zone
+from include.settings.section import Environment, read_yaml
+
+_PARTS: Final = (Path("include") / "config", Path("dbt"))
+_IGNORED: Final = shutil.ignore_patterns("target", "logs", "__pycache__")
+
+
+def rehearse(
+    root: Path,
+    removal: Removal,
+    sources: Sequence[InboxSource],
+    time_zone: str,
+    wishes: Wishes,
+    environment: Environment,
+) -> None:
+    """Take the examples out of copies, declare the sources there, and plan the model.
+
+    Raises:
+        SettingsError: the settings refuse a source, or the model cannot be made of it.
+        SourceError: there is no such source.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place)
+        for part in _PARTS:
+            shutil.copytree(root / part, copy / part, ignore=_IGNORED)
+        remove_examples(
+            copy,
+            Removal(
+                tuple(path for path in removal.paths if (copy / path).exists()),
+                {path: text for path, text in removal.texts.items() if (copy / path).exists()},
+            ),
+        )
+        config = copy / _PARTS[0] / "sources.yml"
+        set_time_zone(config, time_zone)
+        for source in sources:
+            if source.name not in (read_yaml(config).get("sources") or {}):
+                add_entry(config, source.name, source.preview(), environment)
+        check_model(wishes, config.parent, copy / _PARTS[1], environment)

@@ -1,0 +1,75 @@
+-- Counted again from the rows of the days before an as-of date only. The date is the newest one that
+-- lies at least a week back, because after the newest of all there is no future yet that could leak in.
+with newest as (
+
+    select max(as_of_date) as as_of_date
+    from {{ ref('<< group >>') }}
+    where as_of_date <= (
+        select max(arrivals.day) - 6
+        from {{ ref('stg_arrivals') }} as arrivals
+        where arrivals.source = '<< plan.source >>'
+    )
+
+),
+
+active_days as (
+
+    select
+        newest.as_of_date,
+<% for key in plan.key_names %>
+        events.<< key >>,
+<% endfor %>
+        events.day
+    from newest
+    inner join {{ ref('stg_<< plan.source >>') }} as events
+        on
+            newest.as_of_date > events.day
+            and newest.as_of_date <= events.day + 84
+    where
+        -- No delivery is older than its rows.
+        events.batch_day >= (select dates.as_of_date - 84 from newest as dates)
+<% for key in plan.key_names %>
+        and events.<< key >> is not null
+<% endfor %>
+    << (['newest.as_of_date'] + (keys | prefixed('events.')) + ['events.day']) | clause('group by') >>
+
+),
+
+expected as (
+
+    select
+        as_of_date,
+<% for key in plan.key_names %>
+        << key >>,
+<% endfor %>
+        as_of_date - max(day) as recency_days,
+        count(*) as active_days_84d
+    from active_days
+    << (['as_of_date'] + keys) | clause('group by') >>
+    having as_of_date - max(day) <= {{ var('<< plan.vars.active >>') }}
+
+),
+
+features as (
+
+    select group_rows.*
+    from {{ ref('<< group >>') }} as group_rows
+    inner join newest on group_rows.as_of_date = newest.as_of_date
+
+)
+
+select
+    features.recency_days,
+    expected.recency_days as expected_recency_days,
+    features.active_days_84d,
+    expected.active_days_84d as expected_active_days_84d,
+<% for key in plan.key_names %>
+    << ("coalesce(features." ~ key ~ ", expected." ~ key ~ ")") | named(key, 4) >><< "" if loop.last else "," >>
+<% endfor %>
+from features
+full outer join expected
+    on
+        << plan.match("features", "expected", 8) >>
+where
+    features.recency_days is distinct from expected.recency_days
+    or features.active_days_84d is distinct from expected.active_days_84d

@@ -1,0 +1,92 @@
+"""What happened to one model, read back from the stores that the loop filled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from include.operate.figures import read_baseline, read_champion
+from include.registry.registry import read_version
+from include.warehouse.session import Session, open_session
+
+if TYPE_CHECKING:
+    from include.operate.hops import ModelNotes
+    from include.operate.progress import Stage
+    from include.settings.models import ModelSettings
+
+
+def report_model(
+    uri: str, tracking_uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes
+) -> dict[str, Any]:
+    """The section of one model.
+
+    Args:
+        stages: the stages with their seconds; those of other models are passed over.
+    """
+    with open_session(uri) as session:
+        rollout = session.fetch_one("select * from serving.rollouts where model_name = %s", (model.name,)) or {}
+        section: dict[str, Any] = {
+            "task": model.task,
+            "approval": {**read_approval(session, model), "is_trainer_refused": notes.is_trainer_refused},
+            "canary": read_canary(session, model.name),
+            "traffic": {"requests": notes.requests or 0, "failed": notes.failed},
+            "performance": read_performance(session, model.name),
+            "monitoring": read_monitoring(session, model.name),
+        }
+    champion = read_version(tracking_uri, model.name, str(rollout["champion_version"])) if rollout else None
+    tags = champion.tags if champion else {}
+    section |= {
+        "champion": read_champion(tags, champion.version) if champion else None,
+        "baseline": read_baseline(tags),
+        "gates": {"decision": tags.get("decision"), "results": json.loads(tags.get("gates", "[]"))},
+        "seconds": {
+            stage.name.removeprefix(f"{model.name}."): round(stage.seconds, 1)
+            for stage in stages
+            if stage.model == model.name and stage.seconds is not None
+        },
+        "failure": notes.failure,
+    }
+    return section
+
+
+def read_approval(session: Session, model: ModelSettings) -> dict[str, Any]:
+    """Who answered the newest approval request, and who had trained the model."""
+    row = session.fetch_one(
+        "select answered_by, trained_by, decision, model_version from governance.approvals "
+        "where model_name = %s order by at desc limit 1",
+        (model.name,),
+    )
+    return {
+        "is_required": model.governance.is_approval_required,
+        **(row or {"answered_by": None, "trained_by": None}),
+    }
+
+
+def read_canary(session: Session, model_name: str) -> list[dict[str, Any]]:
+    """The rollout's events in order, with the challenger's share at each."""
+    return session.fetch_all(
+        "select event, champion_version, challenger_version, challenger_weight "
+        "from serving.rollout_events where model_name = %s order by id",
+        (model_name,),
+    )
+
+
+def read_monitoring(session: Session, model_name: str) -> dict[str, Any]:
+    """The newest decision of monitoring, with its reasons."""
+    row = session.fetch_one(
+        "select action, reasons, as_of_date::text as as_of_date from monitoring.decisions "
+        "where model_name = %s order by decided_at desc limit 1",
+        (model_name,),
+    )
+    return dict(row or {"action": None, "reasons": []})
+
+
+def read_performance(session: Session, model_name: str) -> dict[str, Any]:
+    """The champion's figures on outcomes that became known, newest first; empty when none is."""
+    row = session.fetch_one(
+        "select model_version, as_of_date::text as as_of_date, predictions, entities, metric, score, baseline_score, "
+        "metrics from monitoring.performance where model_name = %s order by as_of_date desc, computed_at desc limit 1",
+        (model_name,),
+    )
+    return dict(row or {})

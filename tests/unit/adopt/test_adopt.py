@@ -1,0 +1,181 @@
+"""A checkout becomes one's own by one command, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.adoption import make_orders
+from include.settings import PROJECT_ROOT
+from tests.unit.adopt.test_examples import git
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("git") is None, reason="needs git (the Astro image does not carry it)"),
+    pytest.mark.skipif(not (PROJECT_ROOT / ".git").exists(), reason="needs the project's own history"),
+]
+WORDS = ["--name", "lapse", "--entity", "member_id", "--label", "no orders in 28 days", "--time-zone", "Europe/Berlin"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Orders in one file, and a list of members beside them."""
+    folder = tmp_path_factory.mktemp("theirs")
+    orders = make_orders(6_000).frame
+    orders.to_csv(folder / "orders.csv", index=False)
+    members = orders[["member_id"]].drop_duplicates().assign(town="Köln")
+    members.to_csv(folder / "members.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project as it is now, committed."""
+    folder = tmp_path_factory.mktemp("project")
+    names = git(PROJECT_ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for name in filter(None, names):
+        if (PROJECT_ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT_ROOT / name, folder / name)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    return folder
+
+
+@pytest.fixture
+def checkout(project: Path, tmp_path: Path) -> Path:
+    """A clone of it."""
+    git(tmp_path, "clone", "-q", str(project), str(tmp_path / "checkout"))
+    return tmp_path / "checkout"
+
+
+def start(checkout: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "include.adopt.adopt", str(folder), *WORDS, *more],
+        cwd=checkout, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def adopt(checkout: Path, folder: Path, *more: str) -> tuple[int, str]:
+    """Exit code and output."""
+    process = start(checkout, folder, *more)
+    said, _ = process.communicate(timeout=300)
+    return process.returncode, said
+
+
+def read_files(checkout: Path) -> dict[str, str]:
+    """The content of every file, hashed."""
+    return {
+        str(path.relative_to(checkout)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in checkout.rglob("*")
+        if path.is_file() and not {".git", "__pycache__", "target"} & set(path.parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def adopted(project: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that was adopted without any trouble."""
+    place = tmp_path_factory.mktemp("adopted")
+    git(place, "clone", "-q", str(project), str(place / "checkout"))
+    code, said = adopt(place / "checkout", folder)
+    assert code == 0, said
+    assert "make run" in said
+    return place / "checkout"
+
+
+def run(checkout: Path, *command: str) -> str:
+    done = subprocess.run([sys.executable, *command], cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_examples_are_gone_and_the_own_data_is_declared(adopted: Path) -> None:
+    sources = yaml.safe_load((adopted / "include/config/sources.yml").read_text())
+    assert list(sources["sources"]) == ["orders", "members"]
+    assert sources["time_zone"] == "Europe/Berlin"
+    assert not (adopted / "include/example").exists()
+    assert [path.name for path in (adopted / "include/config/models").iterdir()] == ["lapse.yml"]
+    days = sorted(path.stem for path in (adopted / ".local/sources/orders").iterdir())
+    assert len(days) > 300
+    assert [path.name for path in (adopted / ".local/sources/members").iterdir()] == [f"members-{days[0]}.csv"]
+    assert "| `lapse` |" in (adopted / "README.md").read_text()
+
+
+def test_what_is_written_is_read_by_the_settings_and_by_dbt_and_is_lint_clean(adopted: Path) -> None:
+    code = (
+        "from include.settings import load_settings; from include.features.catalog import load_catalog; "
+        "from include.features.manifest import build_manifest; from include.features.spec import resolve_model; "
+        "build_manifest(); s = load_settings(); c = load_catalog(); c.check(); "
+        "print([len(resolve_model(m, c).features) > 20 for m in s.models.values()], s.broken_models)"
+    )
+    assert run(adopted, "-c", code).splitlines()[-1] == "[True] {}"
+    run(adopted, "-m", "ruff", "check", "--no-cache", ".")
+    run(adopted, "-m", "ruff", "format", "--check", "--no-cache", ".")
+    run(adopted, "-m", "sqlfluff", "lint", "dbt/models", "dbt/data-tests")
+
+
+def test_the_tests_that_stay_can_be_collected_and_those_of_rules_and_documents_hold(adopted: Path) -> None:
+    run(adopted, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider")
+    run(adopted, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_house.py", "tests/unit/docs")
+
+
+def test_the_same_command_again_changes_nothing(adopted: Path, folder: Path) -> None:
+    before = read_files(adopted)
+    code, said = adopt(adopted, folder)
+    assert code == 0, said
+    assert said.count("is declared already") == 3
+    assert read_files(adopted) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["files of the examples go", "a file for each day", "orders is declared", "copied to", "members is declared"],
+)
+def test_what_was_killed_is_finished_by_the_same_command(
+    checkout: Path, adopted: Path, folder: Path, line: str
+) -> None:
+    process = start(checkout, folder)
+    assert process.stdout is not None
+    for said in process.stdout:
+        if line in said:
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait(300) == -signal.SIGKILL
+
+    code, said = adopt(checkout, folder)
+
+    assert code == 0, said
+    assert read_files(checkout) == read_files(adopted)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda checkout, _: (checkout / "README.md").open("a").write("mine"),
+            "README.md changed since the last commit",
+        ),
+        (lambda _, words: words.extend(["--time-zone", "Nowhere"]), "there is no time zone"),
+        (lambda _, words: words.extend(["--time", "orders.channel"]), "cannot say when a row happened"),
+        (lambda _, words: words.extend(["--events", "order"]), "order"),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(
+    checkout: Path, folder: Path, spoil: Callable[[Path, list[str]], object], message: str
+) -> None:
+    words: list[str] = []
+    spoil(checkout, words)
+    before = read_files(checkout)
+    code, said = adopt(checkout, folder, *words)
+    assert code != 0
+    assert message in said
+    assert "Traceback" not in said
+    assert read_files(checkout) == before

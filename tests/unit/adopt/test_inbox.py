@@ -1,0 +1,132 @@
+"""All sources of a folder: which there are, by what their files are split, and what is declared of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.adopt.inbox import look_into, take_in
+from include.errors import AdoptError, SourceError
+from include.settings.section import load_section
+from include.settings.sources import SourceSettings
+from include.sources.deliveries import SourceOpener
+
+ORDERS = "order_id,member_id,ordered_at,kind"
+
+
+@pytest.fixture
+def plant(inbox, tmp_path: Path):
+    """A file of orders, a list of members, and a folder of visits by day, elsewhere than the sources' folder."""
+    inbox.folder = tmp_path / "theirs"
+    rows = [f"{n},{n % 40},2026-03-0{n % 5 + 1}T10:00:00Z,{'AB'[n % 2]}" for n in range(300)]
+    inbox.write_csv("orders.csv", ORDERS, [row for row in rows if "03-04" not in row])
+    inbox.write_csv("members.csv", "member_id,town", [f"{n},town {n % 4}" for n in range(40)])
+    for day in (2, 3, 4):
+        inbox.write_csv(
+            f"visits/2026-03-0{day}.csv",
+            "visit_id,seen_at",
+            [f"{day}{n:03},2026-03-0{day}T09:00:00Z" for n in range(9)],
+        )
+    return inbox
+
+
+def look(plant, **times: str):
+    return look_into(plant.folder, plant.config, "development", times)
+
+
+def take(plant, **times: str) -> list[str]:
+    said: list[str] = []
+    take_in(look(plant, **times), plant.config.parents[1] / "inbox", plant.config, "development", said.append)
+    return said
+
+
+def test_files_folders_and_what_happens_in_them_are_found(plant) -> None:
+    found = {source.name: (source.event, source.is_undated, source.is_daily) for source in look(plant)}
+    assert found == {
+        "members": (None, True, False), "orders": ("ordered_at", True, True), "visits": (None, False, True),
+    }  # fmt: skip
+
+
+def test_what_is_taken_in_can_be_read_as_it_is_declared(plant) -> None:
+    before = yaml.safe_load(plant.config.read_text())["sources"]
+    take(plant)
+    settings = load_section(plant.config, SourceSettings, "development")
+    assert list(settings.sources) == [*before, "orders", "members", "visits"]
+    opener = SourceOpener(settings, plant.config.parents[1] / "inbox")
+    days = {name: opener.open(name).find_days(date.min, date.max) for name in ("orders", "members", "visits")}
+    assert days["orders"] == [date(2026, 3, day) for day in range(1, 6)]
+    # Known from the first event on.
+    assert days["members"] == [date(2026, 3, 1)]
+    assert days["visits"] == [date(2026, 3, day) for day in (2, 3, 4)]
+    orders = settings.sources["orders"]
+    assert (orders.grain, orders.event_column, orders.key, orders.critical) == (
+        "daily",
+        "ordered_at",
+        ("order_id",),
+        True,
+    )
+    assert orders.allow_empty == "if_declared"
+    assert (
+        (plant.config.parents[1] / "inbox" / "members" / "members-2026-03-01.csv")
+        .read_text()
+        .startswith("member_id,town")
+    )
+
+
+def test_taken_in_again_nothing_changes(plant) -> None:
+    take(plant)
+    files = sorted(path for path in (plant.config.parents[1] / "inbox").rglob("*") if path.is_file())
+    text = plant.config.read_text()
+    said = take_in_declared(plant)
+    assert said == [f"✔ {name} is declared already" for name in ("orders", "members", "visits")]
+    assert plant.config.read_text() == text
+    assert sorted(path for path in (plant.config.parents[1] / "inbox").rglob("*") if path.is_file()) == files
+
+
+def take_in_declared(plant) -> list[str]:
+    """As the same command does it again: it looks with settings that do not hold the sources yet."""
+    fresh = plant.config.with_name("fresh.yml")
+    fresh.write_text("root: inbox\ntime_zone: Europe/Berlin\nsources:\n")
+    found = look_into(plant.folder, fresh, "development", {})
+    said: list[str] = []
+    take_in(found, plant.config.parents[1] / "inbox", plant.config, "development", said.append)
+    return said
+
+
+def test_two_times_that_could_be_meant_are_named(plant) -> None:
+    plant.write_csv("orders.csv", f"{ORDERS},sent_on", [f"{n},1,2026-03-01T10:00:00Z,A,2026-03-02" for n in range(9)])
+    with pytest.raises(
+        AdoptError, match=r"orders: which of ordered_at, sent_on says.*TIME=orders\.ordered_at.*orders\.none"
+    ):
+        look(plant)
+    assert {source.name: source.event for source in look(plant, orders="sent_on")}["orders"] == "sent_on"
+    assert {source.name: source.event for source in look(plant, orders="none")}["orders"] is None
+
+
+def test_a_time_that_is_none_is_refused_with_those_that_are(plant) -> None:
+    with pytest.raises(AdoptError, match=r"orders: 'kind' cannot say when a row happened; it can be: ordered_at"):
+        look(plant, orders="kind")
+
+
+def test_sources_of_one_name_are_named(plant) -> None:
+    plant.write_csv("orders/2026-03-02.csv", "order_id,at", ["1,2026-03-02"])
+    with pytest.raises(AdoptError, match="several sources called orders"):
+        look(plant)
+
+
+def test_a_folder_without_files_of_a_known_kind_says_which_there_are(plant, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(SourceError, match="is empty"):
+        look_into(tmp_path / "other", plant.config, "development", {})
+    (tmp_path / "other" / "notes.docx").touch()
+    with pytest.raises(SourceError, match=r"no file of a known format.*notes\.docx"):
+        look_into(tmp_path / "other", plant.config, "development", {})
+
+
+def test_a_file_with_a_header_only_is_named(plant) -> None:
+    plant.write_csv("orders.csv", ORDERS, [])
+    with pytest.raises(SourceError, match="has rows"):
+        look(plant)

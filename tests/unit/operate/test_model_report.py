@@ -1,0 +1,146 @@
+"""What a report says of one model, read from a real warehouse and a real MLflow."""
+
+from __future__ import annotations
+
+import json
+
+from include.operate.hops import ModelNotes
+from include.operate.model_report import read_approval, read_canary, read_monitoring, read_performance, report_model
+from include.registry.rest import MlflowRest
+from include.servers.ports import find_free_port
+from include.settings.models import ModelSettings
+from include.warehouse.session import open_session
+from tests.unit.registry.mlflow_server import start_shared_server
+
+TAGS = {
+    "family": "random_forest", "score_name": "auc", "score": "0.853219", "score_low": "0.81", "score_high": "0.89",
+    "metrics": '{"auc": 0.853219, "f1": 0.4}', "decision": "production", "baseline_score": "0.8",
+    "baseline_feature": "age_days", "gates": '[{"name": "leakage", "is_passed": true}]',
+    "feature_set": "full", "selection_method": "importance", "selected_features": "11",
+}  # fmt: skip
+
+
+def plant_champion(warehouse_uri: str, model_name: str, version: int) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute(
+            "insert into serving.rollouts (model_name, champion_version) values (%s, %s)", (model_name, version)
+        )
+
+
+def register(tracking_uri: str, model_name: str, tags: dict[str, str]) -> int:
+    """A registered version with these tags; nobody loads its model."""
+    with MlflowRest(tracking_uri) as mlflow:
+        run = mlflow.send("runs/create", {"experiment_id": "0"})["run"]["info"]
+        mlflow.send("registered-models/create", {"name": model_name})
+        body = {
+            "name": model_name,
+            "run_id": run["run_id"],
+            "source": f"{run['artifact_uri']}/model",
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        }
+        return int(mlflow.send("model-versions/create", body)["model_version"]["version"])
+
+
+def rename(model: ModelSettings, name: str) -> ModelSettings:
+    return model.model_copy(update={"name": name})
+
+
+def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    tracking_uri, name = start_shared_server().uri, "report_section"
+    plant_champion(warehouse_uri, name, register(tracking_uri, name, TAGS))
+
+    section = report_model(warehouse_uri, tracking_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
+
+    assert section["champion"] == {
+        "version": 1, "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81,
+        "score_high": 0.89, "metrics": {"auc": 0.853219, "f1": 0.4},
+        "feature_set": "full", "selection_method": "importance", "selected_features": 11,
+    }  # fmt: skip
+    assert section["baseline"]["feature"] == "age_days"
+    assert section["gates"] == {"decision": "production", "results": [{"name": "leakage", "is_passed": True}]}
+    assert section["approval"] == {
+        "is_required": True, "answered_by": None, "trained_by": None, "is_trainer_refused": True,
+    }  # fmt: skip
+    assert section["monitoring"] == {"action": None, "reasons": []}
+    assert (section["canary"], section["performance"]) == ([], {})
+
+
+def test_a_model_without_a_champion_says_so(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
+    section = report_model(warehouse_uri, nowhere, models["units"], [], ModelNotes())
+    assert section["champion"] is None
+
+
+def test_a_champion_that_the_registry_does_not_know_serves_nobody(
+    warehouse_uri: str, models: dict[str, ModelSettings]
+) -> None:
+    plant_champion(warehouse_uri, "report_unregistered", 7)
+    model = rename(models["units"], "report_unregistered")
+    section = report_model(warehouse_uri, start_shared_server().uri, model, [], ModelNotes())
+    assert section["champion"] is None
+
+
+def test_the_newest_approval_of_the_model_counts(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute_many(
+            "insert into governance.approvals (at, model_name, model_version, decision, answered_by, trained_by, "
+            "dag_id, run_id) values (%s, %s, %s, 'approved', %s, 'scientist', 'deploy', %s)",
+            [
+                ("2026-03-02", "units", 2, "approver", "r2"),
+                ("2026-03-01", "units", 1, "admin", "r1"),
+                ("2026-03-03", "failures", 1, "analyst", "r3"),
+            ],
+        )
+        assert read_approval(session, models["units"]) == {
+            "is_required": True, "answered_by": "approver", "trained_by": "scientist", "decision": "approved",
+            "model_version": 2,
+        }  # fmt: skip
+
+
+def test_the_rollouts_events_come_in_order(warehouse_uri: str) -> None:
+    events = [("bootstrapped", 0.0), ("canary_started", 0.05), ("weight_set", 0.5), ("promoted", 0.0)]
+    with open_session(warehouse_uri) as session:
+        session.execute_many(
+            "insert into serving.rollout_events (model_name, event, champion_version, challenger_weight) "
+            "values (%s, %s, 1, %s)",
+            [("units", *event) for event in events] + [("failures", "promoted", 0.0)],
+        )
+        found = read_canary(session, "units")
+    assert [(row["event"], row["challenger_weight"]) for row in found] == events
+
+
+def test_the_newest_decision_counts_with_its_reasons(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute_many(
+            "insert into monitoring.decisions (model_name, as_of_date, model_version, action, reasons, checks, "
+            "run_key, decided_at) values (%s, %s, 2, %s, %s, '[]', 'k', %s)",
+            [
+                ("units", "2026-03-02", "retrain", ["the score fell", "drift"], "2026-03-02 12:00Z"),
+                ("units", "2026-03-01", "keep", ["fine"], "2026-03-01 12:00Z"),
+                ("failures", "2026-03-03", "keep", ["fine"], "2026-03-03 12:00Z"),
+            ],
+        )
+        found = read_monitoring(session, "units")
+    assert found == {"action": "retrain", "reasons": ["the score fell", "drift"], "as_of_date": "2026-03-02"}
+
+
+def test_of_two_versions_on_one_day_the_later_measured_one_counts(warehouse_uri: str) -> None:
+    rows = [
+        ("units", 1, "2026-03-02", 0.7, "2026-03-02 10:00Z"),
+        ("units", 2, "2026-03-02", 0.8, "2026-03-02 12:00Z"),
+        ("units", 3, "2026-03-02", None, "2026-03-02 11:00Z"),
+        ("units", 2, "2026-03-01", 0.6, "2026-03-02 13:00Z"),
+    ]
+    with open_session(warehouse_uri) as session:
+        session.execute_many(
+            "insert into monitoring.performance (model_name, model_version, as_of_date, first_cohort, "
+            "last_cohort, predictions, entities, metric, score, computed_at) values (%s, %s, %s, '2026-01-26', "
+            "'2026-02-02', 10, 5, 'd2_absolute_error', %s, %s)",
+            rows,
+        )
+        found = read_performance(session, "units")
+    assert found == {
+        "model_version": 2, "as_of_date": "2026-03-02", "predictions": 10, "entities": 5, "metrics": {},
+        "metric": "d2_absolute_error", "score": 0.8, "baseline_score": None,
+    }  # fmt: skip
+    assert json.loads(json.dumps(found)) == found
