@@ -122,6 +122,8 @@ def _check_model(model: ModelSettings, catalog: Catalog, file: Path) -> Iterator
 
 def _check_training(model: ModelSettings, spec: ModelSpec, file: Path) -> Iterator[Finding]:
     """Whether neighbouring training cutoffs look at the same days, and whether there are dates that often."""
+    if model.training.split == "entity":
+        return
     spacing, place = (
         model.training.training_cutoff_spacing_days,
         find_key(file, "training.training_cutoff_spacing_days"),

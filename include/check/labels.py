@@ -15,8 +15,9 @@ from include.settings.models import ModelSettings
 from include.tasks import TASKS
 from include.training.cutoffs import SPLITS, Cutoffs, choose_cutoffs
 from include.training.dataset import read_labelled_dates
+from include.training.entity_split import split_entity
 from include.training.splits import check_labels, check_training_rows
-from include.warehouse.session import Row, open_session
+from include.warehouse.session import open_session
 from include.warehouse.tables import find_kind
 
 _REPORT: Final = Reporter("database")
@@ -32,6 +33,9 @@ def check_model(uri: str, model: ModelSettings, catalog: Catalog) -> Iterator[Fi
         yield _REPORT.note(model.name, "its labels were not looked at: they and its features are not built yet")
         return
     dates = read_labelled_dates(uri, spec)
+    if model.training.split == "entity":
+        yield from _check_entities(uri, model, spec, dates)
+        return
     try:
         cutoffs = choose_cutoffs(dates, spec.horizon_days, model.training)
     except TrainingError as error:
@@ -40,7 +44,16 @@ def check_model(uri: str, model: ModelSettings, catalog: Catalog) -> Iterator[Fi
         yield _REPORT.fault(model.name, message, f"They have to reach over {needed} days at least")
         return
     yield from _check_history(model, cutoffs, dates)
-    yield from _check_splits(model, spec, cutoffs, _read_counts(uri, spec, cutoffs))
+    yield from _check_splits(model, spec, _read_dates(uri, spec, cutoffs))
+
+
+def _check_entities(uri: str, model: ModelSettings, spec: ModelSpec, dates: Sequence[date]) -> Iterator[Finding]:
+    """Of a table without time, the newest as-of date is all that counts."""
+    if not dates:
+        message = f"training would stop: no as-of date has both labels ({spec.label.table}) and features"
+        yield _REPORT.fault(model.name, message, "Load the sources, then run build_features")
+        return
+    yield from _check_splits(model, spec, _read_entities(uri, spec, dates[-1]))
 
 
 def _is_built(uri: str, spec: ModelSpec) -> bool:
@@ -78,24 +91,47 @@ def _check_history(model: ModelSettings, cutoffs: Cutoffs, dates: Sequence[date]
         yield _REPORT.fine(model.name, told)
 
 
-def _read_counts(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> list[Row]:
-    """The label's values at the cutoffs, each with its rows."""
-    label, sql_type = spec.label, TASKS[spec.task].sql_type
-    # As training casts it; of a binary label it takes booleans as well as integers.
-    cast = "" if sql_type == "bigint" else f"::{sql_type}"
+def _read_dates(uri: str, spec: ModelSpec, cutoffs: Cutoffs) -> dict[str, list[Any]]:
+    """The label's values at the cutoffs, by the split of their date."""
+    label, values = spec.label, _start_splits()
     with open_session(uri) as session:
-        return session.fetch_all(
-            f'select "{label.event_time}" as day, "{spec.label_column}"{cast} as value, count(*) as rows '
+        rows = session.fetch_all(
+            f'select "{label.event_time}" as day, {_select_label(spec)} as value, count(*) as rows '
             f'from {label.table.quoted} where "{label.event_time}" = any(%s) group by 1, 2',
             (list(cutoffs.all),),
         )
-
-
-def _check_splits(model: ModelSettings, spec: ModelSpec, cutoffs: Cutoffs, counts: Sequence[Row]) -> Iterator[Finding]:
-    """Hold the labels of each split to the rules of training."""
-    values: Mapping[str, list[Any]] = {name: [] for name in SPLITS}
-    for row in counts:
+    for row in rows:
         values[cutoffs.split_of(row["day"])].extend([row["value"]] * row["rows"])
+    return values
+
+
+def _read_entities(uri: str, spec: ModelSpec, day: date) -> dict[str, list[Any]]:
+    """The label's values at one date, by the split of their entity."""
+    label, values = spec.label, _start_splits()
+    keys = ", ".join(f'"{name}" as key_{index}' for index, name in enumerate(spec.entity.key_names))
+    with open_session(uri) as session:
+        rows = session.fetch_all(
+            f'select {_select_label(spec)} as value, {keys} from {label.table.quoted} where "{label.event_time}" = %s',
+            (day,),
+        )
+    for row in rows:
+        value, *key = row.values()
+        values[split_entity(key)].append(value)
+    return values
+
+
+def _start_splits() -> dict[str, list[Any]]:
+    return {name: [] for name in SPLITS}
+
+
+def _select_label(spec: ModelSpec) -> str:
+    """The label as training casts it; of a binary one it takes booleans as well as integers."""
+    sql_type = TASKS[spec.task].sql_type
+    return f'"{spec.label_column}"' + ("" if sql_type == "bigint" else f"::{sql_type}")
+
+
+def _check_splits(model: ModelSettings, spec: ModelSpec, values: Mapping[str, list[Any]]) -> Iterator[Finding]:
+    """Hold the labels of each split to the rules of training."""
     task, told = TASKS[spec.task], []
 
     def count(name: str) -> None:

@@ -137,6 +137,12 @@ def test_windows_that_overlap_are_worth_knowing(look_at_dbt, declare) -> None:
     assert found.place.key == "training.training_cutoff_spacing_days"
 
 
+def test_a_table_without_time_has_no_cutoffs_that_overlap(look_at_dbt, declare) -> None:
+    declare("training_cutoff_spacing_days: 7", "training_cutoff_spacing_days: 6, split: entity")
+
+    assert not notes(look_at_dbt())
+
+
 def test_a_single_cutoff_overlaps_with_none(look_at_dbt, declare) -> None:
     declare(
         "{training_cutoff_spacing_days: 7}",

@@ -18,6 +18,7 @@ from include.errors import StackError
 from include.features.catalog import read_catalog
 from include.ingestion.tables import ensure_raw_tables
 from include.training.dataset import read_labelled_dates
+from include.training.entity_split import split_entity
 from include.warehouse.session import open_session
 from tests.unit.check.conftest import faults, notes, only
 from tests.unit.check.plant_project import MODEL, PlantProject, load_sources
@@ -54,7 +55,7 @@ def uri(warehouse_uri: str) -> str:
 def look(warehouse_uri: str, config_dir: Path) -> Look:
     """Checks the warehouse, with changes of the model's training."""
 
-    def look_at(sources: str | None = None, *, task: str = "binary", **training: int) -> list[Finding]:
+    def look_at(sources: str | None = None, *, task: str = "binary", **training: int | str) -> list[Finding]:
         content = yaml.safe_load(MODEL)
         content |= {"training": TRAINING | training, "task": task}
         (config_dir / "models" / "failures.yml").write_text(yaml.safe_dump(content))
@@ -309,6 +310,34 @@ def test_labels_without_features_are_a_fault(uri: str, look: Look) -> None:
     execute(uri, "update features.machine_readings set as_of_date = as_of_date + 1")
 
     assert "No as-of date has both labels and features" in only(faults(look())).message
+
+
+def test_a_table_without_time_is_split_by_its_keys(uri: str, look: Look) -> None:
+    execute(
+        uri,
+        "delete from features.failure_labels where as_of_date > '2026-01-05'",
+        "delete from features.machine_readings",
+        "insert into features.machine_readings select '2026-01-05', 'm' || number, number, 1 "
+        "from generate_series(1, 200) as number",
+        "insert into features.failure_labels select as_of_date, machine_id, heat_max::int % 2 = 0 "
+        "from features.machine_readings where heat_max > 12",
+    )
+    assert "Too little history" in only(faults(look())).message
+
+    found = look(split="entity", min_split_count=10)
+    assert {one.mark for one in found} == {"fine"}
+    splits = [split_entity([f"m{number}"]) for number in range(1, 201) if number % 2 == 0]
+    assert f"test {splits.count('test')} positive" in found[-1].message
+
+    small = [one.message for one in faults(look(split="entity", min_split_count=60))]
+    assert any("The test split is too small" in message for message in small)
+    assert any("The validation split is too small" in message for message in small)
+
+
+def test_a_table_without_time_that_has_no_features_is_a_fault(uri: str, look: Look) -> None:
+    execute(uri, "update features.machine_readings set as_of_date = as_of_date + 1")
+
+    assert "no as-of date has both labels" in only(faults(look(split="entity"))).message
 
 
 def test_a_table_that_another_transaction_holds_is_no_fault(uri: str, look: Look) -> None:
