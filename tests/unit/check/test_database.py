@@ -324,6 +324,13 @@ def test_a_table_without_time_is_split_by_its_keys(uri: str, look: Look) -> None
     )
     assert "Too little history" in only(faults(look())).message
 
+    # An older date, which does not count.
+    execute(
+        uri,
+        "insert into features.machine_readings values ('2025-12-29', 'm1', 1, 1)",
+        "insert into features.failure_labels values ('2025-12-29', 'm1', true)",
+    )
+
     found = look(split="entity", min_split_count=10)
     assert {one.mark for one in found} == {"fine"}
     splits = [split_entity([f"m{number}"]) for number in range(1, 201) if number % 2 == 0]
