@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt new-source new-model run traffic test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt new-source check new-model run traffic test lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -55,6 +55,9 @@ adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVEN
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
+	@$(PY) -m include.check $(if $(MODEL),--model "$(MODEL)") $(ARGS)
 
 new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
 	@$(PY) -m include.adopt.new_model $(if $(NAME),"$(NAME)") $(if $(ENTITY),--entity "$(ENTITY)") \

@@ -17,7 +17,14 @@ from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName, quote_column, quote_text
 from include.warehouse.repartition import partition_by_day
 from include.warehouse.session import Session, open_session
-from include.warehouse.tables import add_missing_columns, check_kind, read_column_types
+from include.warehouse.tables import (
+    ColumnDifferences,
+    add_missing_columns,
+    check_kind,
+    compare_columns,
+    find_kind,
+    read_column_types,
+)
 
 log = logging.getLogger(__name__)
 _LOCK: Final = 7_306_010_425
@@ -60,8 +67,7 @@ def ensure_raw_table(session: Session, name: str, source: SourceBase) -> None:
     if check_kind(session, table, "p" if is_daily else "r"):
         if source.grain == "snapshot":
             _keep_snapshot(session, table, name)
-        required = [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
-        add_missing_columns(session, table, columns, required, _explain_remedy(table, name))
+        add_missing_columns(session, table, columns, _list_required(source), _explain_remedy(table, name))
     else:
         defined = ", ".join(
             f"{quote_column(column)} {data_type}{' not null' if column in source.validity_columns else ''}"
@@ -72,6 +78,24 @@ def ensure_raw_table(session: Session, name: str, source: SourceBase) -> None:
     if is_daily:
         _ensure_index(session, table, "day")
     _write_comments(session, table, source)
+
+
+def compare_raw_table(session: Session, name: str, source: SourceBase) -> ColumnDifferences | None:
+    """How the published table of one source differs from its declaration; None where there is none. Changes nothing.
+
+    Raises:
+        WarehouseSchemaError: the name belongs to what is no such table.
+    """
+    table, is_daily = TableName("raw", name), source.grain == "daily"
+    if is_daily and find_kind(session, table) == "r":
+        is_daily = False  # of an earlier release; it is partitioned by the next run
+    if not check_kind(session, table, "p" if is_daily else "r"):
+        return None
+    return compare_columns(session, table, source.published_types, _list_required(source))
+
+
+def _list_required(source: SourceBase) -> list[str]:
+    return [column for column, origin in source.published_columns.items() if not _is_nullable(source, origin)]
 
 
 def _keep_snapshot(session: Session, table: TableName, name: str) -> None:

@@ -26,6 +26,11 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "monitoring": MonitoringSettings,
     "governance": GovernanceSettings,
 }
+HOUSE_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    "rollout": frozenset({"server"}),
+    "governance": frozenset({"lineage"}),
+}
+"""Keys of shared files that hold for the whole house (see :func:`include.settings.load_house_section`)."""
 RESERVED_NAMES: Final = frozenset({"features", "labels"})
 """First parts of the shared assets' names (``include/assets.py``)."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -201,12 +206,7 @@ def load_shared(folder: Path) -> dict[str, SharedFile]:
     Raises:
         SettingsError: one is wrong.
     """
-    shared = {
-        name: read_shared(
-            folder / f"{name}.yml", frozenset({"rollout": ["server"], "governance": ["lineage"]}.get(name, []))
-        )
-        for name in SECTIONS
-    }
+    shared = {name: read_shared(folder / f"{name}.yml", HOUSE_KEYS.get(name, frozenset())) for name in SECTIONS}
     check_shared(shared)
     return shared
 

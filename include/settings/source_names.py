@@ -28,13 +28,14 @@ VALID_TO: Final = "valid_to"
 """Columns that ``raw.<source>`` of a snapshot source has besides: the first as-of date at which a row counts, and the
 first at which it does not any more."""
 
-_OWN_TABLES: Final = {
+OWN_TABLES: Final = {
     "arrivals": "raw.arrivals",
     "deliveries": "landing.deliveries",
     "partitions": "raw.partitions",
     "snapshots": "raw.snapshots",
     "snapshot_periods": "raw.snapshot_periods",
 }
+"""Tables of ingestion's own, by the names that no source may have."""
 _SYSTEM_COLUMNS: Final = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _NUMERIC: Final = re.compile(r"numeric\((\d{1,3}), ?(\d{1,3})\)")
@@ -56,8 +57,8 @@ def check_source_name(name: str) -> str:
         ValueError: it is no lower-case identifier, too long, or the name of a table of our own.
     """
     _check_identifier(name)
-    if name in _OWN_TABLES:
-        raise ValueError(f"another name than {name!r}: {_OWN_TABLES[name]} is a table of ingestion's own")
+    if name in OWN_TABLES:
+        raise ValueError(f"another name than {name!r}: {OWN_TABLES[name]} is a table of ingestion's own")
     return name
 
 

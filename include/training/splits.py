@@ -81,14 +81,14 @@ def read_training_data(frame: pd.DataFrame, spec: ModelSpec, settings: TrainingS
     values = np.array([*table.column(LABEL).to_pylist(), None], dtype=object)[:-1]
     days = np.array([*table.column(AS_OF).to_pylist(), None], dtype=object)[:-1]
     splits = np.array(table.column(SPLIT).to_pylist(), dtype=str)
-    _check_rows(splits, settings)
+    check_training_rows(int((splits == "train").sum()), settings)
     _check_finite(matrix)
     classes = task.find_classes(values[splits == "train"])
     data: dict[str, SplitData] = {}
     for name in SPLITS:
         rows = splits == name
         labels = task.encode_labels(values[rows], classes)
-        _check_labels(name, labels, classes, task, settings)
+        check_labels(name, labels, classes, task, settings)
         data[name] = SplitData(matrix.take(rows), labels, max(days[rows]))
     return TrainingData(_keep_known(spec.features, data["train"].matrix), classes, **_by_field(data))
 
@@ -97,8 +97,8 @@ def _by_field(data: Mapping[str, SplitData]) -> dict[str, Any]:
     return {name: data[name] for name in SPLITS}
 
 
-def _check_rows(splits: Any, settings: TrainingSettings) -> None:
-    rows = int((splits == "train").sum())
+def check_training_rows(rows: int, settings: TrainingSettings) -> None:
+    """Refuse too few training rows with a TrainingError."""
     if rows < settings.min_training_rows:
         raise TrainingError(
             f"{rows} training rows, {settings.min_training_rows} are needed (training.min_training_rows): "
@@ -115,7 +115,8 @@ def _check_finite(matrix: FeatureMatrix) -> None:
         raise TrainingError(f"Infinite values (as float32) in {', '.join(names)}. Make them null in dbt/models.")
 
 
-def _check_labels(split: str, labels: Labels, classes: tuple[str, ...], task: Task, settings: TrainingSettings) -> None:
+def check_labels(split: str, labels: Labels, classes: tuple[str, ...], task: Task, settings: TrainingSettings) -> None:
+    """Refuse the labels of a split that are too few, or all equal, with a TrainingError."""
     import numpy as np
 
     if task.count_evidence(labels, classes) < settings.min_split_count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Final
 
 from include.errors import WarehouseSchemaError
@@ -24,6 +25,19 @@ _ALIASES: Final = {
     "timestamptz": "timestamp with time zone",
     "varchar": "character varying",
 }
+
+
+@dataclass(frozen=True)
+class ColumnDifferences:
+    """How a table differs from its declaration.
+
+    Attributes:
+        missing: declared columns that it lacks.
+        problems: in words, what only a person can settle.
+    """
+
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def normalize_type(data_type: str) -> str:
@@ -87,6 +101,18 @@ def add_missing_columns(
     Raises:
         WarehouseSchemaError: a type differs, a column is not declared, or a required one is missing.
     """
+    found = compare_columns(session, table, declared, required)
+    if found.problems:
+        raise WarehouseSchemaError(f"{table} is not as declared: {'; '.join(found.problems)}. {remedy}")
+    for name in found.missing:
+        session.execute(f"alter table {table.quoted} add column {quote_column(name)} {declared[name]}")
+    return list(found.missing)
+
+
+def compare_columns(
+    session: Session, table: TableName, declared: Mapping[str, str], required: Collection[str]
+) -> ColumnDifferences:
+    """How the columns of a table differ from those declared (see :func:`add_missing_columns`); changes nothing."""
     present = read_column_types(session, table)
     missing = [name for name in declared if name not in present]
     problems = [
@@ -98,11 +124,7 @@ def add_missing_columns(
     late = [name for name in missing if name in required]
     if late and _has_rows(session, table):
         problems += [f"column {name!r} is missing, may not be null, and the table holds rows" for name in late]
-    if problems:
-        raise WarehouseSchemaError(f"{table} is not as declared: {'; '.join(problems)}. {remedy}")
-    for name in missing:
-        session.execute(f"alter table {table.quoted} add column {quote_column(name)} {declared[name]}")
-    return missing
+    return ColumnDifferences(tuple(missing), tuple(problems))
 
 
 def _has_rows(session: Session, table: TableName) -> bool:

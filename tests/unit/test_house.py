@@ -18,9 +18,10 @@ SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "tasks"
 FLOW = [
     "sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring",
 ]  # fmt: skip
-# Rooms around the library: the embedded stack, the demo on it, the examples' data, what runs a project by hand,
-# what adopts a checkout. Arrows go from left to right.
+# Rooms around the library: what checks declarations, the embedded stack, the demo on it, the examples' data, what runs
+# a project by hand, what adopts a checkout. Arrows go from left to right.
 AROUND = [
+    "check",
     "demo", "example", # (examples line)
     "operate", "adopt", "local", "servers", "commands",
 ]  # fmt: skip

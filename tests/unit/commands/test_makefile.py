@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs make and the Makefile (the Astro image carries neither)",
 )
 VERBS = [
-    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "new-source",
+    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "new-source", "check",
     "new-model", "run", "traffic",
     "demo", # (examples line)
     "test", "lint", "format", "bench", "lock", "clean",
@@ -178,6 +178,12 @@ def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None
     install(project)
     lines = run_make(project, "-n", verb, 'ARGS=--days "3"').stdout.splitlines()
     assert [line for line in lines if command in line and line.endswith('--days "3"')]
+
+
+def test_one_model_can_be_checked(project: Path) -> None:
+    install(project)
+    lines = run_make(project, "-n", "check", "MODEL=prices", "ARGS=--json").stdout.splitlines()
+    assert [line for line in lines if line.endswith('-m include.check --model "prices" --json')]
 
 
 def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from include.errors import WarehouseSchemaError
-from include.ingestion.tables import ensure_raw_tables
+from include.ingestion.tables import compare_raw_table, ensure_raw_tables
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
 from include.warehouse.names import TableName, quote_text
@@ -354,3 +354,34 @@ def test_making_tables_is_no_lineage_and_logs_nothing(
 
     assert (list(trace.reads), list(trace.writes)) == ([], [])
     assert [record for record in caplog.records if record.name != "sqlglot"] == []
+
+
+def test_a_comparison_changes_nothing_and_tells_what_a_run_would_do(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    sources = parse_section(description, SourceSettings, "development", "sources.yml")
+    with open_session(warehouse_uri) as session:
+        assert compare_raw_table(session, "readings", sources.sources["readings"]) is None
+        assert read_column_types(session, READINGS) == {}
+    ensure_raw_tables(warehouse_uri, sources)
+    with open_session(warehouse_uri) as session:
+        session.execute("alter table raw.readings drop heat")
+        found = compare_raw_table(session, "readings", sources.sources["readings"])
+        assert found is not None
+        assert (found.missing, found.problems) == (("heat",), ())
+        assert "heat" not in read_column_types(session, READINGS)
+
+
+def test_a_table_of_an_earlier_release_is_compared_as_what_it_will_be(
+    warehouse_uri: str, description: dict[str, Any]
+) -> None:
+    sources = parse_section(description, SourceSettings, "development", "sources.yml")
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in sources.sources["readings"].published_types.items())
+    with open_session(warehouse_uri) as session:
+        session.execute(f"create table raw.readings ({columns})")
+        session.execute("create table raw.machines (machine_id bigint)")
+        readings = compare_raw_table(session, "readings", sources.sources["readings"])
+        machines = compare_raw_table(session, "machines", sources.sources["machines"])
+    assert readings is not None and machines is not None
+    assert (readings.missing, readings.problems) == ((), ())
+    assert (machines.missing, machines.problems) == (("valid_from", "valid_to"), ())
