@@ -107,6 +107,7 @@ def describe_next(wishes: Wishes) -> str:
             "",
             "Read first what was written: include/config/sources.yml, dbt/models, "
             f"include/config/models/{wishes.name}.yml. Then:",
+            "  make check         # whether what is declared can work, in seconds",
             "  make lint test     # it is yours, and whole",
             "  make up            # starts the stack",
             "  make run           # loads the history and takes the model to production",

@@ -51,8 +51,8 @@ def test_no_more_rows_of_a_file_are_read_than_said(inbox, name: str) -> None:
     [
         ("2026-03-02.parquet", b"PAR1 but not really PAR1", "cannot be read as Parquet"),
         ("2026-03-02.csv", b"", "is empty (0 bytes)"),
-        ("2026-03-02.csv.gz", gzip.compress(b""), "is empty when unpacked"),
-        ("2026-03-02.csv.gz", gzip.compress(b"id\n" + bytes(range(48, 58)) * 9000)[:-20], "cannot be read"),
+        ("2026-03-02.csv.gz", gzip.compress(b"", mtime=0), "is empty when unpacked"),
+        ("2026-03-02.csv.gz", gzip.compress(b"id\n" + bytes(range(48, 58)) * 9000, mtime=0)[:-20], "cannot be read"),
         ("2026-03-02.csv", b"PK\x03\x04 a workbook,of,Excel\n1,2,3\n", "Excel workbook"),
         ("2026-03-02.csv", b"id,place\n1,Bonn\n2\n", "line 3 has 1 value(s) where the header has 2"),
         ("2026-03-02.csv", b'id,place\n1,"Bonn, Rhein"x\n2,Ulm\n', "the row that begins on line 2 has a quote"),
