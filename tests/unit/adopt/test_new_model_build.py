@@ -239,6 +239,7 @@ def test_labels_are_those_of_the_days_from_the_as_of_date_on(built: Built, case:
 def test_the_plant_holds_what_the_comparison_is_to_show(built: Built) -> None:
     table = list_delivered(built.rows)
     assert table["heat"].isna().any()
+    assert table["built_on"].isna().any()
     assert {LATE, LOST} <= {row["day"] for day, found in built.rows.items() for row in found if row["day"] < day}
     assert built.rows[EMPTY] == []
     newest = list_as_of_dates(built.rows)[0]
