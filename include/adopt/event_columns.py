@@ -77,40 +77,51 @@ def choose_columns(
     staged = stage_columns(name, source)
     key_columns = _find_keys(name, source, staged, entity)
     label_column = _find_summed(name, staged, key_columns, summed)
-    questions: list[str] = []
+    kept, questions = staged, list[str]()
     if listed is not None:
-        needed = [
-            "day",
-            "batch_day",
-            *(one.name for one in key_columns),
-            *([label_column.name] if label_column else []),
-        ]
-        _check_listed(name, needed, listed)
-        questions += [
-            f"stg_{name} has no column {one.name} in its yml; nothing is made of it."
-            for one in staged
-            if one.name not in listed and one.origin != source.event_column
-        ]
-        staged = tuple(one for one in staged if one.name in listed)
-    taken = {*(one.origin for one in key_columns), source.event_column}
-    row_name = {*source.key} - taken
-    numbers: list[StagedColumn] = []
-    varied: list[VariedColumn] = []
-    for column in (one for one in staged if one.origin not in taken):
-        kind, settings = column.settings.type, column.settings
-        if column is label_column or (kind in NUMBERS and not _is_name(column, source)):
-            numbers.append(column)
-        elif kind in ("int64", "string") and row_name != {column.origin}:
-            varied.append(VariedColumn(column.name, bool(settings.allowed)))
-            if kind == "int64":
-                questions.append(f"{column.name} looks like a name and not like an amount: its distinct values count.")
+        used = [*key_columns, *(one for one in (label_column,) if one)]
+        _check_listed(name, ["day", "batch_day", *(one.name for one in used)], listed)
+        kept, questions = _keep_listed(name, source, staged, listed)
+    others = [one for one in kept if one not in key_columns and one.origin != source.event_column]
+    names = [one for one in others if one is not label_column and _is_name(one, source)]
+    numbers = tuple(one for one in others if one.settings.type in NUMBERS and one not in names)
     keys = tuple(_describe_key(column, source) for column in key_columns)
-    questions += [
-        f"{key.name} is not critical in sources.yml: a row without it would be published, and is left out of features."
-        for key in keys
-        if not key.is_certain
+    return EventColumns(
+        kept, keys, numbers, _list_varied(source, others, names, key_columns), (*questions, *_ask(names, keys))
+    )
+
+
+def _keep_listed(
+    name: str, source: SourceBase, staged: Sequence[StagedColumn], listed: Sequence[str]
+) -> tuple[tuple[StagedColumn, ...], list[str]]:
+    """The columns that a staging model has, and what is to be said of the others."""
+    lacking = [one.name for one in staged if one.name not in listed and one.origin != source.event_column]
+    questions = [f"stg_{name} has no column {one} in its yml; nothing is made of it." for one in lacking]
+    return tuple(one for one in staged if one.name in listed), questions
+
+
+def _list_varied(
+    source: SourceBase, others: Sequence[StagedColumn], names: Sequence[StagedColumn], keys: Sequence[StagedColumn]
+) -> tuple[VariedColumn, ...]:
+    """Texts and what names something; not what has another value in each row."""
+    row_name = {*source.key} - {one.origin for one in keys} - {source.event_column}
+    return tuple(
+        VariedColumn(one.name, bool(one.settings.allowed))
+        for one in others
+        if (one in names or one.settings.type == "string") and row_name != {one.origin}
+    )
+
+
+def _ask(names: Sequence[StagedColumn], keys: Sequence[KeyColumn]) -> list[str]:
+    return [
+        *(f"{one.name} looks like a name and not like an amount; it is not added up." for one in names),
+        *(
+            f"{key.name} is not critical in sources.yml: a row without it would be published, and is left out of "
+            "features."
+            for key in keys
+            if not key.is_certain
+        ),
     ]
-    return EventColumns(staged, keys, tuple(numbers), tuple(varied), tuple(questions))
 
 
 def choose_keys(

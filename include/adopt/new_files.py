@@ -61,13 +61,18 @@ def write_files(files: Sequence[NewFile]) -> None:
     Where it is interrupted in between, the same call once more writes the rest.
 
     Raises:
-        SettingsError: a file has come since it was looked for; the files before it are written.
+        SettingsError: a file has come since it was looked for, or cannot be written; the files before it are written.
     """
     folders = {file.folder / _BESIDE for file in files}
     try:
         drafts = [_write_draft(file, number) for number, file in enumerate(files) if not file.is_there]
         for draft, file in drafts:
             _move(draft, file)
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename} cannot be written: {error.strerror}. Correct its permissions or make room, and run "
+            "again."
+        ) from error
     finally:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -90,3 +95,5 @@ def _move(draft: Path, file: NewFile) -> None:
         os.link(draft, file.path)  # unlike a rename it fails where a file is
     except FileExistsError:
         raise SettingsError(f"{file.path} has come meanwhile. Look at it, and run again.") from None
+    except OSError:  # a disk without hard links
+        draft.replace(file.path)

@@ -14,8 +14,13 @@ days as (
 recent_days as (
 
     select
-        days.*,
-        as_of_dates.as_of_date
+        as_of_dates.as_of_date,
+<% for key in plan.key_names %>
+        days.<< key >>,
+<% endfor %>
+<% for column in plan.varied %>
+        days.<< column.name >>_values<< "" if loop.last else "," >>
+<% endfor %>
     from as_of_dates
     inner join days
         on

@@ -120,7 +120,8 @@ def make_row(dice: random.Random, number: int, machine: int, day: date) -> Row:
         "reading_no": number,
         "machine_id": machine,
         "Hall Name": dice.choice(["north", 'it\'s "south"', "Öst"]),
-        "built_on": date(2020, 1, 1 + machine % 3),
+        # Not critical: the audit would let it through.
+        "built_on": None if number % 9 == 0 and day < LOST + 40 * DAY else date(2020, 1, 1 + machine % 3),
         "state": dice.choice(["run", "run", "idle", "stop", None]) if machine != 6 else None,
         "part_id": dice.choice([1, 2, 3, None]),
         "heat": heat,

@@ -286,6 +286,22 @@ def test_a_file_that_comes_in_between_is_not_written_over(house: House, monkeypa
     assert target.read_text() == "mine"
 
 
+def test_a_disk_without_hard_links_will_do(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_link(draft: Path, path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", str(draft), None, str(path))
+
+    monkeypatch.setattr(os, "link", refuse_link)
+    house.declare(*ASKED)
+    assert set(read_models(house)) >= MODELS
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(house: House) -> None:
+    (house.dbt / "models" / "marts").write_text("a file where the folder should be")
+    with pytest.raises(SettingsError, match=r"models/marts.* cannot be written"):
+        house.declare(*ASKED)
+    assert not (house.config / "models" / "lapse.yml").exists()
+
+
 def test_the_command_ends_with_a_sentence(house: House) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "include.adopt.new_model", "lapse", "--entity", "machine", *ASKED[3:]],

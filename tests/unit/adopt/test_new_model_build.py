@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from include.feature_quality.publish import publish_group
 from include.features.catalog import read_catalog
 from include.features.spec import resolve_model
 from include.servers.postgres import PostgresServer
@@ -238,6 +239,7 @@ def test_labels_are_those_of_the_days_from_the_as_of_date_on(built: Built, case:
 def test_the_plant_holds_what_the_comparison_is_to_show(built: Built) -> None:
     table = list_delivered(built.rows)
     assert table["heat"].isna().any()
+    assert table["built_on"].isna().any()
     assert {LATE, LOST} <= {row["day"] for day, found in built.rows.items() for row in found if row["day"] < day}
     assert built.rows[EMPTY] == []
     newest = list_as_of_dates(built.rows)[0]
@@ -272,6 +274,18 @@ def test_the_written_model_fits_the_catalog(built: Built, case: Case) -> None:
     ]
     assert kinds["recency_days"] == "numeric"
     assert {name for names in spec.groups[0].sets.values() for name in names} == {"basic", "advanced"}
+
+
+def test_what_is_built_is_validated_and_published(postgres: PostgresServer, built: Built) -> None:
+    uri = postgres.create_database("new_model_published", template="new_model_built")
+    catalog = read_catalog(json.loads((built.folder / "target" / "manifest.json").read_text()))
+    assert set(catalog.groups) == {case.group for case in GROUPS}
+    for group in catalog.groups.values():
+        done = publish_group(uri, group, reload_settings(built.house.config).features, "first")
+        assert done.audit.failures == ()
+        assert fetch(uri, f"select * from online.{group.name} order by 1, 2, 3") == fetch(
+            uri, f"select * from latest.{group.name} order by 1, 2, 3"
+        )
 
 
 def test_later_builds_compute_what_has_changed_and_nothing_else(postgres: PostgresServer, built: Built) -> None:
