@@ -3,32 +3,37 @@
 It looks into the folder, takes the examples out, puts the files where the project looks for them, declares the sources,
 and writes the dbt models and the file of a first model. At a terminal it asks for what was not said.
 
-Everything is checked before anything is changed; what was interrupted is finished by the same command.
+Everything is checked, and the files are put in their place, before the checkout is changed; what was interrupted is
+finished by the same command.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
-from include.adopt.examples import plan_removal, remove_examples
+from include.adopt.examples import Removal, plan_removal, remove_examples
 from include.adopt.first_model import write_model
-from include.adopt.inbox import look_into, take_in
+from include.adopt.history import check_history, find_span
+from include.adopt.inbox import declare_placed, look_into, place_files
 from include.adopt.readme import write_readme
 from include.adopt.rehearsal import rehearse
-from include.adopt.zone import check_zone, set_time_zone
+from include.adopt.zone import check_zone, replace_zone
 from include.commands.console import run_command, say
 from include.errors import AdoptError
 from include.settings import CONFIG_DIR, PROJECT_ROOT, resolve_environment
 from include.settings.section import read_yaml
 
-SOURCES = "sources.yml"
+SOURCES: Final = "sources.yml"
+SETTINGS_PATH: Final = Path("include") / "config" / SOURCES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,28 +48,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.start:
         raise AdoptError("No folder is named; give the one that holds your files: make adopt FROM=folder.")
     is_person_here = sys.stdin.isatty() and sys.stdout.isatty()
-    folder, environment = Path(options.start).expanduser(), resolve_environment()
+    folder, environment, config = Path(options.start).expanduser(), resolve_environment(), CONFIG_DIR / SOURCES
     removal = plan_removal(PROJECT_ROOT)
+    time_zone = choose_zone(options.time_zone, removal)
+    if SETTINGS_PATH in removal.texts:
+        removal.texts[SETTINGS_PATH] = replace_zone(removal.texts[SETTINGS_PATH], time_zone)
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / SOURCES
-        draft.write_text(read_own_settings(options.time_zone), encoding="utf-8")
+        draft.write_text(read_own_settings(time_zone), encoding="utf-8")
         sources = look_into(folder, draft, environment, read_times(options.time))
     for source in sources:
         say(source.describe() + "\n")
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here)
-    rehearse(PROJECT_ROOT, removal, sources, options.time_zone, wishes, environment)
+    rehearse(PROJECT_ROOT, removal, sources, time_zone, wishes, environment)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
         return 1
+    placed = place_files(sources, find_root(), list_own_sources(removal), time_zone, say)
+    check_history(wishes, find_span(wishes.events, sources, find_root()))
     remove_examples(PROJECT_ROOT, removal)
-    config = CONFIG_DIR / SOURCES
-    set_time_zone(config, options.time_zone)
-    take_in(sources, PROJECT_ROOT / (read_yaml(config).get("root") or ".local/sources"), config, environment, say)
+    declare_placed(placed, wishes.events, config, environment, say)
     write_model(wishes, CONFIG_DIR, say)
     write_readme(PROJECT_ROOT / "README.md")
     say(describe_next(wishes))
     return 0
+
+
+def choose_zone(given: str | None, removal: Removal) -> str:
+    """The time zone that is asked for; without one that of an adopted checkout, else UTC.
+
+    Raises:
+        AdoptError: the days of an adopted checkout's sources are those of another zone.
+    """
+    known = str(read_yaml(CONFIG_DIR / SOURCES).get("time_zone") or "UTC")
+    if removal.paths:
+        return given or "UTC"
+    if given and given != known:
+        raise AdoptError(
+            f"The days of this checkout are those of {known} (time_zone in sources.yml), and TIME_ZONE says {given}. "
+            "Leave it out; to change it, change the line, and load everything again."
+        )
+    return known
+
+
+def find_root() -> Path:
+    """The folder of the sources' files."""
+    settings = read_yaml(CONFIG_DIR / SOURCES)
+    return PROJECT_ROOT / (os.environ.get("ORRERY_SOURCES_DIR") or settings.get("root") or ".local/sources")
+
+
+def list_own_sources(removal: Removal) -> list[str]:
+    """The sources that are declared, without the examples'."""
+    text = removal.texts.get(SETTINGS_PATH)
+    content = read_yaml(CONFIG_DIR / SOURCES) if text is None else yaml.safe_load(text)
+    return [*(content.get("sources") or {})]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,10 +113,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--entity", help="key columns of what is predicted for, with commas between them")
     parser.add_argument("--events", help="the source whose events the features are made of")
     parser.add_argument("--label", help='"no EVENTS in 28 days", "EVENTS in 28 days", "sum of COLUMN in 28 days", ...')
-    parser.add_argument("--owner", help="of the model (default: data-science)")
+    parser.add_argument("--owner", help="of the model (default: analytics)")
     parser.add_argument("--trainer", help="who answers for trainings (default: scientist)")
     parser.add_argument("--time", action="append", default=[], metavar="SOURCE.COLUMN", help="says when a row happened")
-    parser.add_argument("--time-zone", type=check_zone, default="UTC", help="whose days are meant (default: UTC)")
+    parser.add_argument("--time-zone", type=check_zone, help="whose days are meant (default: UTC)")
     parser.add_argument("--yes", action="store_true", help="do not ask before anything is changed")
     return parser
 

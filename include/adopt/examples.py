@@ -91,7 +91,7 @@ def remove_examples(root: Path, removal: Removal) -> None:
     """Take the examples out; the list of what goes is the last to go, so that what was interrupted can be finished."""
     for path, text in removal.texts.items():
         draft = (root / path).with_name(f"{path.name}.part")
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(text.encode())
         shutil.copymode(root / path, draft)
         draft.replace(root / path)
     for path in sorted(removal.paths, key=lambda path: path == LIST):
@@ -120,7 +120,10 @@ def _is_below(path: Path, pattern: Path) -> bool:
 def _read_marked(path: Path) -> str | None:
     """The text of a file that has marks; this module and its tests only speak of them."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.is_symlink():
+            return None
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError):
         return None
     is_marked = (BEGIN in text or LINE in text) and path.name not in ("examples.py", "test_examples.py")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from include.adopt.event_columns import KeyColumn, choose_keys
+from include.adopt.keys import is_id_name
 from include.adopt.label_values import LabelValues
 from include.adopt.model_plan import ModelRequest, name_entity
 from include.adopt.sql_names import check_column_names, check_model_names
@@ -181,6 +182,11 @@ def _list_features(
         kind, name = column.settings.type, column.name
         if column is label or name in {key.name for key in keys}:
             continue
+        if kind == "int64" and is_id_name(name):
+            questions.append(f"{name} looks like a name and not like an amount; nothing is made of it.")
+            continue
+        if kind in ("date", "timestamp"):
+            questions.append(f"{name} must be known before {label.name} is; else take {name}_days_ago out.")
         feature = FlatFeature(name, f"{name}::double precision", "double precision", column.description)
         if kind in NUMBERS:
             features.append(feature)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.adopt.day_files import split_by_day
 from include.adopt.file_sets import find_starts, list_some
+from include.adopt.keys import is_id_name
 from include.adopt.proposal import NewSource, propose_source
 from include.adopt.sources_file import add_entry, render_entry
 from include.errors import AdoptError
-from include.settings.section import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 TIMES: Final = ("date", "timestamp")
 NO_TIME: Final = "none"
@@ -50,7 +50,12 @@ class InboxSource:
         content = self.new.declaration.content
         if self.event is not None:
             return describe_days(content, self, content["columns"], has_empty=False)
-        return {**content, "path": f"{self.name}/{self.new.files.pattern}"} if self.is_undated else content
+        return {**content, "path": f"{self.name}/{self.new.files.pattern}"} if self.is_copied else content
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its files are copied under names that hold their day as ``path`` needs it."""
+        return self.is_undated or bool(self.new.files.renames)
 
     def list_questions(self) -> list[str]:
         """What is unsure; of a file that is copied or split, not where it lies and what a copy of it means."""
@@ -58,8 +63,19 @@ class InboxSource:
         if self.event is not None:
             questions = [one for one in questions if not one.startswith("the file is a whole copy")]
             questions.append(f"{self.event} says when a row happened, in the time zone of the project.")
-        if self.is_undated:
+        elif self.is_undated and (times := list_times(self.new)):
+            questions.append(
+                f"no row is named by an id that comes again, so that nothing happens in it; if {times[0]} says when a "
+                f"row happened: TIME={self.name}.{times[0]}."
+            )
+        if self.is_copied:
             questions = [one for one in questions if "is outside of the sources' folder" not in one]
+        days = self.new.files.days
+        if days and self.is_daily and (days[-1] - days[0]).days + 1 > len(days):
+            questions.append(
+                "a label needs a delivery of every day of its horizon: deliver a file without rows for a day on which "
+                "nothing happened."
+            )
         return questions
 
     @property
@@ -85,11 +101,24 @@ def look_into(folder: Path, config: Path, environment: str, times: Mapping[str, 
     return [_decide(new, times.get(new.name, times.get("", ""))) for new in found]
 
 
+def list_times(new: NewSource) -> list[str]:
+    """The columns that could say when a row happened."""
+    columns = new.declaration.content["columns"]
+    return [name for name, column in columns.items() if column["type"] in TIMES and not column.get("nullable")]
+
+
+def has_repeated_id(new: NewSource) -> bool:
+    """Whether a row names something that other rows name, too, as events do."""
+    key = new.declaration.content["key"]
+    rows = new.sample.files[-1].rows
+    ids = [name for name in rows.column_names if is_id_name(name) and [name] != key]
+    return any(len(rows.column(name).unique()) < rows.num_rows for name in ids)
+
+
 def _decide(new: NewSource, wanted: str) -> InboxSource:
-    columns: dict[str, Any] = new.declaration.content["columns"]
     if len(new.files.files) > 1 or new.files.days:
         return InboxSource(new)
-    candidates = [name for name, column in columns.items() if column["type"] in TIMES and not column.get("nullable")]
+    candidates = list_times(new)
     if wanted == NO_TIME:
         return InboxSource(new, is_undated=True)
     if wanted:
@@ -99,6 +128,8 @@ def _decide(new: NewSource, wanted: str) -> InboxSource:
                 "(a date or timestamp that is always there)."
             )
         return InboxSource(new, event=wanted, is_undated=True)
+    if not candidates or not has_repeated_id(new):
+        return InboxSource(new, is_undated=True)
     key = new.declaration.content["key"]
     if len(candidates) > 1:
         raise AdoptError(
@@ -106,39 +137,77 @@ def _decide(new: NewSource, wanted: str) -> InboxSource:
             f"{candidates[0]}, or, where each row of {', '.join(key)} is there once and nothing happens, "
             f"TIME={new.name}.none."
         )
-    return InboxSource(new, event=candidates[0] if candidates else None, is_undated=True)
+    return InboxSource(new, event=candidates[0], is_undated=True)
 
 
-def take_in(
-    sources: Sequence[InboxSource], root: Path, config: Path, environment: str, say: Callable[[str], None]
-) -> None:
-    """Put the files where the project looks for them, and declare the sources; those that are declared stay.
+@dataclass(frozen=True)
+class PlacedSource:
+    """A source whose files are where the project looks for them, and its entry."""
+
+    name: str
+    content: dict[str, Any]
+
+
+def place_files(
+    sources: Sequence[InboxSource], root: Path, known: Collection[str], time_zone: str, say: Callable[[str], None]
+) -> list[PlacedSource]:
+    """Put the files into the sources' folder; nothing else is changed.
+
+    Args:
+        known: sources that are declared already, whose files stay as they are.
 
     Raises:
-        SourceError, SettingsError: see :func:`include.adopt.day_files.split_by_day`, and the settings.
+        SourceError: see :func:`include.adopt.day_files.split_by_day`.
     """
-    for left in config.parent.glob(f".{config.name}.*"):
-        left.unlink()  # of a process that was killed while it declared one
-    known = read_yaml(config).get("sources") or {}
+    placed: list[PlacedSource] = []
     begins: list[date] = []
     # Events first: a table beside them has to be known from their first day on.
-    for source in sorted(sources, key=lambda one: one.event is None):
+    for source in sorted(sources, key=lambda one: (one.event is None, not one.is_daily)):
+        folder = root / source.name
         if source.name in known:
-            if source.event is not None:
-                begins += find_days(root / source.name)[:1]
-            say(f"✔ {source.name} is declared already")
+            begins += find_days(folder)[:1]
+            say(f"✔ {source.name} is declared already; its files are not taken again: new ones belong to {folder}")
             continue
         content = source.new.declaration.content
         if source.event is not None:
-            made = split_by_day(source.new, source.event, _read_zone(config), root / source.name)
+            made = split_by_day(source.new, source.event, time_zone, folder)
             begins.append(made.first)
             content = describe_days(content, source, made.columns, has_empty=made.empty_days > 0)
             say(f"✔ {source.name}: {made.row_count:,} rows of {made.first} to {made.last}, a file for each day")
-        elif source.is_undated:
-            content = copy_dated(source, root, min(begins, default=date.today()))
-            say(f"✔ {source.name}: copied to {root / content['path']}")
-        add_entry(config, source.name, content, environment)
+        else:
+            if source.is_daily:
+                begins += source.new.files.days[:1]
+            if source.is_copied:
+                content = copy_dated(source, root, min(begins, default=date.today()))
+                say(f"✔ {source.name}: copied to {folder}")
+        placed.append(PlacedSource(source.name, content))
+    return placed
+
+
+def declare_placed(
+    placed: Sequence[PlacedSource], events: str | None, config: Path, environment: str, say: Callable[[str], None]
+) -> None:
+    """Add the entries to sources.yml.
+
+    Args:
+        events: the source without which a run must not go on; the others may be missing.
+
+    Raises:
+        SettingsError: the settings refuse one.
+    """
+    for left in config.parent.glob(f".{config.name}.*"):
+        left.unlink()  # of a process that was killed while it declared one
+    for source in placed:
+        add_entry(config, source.name, set_critical(source, events), environment)
         say(f"✔ {source.name} is declared in {config}")
+
+
+def set_critical(source: PlacedSource, events: str | None) -> dict[str, Any]:
+    """The entry, in which a source that the model is not made of may be missing on a day."""
+    if source.name == events:
+        return source.content
+    head = {name: source.content[name] for name in source.content if name not in ("critical", "columns")}
+    return {**head, "critical": False, "columns": source.content["columns"]}
 
 
 def describe_days(
@@ -159,13 +228,10 @@ def find_days(folder: Path) -> list[date]:
 
 
 def copy_dated(source: InboxSource, root: Path, day: date) -> dict[str, Any]:
-    """Copy the only file of a source under a name with its day; its entry."""
+    """Copy the files of a source under names with their days, the only one under ``day``; the entry."""
     pattern = source.new.files.pattern
-    target = root / source.name / pattern.replace("{day}", day.isoformat())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source.new.files.files[0].path, target)
+    for file in source.new.files.files:
+        target = root / source.name / pattern.replace("{day}", (file.day or day).isoformat())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.path, target)
     return {**source.new.declaration.content, "path": f"{source.name}/{pattern}"}
-
-
-def _read_zone(config: Path) -> str:
-    return str(read_yaml(config).get("time_zone") or "UTC")

@@ -11,7 +11,7 @@ from typing import Final
 from include.adopt.dialogue import Wishes
 from include.adopt.examples import Removal, remove_examples
 from include.adopt.first_model import check_model
-from include.adopt.inbox import InboxSource
+from include.adopt.inbox import InboxSource, PlacedSource, set_critical
 from include.adopt.sources_file import add_entry
 from include.adopt.zone import set_time_zone
 from include.settings.section import Environment, read_yaml
@@ -49,6 +49,7 @@ def rehearse(
         set_time_zone(config, time_zone)
         for source in sources:
             if source.name not in (read_yaml(config).get("sources") or {}):
-                add_entry(config, source.name, source.preview(), environment)
+                entry = set_critical(PlacedSource(source.name, source.preview()), wishes.events)
+                add_entry(config, source.name, entry, environment)
         files = {source.name: source.new.files.files[-1].path for source in sources}
         check_model(wishes, config.parent, copy / _PARTS[1], environment, files.get(wishes.events or ""))

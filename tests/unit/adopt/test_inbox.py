@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
-from include.adopt.inbox import look_into, take_in
+from include.adopt.inbox import InboxSource, declare_placed, look_into, place_files
 from include.errors import AdoptError, SourceError
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
@@ -38,8 +39,13 @@ def look(plant, **times: str):
 
 
 def take(plant, **times: str) -> list[str]:
+    return place_and_declare(plant, look(plant, **times), ())
+
+
+def place_and_declare(plant, sources: Sequence[InboxSource], known: Collection[str]) -> list[str]:
     said: list[str] = []
-    take_in(look(plant, **times), plant.config.parents[1] / "inbox", plant.config, "development", said.append)
+    placed = place_files(sources, plant.config.parents[1] / "inbox", known, "Europe/Berlin", said.append)
+    declare_placed(placed, "orders", plant.config, "development", said.append)
     return said
 
 
@@ -54,7 +60,7 @@ def test_what_is_taken_in_can_be_read_as_it_is_declared(plant) -> None:
     before = yaml.safe_load(plant.config.read_text())["sources"]
     take(plant)
     settings = load_section(plant.config, SourceSettings, "development")
-    assert list(settings.sources) == [*before, "orders", "members", "visits"]
+    assert list(settings.sources) == [*before, "orders", "visits", "members"]
     opener = SourceOpener(settings, plant.config.parents[1] / "inbox")
     days = {name: opener.open(name).find_days(date.min, date.max) for name in ("orders", "members", "visits")}
     assert days["orders"] == [date(2026, 3, day) for day in range(1, 6)]
@@ -76,24 +82,68 @@ def test_what_is_taken_in_can_be_read_as_it_is_declared(plant) -> None:
     )
 
 
-def test_taken_in_again_nothing_changes(plant) -> None:
+def read_inbox(plant) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (plant.config.parents[1] / "inbox").rglob("*") if path.is_file()}
+
+
+def test_what_is_declared_already_is_not_taken_again(plant) -> None:
+    found = look(plant)
+    place_and_declare(plant, found, ())
+    files, text = read_inbox(plant), plant.config.read_text()
+    said = place_and_declare(plant, found, [source.name for source in found])
+    assert [line.partition(";")[0] for line in said] == [
+        f"✔ {name} is declared already" for name in ("orders", "visits", "members")
+    ]
+    assert (read_inbox(plant), plant.config.read_text()) == (files, text)
+
+
+def test_files_are_put_in_their_place_before_anything_is_declared(plant) -> None:
+    """A row without its time is found while a file is split; sources.yml is as it was then."""
+    rows = [f"{n},{n % 40},2026-03-0{n % 5 + 1}T10:00:00Z,A" for n in range(300)]
+    found = look(plant)
+    plant.write_csv("orders.csv", ORDERS, [*rows, "300,1,,A"])
+    before = plant.config.read_text()
+    with pytest.raises(SourceError, match="ordered_at"):
+        place_and_declare(plant, found, ())
+    assert plant.config.read_text() == before
+
+
+def test_only_the_source_of_the_events_is_critical(plant) -> None:
     take(plant)
-    files = sorted(path for path in (plant.config.parents[1] / "inbox").rglob("*") if path.is_file())
-    text = plant.config.read_text()
-    said = take_in_declared(plant)
-    assert said == [f"✔ {name} is declared already" for name in ("orders", "members", "visits")]
-    assert plant.config.read_text() == text
-    assert sorted(path for path in (plant.config.parents[1] / "inbox").rglob("*") if path.is_file()) == files
+    settings = load_section(plant.config, SourceSettings, "development")
+    assert [name for name in ("orders", "members", "visits") if settings.sources[name].critical] == ["orders"]
 
 
-def take_in_declared(plant) -> list[str]:
-    """As the same command does it again: it looks with settings that do not hold the sources yet."""
-    fresh = plant.config.with_name("fresh.yml")
-    fresh.write_text("root: inbox\ntime_zone: Europe/Berlin\nsources:\n")
-    found = look_into(plant.folder, fresh, "development", {})
-    said: list[str] = []
-    take_in(found, plant.config.parents[1] / "inbox", plant.config, "development", said.append)
-    return said
+def test_a_table_is_known_from_the_first_day_of_daily_files_on(plant) -> None:
+    (plant.folder / "orders.csv").unlink()
+    take(plant)
+    assert [path.name for path in (plant.config.parents[1] / "inbox" / "members").iterdir()] == [
+        "members-2026-03-02.csv"
+    ]
+
+
+def test_days_in_another_form_are_copied_under_names_that_can_be_read(plant) -> None:
+    for day in (1, 2):
+        plant.write_csv(
+            f"readings_2026030{day}.csv", "reading_id,read_at", [f"{day}{n},2026-03-0{day}" for n in range(9)]
+        )
+    take(plant)
+    settings = load_section(plant.config, SourceSettings, "development")
+    opener = SourceOpener(settings, plant.config.parents[1] / "inbox")
+    assert opener.open("readings").find_days(date.min, date.max) == [date(2026, 3, 1), date(2026, 3, 2)]
+
+
+def test_a_table_whose_rows_have_a_time_but_no_id_that_comes_again_is_not_split(plant) -> None:
+    plant.write_csv("people.csv", "person_id,born_on,town", [f"{n},1990-01-0{n % 9 + 1},A" for n in range(60)])
+    people = {source.name: source for source in look(plant)}["people"]
+    assert people.event is None
+    assert any("TIME=people.born_on" in question for question in people.list_questions())
+
+
+def test_days_without_a_file_are_asked_about(plant) -> None:
+    plant.write_csv("visits/2026-03-09.csv", "visit_id,seen_at", ["9001,2026-03-09T09:00:00Z"])
+    visits = {source.name: source for source in look(plant)}["visits"]
+    assert any("a file without rows for a day on which" in question for question in visits.list_questions())
 
 
 def test_two_times_that_could_be_meant_are_named(plant) -> None:

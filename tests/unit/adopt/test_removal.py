@@ -45,6 +45,15 @@ def test_everything_that_the_list_names_is_there() -> None:
     assert [str(path) for path in listed if not (PROJECT_ROOT / path).exists()] == []
 
 
+def test_it_names_every_dbt_file_of_the_examples() -> None:
+    """Each alone: a folder of the list would take models of the user's own with it."""
+    listed = {str(path) for path in examples._read_patterns(PROJECT_ROOT) if path.parts[0] == "dbt"}
+    tracked = git(PROJECT_ROOT, "ls-files", "dbt/models", "dbt/data-tests").split()
+    kept = re.compile(r"dbt/models/staging/(_sources|stg_(arrivals|deliveries|snapshots))\.")
+    assert listed >= {name for name in tracked if not kept.search(name)}
+    assert [name for name in listed if (PROJECT_ROOT / name).is_dir()] == []
+
+
 def test_no_mark_and_no_word_of_the_examples_is_left(stripped: Path) -> None:
     found = []
     for name in sorted(list_files(stripped) - SPEAKERS):

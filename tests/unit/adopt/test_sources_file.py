@@ -49,24 +49,24 @@ def test_everything_else_stays_byte_for_byte(inbox, text: str) -> None:
     inbox.config.write_bytes(text.encode())
     before = load(inbox.config)
 
-    add_entry(inbox.config, "orders", ENTRY, "development")
+    add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
     after = inbox.config.read_bytes().decode()
     written = load(inbox.config)
-    start = after.index("  orders:")
+    start = after.index("  an_added_one:")
     end = len(after) - len(text) + len(after[:start].rstrip())
     added = after[len(after[:start].rstrip()) : end]
     assert after.replace(added, "", 1) == text
-    assert yaml.safe_load(added) == {"orders": ENTRY}
-    assert {name: one for name, one in written.sources.items() if name != "orders"} == before.sources
-    assert written.sources["orders"].columns["Größe: #1, [x]"].allowed[0] == "yes"
+    assert yaml.safe_load(added) == {"an_added_one": ENTRY}
+    assert {name: one for name, one in written.sources.items() if name != "an_added_one"} == before.sources
+    assert written.sources["an_added_one"].columns["Größe: #1, [x]"].allowed[0] == "yes"
     assert written.time_zone == before.time_zone
 
 
 def test_comments_below_the_last_source_stay_with_it(inbox) -> None:
-    text = insert_entry(SOURCES, "orders", ENTRY)
+    text = insert_entry(SOURCES, "an_added_one", ENTRY)
 
-    assert text.index("# No more columns.") < text.index("  orders:") < text.index("environments:")
+    assert text.index("# No more columns.") < text.index("  an_added_one:") < text.index("environments:")
 
 
 def test_an_alias_at_the_end_is_no_hindrance(inbox) -> None:
@@ -91,9 +91,9 @@ sources:
 """
     inbox.config.write_text(text)
 
-    add_entry(inbox.config, "orders", ENTRY, "development")
+    add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
-    assert list(load(inbox.config).sources) == ["machines", "parts", "orders"]
+    assert list(load(inbox.config).sources) == ["machines", "parts", "an_added_one"]
     assert inbox.config.read_text().endswith("\n# The end.\n")
 
 
@@ -102,7 +102,7 @@ def test_a_text_that_keeps_its_blank_lines_is_not_changed(inbox) -> None:
     inbox.config.write_text(text)
 
     with pytest.raises(SettingsError, match="add it by hand"):
-        add_entry(inbox.config, "orders", ENTRY, "development")
+        add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
     assert inbox.config.read_text() == text
 
@@ -110,25 +110,25 @@ def test_a_text_that_keeps_its_blank_lines_is_not_changed(inbox) -> None:
 def test_the_first_source_of_a_project_that_has_none(inbox) -> None:
     inbox.config.write_text("time_zone: Europe/Berlin\nsources:\nkeep_days: 90\n")
 
-    add_entry(inbox.config, "orders", ENTRY, "development")
+    add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
-    assert list(load(inbox.config).sources) == ["orders"]
-    assert inbox.config.read_text().startswith("time_zone: Europe/Berlin\nsources:\n  orders:\n")
+    assert list(load(inbox.config).sources) == ["an_added_one"]
+    assert inbox.config.read_text().startswith("time_zone: Europe/Berlin\nsources:\n  an_added_one:\n")
     assert inbox.config.read_text().endswith("\nkeep_days: 90\n")
 
 
 @pytest.mark.parametrize("text", ["time_zone: UTC\n", "sources: {}\n", "sources: []\n"])
 def test_a_file_without_a_place_says_what_to_do(text: str) -> None:
     with pytest.raises(SettingsError, match="run again"):
-        insert_entry(text, "orders", ENTRY)
+        insert_entry(text, "an_added_one", ENTRY)
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "reason"),
     [
         ("machines", {}, "is declared in sources.yml already"),
-        ("orders", {"grain": "weekly"}, "sources.orders"),
-        ("orders", {"key": ["nothing"]}, "nothing is none of them"),
+        ("an_added_one", {"grain": "weekly"}, "sources.an_added_one"),
+        ("an_added_one", {"key": ["nothing"]}, "nothing is none of them"),
         ("Orders", {}, "lower-case letters"),
         ("arrivals", {}, "a table of ingestion's own"),
     ],
@@ -147,7 +147,7 @@ def test_a_mistake_of_another_environment_is_found_too(inbox) -> None:
     before = inbox.config.read_bytes()
 
     with pytest.raises(SettingsError, match="keep_days"):
-        add_entry(inbox.config, "orders", {**ENTRY, "allowed_lateness_days": 7}, "development")
+        add_entry(inbox.config, "an_added_one", {**ENTRY, "allowed_lateness_days": 7}, "development")
 
     assert inbox.config.read_bytes() == before
 
@@ -155,7 +155,7 @@ def test_a_mistake_of_another_environment_is_found_too(inbox) -> None:
 def test_the_permissions_stay(inbox) -> None:
     inbox.config.chmod(0o640)
 
-    add_entry(inbox.config, "orders", ENTRY, "development")
+    add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
     assert stat.S_IMODE(inbox.config.stat().st_mode) == 0o640
 
@@ -165,11 +165,11 @@ def test_a_link_stays_a_link(inbox, tmp_path) -> None:
     inbox.config.rename(real)
     inbox.config.symlink_to(real)
 
-    add_entry(inbox.config, "orders", ENTRY, "development")
+    add_entry(inbox.config, "an_added_one", ENTRY, "development")
 
     assert inbox.config.is_symlink()
-    assert "orders" in load(real).sources
+    assert "an_added_one" in load(real).sources
 
 
 def test_an_entry_is_what_it_was_when_it_is_read_again() -> None:
-    assert yaml.safe_load(render_entry("orders", ENTRY)) == {"orders": ENTRY}
+    assert yaml.safe_load(render_entry("an_added_one", ENTRY)) == {"an_added_one": ENTRY}
