@@ -48,14 +48,12 @@ class ApprovalDesk:
     Attributes:
         login: Airflow as one of its users.
         users: of Airflow whose passwords are known; the first one looks.
-        is_refused: whether a no was answered.
     """
 
     model: ModelSettings
     login: Callable[[str], AirflowApi]
     users: Collection[str]
     pause_s: float = _FIRST_PAUSE_S
-    is_refused: bool = False
     _asked_at: float | None = None
 
     def look(self, run_id: str, tasks: list[dict[str, Any]]) -> None:
@@ -93,7 +91,6 @@ class ApprovalDesk:
             if "status 403" in str(error):
                 raise
             return False
-        self.is_refused = chosen == NO
         return True
 
     def _find_request(self, run_id: str) -> dict[str, Any] | None:

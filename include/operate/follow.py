@@ -58,6 +58,22 @@ class FinishedRun:
         return datetime.fromisoformat(ends[0]) if ends else None
 
 
+class RunFailedError(StackError):
+    """A DAG run has failed.
+
+    Attributes:
+        tasks: the task instances of the run.
+    """
+
+    def __init__(self, message: str, tasks: Tasks) -> None:
+        super().__init__(message)
+        self.tasks = tasks
+
+    def has_failed(self, task_id: str) -> bool:
+        """Whether a task was what failed, and not what waited for it."""
+        return any(task["task_id"] == task_id and task["state"] == "failed" for task in self.tasks)
+
+
 Chain = Generator[None, None, None]
 Wait = Generator[None, None, FinishedRun]
 
@@ -200,7 +216,8 @@ class Follower:
                         continue
                     self.seen.add((dag_id, run["dag_run_id"]))
                     if run["state"] == "failed":
-                        raise StackError(explain_run(self.api, dag_id, run["dag_run_id"], tasks, "failed"))
+                        explained = explain_run(self.api, dag_id, run["dag_run_id"], tasks, "failed")
+                        raise RunFailedError(explained, tasks)
                     if meant_by is not None and not has_run(tasks, meant_by):
                         continue
                     if must_run is not None and not has_run(tasks, must_run):

@@ -168,7 +168,8 @@ class Hops:
                 notes.requests, notes.failed = traffic.requests, traffic.failed
 
     def _open_traffic(self, name: str) -> Traffic | None:
-        if self.place.model_server is None or self.place.warehouse is None:
+        is_judged = self.models[name].rollout.strategy == "canary"
+        if not is_judged or self.place.model_server is None or self.place.warehouse is None:
             return None
         rate = max(MIN_TRAFFIC_RATE, TRAFFIC_RATE / len(self.models))
         return Traffic(self.place.model_server, name, read_entities(self.place.warehouse, self.specs[name]), rate)

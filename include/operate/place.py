@@ -28,7 +28,7 @@ class Place:
 
     Attributes:
         airflow: its address, as those below.
-        model_server: None where nobody said where it is; then no requests are sent.
+        model_server: None where it is not named; then no requests are sent.
         warehouse: None likewise.
         mlflow: None likewise.
         passwords: of Airflow's users; the first one triggers and looks.
@@ -38,7 +38,7 @@ class Place:
 
     airflow: str
     model_server: str | None
-    warehouse: str | None
+    warehouse: str | None = field(repr=False)
     mlflow: str | None
     passwords: Mapping[str, str] = field(repr=False)
     logs: Path | None = None
@@ -83,8 +83,7 @@ def find_place(
     if not password:
         raise StackError(f"The password of {user} at {airflow} is not known. Put it into {PASSWORD_VARIABLE}.")
     return Place(
-        airflow, server or environment.get(SERVER_VARIABLE), environment.get(WAREHOUSE_VARIABLE),
-        environment.get(TRACKING_VARIABLE), {user: password},
+        airflow, server, environment.get(WAREHOUSE_VARIABLE), environment.get(TRACKING_VARIABLE), {user: password},
     )  # fmt: skip
 
 
@@ -97,12 +96,12 @@ def find_local_stack(home: str | None = None) -> Stack | None:
 
 
 def find_server(given: str | None, stack: Stack | None, environment: Mapping[str, str] = os.environ) -> str:
-    """The address of the model server.
+    """The address of the model server: as given, else of the stack that runs here, else of the environment.
 
     Raises:
         StackError: it is not given, and no stack runs here.
     """
-    known = given or environment.get(SERVER_VARIABLE) or (stack.uris.model_server if stack else None)
+    known = given or (stack.uris.model_server if stack else environment.get(SERVER_VARIABLE))
     return _require(known, f"Name the model server with --server or {SERVER_VARIABLE}")
 
 
@@ -112,7 +111,7 @@ def find_warehouse(stack: Stack | None, environment: Mapping[str, str] = os.envi
     Raises:
         StackError: it is not given, and no stack runs here.
     """
-    known = environment.get(WAREHOUSE_VARIABLE) or (stack.uris.warehouse if stack else None)
+    known = stack.uris.warehouse if stack else environment.get(WAREHOUSE_VARIABLE)
     return _require(
         known, f"Name the warehouse in {WAREHOUSE_VARIABLE} (postgresql://user:password@host:port/database)"
     )

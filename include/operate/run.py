@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ from include.commands.console import say
 from include.errors import StackError
 from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk, find_approver
 from include.operate.days import find_days
-from include.operate.follow import Chain, FinishedRun
+from include.operate.follow import Chain, FinishedRun, RunFailedError
 from include.operate.hops import MODEL_HOPS, SHARED_HOPS, Hops
 from include.operate.model_report import report_model
 from include.operate.model_summary import describe_model
@@ -86,9 +86,9 @@ def check_approvers(models: Mapping[str, ModelSettings], place: Place, choices: 
     """Refuse what could not be answered, before anything is started.
 
     Raises:
-        StackError: an answer is to be given here, and no approver of a model is a user whose password is known.
+        StackError: approvals are to be given, and no approver of a model is a user whose password is known.
     """
-    if choices.is_approving or is_person_here():
+    if choices.is_approving:
         for model in models.values():
             find_approver(model, place.passwords)
 
@@ -184,6 +184,11 @@ class DayRun:
         """The deployment of the new candidate, after those that were under way before it."""
         dag_id, deployed = f"{name}.deploy_model", None
         after = trained.began_at if trained is not None and trained.has_run("register") else None
+        if self.choices.is_approving and (run_id := self.follower.find_open(dag_id, before=after)) is not None:
+            raise StackError(
+                f"{dag_id} has a run from before ({run_id}), and --approve answers only for what this one trains. "
+                "Let it end first: answer it in Airflow's UI, or run this without --approve."
+            )
         while (run_id := self.follower.find_open(dag_id, before=after)) is not None:
             deployed = yield from self._follow_deployment(name, run_id=run_id)
         if after is not None:
@@ -196,11 +201,11 @@ class DayRun:
         desk = self._open_desk(self.hops.models[name])
         try:
             return (yield from self.hops.deploy(name, desk, tell_end=describe_deployment, **conditions))
-        except StackError:
-            if not desk.is_refused:
+        except RunFailedError as failed:
+            if not failed.has_failed("record_approval"):
                 raise
             # The run fails by a no, as it is meant to; the model goes on with the champion that it has.
-            self.progress.note(f"{name}: the candidate was refused at the terminal; the champion is as it was.")
+            self.progress.note(f"{name}: the candidate was not approved; the champion is as it was.")
             return None
 
     def _open_desk(self, model: ModelSettings) -> ApprovalDesk:
@@ -208,7 +213,7 @@ class DayRun:
         if self.choices.is_approving:
             return ApprovalDesk(model, self.hops.login, users)
         tell = self.progress.note
-        if is_person_here():
+        if is_person_here() and can_approve(model, users):
             return TerminalDesk(model, self.hops.login, users, tell=tell, pause=self.progress.pause)
         return WaitingDesk(model, self.hops.login, users, tell=tell)
 
@@ -217,6 +222,14 @@ class DayRun:
         for hop in hops:
             if f"{name}.{hop}" in waiting:
                 self.progress.skip(f"{name}.{hop}", why)
+
+
+def can_approve(model: ModelSettings, users: Collection[str]) -> bool:
+    """Whether an approver of the model is a user whose password is known here."""
+    try:
+        return find_approver(model, users) is not None
+    except StackError:
+        return False
 
 
 def describe_scoring(run: FinishedRun) -> str | None:

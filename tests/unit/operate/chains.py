@@ -12,7 +12,7 @@ from tests.unit.operate.test_follow import make_task
 TASKS = {
     "build_features": ("dbt.dbt_producer_watcher", "publish_machine_state"),
     "train_candidates": ("assemble_training_set", "register"),
-    "deploy_model": ("check_staging", "promote"),
+    "deploy_model": ("check_staging", "record_approval", "promote"),
     "score_batch": ("score",),
     "monitor_model": ("measure",),
 }
@@ -23,7 +23,7 @@ class Chains(FakeAirflow):
     """Each triggered ingestion sets off a build; the first one all hops of each model, later ones its last two.
 
     Attributes:
-        fails: DAGs whose runs fail.
+        fails: DAGs whose runs fail by each of their tasks, or one task (``dag.task``) that fails such a run alone.
         skips: tasks that are skipped in the runs of the replayed days.
         first_skips: tasks that are skipped in the runs of the first one.
         xcoms: what a task has returned, by ``dag task``.
@@ -78,9 +78,15 @@ class Chains(FakeAirflow):
 
     def _add(self, dag_id: str, run_id: str, tasks: tuple[str, ...], skips: set[str] = frozenset()) -> str:  # type: ignore[assignment]
         at = (datetime.now(UTC) + timedelta(seconds=len(self.runs))).isoformat()
-        state = "failed" if dag_id in self.fails else "success"
+        failed = {task for task in tasks if {dag_id, f"{dag_id}.{task}"} & self.fails}
+        state = "failed" if failed else "success"
         self.tasks[f"{dag_id} {run_id}"] = [
-            make_task(task, "skipped" if f"{dag_id}.{task}" in skips else state, start=at) for task in tasks
+            make_task(
+                task,
+                "skipped" if f"{dag_id}.{task}" in skips else "failed" if task in failed else "success",
+                start=at,
+            )
+            for task in tasks
         ]
         kind = "scheduled" if run_id == "scheduled" else "asset_triggered"
         run = {

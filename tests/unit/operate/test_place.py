@@ -23,13 +23,13 @@ def stack(tmp_path: Path) -> Stack:
     return Stack(home, PORTS, ensure_credentials(home))
 
 
-def test_what_is_given_wins_over_the_environment_and_that_over_a_running_stack(stack: Stack) -> None:
+def test_what_is_given_wins_over_the_stack_that_runs_here_and_that_over_the_environment(stack: Stack) -> None:
     environment = {"ORRERY_MODEL_SERVER_URL": "http://a", "ORRERY_WAREHOUSE_URI": "postgresql://a"}
     assert find_server("http://b", stack, environment) == "http://b"
-    assert find_server(None, stack, environment) == "http://a"
-    assert find_server(None, stack, {}) == stack.uris.model_server
-    assert find_warehouse(stack, environment) == "postgresql://a"
-    assert find_warehouse(stack, {}) == stack.uris.warehouse
+    assert find_server(None, stack, environment) == stack.uris.model_server
+    assert find_server(None, None, environment) == "http://a"
+    assert find_warehouse(stack, environment) == stack.uris.warehouse
+    assert find_warehouse(None, environment) == "postgresql://a"
 
 
 def test_the_stack_on_this_machine_is_found_with_all_of_its_users(stack: Stack) -> None:
@@ -48,11 +48,17 @@ def test_the_stacks_passwords_go_to_no_other_airflow(stack: Stack) -> None:
 
 
 def test_another_airflow_is_reached_with_the_password_of_the_environment(stack: Stack) -> None:
-    environment = {"ORRERY_AIRFLOW_PASSWORD": "p", "ORRERY_MODEL_SERVER_URL": "http://a"}
-    place = find_place("http://elsewhere", None, "ann", stack, environment)
+    environment = {"ORRERY_AIRFLOW_PASSWORD": "p", "ORRERY_WAREHOUSE_URI": "postgresql://ann:secret@a"}
+    place = find_place("http://elsewhere", "http://a", "ann", stack, environment)
     assert place.passwords == {"ann": "p"}
-    assert (place.model_server, place.warehouse, place.logs) == ("http://a", None, None)
+    assert (place.model_server, place.warehouse, place.logs) == ("http://a", environment["ORRERY_WAREHOUSE_URI"], None)
     assert "passwords" not in repr(place)
+    assert "secret" not in repr(place)
+
+
+def test_requests_go_to_another_airflows_model_server_only_where_it_is_named(stack: Stack) -> None:
+    environment = {"ORRERY_AIRFLOW_PASSWORD": "p", "ORRERY_MODEL_SERVER_URL": "http://a"}
+    assert find_place("http://elsewhere", None, "ann", stack, environment).model_server is None
 
 
 def test_without_a_stack_it_is_said_what_to_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from include.errors import StackError
+from include.operate import hops as hops_module
 from include.operate import run as run_module
 from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk
 from include.operate.hops import Hops
@@ -145,31 +147,48 @@ def test_days_without_any_delivery_end_the_run_and_say_where_to_look(
 def test_a_model_that_is_rolled_back_is_noted_and_the_other_goes_on(
     start: Callable[..., DayRun], airflow: Chains
 ) -> None:
-    airflow.fails = {"units.deploy_model"}
+    airflow.fails = {"units.deploy_model.promote"}
     run = start()
     run.run(*DAYS)
     assert "units.deploy_model failed" in str(run.hops.notes["units"].failure)
     assert read_stages(run, "failures")["monitor_model"][0] == "done"
 
 
-def test_a_no_at_the_terminal_is_no_failure_and_the_champion_scores_on(
-    start: Callable[..., DayRun], airflow: Chains, monkeypatch: pytest.MonkeyPatch
+def test_a_candidate_that_nobody_approved_is_no_failure_and_the_champion_scores_on(
+    start: Callable[..., DayRun], airflow: Chains
 ) -> None:
-    airflow.fails = {"units.deploy_model"}
+    airflow.fails = {"units.deploy_model.record_approval"}
     run = start()
-    open_desk = run._open_desk
-
-    def refuse(model: ModelSettings) -> ApprovalDesk:
-        desk = open_desk(model)
-        desk.is_refused = model.name == "units"
-        return desk
-
-    monkeypatch.setattr(run, "_open_desk", refuse)
     run.run(*DAYS)
     stages = read_stages(run, "units")
     assert run.hops.notes["units"].failure is None
     assert stages["deploy_model"][0] == "failed"
     assert [stages[hop][0] for hop in ("score_batch", "monitor_model")] == ["done", "done"]
+
+
+def test_answers_given_beforehand_are_none_for_a_deployment_from_before(
+    start: Callable[..., DayRun], airflow: Chains
+) -> None:
+    airflow._add("units.deploy_model", "before", TASKS["deploy_model"])
+    airflow.runs[-1]["state"] = "running"
+    run = start(is_approving=True)
+    run.run(*DAYS)
+    failure = str(run.hops.notes["units"].failure)
+    assert "units.deploy_model has a run from before (before)" in failure
+    assert "without --approve" in failure
+    assert read_stages(run, "failures")["deploy_model"] == ("done", "the candidate is champion")
+
+
+def test_no_requests_are_sent_for_a_model_whose_canary_nobody_judges(
+    start: Callable[..., DayRun], models: dict[str, ModelSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hops = start().hops
+    hops.place = replace(hops.place, model_server="http://a", warehouse="postgresql://a")
+    monkeypatch.setattr(hops_module, "read_entities", lambda *_: [{"machine_id": 1}])
+    assert hops._open_traffic("units") is not None
+    rollout = models["units"].rollout.model_copy(update={"strategy": "none"})
+    hops.models = {**models, "units": models["units"].model_copy(update={"rollout": rollout})}
+    assert hops._open_traffic("units") is None
 
 
 @pytest.mark.parametrize(
@@ -184,11 +203,19 @@ def test_who_answers_is_the_person_at_the_terminal_unless_it_was_said_before(
     assert type(start(is_approving=is_approving)._open_desk(models["units"])) is kind
 
 
+def test_a_person_who_may_not_approve_is_not_asked(
+    start: Callable[..., DayRun], monkeypatch: pytest.MonkeyPatch, models: dict[str, ModelSettings]
+) -> None:
+    monkeypatch.setattr(run_module, "is_person_here", lambda: True)
+    run = start()
+    run.hops.place = replace(run.hops.place, passwords={"scientist": "right"})
+    assert type(run._open_desk(models["units"])) is WaitingDesk
+
+
 def test_an_answer_that_nobody_here_could_give_is_refused_before_anything_starts(
-    models: dict[str, ModelSettings], monkeypatch: pytest.MonkeyPatch
+    models: dict[str, ModelSettings],
 ) -> None:
     place = Place("http://a", None, None, None, {"scientist": "right"})
-    monkeypatch.setattr(run_module, "is_person_here", lambda: False)
     check_approvers(models, place, RunChoices())
     with pytest.raises(StackError, match="Nobody could approve failures"):
         check_approvers(models, place, RunChoices(is_approving=True))
