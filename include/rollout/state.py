@@ -127,7 +127,8 @@ def promote_directly(session: Session, state: RolloutState, version: int) -> Rol
     """Make a version champion without a canary; done again, nothing happens.
 
     Raises:
-        RolloutError: a canary runs, or the row changed since it was read.
+        RolloutError: a canary runs, the version is not newer than every champion before, or the row changed since it
+            was read.
     """
     if state.stage == "canary":
         raise RolloutError(
@@ -136,6 +137,12 @@ def promote_directly(session: Session, state: RolloutState, version: int) -> Rol
         )
     if state.champion_version == version:
         return state
+    newest = max([state.champion_version, *read_former_champions(session, state.model_name)])
+    if version <= newest:
+        raise RolloutError(
+            f"Version {version} of {state.model_name!r} is not newer than version {newest}, which is or was champion. "
+            f"To put an earlier champion back, run {state.model_name}.rollback_model."
+        )
     detail = {"previous_champion_version": state.champion_version, "strategy": "none"}
     return _change(session, replace(state, champion_version=version), "promoted", detail)
 

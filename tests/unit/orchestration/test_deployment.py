@@ -322,6 +322,24 @@ def test_a_model_without_a_canary_is_promoted_at_once_and_again_changes_nothing(
     assert events[1:] == [{"event": "promoted", "detail": {"previous_champion_version": champion, "strategy": "none"}}]
 
 
+def test_a_promotion_without_a_canary_that_is_done_again_does_not_undo_a_rollback(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
+) -> None:
+    from include.orchestration.deployment import promote_candidate, restore_version
+
+    champion, candidate = versions
+    with open_session(warehouse_uri) as session:
+        bootstrap_champion(session, model.name, champion)
+    promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
+    restore_version(warehouse_uri, tracking_uri, champion, "worse in use", model.name)
+
+    with pytest.raises(RolloutError, match=f"Version {candidate} .* is or was champion.*rollback_model"):
+        promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
+
+    assert read_state(warehouse_uri, model).champion_version == champion
+    assert get_alias(tracking_uri, model.name, CHAMPION) == champion
+
+
 def test_a_canary_that_is_not_judged_yet_is_not_passed_over_when_the_strategy_changes(
     warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int]
 ) -> None:
