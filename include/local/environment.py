@@ -85,8 +85,9 @@ def find_sources_folder(home: StackHome, inherited: Mapping[str, str]) -> Path:
     ``ORRERY_SOURCES_DIR`` of the caller, else ``root`` of sources.yml; the folder that the examples' data is written to
     is that of each stack.
     """
-    root = PROJECT_ROOT / (inherited.get("ORRERY_SOURCES_DIR") or load_settings().sources.root)
-    return home.sources if root == StackHome(DEFAULT_HOME).sources else root
+    settings = load_settings().sources
+    root = PROJECT_ROOT / (inherited.get("ORRERY_SOURCES_DIR") or settings.root)
+    return home.sources if settings.local_systems and root == StackHome(DEFAULT_HOME).sources else root
 
 
 def mlflow_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:

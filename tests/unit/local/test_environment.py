@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from include.local.credentials import Credentials, list_users
 from include.local.environment import (
@@ -83,7 +84,6 @@ def test_every_service_finds_the_others(stack: Stack) -> None:
     assert environment["ORRERY_WAREHOUSE_URI"] == stack.uris.warehouse
     assert environment["ORRERY_MLFLOW_URI"] == "http://127.0.0.1:15000"
     assert environment["ORRERY_MODEL_SERVER_URL"] == "http://127.0.0.1:18080"
-    assert environment["ORRERY_SOURCES_DIR"] == str(stack.home.sources)
     assert environment["ORRERY_ENVIRONMENT"] == "development"
 
 
@@ -97,6 +97,21 @@ def test_the_sources_folder_is_what_the_caller_or_the_settings_say(
     sources.write_text(sources.read_text().replace("root: .local/sources", "root: /data/other"))
     monkeypatch.setenv("ORRERY_CONFIG_DIR", str(tmp_path / "config"))
     assert service_environment(stack, {})["ORRERY_SOURCES_DIR"] == "/data/other"
+
+
+@pytest.mark.parametrize("is_written_by_the_stack", [True, False])
+def test_the_folder_is_that_of_the_stack_only_where_its_data_is_written_there(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_written_by_the_stack: bool
+) -> None:
+    """Data of one's own lies in the folder of the settings, whichever stack reads it."""
+    shutil.copytree(CONFIG_DIR, tmp_path / "config")
+    monkeypatch.setenv("ORRERY_CONFIG_DIR", str(tmp_path / "config"))
+    sources = tmp_path / "config" / "sources.yml"
+    content = yaml.safe_load(sources.read_text())
+    content["local_systems"] = "plant.systems" if is_written_by_the_stack else None
+    sources.write_text(yaml.safe_dump(content))
+    expected = stack.home.sources if is_written_by_the_stack else PROJECT_ROOT / ".local" / "sources"
+    assert service_environment(stack, {})["ORRERY_SOURCES_DIR"] == str(expected)
 
 
 def test_two_stacks_share_no_folder_and_no_key(tmp_path: Path) -> None:
