@@ -10,11 +10,13 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
 # The models that a verb is about; none is all of them.
-MODELS = $(foreach name,$(MODEL),--model "$(name)")
+MODELS = $(foreach name,$(call given,MODEL),--model "$(name)")
 # What is said of a first model.
 ADOPTED = $(foreach word,name entity events label owner trainer time time-zone,$(call say,$(word)))
-say = $(if $($(call upper,$(1))),--$(1) "$($(call upper,$(1)))")
+say = $(if $(call given,$(call upper,$(1))),--$(1) "$(call given,$(call upper,$(1)))")
 upper = $(shell echo $(1) | tr a-z- A-Z_)
+# The value of a variable that was typed; one of the shell, which may mean something else there, is none.
+given = $(if $(filter command,$(origin $(1))),$($(1)))
 # Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
@@ -51,22 +53,22 @@ dbt-docs: setup ## write dbt's documentation, with the declared models, as one p
 	@$(PY) -m include.local dbt-docs $(ARGS)
 
 adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source LABEL="no events in 28 days")
-	@$(PY) -m include.adopt.adopt $(if $(FROM),"$(FROM)") $(ADOPTED) $(ARGS)
+	@$(PY) -m include.adopt.adopt $(if $(call given,FROM),"$(FROM)") $(ADOPTED) $(ARGS)
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
-	@$(PY) -m include.adopt.new_source $(if $(FROM),"$(FROM)") $(if $(NAME),--name "$(NAME)") $(ARGS)
+	@$(PY) -m include.adopt.new_source $(if $(call given,FROM),"$(FROM)") $(if $(call given,NAME),--name "$(NAME)") $(ARGS)
 
 check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
-	@$(PY) -m include.check $(if $(MODEL),--model "$(MODEL)") $(ARGS)
+	@$(PY) -m include.check $(MODELS) $(ARGS)
 
 new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
-	@$(PY) -m include.adopt.new_model $(if $(NAME),"$(NAME)") $(if $(ENTITY),--entity "$(ENTITY)") \
-		$(if $(EVENTS),--events "$(EVENTS)") $(if $(LABEL),--label "$(LABEL)") $(if $(GROUP),--group "$(GROUP)") \
-		$(if $(OWNER),--owner "$(OWNER)") $(if $(TRAINER),--trainer "$(TRAINER)") \
-		$(if $(APPROVERS),--approvers "$(APPROVERS)") $(ARGS)
+	@$(PY) -m include.adopt.new_model $(if $(call given,NAME),"$(NAME)") $(if $(call given,ENTITY),--entity "$(ENTITY)") \
+		$(if $(call given,EVENTS),--events "$(EVENTS)") $(if $(call given,LABEL),--label "$(LABEL)") $(if $(call given,GROUP),--group "$(GROUP)") \
+		$(if $(call given,OWNER),--owner "$(OWNER)") $(if $(call given,TRAINER),--trainer "$(TRAINER)") \
+		$(if $(call given,APPROVERS),--approvers "$(APPROVERS)") $(ARGS)
 
 run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")
-	@$(PY) -m include.operate run $(if $(FROM_DAY),--from-day "$(FROM_DAY)") $(if $(TO_DAY),--to-day "$(TO_DAY)") $(MODELS) $(ARGS)
+	@$(PY) -m include.operate run $(if $(call given,FROM_DAY),--from-day "$(FROM_DAY)") $(if $(call given,TO_DAY),--to-day "$(TO_DAY)") $(MODELS) $(ARGS)
 
 traffic: setup ## send requests to the model server, until Ctrl-C (MODEL=name ARGS="--rate 20")
 	@$(PY) -m include.operate traffic $(MODELS) $(ARGS)
@@ -92,7 +94,7 @@ format: setup ## correct what can be corrected
 	@$(PY) -m sqlfluff fix dbt/models dbt/data-tests
 
 bench: setup ## measure the figures of the README (NAME=one of them)
-	@$(PY) -m benchmarks $(NAME)
+	@$(PY) -m benchmarks $(call given,NAME)
 
 lock: setup ## resolve requirements-dev.txt into requirements.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements.lock --no-annotate --no-header

@@ -30,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", help="of the models, this one alone")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
-    logging.disable(logging.WARNING)
     folder = Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
     findings = list(run_checks(folder, options.model, os.environ))
     if options.json:
@@ -63,4 +62,5 @@ def print_all(findings: Sequence[Finding]) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # what a finding says once, a warning need not say too
     sys.exit(run_command(main))

@@ -111,6 +111,19 @@ def packages_of(project: Path) -> Path:
     return project / ".venv" / "lib" / "python3.11" / "site-packages"
 
 
+def test_variables_of_the_shell_that_were_not_typed_mean_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(project)
+    for name in ("NAME", "MODEL", "OWNER", "FROM", "TIME", "GROUP", "FROM_DAY"):
+        monkeypatch.setenv(name, "from-the-shell")
+    for verb in ("adopt", "new-source", "new-model", "check", "run", "traffic", "bench"):
+        assert "from-the-shell" not in plan(project, verb)
+    typed = run_make(project, "-n", "adopt", "FROM=a folder", "NAME=lapse", "TIME=orders.at").stdout
+    for words in ('"a folder"', '--name "lapse"', '--time "orders.at"'):
+        assert words in typed
+
+
 def plan(project: Path, verb: str = "test") -> str:
     """What make would do, and what it says."""
     done = run_make(project, "-n", verb)
