@@ -1,15 +1,17 @@
 """From files that the project has never seen to a model in production, by three commands.
 
-Measured: for one CSV file of about 100,000 orders (a tenth of ``--rows``), made for this, in a clone of the project's
-last commit: the seconds of ``make adopt``, of ``make lint`` on what it has written, of ``make up``, and of ``make run``
-from the first file to the first monitored scores, with a canary under requests; the lines that a person has typed; and
-the AUC of the champion against its peer, a model that is made by hand: scikit-learn's gradient boosting and logistic
-regression on nine features computed with pandas for the same as-of dates, the better one of the two.
+Measured: for three folders made for this, each in a clone of the project's last commit: one CSV file of about 100,000
+orders (a tenth of ``--rows``); one flat table of 7,000 labelled people with strings and no time; and a folder of five
+related sources: those orders, daily files of visits, and three lists. The seconds of ``make adopt``, of ``make lint``
+on what it has written, of ``make up``, and of ``make run`` from the first file to the first scores, with a canary under
+requests; the lines that a person has typed; and the score of the champion against its peer, a model that is made by
+hand: scikit-learn's gradient boosting and logistic regression on the features that one writes first, computed with
+pandas, the better one of the two.
 
-Fair because: the hand-made model has the same training rows, and is scored on the same test cutoff; its features are
-those that one writes first (days since the last order, orders and amounts of four windows). The structure in the data
-is known: members order at rates of their own and stop for good one day, so that nobody can know more than rate, last
-order and chance; ``reachable`` is the AUC of the true probabilities.
+Fair because: the hand-made model has the same training rows, and is scored on the same test rows; its features are days
+since the last order, and orders and amounts of four windows; of a flat table, its columns. Of the five sources a second
+model by hand uses visits and lists, too, which a first model that was adopted does not. The structure in the data is
+known; ``reachable`` is the score of the true probabilities.
 """
 
 from __future__ import annotations
@@ -18,11 +20,24 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from benchmarks.adoption_data import (
+    Orders,
+    People,
+    add_related,
+    build_features,
+    encode_people,
+    find_probabilities,
+    make_orders,
+    make_people,
+    make_related,
+    score_by_hand,
+    split_visits,
+)
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
 from benchmarks.surroundings import temporary_folder
@@ -35,43 +50,93 @@ from include.settings import PROJECT_ROOT
 from include.warehouse.arrow import read_arrow
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-MODEL: Final = "lapse"
-LABEL: Final = "no orders in 28 days"
-HORIZON, DAYS, ORDERS_A_MEMBER = 28, 420, 21
-BEGIN: Final = date(2025, 9, 1)
+PEOPLE: Final = 7_000
 
 
 @dataclass(frozen=True)
-class Orders:
-    """The data, and what only its maker knows: rate (orders a day) and hazard (ends a day) of each member."""
+class Case:
+    """A folder, and what is said of it.
 
-    frame: pd.DataFrame
-    rates: NDArray[np.float64]
-    hazards: NDArray[np.float64]
+    Attributes:
+        size: it in words, for the figures.
+        model: the model's name.
+        words: of ``make adopt``, besides the folder and the model's name.
+        write: writes the files.
+        score: the peers' scores on the test rows, by what they are, from the training set.
+    """
+
+    size: str
+    model: str
+    words: tuple[str, ...]
+    write: Callable[[Path], None]
+    score: Callable[[pd.DataFrame], dict[str, float]]
 
 
 def measure(options: Options, tell: Tell) -> list[Figure]:
-    """Seconds of each command, and the AUC of what came of them.
+    """Seconds of each command, and the score of what came of them.
 
     Raises:
         BenchmarkError: a command failed; the end of its output is in the message.
     """
-    orders = make_orders(options.rows // 10)
+    return [figure for case in list_cases(options.rows // 10) for figure in measure_case(case, tell)]
+
+
+def list_cases(rows: int) -> list[Case]:
+    """The three folders."""
+    orders, people = make_orders(rows), make_people(PEOPLE)
+    related = make_related(orders)
+    label = ("ENTITY=member_id", "LABEL=no orders in 28 days")
+
+    def write_related(inbox: Path) -> None:
+        orders.frame.to_csv(inbox / "orders.csv", index=False)
+        for name, table in related.items():
+            if name != "visits":
+                table.to_csv(inbox / f"{name}.csv", index=False)
+        (inbox / "visits").mkdir()
+        for day, visits in split_visits(related["visits"]).items():
+            visits.to_csv(inbox / "visits" / f"{day}.csv", index=False)
+
+    return [
+        Case(
+            f"{len(orders.frame):,} orders",
+            "lapse",
+            label,
+            lambda inbox: orders.frame.to_csv(inbox / "orders.csv", index=False),
+            lambda rows: score_orders(rows, orders),
+        ),
+        Case(
+            f"flat table of {PEOPLE:,}",
+            "leaving",
+            ("ENTITY=person_id", "LABEL=left_us"),
+            lambda inbox: people.frame.to_csv(inbox / "people.csv", index=False),
+            lambda rows: score_people(rows, people),
+        ),
+        Case(
+            "five sources",
+            "lapse",
+            (*label, "EVENTS=orders"),
+            write_related,
+            lambda rows: score_orders(rows, orders, related),
+        ),
+    ]
+
+
+def measure_case(case: Case, tell: Tell) -> list[Figure]:
+    """Adopt a folder, take its model to production, and compare it.
+
+    Raises:
+        BenchmarkError: a command failed; the end of its output is in the message.
+    """
+    tell(f"  {case.size}")
     with temporary_folder() as folder:
         checkout, inbox = folder / "checkout", folder / "inbox"
         inbox.mkdir()
-        orders.frame.to_csv(inbox / "orders.csv", index=False)
+        case.write(inbox)
         run_command(["git", "clone", "-q", str(PROJECT_ROOT), str(checkout)], folder)
         (checkout / ".venv").symlink_to(PROJECT_ROOT / ".venv")
-        typed = [
-            ["adopt", f"FROM={inbox}", f"NAME={MODEL}", "ENTITY=member_id", f"LABEL={LABEL}"],
-            ["up"],
-            ["run", "ARGS=--approve"],
-        ]
+        typed = [["adopt", f"FROM={inbox}", f"NAME={case.model}", *case.words], ["up"], ["run", "ARGS=--approve"]]
         seconds = {}
         try:
             for words in [typed[0], ["lint"], *typed[1:]]:
@@ -80,47 +145,18 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
             stack = find_stack(StackHome(checkout / ".local"))
             if stack is None:
                 raise BenchmarkError("The stack of the adopted checkout has ended early.")
-            score, by_hand, reachable = compare_models(stack, orders)
+            score, peers = compare_models(stack, case)
         finally:
             stop_stack(checkout / ".local")
-    size = f"{len(orders.frame):,} orders"
     return [
-        *(state(f"{size}: make {name}", [value], "s") for name, value in seconds.items()),
-        state(f"{size}: from files to production", [sum(seconds.values()) - seconds["lint"]], "s"),
-        state("lines typed", [len(typed)], "lines"),
-        compare("champion; peer: made by hand with pandas and scikit-learn", [score], [by_hand], "AUC", "ours / peer"),
-        compare("champion; peer: reachable, by the true probabilities", [score], [reachable], "AUC", "ours / peer"),
+        *(state(f"{case.size}: make {name}", [value], "s") for name, value in seconds.items()),
+        state(f"{case.size}: from files to production", [sum(seconds.values()) - seconds["lint"]], "s"),
+        state(f"{case.size}: lines typed", [len(typed)], "lines"),
+        *(
+            compare(f"{case.size}: champion; peer: {name}", [score], [peer], "AUC", "ours / peer")
+            for name, peer in peers.items()
+        ),
     ]
-
-
-def make_orders(rows: int) -> Orders:
-    """About so many orders of members who order at a rate of their own and stop one day, the same every time."""
-    import numpy as np
-    import pandas as pd
-
-    dice = np.random.default_rng(5)
-    members = rows // ORDERS_A_MEMBER
-    rates, hazards = dice.gamma(2.0, 0.045, members), dice.gamma(1.5, 0.0015, members)
-    joined = dice.integers(-200, 250, members)
-    ends = np.minimum(joined + dice.exponential(1 / hazards), DAYS)
-    begins = np.maximum(joined, 0)
-    counts = dice.poisson(rates * np.maximum(ends - begins, 0))
-    who = np.repeat(np.arange(members), counts)
-    at = begins[who] + dice.random(len(who)) * (ends - begins)[who]
-    order = np.argsort(at, kind="stable")
-    who, at = who[order], at[order]
-    moments = np.datetime64(BEGIN.isoformat(), "s") + (at * 86_400).astype("timedelta64[s]")
-    frame = pd.DataFrame(
-        {
-            "order_id": np.arange(1, len(who) + 1),
-            "member_id": who + 1000,
-            "ordered_at": pd.Series(moments).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "channel": dice.choice(["web", "app", "phone"], len(who), p=[0.5, 0.4, 0.1]),
-            "amount": np.where(dice.random(len(who)) < 0.01, np.nan, np.round(dice.lognormal(3, 0.6, len(who)), 2)),
-            "items": dice.integers(1, 9, len(who)),
-        }
-    )
-    return Orders(frame, rates, hazards)
 
 
 def run_command(command: list[str], folder: Path) -> float:
@@ -139,76 +175,61 @@ def run_command(command: list[str], folder: Path) -> float:
     return time.perf_counter() - began_at
 
 
-def compare_models(stack: Stack, orders: Orders) -> tuple[float, float, float]:
-    """AUC on the test cutoff of the champion, of the model made by hand, and of the true probabilities."""
-    import pandas as pd
-    from sklearn.metrics import roc_auc_score
-
-    champion = read_version(stack.uris.mlflow, MODEL, "champion")
+def compare_models(stack: Stack, case: Case) -> tuple[float, dict[str, float]]:
+    """AUC on the test rows of the champion, and of its peers."""
+    champion = read_version(stack.uris.mlflow, case.model, "champion")
     if champion is None:
-        raise BenchmarkError(f"{MODEL} has no champion; look at the runs of its DAGs.")
+        raise BenchmarkError(f"{case.model} has no champion; look at the runs of its DAGs.")
     score = float(read_champion(champion.tags, champion.version)["score"])
-    table = f"select as_of_date, member_id, split, label from ml.{MODEL}_training_set"
-    rows = read_arrow(stack.uris.warehouse, table).to_pandas()
-    features = [build_features(orders.frame, day) for day in sorted(rows["as_of_date"].unique())]
-    joined = rows.merge(pd.concat(features), on=["as_of_date", "member_id"], how="left")
-    if joined.isna().any(axis=None):
-        raise BenchmarkError("The hand-made features lack members that the training set has.")
-    test = joined[joined["split"] == "test"]
-    truth = find_probabilities(orders, test)
-    return score, score_by_hand(joined), float(roc_auc_score(test["label"], truth))
+    key = next(word.removeprefix("ENTITY=") for word in case.words if word.startswith("ENTITY="))
+    table = f"select as_of_date, {key}, split, label from ml.{case.model}_training_set"
+    return score, case.score(read_arrow(stack.uris.warehouse, table).to_pandas())
 
 
-def build_features(orders: pd.DataFrame, as_of: Any) -> pd.DataFrame:
-    """What one writes first: recency, and count and sum of four windows, of the days before a date."""
+def score_orders(
+    rows: pd.DataFrame, orders: Orders, related: dict[str, pd.DataFrame] | None = None
+) -> dict[str, float]:
+    """Made by hand of the orders, of all sources where there are more, and reachable by the true probabilities."""
     import pandas as pd
 
-    moments = pd.to_datetime(orders["ordered_at"]).dt.tz_localize(None)
-    days_ago = (pd.Timestamp(as_of) - moments.dt.normalize()).dt.days
-    known = orders.assign(days_ago=days_ago)[(days_ago >= 1) & (days_ago <= 84)]
-    columns = {"recency": known.groupby("member_id")["days_ago"].min()}
-    for window in (7, 28, 56, 84):
-        part = known[known["days_ago"] <= window].groupby("member_id")["amount"]
-        columns |= {f"orders_{window}": part.size(), f"amount_{window}": part.sum()}
-    return pd.DataFrame(columns).fillna(0).reset_index().assign(as_of_date=as_of)
+    days = sorted(rows["as_of_date"].unique())
+    features = {day: build_features(orders.frame, day) for day in days}
+    of_orders = join(rows, pd.concat(features.values()))
+    test = of_orders[of_orders["split"] == "test"]
+    peers = {"made by hand with pandas and scikit-learn": score_by_hand(of_orders)}
+    if related is not None:
+        everything = pd.concat(add_related(features[day], related, day) for day in days)
+        peers["made by hand of all five sources"] = score_by_hand(join(rows, everything))
+    return {**peers, "reachable, by the true probabilities": find_auc(test["label"], find_probabilities(orders, test))}
 
 
-def score_by_hand(rows: pd.DataFrame) -> float:
-    """The better AUC of two models on the test rows."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    names = [name for name in rows.columns if name not in ("as_of_date", "member_id", "split", "label")]
-    train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
-    models = [
-        HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, max_leaf_nodes=8, random_state=0),
-        make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
-    ]
-    scores = []
-    for model in models:
-        model.fit(train[names], train["label"])
-        scores.append(float(roc_auc_score(test["label"], model.predict_proba(test[names])[:, 1])))
-    return max(scores)
+def score_people(rows: pd.DataFrame, people: People) -> dict[str, float]:
+    """Made by hand of the columns, and reachable by the true probabilities."""
+    test = rows[rows["split"] == "test"]
+    truth = people.frame.assign(truth=people.probabilities).set_index("person_id")["truth"]
+    return {
+        "made by hand with pandas and scikit-learn": score_by_hand(join(rows, encode_people(people.frame))),
+        "reachable, by the true probabilities": find_auc(test["label"], truth.loc[test["person_id"]]),
+    }
 
 
-def find_probabilities(orders: Orders, test: pd.DataFrame) -> NDArray[np.float64]:
-    """The true probability of no order in the horizon, of members whose last order is so many days ago.
+def join(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the training set with features made by hand.
 
-    A member of rate r and hazard h who has not ordered for t days is active still with the odds of
-    exp(-(r + h) t) to the integral of h exp(-(r + h) s) over s up to t.
+    Raises:
+        BenchmarkError: an entity of the training set has none.
     """
-    import numpy as np
+    joined = rows.merge(features, on=[name for name in features if name in rows], how="left")
+    if joined.isna().any(axis=None):
+        raise BenchmarkError("The hand-made features lack entities that the training set has.")
+    return joined
 
-    place = test["member_id"].to_numpy() - 1000
-    rate, hazard, quiet = orders.rates[place], orders.hazards[place], test["recency"].to_numpy(dtype=float)
-    both = rate + hazard
-    alive = np.exp(-both * quiet)
-    active = alive / (alive + hazard / both * (1 - alive))
-    no_order = np.exp(-both * HORIZON) + hazard / both * (1 - np.exp(-both * HORIZON))
-    return 1 - active + active * no_order
+
+def find_auc(label: pd.Series, score: object) -> float:
+    """Area under the ROC curve."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(label, score))
 
 
 if __name__ == "__main__":

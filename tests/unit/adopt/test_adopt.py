@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.adoption import make_orders
+from benchmarks.adoption_data import make_orders
 from include.adopt.examples import plan_removal
 from include.settings import PROJECT_ROOT
 from tests.unit.adopt.test_examples import git
