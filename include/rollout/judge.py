@@ -16,6 +16,9 @@ URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate", "error_rate_incr
 """Checks of failed answers: the step ends at once."""
 
 _ROUNDING: Final = 1e-6
+# Standard errors that a shift of the means may have by chance: both variants answer other entities, and the mean of a
+# hundred of them is uncertain by a tenth of a standard deviation.
+_CHANCE_ERRORS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,15 @@ def _check_latency_ratio(champion: VariantStats, challenger: VariantStats, crite
 
 def _check_prediction_shift(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
     name, most = "prediction_shift", criteria.prediction_shift_max
-    observed = measure_shift(champion, challenger)
-    if observed is None:
+    shift = measure_shift(champion, challenger)
+    if shift is None:
         return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
+    chance = _CHANCE_ERRORS * measure_shift_error(champion, challenger)
+    observed = max(shift - chance, 0.0)
     subject, before, now = max(_pair_means(champion, challenger), key=lambda pair: abs(pair[2] - pair[1]))
     reason = (
-        f"mean {subject} {now:.4g} against the champion's {before:.4g}, {observed:.3g} standard deviations of the "
-        f"answers apart; at most {most:g} is allowed"
+        f"mean {subject} {now:.4g} against the champion's {before:.4g}, {shift:.3g} standard deviations of the "
+        f"answers apart, of which {chance:.2g} may be chance; at most {most:g} beyond it is allowed"
     )
     return Check(name, observed <= most, observed, most, reason)
 
@@ -162,7 +167,7 @@ def measure_class_shift(champion: VariantStats, challenger: VariantStats) -> flo
     """
     distance = sum(abs(now - before) for _, before, now in _pair_means(champion, challenger)) / 2
     variances = [
-        {item.name: (item.deviation or 0.0) ** 2 / max(stats.samples - stats.errors, 1) for item in stats.classes}
+        {item.name: (item.deviation or 0.0) ** 2 / stats.independent for item in stats.classes}
         for stats in (champion, challenger)
     ]
     names = sorted({*variances[0], *variances[1]})
@@ -185,6 +190,16 @@ def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | N
     scale = max(*map(_measure_spread, both), *(_ROUNDING * _measure_size(stats) for stats in both))
     difference = hypot(*(now - before for _, before, now in _pair_means(champion, challenger)))
     return difference / scale if difference else 0.0
+
+
+def measure_shift_error(champion: VariantStats, challenger: VariantStats) -> float:
+    """The standard error of :func:`measure_shift` by the numbers of entities, in the same standard deviations."""
+    both = (champion, challenger)
+    spreads = [_measure_spread(stats) for stats in both]
+    if not max(spreads):
+        return 0.0
+    error = hypot(*(spread / sqrt(one.independent) for spread, one in zip(spreads, both, strict=True)))
+    return error / max(spreads)
 
 
 def _pair_means(champion: VariantStats, challenger: VariantStats) -> list[tuple[str, float, float]]:

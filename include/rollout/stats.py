@@ -32,6 +32,8 @@ class VariantStats:
         prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
         prediction_deviation: standard deviation of the same; None also with one answer.
         classes: the probability of each class, by name; empty unless the model has several classes.
+        entities: how many different ones were answered; the same one again says nothing new. A request that brings its
+            features counts as one; None where it is not known.
     """
 
     samples: int
@@ -40,6 +42,12 @@ class VariantStats:
     prediction_mean: float | None
     prediction_deviation: float | None
     classes: tuple[ClassProbability, ...] = ()
+    entities: int | None = None
+
+    @property
+    def independent(self) -> int:
+        """How many answers the uncertainty of a mean goes by: those of different entities, at least 1."""
+        return max(self.samples - self.errors if self.entities is None else self.entities, 1)
 
     @property
     def error_rate(self) -> float:
@@ -61,6 +69,8 @@ def read_stats(session: Session, model_name: str, variant: Variant, version: int
         "percentile_cont(0.95) within group (order by latency_ms) filter (where not is_error) as latency_p95_ms, "
         "avg(prediction) filter (where not is_error) as prediction_mean, "
         "stddev_samp(prediction) filter (where not is_error) as prediction_deviation, "
+        "count(distinct hashtextextended(coalesce(keys::text, request_id), 0)) filter (where not is_error) "
+        "as entities, "
         f"coalesce(bool_or(answer ? 'probabilities'), false) as has_classes {answers}",
         parameters,
     )

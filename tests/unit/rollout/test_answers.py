@@ -33,10 +33,10 @@ def log_answers(uri: str, task: TaskName, variant: Variant, predictions: Predict
     with open_session(uri) as session:
         session.execute_many(
             "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
-            "prediction, answer, latency_ms, is_error) values (%s, 'r', 'm', 1, %s, '{}', %s, %s, 1.0, false)",
+            "prediction, answer, latency_ms, is_error) values (%s, %s, 'm', 1, %s, '{}', %s, %s, 1.0, false)",
             [
-                (BEGAN_AT, variant, number, Jsonb(answer))
-                for number, answer in zip(numbers, answers, strict=True)
+                (BEGAN_AT, str(place), variant, number, Jsonb(answer))
+                for place, (number, answer) in enumerate(zip(numbers, answers, strict=True))
             ],
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isfinite, pi
 
+import numpy as np
 import pytest
 
 from include.rollout.judge import judge_canary, measure_class_shift, measure_shift
@@ -65,7 +66,7 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
         ),
         ("latency_p95", replace(CHAMPION, latency_p95_ms=70.0), replace(CHALLENGER, latency_p95_ms=101.0), CRITERIA),
         ("latency_ratio", CHAMPION, replace(CHALLENGER, latency_p95_ms=16.1), CRITERIA),
-        ("prediction_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.221), CRITERIA),
+        ("prediction_shift", CHAMPION, replace(CHALLENGER, prediction_mean=0.2295), CRITERIA),
         ("prediction_spread", CHAMPION, replace(CHALLENGER, prediction_deviation=0.0099), CRITERIA),
         ("prediction_spread", CHAMPION, replace(CHALLENGER, prediction_deviation=4.01), CRITERIA),
     ],
@@ -90,7 +91,8 @@ def test_each_criterion_alone_rolls_back(
         (replace(CHAMPION, errors=180), replace(CHALLENGER, errors=2)),
         (replace(CHAMPION, latency_p95_ms=60.0), replace(CHALLENGER, latency_p95_ms=100.0)),
         (CHAMPION, replace(CHALLENGER, latency_p95_ms=16.0)),
-        (CHAMPION, replace(CHALLENGER, prediction_mean=0.2199)),
+        # Half a deviation, and two standard errors of 20,000 and 2,000 answers: 0.1 + 2 * 0.2 * sqrt(1/20000 + 1/2000).
+        (CHAMPION, replace(CHALLENGER, prediction_mean=0.2293)),
     ],
 )
 def test_the_threshold_itself_still_passes(champion: VariantStats, challenger: VariantStats) -> None:
@@ -154,6 +156,34 @@ def test_no_spread_is_too_large_beside_a_champion_that_says_the_same_to_all() ->
     champion = replace(CHAMPION, prediction_deviation=1e-9)
     assert judge_canary(champion, CHALLENGER, CRITERIA).action == "proceed"
     assert judge_canary(champion, replace(CHALLENGER, prediction_mean=0.12), CRITERIA).action == "proceed"
+
+
+@pytest.mark.parametrize(("samples", "failed"), [(100, set()), (2_000, {"prediction_shift"})])
+def test_few_answers_that_lie_further_apart_by_chance_roll_nothing_back(samples: int, failed: set[str]) -> None:
+    """0.6 standard deviations: of 100 answers 0.2 of them may be chance, of 2,000 hardly anything."""
+    criteria = CRITERIA.model_copy(update={"min_samples": 100})
+    challenger = replace(CHALLENGER, samples=samples, prediction_mean=0.24)
+    assert list_failed(CHAMPION, challenger, criteria) == failed
+
+
+def test_answers_of_the_same_entities_again_are_no_evidence_of_a_shift() -> None:
+    """0.6 standard deviations again: 2,000 answers, but of 25 entities."""
+    challenger = replace(CHALLENGER, prediction_mean=0.24, entities=25)
+    assert list_failed(CHAMPION, challenger, CRITERIA) == set()
+    assert list_failed(CHAMPION, replace(challenger, entities=2_000), CRITERIA) == {"prediction_shift"}
+
+
+def test_swapped_columns_are_found_with_few_entities() -> None:
+    challenger = replace(CHALLENGER, prediction_mean=0.42, entities=25)
+    assert list_failed(CHAMPION, challenger, CRITERIA) == {"prediction_shift"}
+
+
+def test_a_good_model_is_hardly_ever_rolled_back_by_the_answers_that_it_happened_to_give() -> None:
+    """Means that are truly 0.4 deviations apart, judged a thousand times on a hundred answers of the challenger."""
+    dice, criteria = np.random.default_rng(11), CRITERIA.model_copy(update={"min_samples": 100})
+    means = dice.normal(0.12 + 0.4 * 0.2, 0.2, (1000, 100)).mean(axis=1)
+    judged = [list_failed(CHAMPION, replace(CHALLENGER, samples=100, prediction_mean=mean), criteria) for mean in means]
+    assert sum(map(bool, judged)) < 10
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])

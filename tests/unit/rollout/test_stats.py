@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from include.rollout.stats import VariantStats, read_stats
 from include.warehouse.session import Session, open_session
@@ -21,13 +22,16 @@ def log_answer(
     at: datetime = BEGAN_AT,
     prediction: float | None = 0.5,
     latency_ms: float = 1.0,
+    keys: dict[str, int] | None = None,
+    request_id: str = "r",
 ) -> None:
     """One row; without a prediction it is an error."""
     session.execute(
         "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
-        "prediction, latency_ms, is_error, error) values (%s, 'r', %s, %s, %s, '{}', %s, %s, %s, %s)",
+        "prediction, latency_ms, is_error, error, keys) values (%s, %s, %s, %s, %s, '{}', %s, %s, %s, %s, %s)",
         (
             at,
+            request_id,
             model_name,
             version,
             variant,
@@ -35,6 +39,7 @@ def log_answer(
             latency_ms,
             prediction is None,
             "broke" if prediction is None else None,
+            keys and Jsonb(keys),
         ),
     )
 
@@ -60,14 +65,16 @@ def test_only_the_version_in_its_variant_since_the_time_counts(warehouse_uri: st
 
 def test_no_rows_are_no_figures(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        assert read_stats(session, "machine_failure", "champion", 1, BEGAN_AT) == VariantStats(0, 0, None, None, None)
+        assert read_stats(session, "machine_failure", "champion", 1, BEGAN_AT) == VariantStats(
+            0, 0, None, None, None, entities=0
+        )
 
 
 def test_only_errors_have_no_latency(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
         log_answer(session, prediction=None)
         stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
-    assert stats == VariantStats(1, 1, None, None, None)
+    assert stats == VariantStats(1, 1, None, None, None, entities=0)
     assert stats.error_rate == 1.0
 
 
@@ -84,3 +91,15 @@ def test_one_answer_has_a_mean_and_no_deviation(warehouse_uri: str) -> None:
         log_answer(session)
         stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
     assert (stats.prediction_mean, stats.prediction_deviation) == (0.5, None)
+
+
+def test_an_entity_that_is_asked_about_again_counts_once_and_each_request_without_keys(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        for machine_id, line in ((1, 7), (2, 7), (1, 7), (1, 8)):
+            log_answer(session, keys={"machine_id": machine_id, "line": line})
+        log_answer(session, keys={"line": 7, "machine_id": 2})
+        log_answer(session, keys={"machine_id": 9}, prediction=None)
+        for request_id in ("a", "b"):
+            log_answer(session, request_id=request_id)
+        stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
+    assert (stats.samples, stats.entities, stats.independent) == (8, 5, 5)
