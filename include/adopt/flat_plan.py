@@ -29,6 +29,11 @@ class FlatFeature:
     data_type: str
     description: str
 
+    @property
+    def aliased(self) -> str:
+        """Its SQL under its name."""
+        return self.sql if self.sql.endswith(f".{self.name}") else f"{self.sql} as {self.name}"
+
 
 @dataclass(frozen=True)
 class FlatLabel:
@@ -45,6 +50,11 @@ class FlatLabel:
     text: str
     example: str
     question: str | None = None
+
+    @property
+    def alias(self) -> str:
+        """What follows the SQL where that is not the column itself."""
+        return "" if self.sql == self.column else f" as {self.column}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,7 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
         )
     label_column = _find_label(request, staged, keys)
     label = _plan_label(label_column, read(label_column.origin))
-    features, questions = _list_features(staged, keys, label_column)
+    features, questions = _list_features(name, staged, keys, label_column)
     if not features:
         raise SettingsError(
             f"The source {name!r} has no column besides its key and {label_column.name!r} to learn from."
@@ -175,7 +185,7 @@ def _plan_label(column: StagedColumn, values: LabelValues) -> FlatLabel:
 
 
 def _list_features(
-    staged: Sequence[StagedColumn], keys: Sequence[KeyColumn], label: StagedColumn
+    source: str, staged: Sequence[StagedColumn], keys: Sequence[KeyColumn], label: StagedColumn
 ) -> tuple[tuple[FlatFeature, ...], tuple[str, ...]]:
     features, questions = [], []
     for column in staged:
@@ -187,13 +197,14 @@ def _list_features(
             continue
         if kind in ("date", "timestamp"):
             questions.append(f"{name} must be known before {label.name} is; else take {name}_days_ago out.")
-        feature = FlatFeature(name, f"{name}::double precision", "double precision", column.description)
+        origin = f"{source}.{name}"
+        feature = FlatFeature(name, f"{origin}::double precision", "double precision", column.description)
         if kind in NUMBERS:
             features.append(feature)
         elif kind == "string" and column.settings.allowed:
-            features.append(replace(feature, sql=name, data_type="text"))
+            features.append(replace(feature, sql=origin, data_type="text"))
         elif kind in ("date", "timestamp"):
-            days = f"as_of_date - {name}" if kind == "date" else f"as_of_date - {name}::date"
+            days = f"snapshots.as_of_date - {origin}" + ("" if kind == "date" else "::date")
             text = f"Days from {name} to the as-of date."
             features.append(FlatFeature(f"{name}_days_ago", f"({days})::double precision", "double precision", text))
         else:

@@ -22,7 +22,7 @@ final as (
         << plan.source >>.<< key >>,
 <% endfor %>
 <% for feature in features %>
-        << feature.sql >> as << feature.name >><< "" if loop.last else "," >>
+        << feature.aliased >><< "" if loop.last else "," >>
 <% endfor %>
     from snapshots
     inner join << plan.source >>

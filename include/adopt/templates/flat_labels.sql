@@ -19,7 +19,7 @@ final as (
 <% for key in plan.key_names %>
         features.<< key >>,
 <% endfor %>
-        << plan.source >>.<< plan.label.sql >> as << plan.label.column >>
+        << plan.source >>.<< plan.label.sql >><< plan.label.alias >>
     from features
     inner join << plan.source >>
         on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +20,7 @@ from include.ingestion.land import land_source
 from include.ingestion.plan import plan_load
 from include.ingestion.publish import publish_batch
 from include.servers.postgres import PostgresServer
-from include.settings import reload_settings
+from include.settings import PROJECT_ROOT, reload_settings
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import SourceOpener
@@ -130,6 +132,15 @@ def publish(uri: str, house: House, folder: Path, day: date) -> None:
 def test_everything_is_built_and_every_test_of_it_passes(built: Built) -> None:
     assert built.said
     assert {name: said for name, said in built.said.items() if not said.startswith(("success", "pass"))} == {}
+
+
+@pytest.mark.needs("sqlfluff")
+def test_what_is_written_passes_the_linter(built: Built) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sqlfluff", "lint", "--config", PROJECT_ROOT / ".sqlfluff", "models", "data-tests"],
+        cwd=built.house.dbt, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_features_are_those_of_the_newest_copy_without_what_is_predicted(built: Built) -> None:
