@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from include.adopt.dialogue import Wishes
-from include.adopt.inbox import InboxSource, find_days
+from include.adopt.inbox import InboxSource, find_event_days
 from include.adopt.label_sentence import read_label
 from include.errors import AdoptError
 from include.settings import CONFIG_DIR
@@ -25,7 +25,7 @@ def find_span(events: str | None, sources: Sequence[InboxSource], root: Path) ->
     source = next((one for one in sources if one.name == events and one.is_daily), None)
     if source is None:
         return None
-    days = source.new.files.days or find_days(root / source.name)
+    days = find_event_days(source, root)
     return (days[0], days[-1]) if days else None
 
 

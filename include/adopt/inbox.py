@@ -165,7 +165,8 @@ def place_files(
     for source in sorted(sources, key=lambda one: (one.event is None, not one.is_daily)):
         folder = root / source.name
         if source.name in known:
-            begins += find_days(folder)[:1]
+            if source.is_daily:
+                begins += find_event_days(source, root)[:1]
             say(f"✔ {source.name} is declared already; its files are not taken again: new ones belong to {folder}")
             continue
         content = source.new.declaration.content
@@ -176,7 +177,7 @@ def place_files(
             say(f"✔ {source.name}: {made.row_count:,} rows of {made.first} to {made.last}, a file for each day")
         else:
             if source.is_daily:
-                begins += source.new.files.days[:1]
+                begins += find_event_days(source, root)[:1]
             if source.is_copied:
                 content = copy_dated(source, root, min(begins, default=date.today()))
                 say(f"✔ {source.name}: copied to {folder}")
@@ -222,9 +223,10 @@ def describe_days(
     }  # fmt: skip
 
 
-def find_days(folder: Path) -> list[date]:
-    """The days of the files that a source was split into, oldest first."""
-    return sorted(date.fromisoformat(path.stem) for path in folder.glob("????-??-??.parquet"))
+def find_event_days(source: InboxSource, root: Path) -> Sequence[date]:
+    """The days of a daily source's files, oldest first: as delivered, or as a single file was split into them."""
+    split = (root / source.name).glob("????-??-??.parquet")
+    return source.new.files.days or sorted(date.fromisoformat(path.stem) for path in split)
 
 
 def copy_dated(source: InboxSource, root: Path, day: date) -> dict[str, Any]:

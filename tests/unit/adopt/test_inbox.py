@@ -122,6 +122,15 @@ def test_a_table_is_known_from_the_first_day_of_daily_files_on(plant) -> None:
     ]
 
 
+def test_what_was_interrupted_while_it_was_declared_copies_no_table_a_second_time(plant) -> None:
+    (plant.folder / "orders.csv").unlink()
+    found = look(plant)
+    place_and_declare(plant, found, ())
+    files = read_inbox(plant)
+    place_files(found, plant.config.parents[1] / "inbox", ["visits"], "Europe/Berlin", lambda _: None)
+    assert read_inbox(plant) == files
+
+
 def test_days_in_another_form_are_copied_under_names_that_can_be_read(plant) -> None:
     for day in (1, 2):
         plant.write_csv(
