@@ -9,6 +9,8 @@ from typing import Final, Literal
 from include.adopt.event_columns import EventColumns
 
 WINDOWS: Final = (7, 28, 56, 84)
+HISTORY_DAYS: Final = WINDOWS[-1]
+"""What features look back at."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 from include.adopt.dialogue import Wishes
+from include.adopt.event_features import HISTORY_DAYS
 from include.adopt.inbox import InboxSource, find_event_days
 from include.adopt.label_sentence import read_label
 from include.errors import AdoptError
 from include.settings import CONFIG_DIR
 from include.settings.section import read_yaml
-
-# The longest window of the features that are written.
-HISTORY_DAYS: Final = 84
 
 Span = tuple[date, date]
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from include.adopt.event_features import HISTORY_DAYS
 from include.errors import SettingsError
 from include.settings.models import TaskName
 
@@ -45,7 +46,7 @@ class LabelSentence:
     @property
     def active_days(self) -> int:
         """An entity has a label when it had events in so many days before the as-of date."""
-        return min(2 * self.days, 84)
+        return min(2 * self.days, HISTORY_DAYS)
 
 
 def read_label(text: str, source: str) -> LabelSentence:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.adopt.event_columns import EventColumns, KeyColumn, VariedColumn, choose_columns
-from include.adopt.event_features import EventFeature, list_features
+from include.adopt.event_features import HISTORY_DAYS, EventFeature, list_features
 from include.adopt.label_sentence import LabelSentence, read_label
 from include.adopt.planned_label import PlannedLabel, plan_label
 from include.adopt.sql_names import check_column_names, check_model_names
@@ -125,7 +125,12 @@ class ModelPlan:
     @property
     def var_values(self) -> dict[str, int]:
         """The vars with their values."""
-        values = {"horizon": self.sentence.days, "active": self.sentence.active_days, "history": 84, "daily": 28}
+        values = {
+            "horizon": self.sentence.days,
+            "active": self.sentence.active_days,
+            "history": HISTORY_DAYS,
+            "daily": 28,
+        }
         return {name: values[what] for what, name in self.vars.items()}
 
     @property
