@@ -11,9 +11,10 @@ from include.adopt.column_rules import describe_columns
 from include.adopt.columns import ColumnGuess, Reading, guess_column
 from include.adopt.csv_style import find_decimal
 from include.adopt.events import Grain, are_copies, choose_grain
-from include.adopt.file_sets import FileSet, list_some
+from include.adopt.file_sets import FileSet
 from include.adopt.keys import find_key
 from include.adopt.sample import FileSample, Sample
+from include.commands.console import list_some
 from include.errors import SourceError
 from include.settings.file_formats import CsvSettings, find_codec
 

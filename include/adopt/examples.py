@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from include.commands.console import list_some
 from include.errors import AdoptError
 
 LIST: Final = Path("include") / "example" / "removal.txt"
@@ -57,8 +58,8 @@ def plan_removal(root: Path) -> Removal:
     changed = _list_changed(root, [*gone, *texts])
     if changed:
         raise AdoptError(
-            f"Nothing was removed: {_list_some(changed)} changed since the last commit, and would be lost. Commit or "
-            "stash the changes, and run again."
+            f"Nothing was removed: {list_some(changed, _SHOWN)} changed since the last commit, and would be lost. "
+            "Commit or stash the changes, and run again."
         )
     return Removal(tuple(path for path in gone if (root / path).exists()), texts)
 
@@ -149,8 +150,3 @@ def _run_git(root: Path, *arguments: str) -> str:
             f"project, or: git init && git add -A && git commit -m 'Begin'. git says: {done.stderr.strip()}"
         )
     return done.stdout
-
-
-def _list_some(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from include.commands.console import list_some
 from include.errors import SourceError
 from include.settings.file_formats import FileFormat
 
@@ -24,7 +25,6 @@ _FORMATS: Final[Mapping[str, FileFormat]] = {
 _PACKED: Final = (".gz", ".zst")
 # 2026-01-31, 20260131, 2026_01_31, 2026.01.31; only the first is a day to `path`.
 _DAY: Final = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
-_NAMES_LISTED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,3 @@ def _refuse_doubled_days(files: list[DatedFile]) -> None:
 
 def _list_endings() -> str:
     return f"{', '.join(_FORMATS)}; all but .parquet also with {' or '.join(_PACKED)}"
-
-
-def list_some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - _NAMES_LISTED
-    return ", ".join(names[:_NAMES_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from include.adopt.day_files import split_by_day
-from include.adopt.file_sets import find_starts, list_some
+from include.adopt.file_sets import find_starts
 from include.adopt.keys import is_id_name
 from include.adopt.proposal import NewSource, propose_source
 from include.adopt.sources_file import add_entry, render_entry
+from include.commands.console import list_some
 from include.errors import AdoptError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from include.check.columns import ModelColumns
 from include.check.dbt import place_file, place_yml
-from include.check.finding import Finding, Reporter, list_some, suggest
+from include.check.finding import Finding, Reporter, suggest
 from include.check.places import find_key
+from include.commands.console import list_some
 from include.errors import SettingsError
 from include.features.catalog import Catalog, FeatureGroup, LabelTable
 from include.features.spec import ModelSpec, resolve_model

@@ -7,8 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from include.check.finding import Finding, Reporter, list_some
+from include.check.finding import Finding, Reporter
 from include.check.labels import check_model
+from include.commands.console import list_some
 from include.errors import OrreryError, SettingsError, StackError, WarehouseError, WarehouseSchemaError
 from include.features.catalog import Catalog, FeatureGroup, LabelTable
 from include.governance.connection import find_warehouse_uri

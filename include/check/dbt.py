@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from include.check.columns import RAW, ModelColumns, find_family, is_enforced, list_contract, sort_models
-from include.check.finding import Finding, Place, Reporter, list_some, one_line, show_path, suggest
+from include.check.finding import Finding, Place, Reporter, one_line, show_path, suggest
 from include.check.places import find_key, find_word
 from include.check.queries import AbsentColumn
 from include.check.rendering import MODELS
 from include.check.variables import list_uses
+from include.commands.console import list_some
 from include.errors import SettingsError
 from include.features import manifest as dbt_manifest
 from include.features.catalog import Catalog

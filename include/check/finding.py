@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from include.commands.console import list_some
 from include.settings import PROJECT_ROOT
 
 Mark = Literal["fine", "note", "fault"]
 SIGNS: Final[dict[Mark, str]] = {"fine": "✔", "note": "!", "fault": "✘"}
-_NAMES_LISTED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,6 @@ def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"There are: {list_some(names)}." if names else "There are none."
-
-
-def list_some(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    listed = list(names)
-    more = len(listed) - _NAMES_LISTED
-    return ", ".join(listed[:_NAMES_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def show_path(path: Path) -> str:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from include.check.finding import Finding, Reporter, list_some, suggest
+from include.check.finding import Finding, Reporter, suggest
 from include.check.places import find_key
+from include.commands.console import list_some
 from include.errors import SettingsError
 from include.settings import load_features, load_house_section
 from include.settings.governance import LineageSettings

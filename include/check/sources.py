@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from include.adopt.file_sets import name_pattern
-from include.check.finding import Finding, Place, Reporter, list_some, show_path
+from include.check.finding import Finding, Place, Reporter, show_path
 from include.check.places import find_key
+from include.commands.console import list_some
 from include.errors import SourceError
 from include.local.home import DEFAULT_HOME, resolve_home
 from include.settings import PROJECT_ROOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -13,12 +13,20 @@ from typing import Final
 from include.errors import OrreryError
 
 INTERRUPTED: Final = 130
+NAMES_LISTED: Final = 5
 
 
 def say(line: str = "") -> None:
     """Write one line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def list_some(names: Iterable[str], most: int = NAMES_LISTED) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(names)
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def read_tail(log: Path, lines: int = 20) -> str:

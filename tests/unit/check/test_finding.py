@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from include.check.finding import Finding, Place, Reporter, list_some, suggest
+from include.check.finding import Finding, Place, Reporter, suggest
 from include.check.places import find_key, find_word
+from include.commands.console import list_some
 
 REPORT = Reporter("sources")
 
