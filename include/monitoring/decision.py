@@ -130,9 +130,12 @@ def _explain_unknown(
     performance: Performance | None, baseline: Baseline | None, settings: PerformanceSettings
 ) -> str | None:
     if performance is None:
-        return "no outcome is known yet"
+        return "no outcome is known yet of a row that the champion has not learned from"
     if performance.entities < settings.min_labels:
-        return f"{performance.entities} entities with a known outcome, {settings.min_labels} needed"
+        return (
+            f"{performance.entities} entities with a known outcome that the champion has not learned from, "
+            f"{settings.min_labels} needed"
+        )
     if performance.score is None:
         return f"{performance.metric} is undefined, because all known outcomes are the same"
     return "the score of the champion's test is not known" if baseline is None else None

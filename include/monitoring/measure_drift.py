@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from include.features.matrix import from_table
 from include.features.read import AS_OF, read_features
 from include.monitoring.drift import ColumnDrift, DriftReport, compare_columns
+from include.monitoring.held_out import read_held_out
 from include.monitoring.profiles import Profile, profile_column
 from include.monitoring.records import MonitoringRun
 from include.monitoring.reference import load_reference
 from include.registry.contract import ModelContract
 from include.settings.monitoring import DriftSettings
-from include.warehouse.arrow import read_arrow
 from include.warehouse.names import name_table
 
 
 def measure_drift(uri: str, run: MonitoringRun, contract: ModelContract, settings: DriftSettings) -> DriftReport:
     """Compare the rows of the run's day with those of the training, and their scores with the first ones.
+
+    Of a version that was split by entity, the features of all rows count: which entities it has learned from does not
+    depend on their features.
 
     Raises:
         SourceError: a feature that the champion needs is gone.
@@ -42,20 +45,21 @@ def measure_score_drift(
     """Compare the scores of the run's day with those of the version's first days; None without scores.
 
     With several classes the probability of each is compared beside that of the predicted one, and the one that
-    drifted most is returned: classes that change places leave the latter as it was. Scores of training rows are no
-    reference: a model is surer of rows that it has learned from.
+    drifted most is returned: classes that change places leave the latter as it was. Scores of training rows do not
+    count (:func:`include.monitoring.held_out.read_held_out`): a model is surer of rows that it has learned from.
     """
     table = name_table(run.model_name, "predictions").quoted
     of_version = f"from {table} where model_version = {run.model_version}"
     classes = contract.decision.get("classes", ())
     columns = ", ".join(["prediction", *(f"scores[{position}]" for position in range(1, len(classes) + 1))])
     # Dates hold no quotes, and the Arrow driver takes no parameters here.
-    first = read_arrow(
+    first = read_held_out(
         uri,
-        f"select {columns} {of_version} and {AS_OF} < {settings.score_reference_days} + "
-        f"(select min({AS_OF}) {of_version})",
+        contract,
+        columns,
+        f"{of_version} and {AS_OF} < {settings.score_reference_days} + (select min({AS_OF}) {of_version})",
     )
-    current = read_arrow(uri, f"select {columns} {of_version} and {AS_OF} = date '{run.as_of_date}'")
+    current = read_held_out(uri, contract, columns, f"{of_version} and {AS_OF} = date '{run.as_of_date}'")
     if not first.num_rows or not current.num_rows:
         return None
     names = ["score", *(f"score of {name}" for name in classes)]

@@ -8,10 +8,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from include.features.read import AS_OF
+from include.monitoring.held_out import read_held_out
 from include.registry.contract import ModelContract
 from include.tasks import TASKS
 from include.tasks.bootstrap import estimate_standard_error
-from include.warehouse.arrow import read_arrow
 from include.warehouse.names import name_table, quote_column
 from include.warehouse.session import open_session
 
@@ -66,16 +66,20 @@ class Performance:
 def read_cohorts(uri: str, contract: ModelContract, model_version: int, window_days: int) -> Cohorts | None:
     """The predictions of the newest ``window_days`` as-of days with outcomes; None when there are none.
 
+    Rows that the version has learned from do not count (:func:`include.monitoring.held_out.read_held_out`).
+
     The tables of predictions and outcomes have to be there.
     """
     newest = _find_newest_cohort(uri, contract, model_version)
     if newest is None:
         return None
     keys = ", ".join(f"predictions.{quote_column(key)}" for key in contract.entity.key_names)
-    table = read_arrow(
+    table = read_held_out(
         uri,
-        f"select predictions.{AS_OF}, dense_rank() over (order by {keys}) as entity, predictions.prediction, "
-        f"predictions.scores, outcomes.outcome from {_join_outcomes(contract)} "
+        contract,
+        f"predictions.{AS_OF}, dense_rank() over (order by {keys}) as entity, predictions.prediction, "
+        "predictions.scores, outcomes.outcome",
+        f"from {_join_outcomes(contract)} "
         f"where predictions.model_version = {model_version} and predictions.{AS_OF} <= date '{newest}' "
         f"and predictions.{AS_OF} > date '{newest}' - {window_days}",
     )

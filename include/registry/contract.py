@@ -16,9 +16,24 @@ from include.errors import ServingError, WarehouseError
 from include.features.catalog import Entity, Feature, FeatureKind, GroupTable, Key, KeyType
 from include.features.matrix import split_names
 from include.settings.models import TaskName
+from include.settings.training import SplitKind
 from include.warehouse.names import parse_table
 
 METADATA_KEY: Final = "orrery"
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """What decided which rows a version learned from, and which it was tested on.
+
+    Attributes:
+        kind: ``time``, by as-of dates, or ``entity``, by the hash of an entity's key.
+        test_share: of all entities, those of the lowest hashes, which the version was neither trained nor validated
+            on; None when split by time.
+    """
+
+    kind: SplitKind
+    test_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class ModelContract:
         decision: what turns predictions into answers (see ``include.tasks.task.Decision``).
         test_as_of_date: the cutoff that the version was tested on.
         horizon_days: an outcome is known so many days after its as-of date.
+        split: None in versions of releases that did not write it down.
     """
 
     model: str
@@ -44,6 +60,7 @@ class ModelContract:
     decision: Mapping[str, Any]
     test_as_of_date: date
     horizon_days: int
+    split: SplitRule | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -80,6 +97,7 @@ class ModelContract:
                 decision=content["decision"],
                 test_as_of_date=date.fromisoformat(content["test_as_of_date"]),
                 horizon_days=content["horizon_days"],
+                split=_read_split(content.get("split")),
             )
         except (ValueError, KeyError, TypeError, WarehouseError) as error:
             raise ServingError(
@@ -97,6 +115,14 @@ def _read_feature(content: Mapping[str, Any]) -> Feature:
     feature = Feature(**content)
     _require_known(feature.kind, FeatureKind, f"kind of feature {feature.name!r}:")
     return feature
+
+
+def _read_split(content: Mapping[str, Any] | None) -> SplitRule | None:
+    if content is None:
+        return None
+    rule = SplitRule(**content)
+    _require_known(rule.kind, SplitKind, "kind of split")
+    return rule
 
 
 def _require_known(value: Any, known: Any, what: str) -> Any:

@@ -82,6 +82,9 @@ class CostCeilings(Section):
     size_bytes: _Count
 
 
+SplitKind = Literal["time", "entity"]
+
+
 class FeatureSelectionSettings(Section):
     """How a candidate chooses among its features, on training rows alone.
 
@@ -103,7 +106,7 @@ class TrainingSettings(Section):
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
     """
 
-    split: Literal["time", "entity"] = "time"
+    split: SplitKind = "time"
     training_cutoffs: _Count
     training_cutoff_spacing_days: _Count
     min_training_cutoffs: _Count

@@ -76,6 +76,8 @@ def find_difference(champion: ModelContract, candidate: ModelContract, matrix: F
         return f"the champion predicts {champion.label} ({champion.task}), not {candidate.label} ({candidate.task})"
     if champion.decision.get("classes") != candidate.decision.get("classes"):
         return f"the champion knows the classes {', '.join(champion.decision['classes'])}, which are others now"
+    if champion.split is not None and champion.split.kind == "entity" and champion.split != candidate.split:
+        return "the champion was split by entity, and has learned from rows that the candidate is tested on"
     gone = [
         feature.name
         for feature in champion.features

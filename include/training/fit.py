@@ -29,6 +29,7 @@ from include.tasks.task import Decision, Task
 from include.training.champion import compare_with_champion
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
+from include.training.entity_split import describe_split
 from include.training.families import build_family, build_inputs
 from include.training.narrow import choose_features
 from include.training.record import log_run
@@ -129,7 +130,7 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
             model = build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels)
         seconds = time.process_time() - started
     decision = _tune(task, model, features, data)
-    contract = _build_contract(spec, features, decision, data.test.as_of_date)
+    contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
 
 
@@ -147,7 +148,11 @@ def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingDat
 
 
 def _build_contract(
-    spec: ModelSpec, features: tuple[Feature, ...], decision: Decision, test_as_of_date: date
+    spec: ModelSpec,
+    features: tuple[Feature, ...],
+    decision: Decision,
+    test_as_of_date: date,
+    settings: TrainingSettings,
 ) -> ModelContract:
     """What the version will say of itself; of the groups, those that it reads: the first, and its features'."""
     used = {spec.groups[0].name, *(item.group for item in features)}
@@ -161,6 +166,7 @@ def _build_contract(
         decision=decision,
         test_as_of_date=test_as_of_date,
         horizon_days=spec.horizon_days,
+        split=describe_split(settings.split),
     )
 
 

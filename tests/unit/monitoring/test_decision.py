@@ -97,8 +97,12 @@ def test_a_few_drifted_features_keep() -> None:
 @pytest.mark.parametrize(
     ("performance", "baseline", "reason"),
     [
-        (None, BASELINE, "no outcome is known yet"),
-        (replace(GOOD, entities=199, score=0.5), BASELINE, "199 entities with a known outcome, 200 needed"),
+        (None, BASELINE, "no outcome is known yet of a row that the champion has not learned from"),
+        (
+            replace(GOOD, entities=199, score=0.5),
+            BASELINE,
+            "199 entities with a known outcome that the champion has not learned from, 200 needed",
+        ),
         (
             replace(GOOD, score=None, score_standard_error=None),
             BASELINE,

@@ -11,7 +11,7 @@ import pytest
 
 from include.errors import ServingError
 from include.features.catalog import Entity, Feature, GroupTable, Key
-from include.registry.contract import ModelContract
+from include.registry.contract import ModelContract, SplitRule
 from include.warehouse.names import TableName
 from tests.unit.registry.conftest import CONTRACT, FEATURES, GROUP
 
@@ -23,6 +23,7 @@ COMPOSITE = replace(
     features=(Feature("colour", "categorical", "part_weather"), *FEATURES),
     decision={"classes": ["blue", "red"]},
     test_as_of_date=date(2026, 2, 28),
+    split=SplitRule("entity", 0.2),
 )
 
 
@@ -33,6 +34,12 @@ def test_it_is_read_as_it_was_written(contract: ModelContract) -> None:
 
 def test_numbers_come_first_among_the_names() -> None:
     assert COMPOSITE.feature_names == ("wear", "is_covered", "uses", "colour")
+
+
+def test_a_contract_of_an_older_release_does_not_say_how_it_was_split() -> None:
+    content = json.loads(COMPOSITE.to_json())
+    del content["split"]
+    assert ModelContract.from_json(json.dumps(content)) == replace(COMPOSITE, split=None)
 
 
 def test_equal_contracts_give_equal_text() -> None:
@@ -62,6 +69,7 @@ def test_what_is_no_contract_is_refused(change: dict[str, Any]) -> None:
         ({"entity": {"name": "machine", "keys": [{"name": "seen_at", "type": "timestamp"}]}}, "key 'seen_at'"),
         ({"features": [{"name": "wear", "kind": "vector", "group": "machine_features"}]}, "feature 'wear'"),
         ({"entity": {"name": "machine", "keys": [{"name": "seen_at", "type": ["text"]}]}}, "key 'seen_at'"),
+        ({"split": {"kind": "site", "test_share": 0.2}}, "kind of split 'site'"),
     ],
 )
 def test_a_type_of_another_release_is_named(change: dict[str, Any], named: str) -> None:

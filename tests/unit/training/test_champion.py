@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from include.features.spec import ModelSpec
+from include.registry.contract import SplitRule
 from include.registry.registry import register_baseline, register_candidate, set_alias
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
@@ -126,6 +127,17 @@ def test_what_makes_two_models_incomparable_is_said() -> None:
     assert "predicts colour" in str(find_difference(replace(contract, label="colour"), contract, matrix))
     as_text = replace(contract, features=(replace(contract.features[0], kind="categorical"),))
     assert "needs wear" in str(find_difference(as_text, contract, matrix))
+
+
+def test_a_champion_that_may_have_learned_from_the_tested_rows_is_not_compared() -> None:
+    settings, spec = load_training("binary"), make_spec("binary")
+    data = read_training_data(make_frame("binary"), spec, settings)
+    by_time = train_model(data, "baseline", spec, settings).contract
+    by_entity = replace(by_time, split=SplitRule("entity", 0.2))
+    assert "has learned from rows" in str(find_difference(by_entity, by_time, data.test.matrix))
+    assert find_difference(by_entity, by_entity, data.test.matrix) is None
+    # and one of which it is not known is compared as before
+    assert find_difference(replace(by_time, split=None), by_entity, data.test.matrix) is None
 
 
 def test_a_champion_without_a_contract_leaves_the_question_open(

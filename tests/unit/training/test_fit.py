@@ -15,11 +15,13 @@ import pytest
 
 from include.errors import RegistryError, TrainingError
 from include.features.spec import ModelSpec
+from include.registry.contract import SplitRule
 from include.registry.onnx import OnnxModel
 from include.registry.rest import MlflowRest
 from include.servers.ports import find_free_port
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
+from include.training.entity_split import TEST_SHARE
 from include.training.fit import TrainingLineage, fit_family, measure_family, train_model
 from include.training.splits import TrainingData, read_training_data
 from tests.model.machines import KINDS, drop_features, load_training, make_frame, make_spec
@@ -144,6 +146,13 @@ def test_the_contract_says_what_the_model_takes_and_means(training: Training) ->
     assert (contract.entity, contract.features, contract.horizon_days) == (spec.entity, spec.features, 28)
     assert contract.groups == tuple(group.location for group in spec.groups)
     assert contract.test_as_of_date.isoformat() == training.result["test_as_of_date"]
+    assert contract.split == SplitRule("time")
+
+
+def test_the_contract_says_which_entities_it_has_not_learned_from(training: Training) -> None:
+    settings = training.settings.model_copy(update={"split": "entity"})
+    contract = train_model(training.data, "baseline", training.spec, settings).contract
+    assert contract.split == SplitRule("entity", TEST_SHARE)
 
 
 def test_the_baseline_takes_its_one_feature_and_gains_nothing_over_itself(
