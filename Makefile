@@ -1,4 +1,17 @@
 # Every verb of the project; `make help` lists them. CI and pre-commit use the same ones.
+
+# What a verb may be told. Each is kept as it was typed, whatever make or a shell would read in it, and reaches the
+# recipe in its environment.
+TOLD := APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER TIME TIME_ZONE TO_DAY TRAINER
+define keep
+override $(1) := $$(value $(1))
+export $(1)
+endef
+$(foreach name,$(TOLD),$(if $(filter command,$(origin $(name))),$(eval $(call keep,$(name)))))
+# One word of a command, as $(call told,NAME,--name=): nothing unless NAME was typed; one of the shell, which may mean
+# something else there, is nothing.
+told = $(if $(filter override,$(origin $(1))),$(if $(value $(1)),$(2)"$$$(1)"))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up status down logs dbt dbt-docs adopt new-source check new-model run traffic test lint format bench lock clean install
 .PHONY: demo # (examples line)
@@ -9,14 +22,6 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	&& command -v $$python && break; done)
 PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
-# The models that a verb is about; none is all of them.
-MODELS = $(foreach name,$(call given,MODEL),--model "$(name)")
-# What is said of a first model.
-ADOPTED = $(foreach word,name entity events label owner trainer time time-zone,$(call say,$(word)))
-say = $(if $(call given,$(call upper,$(1))),--$(1) "$(call given,$(call upper,$(1)))")
-upper = $(shell echo $(1) | tr a-z- A-Z_)
-# The value of a variable that was typed; one of the shell, which may mean something else there, is none.
-given = $(if $(filter command,$(origin $(1))),$($(1)))
 # Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
@@ -53,25 +58,26 @@ dbt-docs: setup ## write dbt's documentation, with the declared models, as one p
 	@$(PY) -m include.local dbt-docs $(ARGS)
 
 adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source LABEL="no events in 28 days")
-	@$(PY) -m include.adopt.adopt $(if $(call given,FROM),"$(FROM)") $(ADOPTED) $(ARGS)
+	@$(PY) -m include.adopt.adopt $(call told,FROM) $(call told,NAME,--name=) $(call told,ENTITY,--entity=) \
+		$(call told,EVENTS,--events=) $(call told,LABEL,--label=) $(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) \
+		$(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
-	@$(PY) -m include.adopt.new_source $(if $(call given,FROM),"$(FROM)") $(if $(call given,NAME),--name "$(NAME)") $(ARGS)
+	@$(PY) -m include.adopt.new_source $(call told,FROM) $(call told,NAME,--name=) $(ARGS)
 
 check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
-	@$(PY) -m include.check $(MODELS) $(ARGS)
+	@$(PY) -m include.check $(call told,MODEL,--model=) $(ARGS)
 
 new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
-	@$(PY) -m include.adopt.new_model $(if $(call given,NAME),"$(NAME)") $(if $(call given,ENTITY),--entity "$(ENTITY)") \
-		$(if $(call given,EVENTS),--events "$(EVENTS)") $(if $(call given,LABEL),--label "$(LABEL)") $(if $(call given,GROUP),--group "$(GROUP)") \
-		$(if $(call given,OWNER),--owner "$(OWNER)") $(if $(call given,TRAINER),--trainer "$(TRAINER)") \
-		$(if $(call given,APPROVERS),--approvers "$(APPROVERS)") $(ARGS)
+	@$(PY) -m include.adopt.new_model $(call told,NAME) $(call told,ENTITY,--entity=) $(call told,EVENTS,--events=) \
+		$(call told,LABEL,--label=) $(call told,GROUP,--group=) $(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) \
+		$(call told,APPROVERS,--approvers=) $(ARGS)
 
 run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")
-	@$(PY) -m include.operate run $(if $(call given,FROM_DAY),--from-day "$(FROM_DAY)") $(if $(call given,TO_DAY),--to-day "$(TO_DAY)") $(MODELS) $(ARGS)
+	@$(PY) -m include.operate run $(call told,FROM_DAY,--from-day=) $(call told,TO_DAY,--to-day=) $(call told,MODEL,--model=) $(ARGS)
 
 traffic: setup ## send requests to the model server, until Ctrl-C (MODEL=name ARGS="--rate 20")
-	@$(PY) -m include.operate traffic $(MODELS) $(ARGS)
+	@$(PY) -m include.operate traffic $(call told,MODEL,--model=) $(ARGS)
 
 # (examples begin)
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
@@ -94,7 +100,7 @@ format: setup ## correct what can be corrected
 	@$(PY) -m sqlfluff fix dbt/models dbt/data-tests
 
 bench: setup ## measure the figures of the README (NAME=one of them)
-	@$(PY) -m benchmarks $(call given,NAME)
+	@$(PY) -m benchmarks $(call told,NAME)
 
 lock: setup ## resolve requirements-dev.txt into requirements.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 requirements-dev.txt -o requirements.lock --no-annotate --no-header

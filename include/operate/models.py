@@ -21,6 +21,7 @@ def choose_models(settings: Settings, names: Sequence[str], warn: Callable[[str]
     dbt's manifest is made where it is not as new as the project.
 
     Args:
+        names: each is one, or several with spaces between them.
         warn: told of each model that is left out, because its file is wrong and nobody has asked for it.
 
     Raises:
@@ -30,8 +31,8 @@ def choose_models(settings: Settings, names: Sequence[str], warn: Callable[[str]
     from include.features.manifest import build_manifest
     from include.features.spec import resolve_model
 
-    if names:
-        models = {name: settings.find_model(name) for name in names}
+    if chosen := [name for words in names for name in words.split()]:
+        models = {name: settings.find_model(name) for name in chosen}
     else:
         models = dict(settings.models)
         for name, message in settings.broken_models.items():

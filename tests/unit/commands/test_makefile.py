@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -111,17 +112,86 @@ def packages_of(project: Path) -> Path:
     return project / ".venv" / "lib" / "python3.11" / "site-packages"
 
 
+# What is typed for each verb, and what Python is to be told of it.
+TYPED = {
+    "adopt": ("FROM", "NAME", "ENTITY", "EVENTS", "LABEL", "OWNER", "TRAINER", "TIME", "TIME_ZONE"),
+    "new-source": ("FROM", "NAME"),
+    "new-model": ("NAME", "ENTITY", "EVENTS", "LABEL", "GROUP", "OWNER", "TRAINER", "APPROVERS"),
+    "check": ("MODEL",),
+    "run": ("FROM_DAY", "TO_DAY", "MODEL"),
+    "traffic": ("MODEL",),
+    "bench": ("NAME",),
+}
+PLACED = {("adopt", "FROM"), ("new-source", "FROM"), ("new-model", "NAME"), ("bench", "NAME")}
+"""Words without an option's name in front."""
+
+
+@pytest.fixture
+def told(project: Path) -> Callable[..., list[str]]:
+    """What Python is told when make is called; make may not fail, nor leave anything behind."""
+    (project / ".venv" / "bin").mkdir(parents=True)
+    script = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    add_python(project / ".venv" / "bin", "python", f'exec "{sys.executable}" -c \'{script}\' "$@"')
+
+    def call(*arguments: str) -> list[str]:
+        before = sorted(project.iterdir())
+        done = run_make(project, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert sorted(project.iterdir()) == before
+        words: list[str] = json.loads(done.stdout.splitlines()[-1])
+        return words
+
+    return call
+
+
+@pytest.mark.parametrize("verb", TYPED)
 def test_variables_of_the_shell_that_were_not_typed_mean_nothing(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    told: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    install(project)
-    for name in ("NAME", "MODEL", "OWNER", "FROM", "TIME", "GROUP", "FROM_DAY"):
+    for name in TYPED[verb]:
         monkeypatch.setenv(name, "from-the-shell")
-    for verb in ("adopt", "new-source", "new-model", "check", "run", "traffic", "bench"):
-        assert "from-the-shell" not in plan(project, verb)
-    typed = run_make(project, "-n", "adopt", "FROM=a folder", "NAME=lapse", "TIME=orders.at").stdout
-    for words in ('"a folder"', '--name "lapse"', '--time "orders.at"'):
-        assert words in typed
+    assert "from-the-shell" not in " ".join(told(verb))
+    assert told(verb, f"{TYPED[verb][0]}=typed")[-1] == expect(verb, "typed")[0]
+
+
+def expect(verb: str, value: str) -> list[str]:
+    """The words of a command, all of whose values are one."""
+    return [value if (verb, name) in PLACED else f"--{name.lower().replace('_', '-')}={value}" for name in TYPED[verb]]
+
+
+@pytest.mark.parametrize("verb", TYPED)
+def test_every_verb_is_told_what_was_typed(told: Callable[..., list[str]], verb: str) -> None:
+    value = """a 'b' "c" `touch ran` $(touch ran) $(shell touch ran) $$HOME $ \\ ; * # é"""
+    words = told(verb, *(f"{name}={value}" for name in TYPED[verb]))
+    assert words[-len(TYPED[verb]) :] == expect(verb, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/data/my files", "sum of price$ in 7 days", 'a "quoted" word', "o'clock", "`touch ran`", "$(touch ran)",
+        "$(shell touch ran)", "a; touch ran", "a\\", "two\nlines", "--yes", "a=b", "$",
+    ],
+)  # fmt: skip
+def test_what_was_typed_arrives_as_it_was_typed(told: Callable[..., list[str]], value: str) -> None:
+    assert told("new-source", f"FROM={value}", f"NAME={value}")[-2:] == expect("new-source", value)
+
+
+def test_what_was_typed_does_not_run_while_packages_are_installed(project: Path) -> None:
+    add_python(project, "python-to-use", 'test "$2" = include.commands.setup_venv')
+    value = '`touch ran` $(touch ran) $(shell touch ran) " $$'
+    done = run_make(project, "install", f"PYTHON={project}/python-to-use", f"LABEL={value}")
+    assert done.returncode == 0, done.stderr
+    assert not (project / "ran").exists()
+
+
+def test_what_was_typed_empty_is_not_told(told: Callable[..., list[str]]) -> None:
+    assert told("adopt", "FROM=", "NAME=", "LABEL=no orders")[1:] == ["include.adopt.adopt", "--label=no orders"]
+
+
+def test_arguments_are_words_after_what_was_typed(told: Callable[..., list[str]]) -> None:
+    words = told("new-model", "NAME=lapse", 'ARGS=--write --seen "a b"')
+    assert words[1:] == ["include.adopt.new_model", "lapse", "--write", "--seen", "a b"]
 
 
 def plan(project: Path, verb: str = "test") -> str:
@@ -191,12 +261,6 @@ def test_arguments_are_handed_on(project: Path, verb: str, command: str) -> None
     install(project)
     lines = run_make(project, "-n", verb, 'ARGS=--days "3"').stdout.splitlines()
     assert [line for line in lines if command in line and line.endswith('--days "3"')]
-
-
-def test_one_model_can_be_checked(project: Path) -> None:
-    install(project)
-    lines = run_make(project, "-n", "check", "MODEL=prices", "ARGS=--json").stdout.splitlines()
-    assert [line for line in lines if line.endswith('-m include.check --model "prices" --json')]
 
 
 def test_compiled_modules_are_written_whatever_the_shell_says(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
