@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from include.operate.figures import read_baseline, read_champion
 from include.registry.registry import read_version
@@ -16,20 +17,36 @@ if TYPE_CHECKING:
     from include.settings.models import ModelSettings
 
 
+EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def read_time(uri: str) -> datetime:
+    """The present moment by the warehouse's clock, by which approvals and events of rollouts are written down.
+
+    Raises:
+        WarehouseError: the warehouse is away.
+    """
+    with open_session(uri) as session:
+        moment: datetime = session.fetch_value("select clock_timestamp()")
+    return moment
+
+
 def report_model(
-    uri: str, tracking_uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes
-) -> dict[str, Any]:
-    """The section of one model.
+    uri: str, tracking_uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes,
+    since: datetime = EVER,
+) -> dict[str, Any]:  # fmt: skip
+    """The section of one model: the approval and the rollout since a moment, and how the model stands now.
 
     Args:
         stages: the stages with their seconds; those of other models are passed over.
+        since: a moment of :func:`read_time`.
     """
     with open_session(uri) as session:
         rollout = session.fetch_one("select * from serving.rollouts where model_name = %s", (model.name,)) or {}
         section: dict[str, Any] = {
             "task": model.task,
-            "approval": {**read_approval(session, model), "is_trainer_refused": notes.is_trainer_refused},
-            "canary": read_canary(session, model.name),
+            "approval": {**read_approval(session, model, since), "is_trainer_refused": notes.is_trainer_refused},
+            "canary": read_canary(session, model.name, since),
             "traffic": {"requests": notes.requests or 0, "failed": notes.failed},
             "performance": read_performance(session, model.name),
             "monitoring": read_monitoring(session, model.name),
@@ -50,12 +67,12 @@ def report_model(
     return section
 
 
-def read_approval(session: Session, model: ModelSettings) -> dict[str, Any]:
-    """Who answered the newest approval request, and who had trained the model."""
+def read_approval(session: Session, model: ModelSettings, since: datetime = EVER) -> dict[str, Any]:
+    """Who answered the newest approval request since a moment, and who had trained the model."""
     row = session.fetch_one(
         "select answered_by, trained_by, decision, model_version from governance.approvals "
-        "where model_name = %s order by at desc limit 1",
-        (model.name,),
+        "where model_name = %s and at >= %s order by at desc limit 1",
+        (model.name, since),
     )
     return {
         "is_required": model.governance.is_approval_required,
@@ -63,12 +80,12 @@ def read_approval(session: Session, model: ModelSettings) -> dict[str, Any]:
     }
 
 
-def read_canary(session: Session, model_name: str) -> list[dict[str, Any]]:
-    """The rollout's events in order, with the challenger's share at each."""
+def read_canary(session: Session, model_name: str, since: datetime = EVER) -> list[dict[str, Any]]:
+    """The rollout's events since a moment in order, with the challenger's share at each."""
     return session.fetch_all(
         "select event, champion_version, challenger_version, challenger_weight "
-        "from serving.rollout_events where model_name = %s order by id",
-        (model_name,),
+        "from serving.rollout_events where model_name = %s and at >= %s order by id",
+        (model_name, since),
     )
 
 

@@ -50,7 +50,7 @@ def describe_approval(approval: dict[str, Any]) -> str:
     if not approval["is_required"]:
         return "not required"
     if approval["answered_by"] is None:
-        return "not answered"
+        return "none was given"
     refused = "; the trainer tried and was refused" if approval.get("is_trainer_refused") else ""
     return f"answered by {approval['answered_by']}, trained by {approval['trained_by']}{refused}"
 

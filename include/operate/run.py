@@ -16,7 +16,7 @@ from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk, fi
 from include.operate.days import find_days
 from include.operate.follow import Chain, FinishedRun, RunFailedError
 from include.operate.hops import MODEL_HOPS, SHARED_HOPS, Hops
-from include.operate.model_report import report_model
+from include.operate.model_report import EVER, read_time, report_model
 from include.operate.model_summary import describe_model
 from include.operate.models import choose_models
 from include.operate.place import DBT_TARGET_VARIABLE, Place, find_local_stack, find_place
@@ -53,6 +53,7 @@ def run_days(options: argparse.Namespace) -> int:
         SettingsError: a model that is asked for is not declared, or its file is wrong.
         SourceError: the days are not known, or end before they begin.
         StackError: no project runs here and none is named, or a hop that all models share failed.
+        WarehouseError: the warehouse is away.
     """
     settings, stack = load_settings(), find_local_stack(options.home)
     root = sources_root(settings.sources)
@@ -68,6 +69,7 @@ def run_days(options: argparse.Namespace) -> int:
     first, last = find_days(settings.sources, root, options.from_day, options.to_day)
     choices = RunChoices(options.train, options.approve)
     check_approvers(models, place, choices)
+    since = read_time(place.warehouse) if place.warehouse else EVER
     with Progress(f"Orrery: {first} to {last}", list_stages([*models])) as progress:
         hops = Hops(place, models, specs, progress)
         try:
@@ -77,7 +79,7 @@ def run_days(options: argparse.Namespace) -> int:
             raise
         finally:
             hops.close()
-    for line in describe_run(hops):
+    for line in describe_run(hops, since):
         say(line)
     return 1 if len(hops.list_left()) < len(models) else 0
 
@@ -244,15 +246,15 @@ def describe_deployment(run: FinishedRun) -> str:
     return "the candidate stays in staging: the champion is as it was"
 
 
-def describe_run(hops: Hops) -> list[str]:
-    """What happened to each model, from the stores where they are known."""
+def describe_run(hops: Hops, since: datetime) -> list[str]:
+    """What happened to each model since a moment of the warehouse, from the stores where they are known."""
     warehouse, mlflow = hops.place.warehouse, hops.place.mlflow
     lines = [""]
     for name, model in hops.models.items():
         lines.append(f"Model {name}")
         notes = hops.notes[name]
         if warehouse and mlflow:
-            lines += describe_model(report_model(warehouse, mlflow, model, hops.progress.stages, notes))
+            lines += describe_model(report_model(warehouse, mlflow, model, hops.progress.stages, notes, since))
         elif notes.failure:
             lines += ["it ended early:", notes.failure]
     return lines

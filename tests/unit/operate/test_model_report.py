@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from include.operate.hops import ModelNotes
 from include.operate.model_report import read_approval, read_canary, read_monitoring, read_performance, report_model
@@ -95,6 +96,19 @@ def test_the_newest_approval_of_the_model_counts(warehouse_uri: str, models: dic
             "is_required": True, "answered_by": "approver", "trained_by": "scientist", "decision": "approved",
             "model_version": 2,
         }  # fmt: skip
+
+
+def test_an_approval_of_before_is_none_of_this_run(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    with open_session(warehouse_uri) as session:
+        session.execute(
+            "insert into governance.approvals (at, model_name, model_version, decision, answered_by, trained_by, "
+            "dag_id, run_id) values ('2026-03-02 12:00Z', 'units', 2, 'approved', 'admin', 'scientist', 'deploy', 'r')"
+        )
+        answered = [
+            read_approval(session, models["units"], datetime(2026, 3, 2, hour, tzinfo=UTC))["answered_by"]
+            for hour in (12, 13)
+        ]
+    assert answered == ["admin", None]
 
 
 def test_the_rollouts_events_come_in_order(warehouse_uri: str) -> None:

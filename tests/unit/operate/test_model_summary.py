@@ -87,6 +87,6 @@ def test_what_did_not_happen_is_said() -> None:
     assert describe_performance(few) == "known for 3 predictions: too few to measure"
     assert describe_performance({**few, "score": 0.5}) == "known for 3 predictions: AUC 0.500"
     assert describe_approval(asked) == "answered by a, trained by b"
-    assert describe_approval({**asked, "answered_by": None}) == "not answered"
+    assert describe_approval({**asked, "answered_by": None}) == "none was given"
     assert describe_approval({**asked, "is_required": False}) == "not required"
     assert describe_monitoring({"action": None, "reasons": []}) == "no decision"

@@ -14,11 +14,14 @@ from include.errors import StackError
 from include.operate import hops as hops_module
 from include.operate import run as run_module
 from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk
+from include.operate.cli import main
 from include.operate.hops import Hops
 from include.operate.place import Place
 from include.operate.progress import Progress
 from include.operate.run import DayRun, RunChoices, check_approvers, list_stages
+from include.rollout.events import append_event
 from include.settings.models import ModelSettings
+from include.warehouse.session import open_session
 from tests.unit.operate.chains import TASKS, Chains
 from tests.unit.operate.test_follow import make_task
 
@@ -219,3 +222,41 @@ def test_an_answer_that_nobody_here_could_give_is_refused_before_anything_starts
     check_approvers(models, place, RunChoices())
     with pytest.raises(StackError, match="Nobody could approve failures"):
         check_approvers(models, place, RunChoices(is_approving=True))
+
+
+def add_rollout(uri: str, version: int) -> None:
+    """A version is approved and promoted."""
+    with open_session(uri) as session:
+        for event, weight in (("canary_started", version / 100), ("promoted", 0)):
+            append_event(
+                session, "units", event, champion_version=version, challenger_version=None, challenger_weight=weight,
+                detail={},
+            )  # fmt: skip
+        session.execute(
+            "insert into governance.approvals (model_name, model_version, decision, answered_by, trained_by, dag_id, "
+            "run_id) values ('units', %s, 'approved', %s, 'scientist', 'units.deploy_model', %s)",
+            (version, f"approver {version}", f"run {version}"),
+        )
+
+
+@pytest.mark.parametrize("is_promoting", [True, False])
+def test_what_is_told_at_the_end_is_what_has_happened_since_the_beginning(
+    warehouse_uri: str, airflow_url: str, models: dict[str, ModelSettings], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], is_promoting: bool,
+) -> None:  # fmt: skip
+    # given a rollout of before
+    add_rollout(warehouse_uri, 5)
+    place = Place(airflow_url, None, warehouse_uri, "http://127.0.0.1:9", PASSWORDS)
+    monkeypatch.setattr(run_module, "find_local_stack", lambda _: None)
+    monkeypatch.setattr(run_module, "find_place", lambda *_: place)
+    monkeypatch.setattr(run_module, "choose_models", lambda *_: ({"units": models["units"]}, {"units": None}))
+    monkeypatch.setattr(run_module, "find_days", lambda *_: DAYS)
+    monkeypatch.setattr(DayRun, "run", lambda *_: add_rollout(warehouse_uri, 25) if is_promoting else None)
+    # when make run ends
+    assert main(["run"]) == 0
+    # then it tells of its own
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("approval", "canary"))]
+    if is_promoting:
+        assert told == ["approval    answered by approver 25, trained by scientist", "canary      25% → promoted"]
+    else:
+        assert told == ["approval    none was given", "canary      no rollout"]
