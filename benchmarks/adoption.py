@@ -10,8 +10,8 @@ pandas, the better one of the two.
 
 Fair because: the hand-made model has the same training rows, and is scored on the same test rows; its features are days
 since the last order, and orders and amounts of four windows; of a flat table, its columns. Of the five sources a second
-model by hand uses visits and lists, too, which a first model that was adopted does not. The structure in the data is
-known; ``reachable`` is the score of the true probabilities.
+model by hand uses visits and the list of members, too, as the adopted model does. The structure in the data is known;
+``reachable`` is the score of the true probabilities.
 """
 
 from __future__ import annotations

@@ -47,9 +47,11 @@ that its yml can describe it, and so that it can be written out where a group ne
 
 {#
 The morning after each delivered day with `history_days` before it: all Mondays, and every day from
-`daily_days` before the first build on. `days` is a model of event_days, `group` the mart of the features.
+`daily_days` before the first build on. `days` is a model of event_days, `group` the mart of the features. A date is
+made anew, too, when days of the `further` models of event_days change, or the copies of the sources `snapshots` that
+count at it; it waits for none of them.
 #}
-{% macro as_of_dates(days, group, history_days, daily_days) %}
+{% macro as_of_dates(days, group, history_days, daily_days, further=[], snapshots=[]) %}
     with event_days as (
 
         select * from {{ days }}
@@ -106,7 +108,25 @@ The morning after each delivered day with `history_days` before it: all Mondays,
             dates.as_of_date,
             dates.is_weekly,
             dates.is_daily,
-            {{ code_version(group) }} + sum(event_days.inputs_version) as inputs_version
+            {{ code_version(group) }}
+            + sum(event_days.inputs_version)
+            {% for model in further %}
+            + coalesce(
+                (
+                    select sum(further_days.inputs_version)
+                    from {{ model }} as further_days
+                    where
+                        not further_days.is_pending
+                        and further_days.day < dates.as_of_date
+                        and further_days.day >= dates.as_of_date - {{ history_days }}
+                ),
+                0
+            )
+            {% endfor %}
+            {% for source in snapshots %}
+            + {{ snapshot_version(source, 'dates.as_of_date') }}
+            {% endfor %}
+            as inputs_version
         from dates
         inner join event_days
             on

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_history(wishes, find_span(wishes.events, sources, find_root()))
     remove_examples(PROJECT_ROOT, removal)
     declare_placed(placed, wishes.events, config, environment, say)
-    write_model(wishes, CONFIG_DIR, say)
+    write_model(wishes, CONFIG_DIR, environment, say)
     write_readme(PROJECT_ROOT / "README.md")
     say(describe_next(wishes))
     return 0
@@ -112,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="of the model")
     parser.add_argument("--entity", help="key columns of what is predicted for, with commas between them")
     parser.add_argument("--events", help="the source whose events the features are made of")
+    parser.add_argument("--also", help="further sources of features, or none (default: all that name the entity)")
     parser.add_argument("--label", help='"no EVENTS in 28 days", "EVENTS in 28 days", "sum of COLUMN in 28 days", ...')
     parser.add_argument("--owner", help="of the model (default: analytics)")
     parser.add_argument("--trainer", help="who answers for trainings (default: scientist)")
@@ -123,7 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def read_wishes(options: argparse.Namespace) -> Wishes:
     """What the command line says of the model."""
-    return Wishes(options.name, options.entity, options.events, options.label, options.owner, options.trainer)
+    return Wishes(
+        options.name, options.entity, options.events, options.label, options.owner, options.trainer, options.also
+    )
 
 
 def read_times(words: Sequence[str]) -> dict[str, str]:

@@ -34,6 +34,7 @@ class Wishes:
     label: str | None
     owner: str | None = None
     trainer: str | None = None
+    also: str | None = None
 
 
 def ask_for_wishes(wishes: Wishes, sources: Sequence[InboxSource], *, is_person_here: bool, ask: Ask = input) -> Wishes:

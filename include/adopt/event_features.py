@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from include.adopt.event_columns import EventColumns
+from include.adopt.sql_layout import name_expression
 
 WINDOWS: Final = (7, 28, 56, 84)
 HISTORY_DAYS: Final = WINDOWS[-1]
@@ -30,46 +31,73 @@ class EventFeature:
     is_required: bool = True
     data_type: str = "double precision"
 
+    def select(self, table: str) -> str:
+        """Its SQL under its name, out of a table that may have no row of an entity."""
+        column = f"{table}.{self.name}"
+        if self.data_type == "text":
+            return column
+        known = f"coalesce({column}, 0)" if self.is_required else column
+        return name_expression(f"{known}::{self.data_type}", self.name)
 
-def list_features(source: str, columns: EventColumns) -> tuple[EventFeature, ...]:
-    """The features of a group."""
-    return (*_list_windows(source, columns), *_list_rhythm(source.replace("_", " ")), *_list_variety(columns))
+
+def list_features(source: str, columns: EventColumns, prefix: str = "") -> tuple[EventFeature, ...]:
+    """The features of a group that are made of one source.
+
+    Args:
+        prefix: before the names of features of a further source, of which an entity may have no events; empty for the
+            source whose events decide which entities there are.
+    """
+    return (
+        *_list_windows(source, columns, prefix), *_list_rhythm(source.replace("_", " "), prefix),
+        *_list_variety(columns, prefix),
+    )  # fmt: skip
 
 
-def _list_windows(source: str, columns: EventColumns) -> Iterator[EventFeature]:
-    events = source.replace("_", " ")
-    yield EventFeature("recency_days", f"Days since the last day with {events}; 1 is yesterday.", "windows", "basic")
+def _list_windows(source: str, columns: EventColumns, prefix: str) -> Iterator[EventFeature]:
+    events, nothing = source.replace("_", " "), ""
+    if prefix:
+        nothing = f"; null without {events} in the last {HISTORY_DAYS} days"
+    text = f"Days since the last day with {events}; 1 is yesterday{nothing}."
+    yield EventFeature(f"{prefix}recency_days", text, "windows", "basic", is_required=not prefix)
     for days in WINDOWS:
         yield EventFeature(f"{source}_{days}d", f"Number of {events} in the last {days} days.", "windows", "basic")
-        yield EventFeature(f"active_days_{days}d", f"Days with {events} among the last {days}.", "windows", "basic")
+        text = f"Days with {events} among the last {days}."
+        yield EventFeature(f"{prefix}active_days_{days}d", text, "windows", "basic")
         for column in columns.numbers:
             name = column.name
             text = f"Sum of {name} over the last {days} days, as far as it is known."
-            yield EventFeature(f"{name}_sum_{days}d", text, "windows", "basic")
+            yield EventFeature(f"{prefix}{name}_sum_{days}d", text, "windows", "basic")
             text = f"Mean of {name} over the last {days} days; null where none is known."
-            yield EventFeature(f"{name}_mean_{days}d", text, "windows", "advanced", is_required=False)
+            yield EventFeature(f"{prefix}{name}_mean_{days}d", text, "windows", is_required=False)
     yield EventFeature(f"{source}_previous_28d", f"Number of {events} in the 28 days before the last 28.", "windows")
     text = f"Least-squares slope of {events} over the four weeks of the last 28 days, per week and week."
     yield EventFeature(f"{source}_trend_28d", text, "windows")
 
 
-def _list_rhythm(events: str) -> Iterator[EventFeature]:
-    days = f"days with {events}"
-    text = f"Mean days between one of the {days} and the next; null with one such day."
-    yield EventFeature("gap_mean_days", text, "rhythm", is_required=False)
+def _list_rhythm(events: str, prefix: str) -> Iterator[EventFeature]:
+    days, history = f"days with {events}", "the history that is looked at"
+    nothing = f"; null without {events} in {history}" if prefix else ""
+    text = f"Mean days between one of the {days} and the next; null with one such day or none."
+    yield EventFeature(f"{prefix}gap_mean_days", text, "rhythm", is_required=False)
     text = f"Sample standard deviation of the gaps between {days}; null with fewer than two gaps."
-    yield EventFeature("gap_std_days", text, "rhythm", is_required=False)
-    text = "recency_days divided by gap_mean_days: above 1, the next one is later than usual; null without a gap."
-    yield EventFeature("recency_to_gap", text, "rhythm", is_required=False)
-    yield EventFeature("weekend_share", f"Share of the {days} that fall on Saturday or Sunday.", "rhythm")
-    text = f"Days since the first of the {days} within the history that is looked at; nothing is known before it."
-    yield EventFeature("tenure_days", text, "rhythm")
+    yield EventFeature(f"{prefix}gap_std_days", text, "rhythm", is_required=False)
+    text = (
+        f"Days since the last of the {days} divided by {prefix}gap_mean_days: above 1, the next one is later than "
+        "usual; null without a gap."
+    )
+    yield EventFeature(f"{prefix}recency_to_gap", text, "rhythm", is_required=False)
+    text = f"Share of the {days} that fall on Saturday or Sunday{nothing}."
+    yield EventFeature(f"{prefix}weekend_share", text, "rhythm", is_required=not prefix)
+    text = f"Days since the first of the {days} within {history}; nothing is known before it{nothing}."
+    yield EventFeature(f"{prefix}tenure_days", text, "rhythm", is_required=not prefix)
 
 
-def _list_variety(columns: EventColumns) -> Iterator[EventFeature]:
+def _list_variety(columns: EventColumns, prefix: str) -> Iterator[EventFeature]:
     for column in columns.varied:
         name = column.name
-        yield EventFeature(f"{name}_distinct_84d", f"Different values of {name} in the last 84 days.", "variety")
+        text = f"Different values of {name} in the last 84 days."
+        yield EventFeature(f"{prefix}{name}_distinct_84d", text, "variety")
         if column.is_category:
             text = f"The most frequent {name} of the last 84 days; null where none is known."
-            yield EventFeature(f"{name}_most_frequent_84d", text, "variety", is_required=False, data_type="text")
+            feature = f"{prefix}{name}_most_frequent_84d"
+            yield EventFeature(feature, text, "variety", is_required=False, data_type="text")

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from include.adopt.dialogue import Wishes, list_wishes
+from include.adopt.fitting_sources import find_fitting
 from include.adopt.new_model import main as write_new_model
 from include.adopt.new_model import make_request, parse_options, propose
-from include.settings.section import Environment
+from include.settings.section import Environment, load_section
+from include.settings.sources import SourceSettings
 
 
 def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environment, file: Path | None) -> None:
@@ -24,10 +26,11 @@ def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environmen
         SourceError: there is no such source.
     """
     if not is_declared(wishes, config):
-        propose(make_request(parse_options(_list_options(wishes))), config, dbt, environment, file)
+        options = parse_options(_list_options(wishes, config, environment))
+        propose(make_request(options), config, dbt, environment, file)
 
 
-def write_model(wishes: Wishes, config: Path, say: Callable[[str], None]) -> None:
+def write_model(wishes: Wishes, config: Path, environment: Environment, say: Callable[[str], None]) -> None:
     """Write the dbt models and the model's file; one that is declared already stays.
 
     Raises:
@@ -36,7 +39,7 @@ def write_model(wishes: Wishes, config: Path, say: Callable[[str], None]) -> Non
     if is_declared(wishes, config):
         say(f"✔ the model {wishes.name} is declared already")
     else:
-        write_new_model([*_list_options(wishes), "--write"])
+        write_new_model([*_list_options(wishes, config, environment), "--write"])
 
 
 def is_declared(wishes: Wishes, config: Path) -> bool:
@@ -44,6 +47,11 @@ def is_declared(wishes: Wishes, config: Path) -> bool:
     return (config / "models" / f"{wishes.name}.yml").exists()
 
 
-def _list_options(wishes: Wishes) -> list[str]:
-    """As the command line of ``make new-model`` has them: the name first."""
-    return list_wishes(wishes)[1:]
+def _list_options(wishes: Wishes, config: Path, environment: Environment) -> list[str]:
+    """As the command line of ``make new-model`` has them: the name first; without ALSO every source that fits."""
+    options = list_wishes(wishes)[1:]
+    if wishes.also is None:
+        sources = load_section(config / "sources.yml", SourceSettings, environment)
+        if also := find_fitting(make_request(parse_options(options)), sources):
+            options += ["--also", ",".join(also)]
+    return options

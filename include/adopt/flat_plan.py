@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from include.adopt.event_columns import KeyColumn, choose_keys
-from include.adopt.keys import is_id_name
+from include.adopt.entity_keys import EntityKeys
+from include.adopt.event_columns import choose_keys
 from include.adopt.label_values import LabelValues
-from include.adopt.model_plan import ModelRequest, name_entity
+from include.adopt.model_request import ModelRequest
 from include.adopt.sql_names import check_column_names, check_model_names
 from include.adopt.staged_columns import StagedColumn, find_column, stage_columns
+from include.adopt.table_features import TableFeature, list_table_features
 from include.errors import SettingsError
 from include.settings.models import TaskName
 from include.settings.source_base import SourceBase
 from include.settings.source_columns import NUMBERS
 
 _MAX_CLASSES = 20
-
-
-@dataclass(frozen=True)
-class FlatFeature:
-    """A column as a feature."""
-
-    name: str
-    sql: str
-    data_type: str
-    description: str
-
-    @property
-    def aliased(self) -> str:
-        """Its SQL under its name."""
-        return self.sql if self.sql.endswith(f".{self.name}") else f"{self.sql} as {self.name}"
 
 
 @dataclass(frozen=True)
@@ -63,9 +49,9 @@ class FlatPlan:
 
     request: ModelRequest
     group: str
-    keys: tuple[KeyColumn, ...]
+    entity: EntityKeys
     staged: tuple[StagedColumn, ...]
-    features: tuple[FlatFeature, ...]
+    features: tuple[TableFeature, ...]
     label: FlatLabel
     questions: tuple[str, ...]
 
@@ -75,38 +61,14 @@ class FlatPlan:
         return self.request.events
 
     @property
-    def entity(self) -> str:
-        """The entity's name in meta."""
-        return name_entity(self.keys)
-
-    @property
-    def key_names(self) -> tuple[str, ...]:
-        """The keys' names."""
-        return tuple(key.name for key in self.keys)
-
-    @property
-    def grain(self) -> str:
-        """The entity in words, at the end of a description."""
-        return ", ".join(key.stem.replace("_", " ") for key in self.keys)
-
-    @property
     def models(self) -> dict[str, str]:
         """The dbt models besides staging, by what they are."""
         return {"group": self.group, "latest": f"{self.group}_latest", "labels": f"{self.request.name}_labels"}
 
-    def sample(self, number: int, separator: str = ", ") -> str:
-        """The keys of one of several entities for a test, as YAML."""
-        return separator.join(f"{key.name}: {key.sample(number)}" for key in self.keys)
-
     @property
     def description(self) -> str:
         """What the model predicts, as a sentence."""
-        return f"{self.label.column.replace('_', ' ').capitalize()} of each {self.grain.replace(', ', ' and ')}."
-
-    def match(self, left: str, right: str, indent: int = 12) -> str:
-        """The condition of a join by as-of date and keys."""
-        columns = ("as_of_date", *self.key_names)
-        return f"\n{' ' * indent}and ".join(f"{left}.{name} = {right}.{name}" for name in columns)
+        return f"{self.label.column.replace('_', ' ').capitalize()} of each {self.entity.words}."
 
 
 def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], LabelValues]) -> FlatPlan:
@@ -121,33 +83,34 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
     """
     name = request.events
     staged = stage_columns(name, source)
-    keys = choose_keys(name, source, staged, request.entity)
-    if {key.name for key in keys} != {one.name for one in staged if one.origin in source.key}:
+    entity = EntityKeys(choose_keys(name, source, staged, request.entity))
+    if {*entity.names} != {one.name for one in staged if one.origin in source.key}:
         raise SettingsError(
             f"A row of the source {name!r} is named by {', '.join(source.key)} (key in sources.yml), and ENTITY says "
             f"{', '.join(request.entity)}. Without events the entity is what a row is: ENTITY={','.join(source.key)}."
         )
-    label_column = _find_label(request, staged, keys)
+    label_column = _find_label(request, staged, entity)
     label = _plan_label(label_column, read(label_column.origin))
-    features, questions = _list_features(name, staged, keys, label_column)
+    others = [one for one in staged if one is not label_column and one.name not in entity.names]
+    features, questions = list_table_features(name, others, as_of="snapshots.as_of_date")
     if not features:
         raise SettingsError(
             f"The source {name!r} has no column besides its key and {label_column.name!r} to learn from."
         )
-    group = request.group or f"{name_entity(keys)}_features"
+    group = request.group or f"{entity.name}_features"
     plan = FlatPlan(
-        request, group, keys, staged, features, label, (*questions, *([label.question] if label.question else []))
+        request, group, entity, staged, features, label, (*questions, *([label.question] if label.question else []))
     )
-    check_model_names([request.name, group, plan.entity, f"stg_{name}", *plan.models.values()])
-    check_column_names([*plan.key_names, "as_of_date", *(feature.name for feature in features)])
-    check_column_names([*plan.key_names, "as_of_date", label.column])
+    check_model_names([request.name, group, entity.name, f"stg_{name}", *plan.models.values()])
+    check_column_names([*entity.names, "as_of_date", *(feature.name for feature in features)])
+    check_column_names([*entity.names, "as_of_date", label.column])
     return plan
 
 
-def _find_label(request: ModelRequest, staged: Sequence[StagedColumn], keys: Sequence[KeyColumn]) -> StagedColumn:
+def _find_label(request: ModelRequest, staged: Sequence[StagedColumn], entity: EntityKeys) -> StagedColumn:
     where = "LABEL, of a source without events the column that is predicted,"
     found = find_column(request.events, staged, request.label.strip(), where)
-    if found.name in {key.name for key in keys}:
+    if found.name in entity.names:
         raise SettingsError(f"LABEL names {found.name!r}, which is a key of the entity. Name another column.")
     return found
 
@@ -182,31 +145,3 @@ def _plan_label(column: StagedColumn, values: LabelValues) -> FlatLabel:
         f"The label {column.name!r} is a {kind} with {len(values.distinct)} values or more; a label is 0 and 1, a "
         f"number, or text of 2 to {_MAX_CLASSES} classes."
     )
-
-
-def _list_features(
-    source: str, staged: Sequence[StagedColumn], keys: Sequence[KeyColumn], label: StagedColumn
-) -> tuple[tuple[FlatFeature, ...], tuple[str, ...]]:
-    features, questions = [], []
-    for column in staged:
-        kind, name = column.settings.type, column.name
-        if column is label or name in {key.name for key in keys}:
-            continue
-        if kind == "int64" and is_id_name(name):
-            questions.append(f"{name} looks like a name and not like an amount; nothing is made of it.")
-            continue
-        if kind in ("date", "timestamp"):
-            questions.append(f"{name} must be known before {label.name} is; else take {name}_days_ago out.")
-        origin = f"{source}.{name}"
-        feature = FlatFeature(name, f"{origin}::double precision", "double precision", column.description)
-        if kind in NUMBERS:
-            features.append(feature)
-        elif kind == "string" and column.settings.allowed:
-            features.append(replace(feature, sql=origin, data_type="text"))
-        elif kind in ("date", "timestamp"):
-            days = f"snapshots.as_of_date - {origin}" + ("" if kind == "date" else "::date")
-            text = f"Days from {name} to the as-of date."
-            features.append(FlatFeature(f"{name}_days_ago", f"({days})::double precision", "double precision", text))
-        else:
-            questions.append(f"{name} is text of many values; nothing is made of it.")
-    return tuple(features), tuple(questions)

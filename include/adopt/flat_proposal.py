@@ -8,8 +8,8 @@ from pathlib import Path
 from include.adopt.dbt_files import SOURCES_FILE, DbtFiles, read_dbt_files
 from include.adopt.flat_plan import FlatPlan, plan_flat
 from include.adopt.label_values import LabelValues
-from include.adopt.model_files import quote_yaml, render_template
-from include.adopt.model_plan import ModelRequest
+from include.adopt.model_files import render_table, render_template
+from include.adopt.model_request import ModelRequest
 from include.adopt.new_files import NewFile, check_free
 from include.adopt.written_model import (
     NewModel,
@@ -66,21 +66,8 @@ def _list_files(plan: FlatPlan, source: SourceBase, dbt: DbtFiles) -> list[NewFi
     rendered[test] = render_template(plan, "assert_features_online_equals_offline.sql")
     files = [NewFile(dbt.folder / path, text, dbt.folder) for path, text in rendered.items()]
     if not dbt.has_table(plan.source):
-        files.insert(0, change_file(dbt, SOURCES_FILE, dbt.add_table(_render_table(plan, text))))
+        files.insert(0, change_file(dbt, SOURCES_FILE, dbt.add_table(render_table(plan, source))))
     return files
-
-
-def _render_table(plan: FlatPlan, text: str) -> list[str]:
-    """The lines that declare the published table among dbt's sources."""
-    lines = [f"- name: {plan.source}", f"  description: {quote_yaml(f'{text} All copies.')}", "  columns:"]
-    columns = {one.published: one.description for one in plan.staged}
-    columns |= {
-        "valid_from": "First as-of date at which the row counts, the day after it became known.",
-        "valid_to": "First as-of date at which it does not any more; 9999-12-31 while it does.",
-    }
-    for name, description in columns.items():
-        lines += [f"    - name: {quote_yaml(name)}", f"      description: {quote_yaml(description)}"]
-    return lines
 
 
 def _list_conflicts(plan: FlatPlan, dbt: DbtFiles, files: list[NewFile]) -> list[str]:

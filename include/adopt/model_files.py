@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 
+from include.adopt.event_part import EventPart, ListPart
 from include.adopt.flat_plan import FlatPlan
 from include.adopt.model_plan import ModelPlan
 from include.adopt.sql_layout import name_expression, write_built, write_clause, write_list
@@ -32,37 +33,57 @@ _FOLDERS: Final = {
 }
 
 
-def render_staging(plan: ModelPlan, source: SourceBase) -> dict[str, str]:
-    """The staging view of the source and its yml, by their paths in the dbt project."""
-    names = {column.origin: column.name for column in plan.columns.staged}
-    values = {
-        "source_text": source.description or f"Rows of {plan.source}. One row per {', '.join(source.key)}.",
-        "filled": [*(one.name for one in plan.columns.staged if not one.settings.nullable), "day", "batch_day"],
+def render_staging(part: EventPart | ListPart, source: SourceBase) -> dict[str, str]:
+    """The staging view of a source and its yml, by their paths in the dbt project."""
+    if isinstance(part, ListPart):
+        template, values = "flat_staging", {"source_text": source.description or f"Rows of {part.source}."}
+    else:
+        template, values = "staging", _describe_staging(part, source)
+    path = f"models/staging/stg_{part.source}"
+    return {f"{path}.{kind}": render_template(part, f"{template}.{kind}", **values) for kind in ("sql", "yml")}
+
+
+def _describe_staging(part: EventPart, source: SourceBase) -> dict[str, Any]:
+    names = {column.origin: column.name for column in part.staged}
+    return {
+        "source_text": _describe_rows(part.source, source),
+        "filled": [*(one.name for one in part.staged if not one.settings.nullable), "day", "batch_day"],
         "source_key": [names.get(origin, "day") for origin in source.key],
     }
-    path = f"models/staging/stg_{plan.source}"
-    return {f"{path}.{kind}": render_template(plan, f"staging.{kind}", **values) for kind in ("sql", "yml")}
 
 
 def render_project(plan: ModelPlan) -> dict[str, str]:
     """The dbt models besides staging with their ymls, and the tests over several, by their paths in the dbt project."""
-    files = {}
-    for part, name in plan.models.items():
-        for kind in ("sql", "yml"):
-            if (_TEMPLATES / f"{part}.{kind}").exists():
-                files[f"{_FOLDERS[part]}/{name}.{kind}"] = render_template(plan, f"{part}.{kind}")
-    for test, template in list_data_tests(plan).items():
-        files[f"data-tests/{test}.sql"] = render_template(plan, f"{template}.sql")
+    files = _render_models(plan, plan.models)
+    for part in plan.further:
+        files |= _render_models(part, part.own_models)
+    for test, (of, template) in list_data_tests(plan).items():
+        files[f"data-tests/{test}.sql"] = render_template(of, f"{template}.sql")
     return files
 
 
-def list_data_tests(plan: ModelPlan) -> dict[str, str]:
-    """The tests over several models, by name, with the template of each."""
+def _render_models(plan: ModelPlan | EventPart, models: Mapping[str, str]) -> dict[str, str]:
+    # What is made of a source is rendered for that source, whichever it is.
+    parts = dict.fromkeys(plan.main.own_models, plan.main) if isinstance(plan, ModelPlan) else {}
+    return {
+        f"{_FOLDERS[kind]}/{name}.{ending}": render_template(parts.get(kind, plan), f"{kind}.{ending}")
+        for kind, name in models.items()
+        for ending in ("sql", "yml")
+        if (_TEMPLATES / f"{kind}.{ending}").exists()
+    }
+
+
+def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart, str]]:
+    """The tests over several models, by name, with what each is about and its template."""
     group, name = plan.group, plan.request.name
     return {
-        f"assert_{group}_ignore_the_future": "assert_features_ignore_the_future",
-        f"assert_{group}_online_equals_offline": "assert_features_online_equals_offline",
-        f"assert_{name}_labels_and_features_share_entities": "assert_labels_and_features_share_entities",
+        f"assert_{group}_ignore_the_future": (plan.main, "assert_features_ignore_the_future"),
+        **{
+            f"assert_{group}_ignore_the_future_of_{part.source}": (part, "assert_features_ignore_the_future")
+            for part in plan.further
+        },
+        f"assert_{group}_online_equals_offline": (plan, "assert_features_online_equals_offline"),
+        f"assert_{name}_labels_and_features_share_entities": (plan, "assert_labels_and_features_share_entities"),
     }
 
 
@@ -71,15 +92,25 @@ def render_model_file(plan: ModelPlan) -> str:
     return render_template(plan, "model.yml")
 
 
-def render_table(plan: ModelPlan, source: SourceBase) -> list[str]:
+def render_table(part: EventPart | ListPart | FlatPlan, source: SourceBase) -> list[str]:
     """The lines that declare the published table among dbt's sources."""
-    text = source.description or f"Rows of {plan.source}. One row per {', '.join(source.key)}."
-    lines = [f"- name: {plan.source}", f"  description: {quote_yaml(text)}", "  columns:"]
-    columns = {one.published: one.description for one in plan.columns.staged}
-    columns |= {"day": "Day of the event.", "batch_day": "Day of the delivery that brought the row."}
-    for name, description in columns.items():
+    if isinstance(part, EventPart):
+        text = _describe_rows(part.source, source)
+        added = {"day": "Day of the event.", "batch_day": "Day of the delivery that brought the row."}
+    else:
+        text = f"{source.description or f'Rows of {part.source}.'} All copies."
+        added = {
+            "valid_from": "First as-of date at which the row counts, the day after it became known.",
+            "valid_to": "First as-of date at which it does not any more; 9999-12-31 while it does.",
+        }
+    lines = [f"- name: {part.source}", f"  description: {quote_yaml(text)}", "  columns:"]
+    for name, description in ({one.published: one.description for one in part.staged} | added).items():
         lines += [f"    - name: {quote_yaml(name)}", f"      description: {quote_yaml(description)}"]
     return lines
+
+
+def _describe_rows(name: str, source: SourceBase) -> str:
+    return source.description or f"Rows of {name}. One row per {', '.join(source.key)}."
 
 
 def render_vars(plan: ModelPlan, missing: Sequence[str]) -> list[str]:
@@ -110,10 +141,10 @@ def list_names(columns: Iterable[StagedColumn], indent: int) -> str:
     return f"[{write_list(names, indent + 24, indent)}]"
 
 
-def render_template(plan: ModelPlan | FlatPlan, template: str, **values: Any) -> str:
+def render_template(plan: ModelPlan | EventPart | ListPart | FlatPlan, template: str, **values: Any) -> str:
     """One of the templates, for what was planned."""
     page = _load_environment().get_template(template)
-    return page.render(plan=plan, keys=list(plan.key_names), features=plan.features, **plan.models, **values)
+    return page.render(plan=plan, keys=list(plan.entity.names), **plan.models, **values)
 
 
 @cache
@@ -132,6 +163,7 @@ def _load_environment() -> jinja2.Environment:
         "clause": write_clause,
         "listed": write_list,
         "marked": write_built,
+        "refs": lambda names: [f"ref('{name}')" for name in names],
         "quoted": lambda names: [f"'{name}'" for name in names],
         "prefixed": lambda names, prefix: [prefix + name for name in names],
         "suffixed": lambda names, suffix: [name + suffix for name in names],

@@ -2,109 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from include.adopt.event_columns import EventColumns, KeyColumn, VariedColumn, choose_columns
+from include.adopt.entity_keys import EntityKeys, join_words
+from include.adopt.event_columns import choose_columns
 from include.adopt.event_features import HISTORY_DAYS, EventFeature, list_features
+from include.adopt.event_part import FEATURE_MODELS, EventPart, ListPart, name_as_of_dates, name_subject
+from include.adopt.further_sources import check_further, list_other_sources, plan_list
 from include.adopt.label_sentence import LabelSentence, read_label
+from include.adopt.model_request import ModelRequest
 from include.adopt.planned_label import PlannedLabel, plan_label
 from include.adopt.sql_names import check_column_names, check_model_names
-from include.adopt.staged_columns import StagedColumn
+from include.adopt.table_features import TableFeature
 from include.errors import SettingsError
 from include.settings.sources import SourceSettings
 from include.warehouse.names import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True)
-class ModelRequest:
-    """What a person asks for.
+class ModelPlan:
+    """The names of all dbt models of a new model, and what they are made of.
 
     Attributes:
-        entity: the key columns.
-        events: the source.
-        label: a sentence.
-        group: of the features; made of the entity when absent.
-        approvers: those of ``governance.yml`` when empty.
+        main: the events that decide which entities there are, and of which the label is made.
+        further: events of other sources.
+        lists: of the entities.
     """
-
-    name: str
-    entity: tuple[str, ...]
-    events: str
-    label: str
-    group: str | None = None
-    owner: str = "analytics"
-    trainer: str = "scientist"
-    approvers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelPlan:
-    """The names of all dbt models of a new model, and what they are made of."""
 
     request: ModelRequest
     group: str
     sentence: LabelSentence
-    columns: EventColumns
     label: PlannedLabel
-    features: tuple[EventFeature, ...]
+    main: EventPart
+    further: tuple[EventPart, ...]
+    lists: tuple[ListPart, ...]
+    others: tuple[str, ...]
+
+    @property
+    def entity(self) -> EntityKeys:
+        """What is predicted for."""
+        return self.main.entity
 
     @property
     def source(self) -> str:
         """The source of the events."""
-        return self.request.events
+        return self.main.source
 
     @property
     def events(self) -> str:
         """The events in words."""
-        return self.source.replace("_", " ")
+        return self.main.events
 
     @property
-    def keys(self) -> tuple[KeyColumn, ...]:
-        """The key columns of the entity."""
-        return self.columns.keys
+    def counted(self) -> tuple[EventPart, ...]:
+        """All sources whose events are counted."""
+        return (self.main, *self.further)
 
     @property
-    def key_names(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(key.name for key in self.keys)
+    def parts(self) -> tuple[EventPart | ListPart, ...]:
+        """All sources."""
+        return (*self.counted, *self.lists)
 
     @property
-    def entity(self) -> str:
-        """The entity's name in meta."""
-        return name_entity(self.keys)
+    def sources_text(self) -> str:
+        """All sources in words."""
+        return join_words([one.source.replace("_", " ") for one in self.parts])
 
     @property
-    def entity_words(self) -> str:
-        """An entity in words."""
-        return " and ".join(key.stem.replace("_", " ") for key in self.keys)
-
-    def write_grain(self, first: str = "", last: str = "") -> str:
-        """What one row is of, in words: the entity, with what is named before and after it."""
-        words = [word for word in (first, *(key.stem.replace("_", " ") for key in self.keys), last) if word]
-        return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    def event_features(self) -> tuple[EventFeature, ...]:
+        """Those that are made of events."""
+        return tuple(feature for part in self.counted for feature in part.features)
 
     @property
-    def numbers(self) -> tuple[StagedColumn, ...]:
-        """The columns that are added up."""
-        return self.columns.numbers
+    def list_features(self) -> tuple[TableFeature, ...]:
+        """Those that are columns of lists."""
+        return tuple(feature for one in self.lists for feature in one.features)
 
     @property
-    def varied(self) -> tuple[VariedColumn, ...]:
-        """The columns whose values are counted."""
-        return self.columns.varied
+    def list_tables(self) -> dict[str, str]:
+        """The staging models of the lists that give features, by what the group's SQL calls them."""
+        return {f"{one.source}_rows": f"stg_{one.source}" for one in self.lists if one.features}
+
+    @property
+    def joined_models(self) -> dict[str, str]:
+        """The dbt models of features that an entity of the group may not have, by what its SQL calls them."""
+        own = {kind: name for kind, name in self.main.own_models.items() if kind == "variety"}
+        further = {
+            f"{part.source}_{kind}": name
+            for part in self.further
+            for kind, name in part.own_models.items()
+            if kind in FEATURE_MODELS
+        }
+        return {**own, **further, **self.list_tables}
 
     @property
     def models(self) -> dict[str, str]:
-        """The dbt models besides staging, by what they are."""
-        subject, name = self.group.removesuffix("_features"), self.request.name
+        """The dbt models that belong to no further source, besides staging, by what they are."""
+        name = self.request.name
         return {
-            "event_days": f"int_{subject}_event_days",
-            "days": f"int_{subject}_days",
-            "as_of_dates": f"int_{subject}_as_of_dates",
-            "windows": f"int_{subject}_windows",
-            "rhythm": f"int_{subject}_rhythm",
-            **({"variety": f"int_{subject}_variety"} if self.varied else {}),
+            **self.main.own_models,
+            "as_of_dates": name_as_of_dates(self.group),
             "group": self.group,
             "latest": f"{self.group}_latest",
             "label_dates": f"int_{name}_label_dates",
@@ -112,15 +110,14 @@ class ModelPlan:
         }
 
     @property
+    def all_models(self) -> list[str]:
+        """The names of all dbt models but those of staging."""
+        return [*self.models.values(), *(name for part in self.further for name in part.own_models.values())]
+
+    @property
     def vars(self) -> dict[str, str]:
         """The names of the vars of the dbt project, by what they are."""
-        subject = self.group.removesuffix("_features")
-        return {
-            "horizon": f"{self.request.name}_horizon_days",
-            "active": f"{subject}_active_window_days",
-            "history": f"{subject}_history_days",
-            "daily": f"{subject}_daily_as_of_days",
-        }
+        return {"horizon": f"{self.request.name}_horizon_days", **self.main.vars}
 
     @property
     def var_values(self) -> dict[str, int]:
@@ -140,30 +137,24 @@ class ModelPlan:
         if self.sentence.kind == "count":
             text = f"count of {self.events} in {self.sentence.days} days"
         return (
-            f"{text[:1].upper()}{text[1:]}, of each {self.entity_words} that had {self.events} in the last "
+            f"{text[:1].upper()}{text[1:]}, of each {self.entity.words} that had {self.events} in the last "
             f"{self.sentence.active_days} days."
         )
 
-    def match(self, left: str, right: str, indent: int = 12) -> str:
-        """The condition of a join by as-of date and keys."""
-        columns = ("as_of_date", *self.key_names)
-        return f"\n{' ' * indent}and ".join(f"{left}.{name} = {right}.{name}" for name in columns)
 
-    def sample(self, number: int, separator: str = ", ") -> str:
-        """The keys of one of several entities for a test, as YAML."""
-        return separator.join(f"{key.name}: {key.sample(number)}" for key in self.keys)
-
-
-def plan_model(request: ModelRequest, sources: SourceSettings, staged: Sequence[str] | None = None) -> ModelPlan:
+def plan_model(
+    request: ModelRequest, sources: SourceSettings, staged: Mapping[str, Sequence[str]] | None = None
+) -> ModelPlan:
     """Decide what is written.
 
     Args:
-        staged: the columns of the staging model of the source, where there is one; others are left out.
+        staged: the columns of the staging model of each source that has one; others of its columns are left out.
 
     Raises:
-        SettingsError: the source, the label or a column cannot be used; says what to do.
+        SettingsError: a source, the label or a column cannot be used; says what to do.
         SourceError: there is no such source.
     """
+    staged = staged or {}
     source = sources.find_source(request.events)
     if source.grain != "daily":
         raise SettingsError(
@@ -171,32 +162,49 @@ def plan_model(request: ModelRequest, sources: SourceSettings, staged: Sequence[
             f"source as EVENTS: {', '.join(name for name, one in sources.sources.items() if one.grain == 'daily')}."
         )
     sentence = read_label(request.label, request.events)
-    columns = choose_columns(request.events, source, request.entity, sentence.column, staged)
+    columns = choose_columns(request.events, source, request.entity, sentence.column, staged.get(request.events))
     label = plan_label(request.name, request.events, sentence, columns)
-    group = request.group or f"{name_entity(columns.keys)}_features"
+    entity = EntityKeys(columns.keys)
+    group = request.group or f"{entity.name}_features"
+    subject = name_subject(group)
+    names = {
+        "active": f"{subject}_active_window_days",
+        "history": f"{subject}_history_days",
+        "daily": f"{subject}_daily_as_of_days",
+    }
     features = list_features(request.events, columns)
-    plan = ModelPlan(request, group, sentence, columns, label, features)
+    main = EventPart(entity, group, request.events, subject, "", columns, features, names)
+    further, lists = list[EventPart](), list[ListPart]()
+    for name in request.also:
+        other = check_further(name, request, sources, entity)
+        if other.grain == "daily":
+            columns = choose_columns(name, other, entity.names, None, staged.get(name))
+            features = list_features(name, columns, f"{name}_")
+            further.append(EventPart(entity, group, name, f"{subject}_{name}", f"{name}_", columns, features, names))
+        else:
+            lists.append(plan_list(name, other, entity, staged.get(name)))
+    others = tuple(list_other_sources(request, sources))
+    plan = ModelPlan(request, group, sentence, label, main, tuple(further), tuple(lists), others)
     _check_names(plan)
     return plan
 
 
-def name_entity(keys: Sequence[KeyColumn]) -> str:
-    """The name of an entity, made of its keys."""
-    return "_".join(key.stem for key in keys)
-
-
 def _check_names(plan: ModelPlan) -> None:
-    if len(plan.entity) > MAX_NAME_BYTES:
+    entity = plan.entity
+    if len(entity.name) > MAX_NAME_BYTES:
         raise SettingsError(
-            f"The entity would be called {plan.entity!r}, which has {len(plan.entity)} characters; "
+            f"The entity would be called {entity.name!r}, which has {len(entity.name)} characters; "
             f"{MAX_NAME_BYTES} are allowed. Name fewer columns in ENTITY, or give them a shorter publish_as."
         )
-    check_model_names([plan.request.name, plan.group, f"stg_{plan.source}", *plan.models.values()])
-    daily = [
-        *(f"{column.name}_{kind}" for column in plan.numbers for kind in ("sum", "count")),
-        *(f"{column.name}_values" for column in plan.varied),
-    ]
-    check_column_names([*plan.key_names, "day", "event_count", "days_ago", *daily])
-    check_column_names([*plan.key_names, "as_of_date", *(feature.name for feature in plan.features)])
-    check_column_names([*plan.key_names, "as_of_date", plan.label.column])
+    staging = [f"stg_{one.source}" for one in plan.parts]
+    check_model_names([plan.request.name, plan.group, *staging, *plan.all_models])
+    for part in plan.counted:
+        daily = [
+            *(f"{column.name}_{kind}" for column in part.numbers for kind in ("sum", "count")),
+            *(f"{column.name}_values" for column in part.varied),
+        ]
+        check_column_names([*entity.names, "day", "event_count", "days_ago", *daily])
+    features = [*(one.name for one in plan.event_features), *(one.name for one in plan.list_features)]
+    check_column_names([*entity.names, "as_of_date", *features])
+    check_column_names([*entity.names, "as_of_date", plan.label.column])
     check_column_names(list(plan.vars.values()))

@@ -13,7 +13,8 @@ from include.adopt.model_files import (
     render_table,
     render_vars,
 )
-from include.adopt.model_plan import ModelPlan, ModelRequest, plan_model
+from include.adopt.model_plan import ModelPlan, plan_model
+from include.adopt.model_request import ModelRequest
 from include.adopt.new_files import NewFile, check_free
 from include.adopt.written_model import (
     NewModel,
@@ -22,8 +23,8 @@ from include.adopt.written_model import (
     check_model_name,
     list_usual_questions,
 )
+from include.commands.console import list_some
 from include.settings.section import Environment, load_section
-from include.settings.source_base import SourceBase
 from include.settings.sources import SourceSettings
 
 
@@ -40,28 +41,45 @@ def propose_model(request: ModelRequest, config: Path, folder: Path, environment
     """
     check_model_name(request.name, config)
     sources = load_section(config / "sources.yml", SourceSettings, environment)
-    dbt, staging = read_dbt_files(folder), f"stg_{request.events}"
-    # A staging model of ours is written anew after an interruption; one of somebody else decides what there is.
-    found = dbt.find_model(staging)
+    dbt = read_dbt_files(folder)
     plan = plan_model(request, sources)
-    source = sources.sources[request.events]
-    own = render_staging(plan, source)
-    if found and not _is_own(found, own, folder):
-        plan, own = plan_model(request, sources, dbt.list_columns(staging)), {}
-    files = _list_files(plan, source, dbt, own)
+    own = _render_own_staging(plan, sources)
+    # A staging model of ours is written anew after an interruption; one of somebody else decides what there is.
+    foreign = [
+        source for source, files in own.items()
+        if (found := dbt.find_model(f"stg_{source}")) and not _is_own(found, files, folder)
+    ]  # fmt: skip
+    if foreign:
+        plan = plan_model(request, sources, {source: dbt.list_columns(f"stg_{source}") for source in foreign})
+        own = {source: files for source, files in _render_own_staging(plan, sources).items() if source not in foreign}
+    staging = {path: text for files in own.values() for path, text in files.items()}
+    files = _list_files(plan, sources, dbt, staging)
     model = NewFile(config / "models" / f"{request.name}.yml", render_model_file(plan), config)
     check_model_file_text(model)
-    check_free([*files, model], _list_conflicts(plan, dbt, own))
+    check_free([*files, model], _list_conflicts(plan, dbt, staging))
     return NewModel(plan.group, (*files, model), tuple(_list_questions(plan)))
+
+
+def _render_own_staging(plan: ModelPlan, sources: SourceSettings) -> dict[str, dict[str, str]]:
+    """The files of the staging model of each source, as they would be written."""
+    return {part.source: render_staging(part, sources.sources[part.source]) for part in plan.parts}
 
 
 def _list_questions(plan: ModelPlan) -> list[str]:
     return [
         *list_usual_questions(plan.request),
-        f"rows are each {plan.entity_words} with {plan.events} in the last {plan.sentence.active_days} days "
-        f"(var {plan.vars['active']}).",
-        *plan.columns.questions,
+        f"rows are each {plan.entity.words} with {plan.events} in the last {plan.sentence.active_days} days "
+        f"(var {plan.main.vars['active']}).",
+        *(question for part in plan.parts for question in part.questions),
+        *([_name_others(plan)] if plan.others else []),
     ]
+
+
+def _name_others(plan: ModelPlan) -> str:
+    return (
+        f"no feature is made of {list_some(plan.others)}: what holds {', '.join(plan.entity.names)} can be named in "
+        "ALSO, and the rest be joined in dbt."
+    )
 
 
 def _is_own(found: Path, own: dict[str, str], folder: Path) -> bool:
@@ -72,14 +90,16 @@ def _is_own(found: Path, own: dict[str, str], folder: Path) -> bool:
     )
 
 
-def _list_files(plan: ModelPlan, source: SourceBase, dbt: DbtFiles, own: dict[str, str]) -> list[NewFile]:
+def _list_files(plan: ModelPlan, sources: SourceSettings, dbt: DbtFiles, staging: dict[str, str]) -> list[NewFile]:
     files = []
-    if not dbt.has_table(plan.source):
-        files.append(change_file(dbt, SOURCES_FILE, dbt.add_table(render_table(plan, source))))
+    absent = [part for part in plan.parts if not dbt.has_table(part.source)]
+    if absent:
+        lines = [line for part in absent for line in render_table(part, sources.sources[part.source])]
+        files.append(change_file(dbt, SOURCES_FILE, dbt.add_table(lines)))
     missing = [name for name in plan.var_values if name not in dbt.read_vars()]
     if missing:
         files.append(change_file(dbt, PROJECT_FILE, dbt.add_vars(render_vars(plan, missing))))
-    rendered = {**own, **render_project(plan)}
+    rendered = {**staging, **render_project(plan)}
     return files + [NewFile(dbt.folder / path, text, dbt.folder) for path, text in rendered.items()]
 
 
@@ -87,7 +107,7 @@ def _list_conflicts(plan: ModelPlan, dbt: DbtFiles, own: dict[str, str]) -> list
     """What is in the way besides files of the same paths."""
     ours = {Path(path).name: path for path in {**own, **render_project(plan)}}
     problems = []
-    for name in plan.models.values():
+    for name in plan.all_models:
         found = dbt.find_model(name)
         if found and str(found.relative_to(dbt.folder)) != ours[f"{name}.sql"]:
             problems.append(f"{found} is a dbt model of the name {name!r} already.")

@@ -14,11 +14,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from include.adopt.flat_proposal import propose_flat
 from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
-from include.adopt.model_plan import ModelRequest
 from include.adopt.model_proposal import propose_model
+from include.adopt.model_request import ModelRequest
 from include.adopt.written_model import NewModel
 from include.commands.console import run_command, say
 from include.errors import SettingsError
@@ -26,6 +27,8 @@ from include.features.manifest import DBT_DIR
 from include.settings import CONFIG_DIR, resolve_environment
 from include.settings.section import Environment, load_section
 from include.settings.sources import SourceSettings
+
+NO_OTHER: Final = "none"
 
 
 def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
@@ -66,6 +69,12 @@ def propose(
     if sources.find_source(request.events).grain == "daily":
         return propose_model(request, config, dbt, environment)
 
+    if request.also:
+        raise SettingsError(
+            f"ALSO names {', '.join(request.also)}, and {request.events!r} is a whole copy: features beside its own "
+            "columns are joined in dbt. Leave ALSO out."
+        )
+
     def read(column: str) -> LabelValues:
         return read_label_values(request.events, column, sources, file or find_newest_file(request.events, sources))
 
@@ -79,6 +88,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--entity", help="its key columns in the source, with commas between them")
     parser.add_argument("--events", help="the source, as sources.yml names it")
     parser.add_argument("--label", help='what to predict: "no orders in 28 days", "sum of amount in 7 days", a column')
+    parser.add_argument("--also", help="further sources of features, with commas between them; none when left out")
     parser.add_argument("--group", help="the feature group; made of the entity when left out")
     parser.add_argument("--owner", help="who answers for the model and its features")
     parser.add_argument("--trainer", help="the accountable person, who may not approve it")
@@ -92,15 +102,17 @@ def make_request(options: argparse.Namespace) -> ModelRequest:
     people = {one: getattr(options, one) for one in ("owner", "trainer", "group") if getattr(options, one)}
     return ModelRequest(
         options.name,
-        _split(options.entity),
+        split_words(options.entity),
         options.events,
         options.label,
-        approvers=_split(options.approvers),
+        () if options.also == NO_OTHER else split_words(options.also),
+        approvers=split_words(options.approvers),
         **people,
     )
 
 
-def _split(text: str | None) -> tuple[str, ...]:
+def split_words(text: str | None) -> tuple[str, ...]:
+    """Words with commas between them."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 

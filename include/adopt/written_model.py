@@ -9,7 +9,7 @@ from typing import Any, get_args
 import yaml
 
 from include.adopt.dbt_files import DbtFiles
-from include.adopt.model_plan import ModelRequest
+from include.adopt.model_request import ModelRequest
 from include.adopt.new_files import NewFile, write_files
 from include.errors import SettingsError
 from include.settings.models import build_model, check_model_file, find_model_files, load_shared

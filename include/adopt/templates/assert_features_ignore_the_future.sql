@@ -1,5 +1,6 @@
--- Counted again from the rows of the days before an as-of date only. The date is the newest one that
--- lies at least a week back, because after the newest of all there is no future yet that could leak in.
+-- Counted again from the rows of the days before an as-of date only, of << plan.events >>.
+-- The date is the newest one that lies at least a week back, because after the newest of all there is no
+-- future yet that could leak in.
 with newest as (
 
     select max(as_of_date) as as_of_date
@@ -16,7 +17,7 @@ active_days as (
 
     select
         newest.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         events.<< key >>,
 <% endfor %>
         events.day
@@ -28,7 +29,7 @@ active_days as (
     where
         -- No delivery is older than its rows.
         events.batch_day >= (select dates.as_of_date - 84 from newest as dates)
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         and events.<< key >> is not null
 <% endfor %>
     << (['newest.as_of_date'] + (keys | prefixed('events.')) + ['events.day']) | clause('group by') >>
@@ -39,14 +40,16 @@ expected as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
-        as_of_date - max(day) as recency_days,
-        count(*) as active_days_84d
+        as_of_date - max(day) as << plan.prefix >>recency_days,
+        count(*) as << plan.prefix >>active_days_84d
     from active_days
     << (['as_of_date'] + keys) | clause('group by') >>
+<% if not plan.is_further %>
     having as_of_date - max(day) <= {{ var('<< plan.vars.active >>') }}
+<% endif %>
 
 ),
 
@@ -59,17 +62,25 @@ features as (
 )
 
 select
-    features.recency_days,
-    expected.recency_days as expected_recency_days,
-    features.active_days_84d,
-    expected.active_days_84d as expected_active_days_84d,
-<% for key in plan.key_names %>
-    << ("coalesce(features." ~ key ~ ", expected." ~ key ~ ")") | named(key, 4) >><< "" if loop.last else "," >>
+<% for key in plan.entity.names %>
+<% if plan.is_further %>
+    features.<< key >>,
+<% else %>
+    << ("coalesce(features." ~ key ~ ", expected." ~ key ~ ")") | named(key, 4) >>,
+<% endif %>
 <% endfor %>
+    features.<< plan.prefix >>recency_days,
+    << ("expected." ~ plan.prefix ~ "recency_days") | named("expected_recency_days", 4) >>,
+    features.<< plan.prefix >>active_days_84d,
+    << ("expected." ~ plan.prefix ~ "active_days_84d") | named("expected_active_days_84d", 4) >>
 from features
-full outer join expected
+<< "left" if plan.is_further else "full outer" >> join expected
     on
-        << plan.match("features", "expected", 8) >>
+        << plan.entity.match("features", "expected", 8) >>
 where
-    features.recency_days is distinct from expected.recency_days
+    features.<< plan.prefix >>recency_days is distinct from expected.<< plan.prefix >>recency_days
+<% if plan.is_further %>
+    or features.<< plan.prefix >>active_days_84d <> coalesce(expected.<< plan.prefix >>active_days_84d, 0)
+<% else %>
     or features.active_days_84d is distinct from expected.active_days_84d
+<% endif %>

@@ -2,12 +2,12 @@
 with newest as (
 
     select
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
         max(as_of_date) as as_of_date
     from {{ ref('<< group >>') }}
-    << plan.key_names | clause('group by') >>
+    << plan.entity.names | clause('group by') >>
 
 ),
 
@@ -17,7 +17,7 @@ offline as (
     from {{ ref('<< group >>') }} as features
     inner join newest
         on
-            << plan.match("features", "newest") >>
+            << plan.entity.match("features", "newest") >>
 
 ),
 
@@ -28,7 +28,7 @@ online as (
 )
 
 select
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
     << ("coalesce(online." ~ key ~ ", offline." ~ key ~ ")") | named(key, 4) >>,
 <% endfor %>
     online.as_of_date as online_as_of_date,
@@ -36,7 +36,7 @@ select
 from online
 full outer join offline
     on
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << "" if loop.first else "and " >>online.<< key >> = offline.<< key >>
 <% endfor %>
 where online.* is distinct from offline.*

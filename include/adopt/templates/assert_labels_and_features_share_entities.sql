@@ -3,7 +3,7 @@ with features as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >><< "" if loop.last else "," >>
 <% endfor %>
     from {{ ref('<< group >>') }}
@@ -19,7 +19,7 @@ labels as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >><< "" if loop.last else "," >>
 <% endfor %>
     from {{ ref('<< labels >>') }}
@@ -28,11 +28,11 @@ labels as (
 
 select
     coalesce(features.as_of_date, labels.as_of_date) as as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
     << ("coalesce(features." ~ key ~ ", labels." ~ key ~ ")") | named(key, 4) >><< "" if loop.last else "," >>
 <% endfor %>
 from features
 full outer join labels
     on
-        << plan.match("features", "labels", 8) >>
+        << plan.entity.match("features", "labels", 8) >>
 where features.as_of_date is null or labels.as_of_date is null

@@ -48,7 +48,7 @@ pending_events as (
     where
         events.batch_day >= (select deliveries.first_day from deliveries)
         and events.batch_day <= (select deliveries.last_day from deliveries)
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         and events.<< key >> is not null
 <% endfor %>
 
@@ -58,7 +58,7 @@ final as (
 
     select
         day,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
 <% for column in plan.numbers %>

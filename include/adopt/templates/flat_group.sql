@@ -18,10 +18,10 @@ final as (
 
     select
         snapshots.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << plan.source >>.<< key >>,
 <% endfor %>
-<% for feature in features %>
+<% for feature in plan.features %>
         << feature.aliased >><< "" if loop.last else "," >>
 <% endfor %>
     from snapshots

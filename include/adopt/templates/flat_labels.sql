@@ -16,14 +16,14 @@ final as (
 
     select
         features.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         features.<< key >>,
 <% endfor %>
         << plan.source >>.<< plan.label.sql >><< plan.label.alias >>
     from features
     inner join << plan.source >>
         on
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
             << "" if loop.first else "and " >>features.<< key >> = << plan.source >>.<< key >>
 <% endfor %>
             and features.as_of_date >= << plan.source >>.valid_from

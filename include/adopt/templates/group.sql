@@ -1,3 +1,25 @@
+<% macro count_windows(part, table) %>
+<% set first, last = ("coalesce(", ", 0)") if part.is_further else ("", "") %>
+        << (table ~ "." ~ part.prefix ~ "recency_days::double precision") | named(part.prefix ~ "recency_days") >>,
+        {% for days in [7, 28, 56, 84] %}
+<% for name in [part.source, part.prefix ~ "active_days"] %>
+            << (first ~ table ~ "." ~ name ~ "_{{ days }}d" ~ last ~ "::double precision") | named(name ~ "_{{ days }}d", 12) >>,
+<% endfor %>
+<% if part.numbers %>
+            {% for column in << part.numbers | names(16) >> %}
+<% for kind in ["sum", "mean"] %>
+<% set name = part.prefix ~ "{{ column }}_" ~ kind ~ "_{{ days }}d" %>
+<% set read = table ~ "." ~ name if kind == "mean" else first ~ table ~ "." ~ name ~ last %>
+                << (read ~ "::double precision") | named(name, 16) >>,
+<% endfor %>
+            {% endfor %}
+<% endif %>
+        {% endfor %}
+<% for kind in ["previous", "trend"] %>
+<% set name = part.source ~ "_" ~ kind ~ "_28d" %>
+        << (first ~ table ~ "." ~ name ~ last ~ "::double precision") | named(name) >>,
+<% endfor %>
+<% endmacro %>
 {#
 The planner expects one row of each join of grouped rows and would loop over them all, row by row:
 hash joins are right for one as-of date and for all.
@@ -23,56 +45,56 @@ rhythm as (
     select * from {{ ref('<< rhythm >>') }}
 
 ),
-<% if plan.varied %>
+<% for table, model in plan.joined_models.items() %>
 
-variety as (
+<< table >> as (
 
-    select * from {{ ref('<< variety >>') }}
+    select * from {{ ref('<< model >>') }}
 
 ),
-<% endif %>
+<% endfor %>
 
 final as (
 
     select
         windows.as_of_date,
-<% for key in plan.key_names %>
+<% for key in keys %>
         windows.<< key >>,
 <% endfor %>
-        windows.recency_days::double precision as recency_days,
-        {% for days in [7, 28, 56, 84] %}
-            << ("windows." ~ plan.source ~ "_{{ days }}d::double precision") | named(plan.source ~ "_{{ days }}d", 12) >>,
-            windows.active_days_{{ days }}d::double precision as active_days_{{ days }}d,
-<% if plan.numbers %>
-            {% for column in << plan.numbers | names(16) >> %}
-                windows.{{ column }}_sum_{{ days }}d::double precision as {{ column }}_sum_{{ days }}d,
-                windows.{{ column }}_mean_{{ days }}d::double precision as {{ column }}_mean_{{ days }}d,
-            {% endfor %}
-<% endif %>
-        {% endfor %}
-<% for kind in ["previous", "trend"] %>
-        << ("windows." ~ plan.source ~ "_" ~ kind ~ "_28d::double precision") | named(plan.source ~ "_" ~ kind ~ "_28d") >>,
+<< count_windows(plan.main, "windows") ->>
+<% for feature in plan.main.features if feature.part == "variety" %>
+        << feature.select("variety") >>,
+<% endfor %>
+<% for part in plan.further %>
+<< count_windows(part, part.source ~ "_windows") ->>
+<% for feature in part.features if feature.part != "windows" %>
+        << feature.select(part.source ~ "_" ~ feature.part) >>,
+<% endfor %>
+<% endfor %>
+<% for feature in plan.list_features %>
+        << feature.aliased >>,
 <% endfor %>
         rhythm.gap_mean_days,
         rhythm.gap_std_days,
         rhythm.recency_to_gap,
         rhythm.weekend_share,
-        rhythm.tenure_days::double precision as tenure_days<< "," if plan.varied else "" >>
-<% for column in plan.varied %>
-        << ("coalesce(variety." ~ column.name ~ "_distinct_84d, 0)::double precision") | named(column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
-<% if column.is_category %>
-        variety.<< column.name >>_most_frequent_84d<< "" if loop.last else "," >>
-<% endif %>
-<% endfor %>
+        rhythm.tenure_days::double precision as tenure_days
     from windows
     inner join rhythm
         on
-            << plan.match("windows", "rhythm") >>
-<% if plan.varied %>
-    left join variety
+            << plan.entity.match("windows", "rhythm") >>
+<% for table in plan.joined_models if table not in plan.list_tables %>
+    left join << table >>
         on
-            << plan.match("windows", "variety") >>
-<% endif %>
+            << plan.entity.match("windows", table) >>
+<% endfor %>
+<% for table in plan.list_tables %>
+    left join << table >>
+        on
+            << plan.entity.match("windows", table, first=[]) >>
+            and windows.as_of_date >= << table >>.valid_from
+            and windows.as_of_date < << table >>.valid_to
+<% endfor %>
 
 )
 

@@ -31,7 +31,7 @@ outcomes as (
 
     select
         label_dates.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         days.<< key >>,
 <% endfor %>
         sum(days.<< plan.label.summed >>) as total
@@ -48,7 +48,7 @@ final as (
 
     select
         features.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         features.<< key >>,
 <% endfor %>
         << plan.label.sql >> as << plan.label.column >>
@@ -56,7 +56,7 @@ final as (
     inner join label_dates on features.as_of_date = label_dates.as_of_date
     left join outcomes
         on
-            << plan.match("features", "outcomes") >>
+            << plan.entity.match("features", "outcomes") >>
 
 )
 

@@ -8,7 +8,7 @@ with features as (
 
 final as (
 
-    select distinct on (<< plan.key_names | listed(20, 4) >>) *
+    select distinct on (<< plan.entity.names | listed(20, 4) >>) *
     from features
     << ((keys | suffixed(' asc')) + ['as_of_date desc']) | clause('order by') >>
 

@@ -11,12 +11,12 @@ with as_of_dates as (
 days as (
 
     select
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
         day,
         lag(day) over (
-            << plan.key_names | clause('partition by', 12) >>
+            << plan.entity.names | clause('partition by', 12) >>
             order by day
         ) as previous_day,
         extract(isodow from day) >= 6 as is_weekend
@@ -28,7 +28,7 @@ recent_days as (
 
     select
         as_of_dates.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         days.<< key >>,
 <% endfor %>
         days.day,
@@ -50,7 +50,7 @@ rhythm as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
         as_of_date - max(day) as recency_days,
@@ -67,14 +67,23 @@ final as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
+<% if plan.prefix %>
+<% for name in ["gap_mean_days", "gap_std_days"] %>
+        << name >> as << plan.prefix ~ name >>,
+<% endfor %>
+        recency_days / gap_mean_days as << plan.prefix >>recency_to_gap,
+        weekend_share as << plan.prefix >>weekend_share,
+        tenure_days as << plan.prefix >>tenure_days
+<% else %>
         gap_mean_days,
         gap_std_days,
         recency_days / gap_mean_days as recency_to_gap,
         weekend_share,
         tenure_days
+<% endif %>
     from rhythm
 
 )

@@ -7,10 +7,10 @@ with source as (
 renamed as (
 
     select
-<% if plan.columns.staged | selectattr('is_bounded') | list %>
+<% if plan.staged | selectattr('is_bounded') | list %>
         -- What cannot be added up (NaN, numbers beyond all measure) is unknown.
 <% endif %>
-<% for column in plan.columns.staged %>
+<% for column in plan.staged %>
         << column.sql >>,
 <% endfor %>
         day,

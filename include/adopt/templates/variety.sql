@@ -15,7 +15,7 @@ recent_days as (
 
     select
         as_of_dates.as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         days.<< key >>,
 <% endfor %>
 <% for column in plan.varied %>
@@ -39,7 +39,7 @@ listed_values as (
 <% endif %>
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
         '<< column.name >>' as attribute,
@@ -53,7 +53,7 @@ counted_values as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
         attribute,
@@ -68,16 +68,16 @@ final as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
 <% for column in plan.varied %>
-        << ("count(*) filter (where attribute = '" ~ column.name ~ "')") | named(column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
+        << ("count(*) filter (where attribute = '" ~ column.name ~ "')") | named(plan.prefix ~ column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
 <% if column.is_category %>
         -- Of several that are as frequent, the first one of the alphabet.
         (array_agg(value order by value_count desc, value collate "C") filter (
             where attribute = '<< column.name >>'
-        ))[1] as << column.name >>_most_frequent_84d<< "" if loop.last else "," >>
+        ))[1] as << plan.prefix >><< column.name >>_most_frequent_84d<< "" if loop.last else "," >>
 <% endif %>
 <% endfor %>
     from counted_values

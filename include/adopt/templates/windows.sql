@@ -29,23 +29,23 @@ windows as (
 
     select
         as_of_date,
-<% for key in plan.key_names %>
+<% for key in plan.entity.names %>
         << key >>,
 <% endfor %>
-        min(days_ago) as recency_days,
+        min(days_ago) as << plan.prefix >>recency_days,
         {% for days in [7, 28, 56, 84] %}
             coalesce(
                 sum(event_count) filter (where days_ago <= {{ days }}), 0
             ) as << plan.source >>_{{ days }}d,
-            count(*) filter (where days_ago <= {{ days }}) as active_days_{{ days }}d,
+            count(*) filter (where days_ago <= {{ days }}) as << plan.prefix >>active_days_{{ days }}d,
 <% if plan.numbers %>
             {% for column in << plan.numbers | names(16) >> %}
                 coalesce(
                     sum({{ column }}_sum) filter (where days_ago <= {{ days }}), 0
-                ) as {{ column }}_sum_{{ days }}d,
+                ) as << plan.prefix >>{{ column }}_sum_{{ days }}d,
                 sum({{ column }}_sum) filter (where days_ago <= {{ days }})
                 / nullif(sum({{ column }}_count) filter (where days_ago <= {{ days }}), 0)
-                    as {{ column }}_mean_{{ days }}d,
+                    as << plan.prefix >>{{ column }}_mean_{{ days }}d,
             {% endfor %}
 <% endif %>
         {% endfor %}
@@ -65,7 +65,9 @@ final as (
 
     select *
     from windows
+<% if not plan.is_further %>
     where recency_days <= {{ var('<< plan.vars.active >>') }}
+<% endif %>
 
 )
 

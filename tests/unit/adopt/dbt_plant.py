@@ -75,7 +75,13 @@ sources:
     key: [machine_id]
     columns:
       machine_id: {type: int64}
+      power: {type: float64, nullable: true, description: "Power. In kW."}
+      site: {type: string, nullable: true, allowed: [north, south]}
+      note: {type: string, nullable: true}
+      maker_id: {type: int64, nullable: true}
+      broke_on: {type: date, nullable: true}
 """
+MACHINE_COLUMNS = ("machine_id", "power", "site", "note", "maker_id", "broke_on")
 COLUMNS = (
     "reading_no", "machine_id", "Hall Name", "built_on", "state", "part_id", "heat", "Order", "spare_no", "checked_at",
     "measured_at",
@@ -188,14 +194,18 @@ def deliver(uri: str, house: House, folder: Path, rows: dict[date, list[Row]], f
             write_csv(folder / "readings" / f"{day}.csv", COLUMNS, rows[day])
             write_csv(folder / "pings" / f"{day}.csv", ("machine_id", "pinged_on"), list_pings(rows[day]))
         day += DAY
+    publish_files(uri, house, folder, ("readings", "pings"), first, last)
+
+
+def publish_files(uri: str, house: House, folder: Path, sources: Sequence[str], first: date, last: date) -> None:
+    """Publish what the files of some sources hold of some days."""
     settings = load_section(house.config / "sources.yml", SourceSettings, "development")
-    sources = {name: source for name, source in settings.sources.items() if source.grain == "daily"}
-    daily = settings.model_copy(update={"sources": sources})
-    opener = SourceOpener(daily, folder)
+    chosen = settings.model_copy(update={"sources": {name: settings.sources[name] for name in sources}})
+    opener = SourceOpener(chosen, folder)
     items = [land_source(uri, opener, item) for item in plan_load(uri, opener, first, last)]
     with open_session(uri) as session:
         session.execute("update landing.deliveries set state = 'audited' where state = 'landed'")
-    publish_batch(uri, daily, items)
+    publish_batch(uri, chosen, items)
 
 
 def list_pings(rows: list[Row]) -> list[Row]:

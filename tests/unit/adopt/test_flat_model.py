@@ -16,17 +16,10 @@ from include.adopt.label_values import LabelValues
 from include.errors import OrreryError, SettingsError
 from include.features.catalog import read_catalog
 from include.features.spec import resolve_model
-from include.ingestion.land import land_source
-from include.ingestion.plan import plan_load
-from include.ingestion.publish import publish_batch
 from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, reload_settings
-from include.settings.section import load_section
-from include.settings.sources import SourceSettings
-from include.sources.deliveries import SourceOpener
 from include.training.dataset import build_training_set
-from include.warehouse.session import open_session
-from tests.unit.adopt.dbt_plant import House, fetch, make_house, run_dbt, write_csv
+from tests.unit.adopt.dbt_plant import House, fetch, make_house, publish_files, run_dbt, write_csv
 
 PARTS = """
   parts:
@@ -114,19 +107,9 @@ def built(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
             arguments = [name, "--entity", "part_no,site", "--events", "parts", "--label", column]
             house.declare(*arguments, "--group", f"{name}_features")
         for day in (FIRST, SECOND):
-            publish(uri, house, folder / "files", day)
+            publish_files(uri, house, folder / "files", ("parts",), day, day)
             said = run_dbt(uri, house, "build")
         yield Built(house, uri, said)
-
-
-def publish(uri: str, house: House, folder: Path, day: date) -> None:
-    settings = load_section(house.config / "sources.yml", SourceSettings, "development")
-    flat = settings.model_copy(update={"sources": {"parts": settings.sources["parts"]}})
-    opener = SourceOpener(flat, folder)
-    items = [land_source(uri, opener, item) for item in plan_load(uri, opener, day, day)]
-    with open_session(uri) as session:
-        session.execute("update landing.deliveries set state = 'audited' where state = 'landed'")
-    publish_batch(uri, flat, items)
 
 
 def test_everything_is_built_and_every_test_of_it_passes(built: Built) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from include.adopt.model_plan import ModelPlan, ModelRequest, plan_model
+from include.adopt.model_plan import ModelPlan, plan_model
+from include.adopt.model_request import ModelRequest
 from include.errors import OrreryError
 from include.settings.section import parse_section
 from include.settings.sources import SourceSettings
@@ -22,13 +23,17 @@ def plan(changes: dict[str, Any] | None = None, staged: list[str] | None = None,
         columns[name] = settings
     defaults = {"name": "lapse", "entity": ("machine_id",), "events": "readings", "label": "no readings in 28 days"}
     sources = parse_section(content, SourceSettings, "development", "sources.yml")
-    return plan_model(ModelRequest(**{**defaults, **asked}), sources, staged)
+    return plan_model(
+        ModelRequest(**{**defaults, **asked}),
+        sources,
+        None if staged is None else {asked.get("events", "readings"): staged},
+    )
 
 
 def test_names_come_from_entity_and_source() -> None:
     made = plan()
 
-    assert made.entity == "machine"
+    assert made.entity.name == "machine"
     assert made.group == "machine_features"
     assert made.models["days"] == "int_machine_days"
     assert made.models["labels"] == "lapse_labels"
@@ -42,17 +47,17 @@ def test_a_group_of_ones_own_names_what_is_made_of_it() -> None:
     made = plan(group="heat_features")
     assert made.models["windows"] == "int_heat_windows"
     assert "heat_history_days" in made.var_values
-    assert made.entity == "machine"
+    assert made.entity.name == "machine"
 
 
 def test_several_keys_make_one_entity() -> None:
     made = plan(entity=("machine_id", "Hall Name"))
-    assert made.entity == "machine_hall"
-    assert [(key.name, key.sql_type) for key in made.keys] == [("machine_id", "bigint"), ("hall", "text")]
+    assert made.entity.name == "machine_hall"
+    assert [(key.name, key.sql_type) for key in made.entity.keys] == [("machine_id", "bigint"), ("hall", "text")]
 
 
 def test_columns_become_what_they_allow() -> None:
-    names = {feature.name: feature for feature in plan().features}
+    names = {feature.name: feature for feature in plan().event_features}
 
     for name in ("readings_7d", "heat_sum_84d", "heat_mean_28d", "order_value_sum_7d", "part_id_distinct_84d"):
         assert names[name].data_type == "double precision"
@@ -67,24 +72,24 @@ def test_columns_become_what_they_allow() -> None:
 
 def test_a_summed_column_is_a_number_whatever_it_is_called() -> None:
     made = plan(label="sum of part_id in 7 days")
-    assert "part_id" in [column.name for column in made.numbers]
-    assert "part_id" not in [column.name for column in made.varied]
+    assert "part_id" in [column.name for column in made.main.numbers]
+    assert "part_id" not in [column.name for column in made.main.varied]
     assert made.label.summed == "part_id_sum"
 
 
 def test_what_looks_like_a_name_is_asked_about() -> None:
-    questions = "\n".join(plan().columns.questions)
+    questions = "\n".join(plan().main.questions)
     assert "part_id looks like a name" in questions
     assert "machine_id" not in questions
-    assert "built_on is not critical" in "\n".join(plan(entity=("built_on",)).columns.questions)
+    assert "built_on is not critical" in "\n".join(plan(entity=("built_on",)).main.questions)
 
 
 def test_a_staging_model_that_is_there_decides_which_columns_there_are() -> None:
     made = plan(staged=["machine_id", "heat", "day", "batch_day"])
-    assert [column.name for column in made.numbers] == ["heat"]
-    assert made.varied == ()
+    assert [column.name for column in made.main.numbers] == ["heat"]
+    assert made.main.varied == ()
     assert "variety" not in made.models
-    assert "no column order_value" in "\n".join(made.columns.questions)
+    assert "no column order_value" in "\n".join(made.main.questions)
 
 
 @pytest.mark.parametrize(

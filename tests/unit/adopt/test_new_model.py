@@ -329,6 +329,12 @@ def test_what_is_written_passes_the_linter_also_with_long_names(house: House) ->
         "--events", "readings_of_all_the_many_machines", "--group", "machines_and_their_halls_features",
         "--label", "sum of float64_of_a_long_machine_part in 100 days",
     )  # fmt: skip
+    further = ("--also", "pings,machines", "--group", "machine_long_named_features", "--approvers", "ada,grace")
+    house.declare("beside", *ASKED[1:], *further)
+    del readings["columns"]["category_of_a_very_long_winded_machine_pa"]
+    (house.config / "sources.yml").write_text(yaml.safe_dump(sources))
+    of_pings = ("--events", "pings", "--label", "no pings in 14 days", "--group", "pinged", "--also", "readings")
+    house.declare("pinged_often", "--entity", "machine_id", *of_pings)
     done = subprocess.run(
         [sys.executable, "-m", "sqlfluff", "lint", "--config", PROJECT_ROOT / ".sqlfluff", "models", "data-tests"],
         cwd=house.dbt, capture_output=True, text=True, check=False,
