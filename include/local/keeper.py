@@ -157,16 +157,19 @@ def run_component(component: Component, log: Path) -> int:
 def stop_processes(home: StackHome, token: str) -> StackState:
     """End everything that carries the stack's token, then PostgreSQL; the state afterwards.
 
-    The scheduler goes first, while the API server can still take in what its tasks report.
+    The scheduler goes first, while the API server can still take in what its tasks report. PostgreSQL ends whatever
+    does not.
 
     Raises:
         StackError: something does not end.
     """
     state = load_state(home)
-    if SCHEDULER in state.processes:
-        stop_members(token, session=state.processes[SCHEDULER].pid)
-    stop_members(token)
-    PostgresServer(home.postgres, 0, "").stop()
+    try:
+        if SCHEDULER in state.processes:
+            stop_members(token, session=state.processes[SCHEDULER].pid)
+        stop_members(token)
+    finally:
+        PostgresServer(home.postgres, 0, "").stop()
     state.keeper = 0
     state.processes.clear()
     state.save(home)

@@ -18,6 +18,8 @@ from include.errors import StackError
 
 TOKEN_VARIABLE: Final = "ORRERY_STACK_TOKEN"  # noqa: S105 - the variable's name
 _POLL_S: Final = 0.1
+# On a busy machine it takes a while until a killed process is gone.
+_KILLED_S: Final = 60.0
 
 
 def has_token(pid: int, token: str) -> bool:
@@ -46,7 +48,7 @@ def stop_members(token: str, session: int | None = None, grace_s: float = 10.0) 
         StackError: something survived SIGKILL.
     """
     left: list[int] = []
-    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
+    for number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _KILLED_S)):
         told: set[int] = set()
         deadline = time.monotonic() + wait_s
         while left := find_members(token, session):

@@ -26,7 +26,8 @@ from include.settings import PROJECT_ROOT
 
 __all__ = ["Stack", "find_stack", "release_stack", "running_stack", "start_stack", "stop_stack"]
 
-_STOP_S: Final = 90.0
+# Longer than the keeper takes on a busy machine: killed before its time, it would leave PostgreSQL behind.
+_STOP_S: Final = 300.0
 _POLL_S: Final = 0.1
 _leashes: dict[Path, Leash] = {}
 

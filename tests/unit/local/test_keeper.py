@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 from include.commands.console import read_tail
+from include.errors import StackError
+from include.local import keeper as keeper_module
 from include.local.components import Component, can_fork, run_module, save_plan
 from include.local.environment import base_environment
 from include.local.home import StackHome
-from include.local.keeper import NO_THREADS
+from include.local.keeper import NO_THREADS, stop_processes
 from include.local.processes import TOKEN_VARIABLE, find_members
 from include.local.state import StackState, load_state
+from include.servers.ports import find_free_port
+from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT
 from tests.processes import die_with_parent, is_running
 from tests.unit.local.conftest import TOKEN
@@ -160,3 +164,20 @@ def test_a_library_that_cannot_be_imported_ends_everything_with_the_reason(
     assert keeper.wait() == 1
     assert "RuntimeError: nobody expected this" in home.log("keeper").read_text()
     assert find_members(TOKEN) == []
+
+
+def test_postgresql_ends_although_something_else_does_not(home: StackHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that the system holds cannot be made here: stopping the others is what fails instead."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise StackError("Processes [1] do not end.")
+
+    server = PostgresServer(home.postgres, find_free_port(), "secret")
+    server.start()
+    monkeypatch.setattr(keeper_module, "stop_members", fail)
+    try:
+        with pytest.raises(StackError, match="do not end"):
+            stop_processes(home, TOKEN)
+        assert server.pid is None
+    finally:
+        server.stop()
