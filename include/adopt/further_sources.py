@@ -61,8 +61,8 @@ def plan_list(name: str, source: SourceBase, entity: EntityKeys, listed: Sequenc
     others = [one for one in staged if one.name not in entity.names]
     features, questions = list_table_features(f"{name}_rows", others, as_of=None, prefix=f"{name}_")
     note = (
-        f"of {name} the copy counts that is dated before an as-of date; where that copy was made later than it is "
-        "dated, take out what has changed since, or tells of what came later."
+        "the copy counts that is dated before an as-of date; where it was made later than it is dated, take out what "
+        "has changed since, or tells of what came later."
     )
     return ListPart(entity, name, staged, features, (*([note] if features else []), *questions))
 

@@ -70,7 +70,7 @@ def _list_questions(plan: ModelPlan) -> list[str]:
         *list_usual_questions(plan.request),
         f"rows are each {plan.entity.words} with {plan.events} in the last {plan.sentence.active_days} days "
         f"(var {plan.main.vars['active']}).",
-        *(question for part in plan.parts for question in part.questions),
+        *(f"{part.source}: {question}" for part in plan.parts for question in part.questions),
         *([_name_others(plan)] if plan.others else []),
     ]
 
