@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from include.servers.postgres import PostgresServer, temporary_postgres
 from include.warehouse.migrate import migrate_warehouse
 from tests.folders import server_folder
+
+# Several workers share the cores: threads of OpenMP that wait for one another would burn what the others need.
+# It is read when a library that uses OpenMP is loaded, so it is set before any is.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ("tests.dev_packages",)
 

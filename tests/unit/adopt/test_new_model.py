@@ -46,7 +46,7 @@ def test_nothing_is_written_unless_asked(house: House, capsys: pytest.CaptureFix
     for name in (*MODELS, "_sources.yml", "dbt_project.yml", "assert_machine_features_ignore_the_future"):
         assert name in said
     assert "label: lapse_labels.has_no_readings" in said
-    assert "please confirm: part_id" in said
+    assert "please confirm: readings: part_id" in said
     assert 'ARGS="--write"' in said
 
 
