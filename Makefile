@@ -2,7 +2,7 @@
 
 # What a verb may be told. Each is kept as it was typed, whatever make or a shell would read in it, and reaches the
 # recipe in its environment.
-TOLD := APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER TIME TIME_ZONE TO_DAY TRAINER
+TOLD := ALSO APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER TIME TIME_ZONE TO_DAY TRAINER
 define keep
 override $(1) := $$(value $(1))
 export $(1)
@@ -57,10 +57,10 @@ dbt: setup ## run dbt against the stack's warehouse (ARGS="build --select MODEL+
 dbt-docs: setup ## write dbt's documentation, with the declared models, as one page
 	@$(PY) -m include.local dbt-docs $(ARGS)
 
-adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source LABEL="no events in 28 days")
+adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source ALSO=sources LABEL="no events in 28 days")
 	@$(PY) -m include.adopt.adopt $(call told,FROM) $(call told,NAME,--name=) $(call told,ENTITY,--entity=) \
-		$(call told,EVENTS,--events=) $(call told,LABEL,--label=) $(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) \
-		$(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
+		$(call told,EVENTS,--events=) $(call told,ALSO,--also=) $(call told,LABEL,--label=) $(call told,OWNER,--owner=) \
+		$(call told,TRAINER,--trainer=) $(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(call told,FROM) $(call told,NAME,--name=) $(ARGS)
@@ -68,9 +68,9 @@ new-source: setup ## say how files of yours are declared (FROM=folder_or_file NA
 check: setup ## say whether what is declared can work (MODEL=name ARGS="--json")
 	@$(PY) -m include.check $(call told,MODEL,--model=) $(ARGS)
 
-new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source LABEL="no source in 28 days" ARGS="--write")
+new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY=key EVENTS=source ALSO=sources LABEL="no source in 28 days" ARGS="--write")
 	@$(PY) -m include.adopt.new_model $(call told,NAME) $(call told,ENTITY,--entity=) $(call told,EVENTS,--events=) \
-		$(call told,LABEL,--label=) $(call told,GROUP,--group=) $(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) \
+		$(call told,ALSO,--also=) $(call told,LABEL,--label=) $(call told,GROUP,--group=) $(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) \
 		$(call told,APPROVERS,--approvers=) $(ARGS)
 
 run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")

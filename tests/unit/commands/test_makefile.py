@@ -114,9 +114,9 @@ def packages_of(project: Path) -> Path:
 
 # What is typed for each verb, and what Python is to be told of it.
 TYPED = {
-    "adopt": ("FROM", "NAME", "ENTITY", "EVENTS", "LABEL", "OWNER", "TRAINER", "TIME", "TIME_ZONE"),
+    "adopt": ("FROM", "NAME", "ENTITY", "EVENTS", "ALSO", "LABEL", "OWNER", "TRAINER", "TIME", "TIME_ZONE"),
     "new-source": ("FROM", "NAME"),
-    "new-model": ("NAME", "ENTITY", "EVENTS", "LABEL", "GROUP", "OWNER", "TRAINER", "APPROVERS"),
+    "new-model": ("NAME", "ENTITY", "EVENTS", "ALSO", "LABEL", "GROUP", "OWNER", "TRAINER", "APPROVERS"),
     "check": ("MODEL",),
     "run": ("FROM_DAY", "TO_DAY", "MODEL"),
     "traffic": ("MODEL",),
