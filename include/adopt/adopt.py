@@ -15,12 +15,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
 from include.adopt.examples import Removal, plan_removal, remove_examples
+from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
 from include.adopt.history import check_history, find_span
 from include.adopt.inbox import declare_placed, look_into, place_files
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         AdoptError: something is not known or would be lost; nothing was changed.
         SourceError: the files cannot be used as they are.
-        SettingsError: the settings refuse a source or the model.
+        SettingsError: the settings refuse a source or the model, or its label is the same for all.
     """
     options = build_parser().parse_args(arguments)
     if not options.start:
@@ -65,8 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
         return 1
-    placed = place_files(sources, find_root(), list_own_sources(removal), time_zone, say)
+    declared = read_own_sources(removal)
+    placed = place_files(sources, find_root(), declared, time_zone, say)
     check_history(wishes, find_span(wishes.events, sources, find_root()))
+    entries = declared | {source.name: source.content for source in placed}
+    for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
+        say(line)
     remove_examples(PROJECT_ROOT, removal)
     declare_placed(placed, wishes.events, config, environment, say)
     write_model(wishes, CONFIG_DIR, environment, say)
@@ -98,11 +103,11 @@ def find_root() -> Path:
     return PROJECT_ROOT / (os.environ.get("ORRERY_SOURCES_DIR") or settings.get("root") or ".local/sources")
 
 
-def list_own_sources(removal: Removal) -> list[str]:
-    """The sources that are declared, without the examples'."""
+def read_own_sources(removal: Removal) -> dict[str, Any]:
+    """The entries of the sources that are declared, without the examples'."""
     text = removal.texts.get(SETTINGS_PATH)
     content = read_yaml(CONFIG_DIR / SOURCES) if text is None else yaml.safe_load(text)
-    return [*(content.get("sources") or {})]
+    return content.get("sources") or {}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from include.adopt.dialogue import Wishes, list_wishes
 from include.adopt.fitting_sources import find_fitting
-from include.adopt.new_model import main as write_new_model
 from include.adopt.new_model import make_request, parse_options, propose
+from include.features.manifest import DBT_DIR
 from include.settings.section import Environment, load_section
 from include.settings.sources import SourceSettings
 
@@ -30,7 +30,9 @@ def check_model(wishes: Wishes, config: Path, dbt: Path, environment: Environmen
         propose(make_request(options), config, dbt, environment, file)
 
 
-def write_model(wishes: Wishes, config: Path, environment: Environment, say: Callable[[str], None]) -> None:
+def write_model(
+    wishes: Wishes, config: Path, environment: Environment, say: Callable[[str], None], dbt: Path = DBT_DIR
+) -> None:
     """Write the dbt models and the model's file; one that is declared already stays.
 
     Raises:
@@ -39,7 +41,11 @@ def write_model(wishes: Wishes, config: Path, environment: Environment, say: Cal
     if is_declared(wishes, config):
         say(f"✔ the model {wishes.name} is declared already")
     else:
-        write_new_model([*_list_options(wishes, config, environment), "--write"])
+        options = parse_options(_list_options(wishes, config, environment))
+        new = propose(make_request(options), config, dbt, environment)
+        say(new.describe())
+        new.write()
+        say(f"✔ {wishes.name} is declared")
 
 
 def is_declared(wishes: Wishes, config: Path) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from include.adopt.flat_proposal import propose_flat
+from include.adopt.label_check import check_declared_label
 from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
 from include.adopt.model_proposal import propose_model
 from include.adopt.model_request import ModelRequest
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
                 'ENTITY=machine_id EVENTS=readings LABEL="no readings in 28 days".'
             )
     config = Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
-    new = propose(make_request(options), config, dbt, resolve_environment())
+    request, environment = make_request(options), resolve_environment()
+    new = propose(request, config, dbt, environment)
+    for line in check_declared_label(request, config, environment):
+        say(line)
     say(new.describe())
     if options.write:
         new.write()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,7 @@ def adopted(project: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
     code, said = adopt(place / "checkout", folder)
     assert code == 0, said
     assert "make run" in said
+    (place / "said.txt").write_text(said)
     return place / "checkout"
 
 
@@ -189,6 +191,47 @@ def test_too_few_days_are_refused_before_the_checkout_is_changed(checkout: Path,
     assert "a first training of 'no orders in 300 days' needs" in said
     assert "Traceback" not in said
     assert git(checkout, "status", "--porcelain") == ""
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of orders and a folder of visits by day, of people who all come every day, and pay nothing."""
+    folder = tmp_path_factory.mktemp("steady")
+    days = [date(2025, 9, 1) + timedelta(days=number) for number in range(300)]
+    rows = [f"{n},{n % 9},{day}T10:00:00Z,0" for n, day in enumerate(day for day in days for _ in range(9))]
+    (folder / "orders.csv").write_text("\n".join(("order_id,member_id,ordered_at,amount", *rows)) + "\n")
+    (folder / "visits").mkdir()
+    for day in days:
+        lines = [row.replace("T10", "T11") for row in rows if str(day) in row]
+        text = "\n".join(("visit_id,member_id,visited_at,pages", *lines)) + "\n"
+        (folder / "visits" / f"{day}.csv").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("events", "label", "message"),
+    [
+        ("orders", "no orders in 28 days", "all had orders in the 28 days from then on"),
+        ("orders", "sum of amount in 28 days", "amount adds up to 0 for each"),
+        ("visits", "visits in 28 days", "all had visits in the 28 days from then on"),
+    ],
+)
+def test_a_label_that_is_the_same_for_all_is_refused_before_the_checkout_is_changed(
+    checkout: Path, steady: Path, events: str, label: str, message: str
+) -> None:
+    code, said = adopt(checkout, steady, "--events", events, "--label", label)
+    assert code != 0
+    assert f"The label '{label}' is the same for all: of 9 entities (member_id)" in said
+    assert message in said
+    assert "Traceback" not in said
+    assert git(checkout, "status", "--porcelain") == ""
+
+
+def test_how_the_label_is_spread_is_said_once_and_what_is_rare_is_asked_about(adopted: Path) -> None:
+    said = (adopted.parent / "said.txt").read_text()
+    assert said.count("✔ no orders in 28 days: ") == 1
+    assert re.search(r"✔ no orders in 28 days: so for \d+ of \d+ entities \(member_id\) as of 20", said)
+    assert "please confirm: as of 20" in said, "there are few members"
 
 
 def test_another_time_zone_than_that_of_the_days_is_refused(adopted: Path, folder: Path) -> None:

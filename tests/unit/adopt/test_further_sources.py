@@ -134,11 +134,9 @@ def test_a_first_model_uses_what_fits_unless_it_is_told(
     house: House, monkeypatch: pytest.MonkeyPatch, also: str | None, is_used: bool
 ) -> None:
     monkeypatch.setenv("ORRERY_CONFIG_DIR", str(house.config))
-    monkeypatch.setattr("include.adopt.new_model.DBT_DIR", house.dbt)
-    monkeypatch.setattr("include.adopt.new_model.main.__defaults__", (None, house.dbt))
     wishes = Wishes("lapse", "machine_id", "readings", "no readings in 28 days", also=also)
 
-    write_model(wishes, house.config, "development", print)
+    write_model(wishes, house.config, "development", print, house.dbt)
 
     written = (house.dbt / "models" / "marts" / "machine_features.sql").read_text()
     assert ("int_machine_pings_windows" in written) is is_used

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 import include.adopt.new_files as new_files
 from include.errors import OrreryError, SettingsError
 from include.settings import PROJECT_ROOT, reload_settings
-from tests.unit.adopt.dbt_plant import House, make_house
+from tests.unit.adopt.dbt_plant import COLUMNS, House, make_house, write_csv
 
 ASKED = ("lapse", "--entity", "machine_id", "--events", "readings", "--label", "no readings in 28 days")
 MODELS = {
@@ -149,6 +150,59 @@ def refuse(house: House, *arguments: str) -> str:
         house.declare(*arguments)
     assert house.list_files() == before
     return str(caught.value)
+
+
+def deliver_readings(house: House, monkeypatch: pytest.MonkeyPatch, *, is_heat_known: bool = False) -> None:
+    """Readings of each of 9 machines on each of 260 days, where the settings look for them."""
+    root, day = house.config.parent / "sources", date(2026, 1, 5)
+    monkeypatch.setenv("ORRERY_SOURCES_DIR", str(root))
+    for number in range(260):
+        rows = [
+            {"reading_no": number * 9 + machine, "machine_id": machine, "Hall Name": "north", "built_on": "2020-01-01",
+             "heat": machine if is_heat_known else "", "measured_at": f"{day}T10:00:00Z"}
+            for machine in range(9)
+        ]  # fmt: skip
+        write_csv(root / "readings" / f"{day}.csv", COLUMNS, rows)
+        day += timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("label", "finding"),
+    [
+        ("no readings in 28 days", "all had readings in the 28 days from then on"),
+        ("sum of heat in 28 days", "no heat is known of any in the 28 days from then on"),
+    ],
+)
+def test_a_label_that_is_the_same_for_all_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, label: str, finding: str
+) -> None:
+    deliver_readings(house, monkeypatch)
+    said = refuse(house, *ASKED[:-1], label)
+    assert f"The label '{label}' is the same for all: of 9 entities (machine_id)" in said
+    assert finding in said
+
+
+def test_a_label_that_differs_is_said_with_what_is_rare(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deliver_readings(house, monkeypatch, is_heat_known=True)
+    house.declare(*ASKED[:-1], "sum of heat in 28 days")
+    said = capsys.readouterr().out
+    assert "✔ sum of heat in 28 days: 0 to 224, of 9 entities (machine_id) as of" in said
+    assert "please confirm: as of" in said
+    assert (house.config / "models" / "lapse.yml").exists()
+
+
+def test_a_source_without_files_here_is_taken_as_it_is(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deliver_readings(house, monkeypatch)
+    bucket = "object_store\n    store: s3\n    bucket: plant\n    connection: plant"
+    settings = house.config / "sources.yml"
+    text = settings.read_text().replace("kind: files\n    path: readings", f"kind: {bucket}\n    path: readings")
+    settings.write_text(text)
+    house.declare(*ASKED)
+    assert "no readings in 28 days:" not in capsys.readouterr().out
 
 
 def test_files_that_are_there_are_all_named_and_stay(house: House) -> None:

@@ -1,0 +1,117 @@
+"""Looks in the files of a source whether a label of its events differs between entities, before a model is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.adopt.event_rows import EventReader
+from include.adopt.label_counts import count_labels
+from include.adopt.label_dates import find_label_dates
+from include.adopt.label_evidence import LabelEvidence
+from include.adopt.label_sentence import LabelSentence, read_label
+from include.adopt.model_request import ModelRequest
+from include.adopt.staged_columns import find_column, stage_columns
+from include.errors import SettingsError, SourceError
+from include.settings.gates import GateSettings
+from include.settings.models import load_shared
+from include.settings.section import check_section, load_section
+from include.settings.source_kinds import FileSource
+from include.settings.sources import SourceSettings, sources_root
+from include.settings.training import TrainingSettings
+from include.sources.file_deliveries import FileDeliveries
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class EventFiles:
+    """The files of the events: their source, the folder of the sources, and whose days are meant."""
+
+    source: FileSource
+    root: Path
+    time_zone: str
+
+
+def check_declared_label(request: ModelRequest, config: Path, environment: str) -> list[str]:
+    """As :func:`check_label`, of a source that is declared; of one whose deliveries are no files here, nothing."""
+    sources = load_section(config / "sources.yml", SourceSettings, environment)
+    source = sources.find_source(request.events)
+    if not isinstance(source, FileSource):
+        return []
+    files = EventFiles(source, sources_root(sources), sources.time_zone)
+    return check_label(request, files, config, environment)
+
+
+def check_label(request: ModelRequest, files: EventFiles, config: Path, environment: str) -> list[str]:
+    """Refuse a label that is the same for all entities, as training would.
+
+    It is counted at the newest cutoff of each split of a first training. Nothing is said of a table without events, nor
+    of files of too few days for a training.
+
+    Args:
+        config: the folder of settings.
+
+    Returns:
+        what to say: how the label is spread, and what a person has to confirm.
+
+    Raises:
+        SettingsError: says what was found, in figures, and what to do; or the label cannot be read.
+    """
+    if files.source.grain != "daily":
+        return []
+    sentence = read_label(request.label, request.events)
+    training, gates = _load_limits(config, sentence, environment)
+    deliveries = FileDeliveries(request.events, files.source, files.root)
+    days = deliveries.find_days(date.min, date.max)
+    dates = find_label_dates(days, sentence.days, training)
+    if not dates:
+        return []
+    rows = _read_rows(_make_reader(request, files, sentence), deliveries, days, dates, sentence)
+    try:
+        counts = count_labels(rows, dates, sentence)
+    except SourceError as error:
+        return [f"please confirm: that {request.label!r} is not the same for all could not be counted. {error}"]
+    evidence = LabelEvidence(request.label, request.events, request.entity, sentence, counts)
+    if refusal := evidence.explain_one_value():
+        raise SettingsError(refusal)
+    rare = evidence.explain_rare(training, gates)
+    return [f"✔ {evidence.describe()}", *([f"please confirm: {rare}"] if rare else [])]
+
+
+def _load_limits(config: Path, sentence: LabelSentence, environment: str) -> tuple[TrainingSettings, GateSettings]:
+    shared = load_shared(config)
+    training, gates = (shared[name].find_values(sentence.task, environment) for name in ("training", "gates"))
+    return (
+        check_section(training, TrainingSettings, environment, str(shared["training"].path)),
+        check_section(gates, GateSettings, environment, str(shared["gates"].path)),
+    )
+
+
+def _make_reader(request: ModelRequest, files: EventFiles, sentence: LabelSentence) -> EventReader:
+    staged = stage_columns(request.events, files.source)
+    keys = [find_column(request.events, staged, name, "ENTITY").origin for name in request.entity]
+    summed = find_column(request.events, staged, sentence.column, "LABEL").origin if sentence.column else None
+    return EventReader(request.events, files.source, files.time_zone, keys, summed)
+
+
+def _read_rows(
+    reader: EventReader,
+    deliveries: FileDeliveries,
+    days: Sequence[date],
+    dates: Sequence[date],
+    sentence: LabelSentence,
+) -> Iterator[pa.Table]:
+    """The rows of the active days and of the horizon of each date, of no other days' files.
+
+    Rows come late: the files of so many days more are read.
+    """
+    spans = [(one - timedelta(days=sentence.active_days), one + timedelta(days=sentence.days - 1)) for one in dates]
+    late = timedelta(days=deliveries.source.allowed_lateness_days)
+    for day in days:
+        if any(first <= day <= last + late for first, last in spans):
+            yield from reader.read(deliveries.path(day), spans[0][0], spans[-1][1])

@@ -1,0 +1,51 @@
+"""The as-of dates at which a label of events is counted before a model of it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+from include.adopt.event_features import HISTORY_DAYS
+from include.errors import TrainingError
+from include.settings.training import TrainingSettings
+from include.training.cutoffs import choose_cutoffs
+
+DAILY_DAYS: Final = 28
+"""So many of the newest as-of dates are daily, those before are Mondays (the var of a new model)."""
+_DAY: Final = timedelta(days=1)
+
+
+def find_label_dates(days: Sequence[date], horizon: int, training: TrainingSettings) -> tuple[date, ...]:
+    """The newest cutoff of each split, of training, validation and test, that a training on these days would choose.
+
+    Args:
+        days: those that were delivered, ascending.
+
+    Returns:
+        three dates, ascending; none where the days are too few for a training.
+    """
+    try:
+        cutoffs = choose_cutoffs(list_known_dates(days, horizon), horizon, training)
+    except TrainingError:
+        return ()
+    return cutoffs.train[-1], cutoffs.validation, cutoffs.test
+
+
+def list_known_dates(days: Sequence[date], horizon: int) -> list[date]:
+    """The as-of dates that have features and a label, as ``dbt/macros/event_calendar.sql`` makes them, ascending.
+
+    They are the mornings after delivered days with the history that features look at before them, and every day of
+    their horizon was delivered.
+    """
+    delivered = set(days)
+    if not days:
+        return []
+    earliest, daily_from = days[0] + HISTORY_DAYS * _DAY, days[-1] + (2 - DAILY_DAYS) * _DAY
+    dates = [day + _DAY for day in days if day + _DAY >= earliest]
+    return [
+        one
+        for one in dates
+        if (one.isoweekday() == 1 or one >= daily_from)
+        and all(one + offset * _DAY in delivered for offset in range(horizon))
+    ]
