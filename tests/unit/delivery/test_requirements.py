@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z,]+\])?==(?P<version>[0-9][A-Za-z0-9.]*)")
+UPGRADE = re.compile(r"apache-airflow\s*[=~>]{1,2}.*")
+"""The line of requirements.txt that builds of Astro's runtime images refuse as an upgrade of their Airflow."""
 RUNTIME_TO_AIRFLOW = {"3.3-8": "3.3.2"}
 """Airflow of the runtime image, by the image's tag; a new image is looked up and added here."""
 
@@ -59,3 +61,10 @@ def test_what_astro_forbids_in_requirements_is_not_there() -> None:
     # given that `astro dev start --standalone` reads the file with its own Airflow pinned, and needs pytest
     assert not [line for line in read_lines("requirements.txt") if line.startswith("-") or "--hash" in line]
     assert "pytest" in read_pins("requirements.txt")
+
+
+def test_no_line_of_the_requirements_looks_like_an_upgrade_of_the_images_airflow() -> None:
+    # given the pattern of the runtime's build, which compares whole lines, comments included
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert UPGRADE.fullmatch("apache-airflow==3.3.2  # as in the image")
+    assert not [line for line in lines if UPGRADE.fullmatch(line)]
