@@ -17,6 +17,7 @@ from tests.unit.adopt.test_examples import git, list_files
 from tests.unit.test_house import EXAMPLE_WORDS
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git (the Astro image does not carry it)")
+NO_HISTORY = "needs the project's own history (the Astro image does not carry it)"
 # What these speak of: the words themselves, and what was before.
 SPEAKERS = {"CHANGELOG.md", "LICENSE", "tests/unit/test_house.py"}
 
@@ -25,7 +26,7 @@ SPEAKERS = {"CHANGELOG.md", "LICENSE", "tests/unit/test_house.py"}
 def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project without its examples."""
     if not (PROJECT_ROOT / ".git").exists():
-        pytest.skip("needs the project's own history (the Astro image does not carry it)")
+        pytest.skip(NO_HISTORY)
     folder = tmp_path_factory.mktemp("adopted") / "project"
     names = git(PROJECT_ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, names):
@@ -45,6 +46,7 @@ def test_everything_that_the_list_names_is_there() -> None:
     assert [str(path) for path in listed if not (PROJECT_ROOT / path).exists()] == []
 
 
+@pytest.mark.skipif(not (PROJECT_ROOT / ".git").exists(), reason=NO_HISTORY)
 def test_it_names_every_dbt_file_of_the_examples() -> None:
     """Each alone: a folder of the list would take models of the user's own with it."""
     listed = {str(path) for path in examples._read_patterns(PROJECT_ROOT) if path.parts[0] == "dbt"}
