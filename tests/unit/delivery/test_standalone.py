@@ -67,3 +67,14 @@ def test_standalone_finds_the_services_at_the_ports_that_the_stack_takes_first()
     assert json.loads(variables["AIRFLOW_CONN_WAREHOUSE"])["port"] == PREFERRED_PORTS["postgres"]
     assert json.loads(variables["AIRFLOW_CONN_MLFLOW"])["port"] == PREFERRED_PORTS["mlflow"]
     assert json.loads(variables["AIRFLOW_CONN_MODEL_SERVER"])["port"] == PREFERRED_PORTS["model-server"]
+
+
+def test_a_busy_machine_has_the_time_to_import_a_dag_file_that_it_has_under_make_up() -> None:
+    from include.local.environment import tuning_defaults
+
+    limits = ("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT")
+    sources = (read_env(uncomment=False), tuning_defaults(2))
+    ours, theirs = ([float(values.get(name, 0)) for name in limits] for values in sources)
+
+    assert 30 < ours[0] < ours[1], "one file's import ends before the process that imports it is ended"
+    assert ours == theirs
