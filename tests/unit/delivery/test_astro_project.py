@@ -42,6 +42,10 @@ def test_a_service_can_be_pulled_is_reached_by_airflow_and_says_that_it_is_well(
     assert service["healthcheck"]["test"][0] == "CMD"
 
 
+def test_mlflow_is_one_process_which_no_supervisor_ends_while_it_starts() -> None:
+    assert "--workers=1" in read_own_services()["mlflow"]["command"]
+
+
 @pytest.mark.parametrize("name", sorted(read_own_services()))
 def test_a_service_is_open_to_this_machine_alone_and_on_a_port_that_the_cli_leaves_free(name: str) -> None:
     for port in read_own_services()[name]["ports"]:
