@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_the_image_says_which_code_it_holds(monkeypatch: pytest.MonkeyPatch) -> 
     assert read_code_revision() == "release-7"
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git (the Astro image does not carry it)")
 def test_without_an_image_git_says_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from include.orchestration import training
 
