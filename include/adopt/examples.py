@@ -36,6 +36,8 @@ class Removal:
 
     def describe(self) -> str:
         """How much it is, in a sentence."""
+        if not self.paths and not self.texts:
+            return "The examples are gone already"
         return f"{len(self.paths)} files of the examples go, and their lines in {len(self.texts)} other files"
 
 

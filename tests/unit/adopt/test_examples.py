@@ -62,6 +62,16 @@ def test_done_again_nothing_happens(checkout: Path) -> None:
     (checkout / "settings.yml").write_text("a: 2\n")
     again = plan_removal(checkout)
     assert (again.paths, again.texts) == ((), {})
+    assert again.describe() == "The examples are gone already"
+
+
+def test_marked_lines_that_a_release_brings_later_go_too(checkout: Path) -> None:
+    remove_examples(checkout, plan_removal(checkout))
+    (checkout / "settings.yml").write_text("a: 1\n# (examples begin)\ne: 5\n# (examples end)\nc: 3\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-q", "-m", "merge")
+    remove_examples(checkout, plan_removal(checkout))
+    assert (checkout / "settings.yml").read_text() == "a: 1\nc: 3\n"
 
 
 def test_compiled_modules_do_not_keep_a_folder(checkout: Path) -> None:
