@@ -19,12 +19,13 @@ from typing import Any, Final
 
 import yaml
 
+from include.adopt.answers import AnswerCheck
 from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
 from include.adopt.examples import Removal, plan_removal, remove_examples
 from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
 from include.adopt.history import check_history, find_span
-from include.adopt.inbox import declare_placed, look_into, place_files
+from include.adopt.inbox import InboxSource, declare_placed, look_into, place_files
 from include.adopt.readme import write_readme
 from include.adopt.rehearsal import rehearse
 from include.adopt.zone import check_zone, replace_zone
@@ -49,35 +50,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.start:
         raise AdoptError("No folder is named; give the one that holds your files: make adopt FROM=folder.")
     is_person_here = sys.stdin.isatty() and sys.stdout.isatty()
-    folder, environment, config = Path(options.start).expanduser(), resolve_environment(), CONFIG_DIR / SOURCES
+    folder, environment = Path(options.start).expanduser(), resolve_environment()
     removal = plan_removal(PROJECT_ROOT)
     time_zone = choose_zone(options.time_zone, removal)
     if SETTINGS_PATH in removal.texts:
         removal.texts[SETTINGS_PATH] = replace_zone(removal.texts[SETTINGS_PATH], time_zone)
-    with tempfile.TemporaryDirectory() as place:
-        draft = Path(place) / SOURCES
-        draft.write_text(read_own_settings(time_zone), encoding="utf-8")
-        sources = look_into(folder, draft, environment, read_times(options.time))
-    for source in sources:
-        say(source.describe() + "\n")
-    wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here)
+    sources = look_around(folder, time_zone, environment, read_times(options.time))
+    declared = read_own_sources(removal)
+    check = AnswerCheck(sources, declared, find_root(), time_zone, environment)
+    wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here, check=check)
     rehearse(PROJECT_ROOT, removal, sources, time_zone, wishes, environment)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
         return 1
-    declared = read_own_sources(removal)
     placed = place_files(sources, find_root(), declared, time_zone, say)
     check_history(wishes, find_span(wishes.events, sources, find_root()))
     entries = declared | {source.name: source.content for source in placed}
     for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
         say(line)
     remove_examples(PROJECT_ROOT, removal)
-    declare_placed(placed, wishes.events, config, environment, say)
+    if removal.paths:
+        say("✔ the examples are gone")
+    declare_placed(placed, wishes.events, CONFIG_DIR / SOURCES, environment, say)
     write_model(wishes, CONFIG_DIR, environment, say)
     write_readme(PROJECT_ROOT / "README.md")
     say(describe_next(wishes))
     return 0
+
+
+def look_around(folder: Path, time_zone: str, environment: str, times: dict[str, str]) -> list[InboxSource]:
+    """The sources of a folder, each described on the terminal.
+
+    Raises:
+        AdoptError: two sources would have one name, or it is not known which column says when a row happened.
+        SourceError: the files cannot be used as they are.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        draft = Path(place) / SOURCES
+        draft.write_text(read_own_settings(time_zone), encoding="utf-8")
+        sources = look_into(folder, draft, environment, times)
+    for source in sources:
+        say(source.describe() + "\n")
+    return sources
 
 
 def choose_zone(given: str | None, removal: Removal) -> str:

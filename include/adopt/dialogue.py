@@ -8,15 +8,18 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from include.adopt.keys import is_id_name
-from include.errors import AdoptError
+from include.commands.console import list_some, say
+from include.errors import AdoptError, OrreryError
 
 if TYPE_CHECKING:
     from include.adopt.inbox import InboxSource
 
 Ask = Callable[[str], str]
 DEFAULT_DAYS: Final = 28
+MAX_NAME_LENGTH: Final = 31
+_MOST: Final = 10
 QUESTIONS: Final = {
-    "events": "Which source holds the events that features are made of?",
+    "events": "Which source holds the events, or the table, that features are made of?",
     "entity": "Which column(s) name what is predicted for, with commas between them?",
     "label": "What is predicted?",
     "name": "What is the model called?",
@@ -37,17 +40,43 @@ class Wishes:
     also: str | None = None
 
 
-def ask_for_wishes(wishes: Wishes, sources: Sequence[InboxSource], *, is_person_here: bool, ask: Ask = input) -> Wishes:
+Check = Callable[[str, Wishes], None]
+"""Raises an error of ours where what is said to a question cannot be used; the questions before it are answered."""
+
+
+def accept(name: str, wishes: Wishes) -> None:
+    """Take any answer."""
+
+
+def ask_for_wishes(
+    wishes: Wishes,
+    sources: Sequence[InboxSource],
+    *,
+    is_person_here: bool,
+    ask: Ask = input,
+    check: Check = accept,
+) -> Wishes:
     """Complete what was said: by the only answer that there is, else by asking, with a proposal.
+
+    Args:
+        check: refuses, with an error of ours, what was said or answered to a question; what was answered is then asked
+            again, with the reason.
 
     Raises:
         AdoptError: something is not known and nobody can be asked; names what to say.
+        OrreryError: as ``check`` raises it of what was said.
     """
+    if is_person_here and None in [getattr(wishes, name) for name in QUESTIONS]:
+        say("Enter takes what stands in brackets, Ctrl-C ends; nothing is changed yet.\n")
     for name in QUESTIONS:
         if getattr(wishes, name) is None:
             proposals = propose(name, wishes, sources)
-            answer = _ask(QUESTIONS[name], proposals, ask) if is_person_here else _take_only(name, proposals)
-            wishes = replace(wishes, **{name: answer})
+            if is_person_here:
+                others = list_label_examples(wishes, sources) if name == "label" else proposals[1:]
+                wishes = _ask_until_right(name, wishes, proposals, others, ask, check)
+                continue
+            wishes = replace(wishes, **{name: _take_only(name, proposals)})
+        check(name, wishes)
     return wishes
 
 
@@ -64,13 +93,23 @@ def propose(name: str, wishes: Wishes, sources: Sequence[InboxSource]) -> list[s
         return columns or list(content["key"])
     if name == "label":
         return [f"no {wishes.events} in {DEFAULT_DAYS} days"] if chosen is not None and chosen.is_daily else []
-    return [re.sub(r"\W+", "_", f"{wishes.events}_model").strip("_")]
+    return [re.sub(r"\W+", "_", f"{wishes.events}_model")[:MAX_NAME_LENGTH].strip("_")]
+
+
+def list_label_examples(wishes: Wishes, sources: Sequence[InboxSource]) -> list[str]:
+    """Labels besides the one that is proposed: sentences of events, of a table its columns."""
+    chosen = next((source for source in sources if source.name == wishes.events), None)
+    if chosen is None or chosen.is_daily:
+        days = f"in {DEFAULT_DAYS} days"
+        return [f"{wishes.events} {days}", f"sum of COLUMN {days}", f"count {days}"]
+    content = chosen.new.declaration.content
+    return [column for column in content["columns"] if column not in content["key"]]
 
 
 def confirm(question: str, ask: Ask = input) -> bool:
     """Whether a person says yes."""
     try:
-        return ask(f"{question} yes or no: ").strip().casefold() in ("y", "yes")
+        return _read(f"{question} yes or no: ", ask).casefold() in ("y", "yes")
     except EOFError:
         return False
 
@@ -82,16 +121,42 @@ def _take_only(name: str, proposals: Sequence[str]) -> str:
     raise AdoptError(f"{QUESTIONS[name]}{known} Say it: {VARIABLES[name]}=...; nothing was changed.")
 
 
-def _ask(question: str, proposals: Sequence[str], ask: Ask) -> str:
-    others = f" ({', '.join(proposals)})" if len(proposals) > 1 else ""
+def _ask_until_right(
+    name: str, wishes: Wishes, proposals: Sequence[str], others: Sequence[str], ask: Ask, check: Check
+) -> Wishes:
+    while True:
+        answered = replace(wishes, **{name: _ask(QUESTIONS[name], proposals, others, ask)})
+        try:
+            check(name, answered)
+        except OrreryError as error:
+            say(f"✘ {error}\n")
+        else:
+            return answered
+
+
+def _ask(question: str, proposals: Sequence[str], others: Sequence[str], ask: Ask) -> str:
+    hint = f" (or: {list_some(others, _MOST)})" if proposals and others else ""
+    hint = f" ({list_some(others, _MOST)})" if others and not proposals else hint
     default = f" [{proposals[0]}]" if proposals else ""
     while True:
         try:
-            answer = ask(f"{question}{others}{default} ").strip()
+            answer = _read(f"{question}{hint}{default} ", ask)
         except EOFError:
             raise AdoptError("The questions were left without an answer; nothing was changed.") from None
         if answer or proposals:
             return answer or proposals[0]
+
+
+def _read(prompt: str, ask: Ask) -> str:
+    """One line; what ends the questions leaves the cursor on a line of its own."""
+    try:
+        return ask(prompt).strip()
+    except EOFError:
+        say()
+        raise
+    except KeyboardInterrupt:
+        say("\nNothing was changed.")
+        raise
 
 
 def list_wishes(wishes: Wishes) -> list[str]:

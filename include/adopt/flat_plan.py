@@ -83,12 +83,7 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
     """
     name = request.events
     staged = stage_columns(name, source)
-    entity = EntityKeys(choose_keys(name, source, staged, request.entity))
-    if {*entity.names} != {one.name for one in staged if one.origin in source.key}:
-        raise SettingsError(
-            f"A row of the source {name!r} is named by {', '.join(source.key)} (key in sources.yml), and ENTITY says "
-            f"{', '.join(request.entity)}. Without events the entity is what a row is: ENTITY={','.join(source.key)}."
-        )
+    entity = choose_row_keys(name, source, request.entity)
     label_column = _find_label(request, staged, entity)
     label = _plan_label(label_column, read(label_column.origin))
     others = [one for one in staged if one is not label_column and one.name not in entity.names]
@@ -105,6 +100,22 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
     check_column_names([*entity.names, "as_of_date", *(feature.name for feature in features)])
     check_column_names([*entity.names, "as_of_date", label.column])
     return plan
+
+
+def choose_row_keys(name: str, source: SourceBase, entity: Sequence[str]) -> EntityKeys:
+    """The keys of an entity that is a row of a table.
+
+    Raises:
+        SettingsError: a column is unknown or cannot be a key, or they are not the table's key.
+    """
+    staged = stage_columns(name, source)
+    keys = EntityKeys(choose_keys(name, source, staged, entity))
+    if {*keys.names} != {one.name for one in staged if one.origin in source.key}:
+        raise SettingsError(
+            f"A row of the source {name!r} is named by {', '.join(source.key)} (key in sources.yml), and ENTITY says "
+            f"{', '.join(entity)}. Without events the entity is what a row is: ENTITY={','.join(source.key)}."
+        )
+    return keys
 
 
 def _find_label(request: ModelRequest, staged: Sequence[StagedColumn], entity: EntityKeys) -> StagedColumn:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from include.adopt.day_files import split_by_day
-from include.adopt.file_sets import find_starts
+from include.adopt.file_sets import find_format, find_starts
 from include.adopt.keys import is_id_name
 from include.adopt.proposal import NewSource, propose_source
 from include.adopt.sources_file import add_entry, render_entry
@@ -44,7 +44,8 @@ class InboxSource:
     def describe(self) -> str:
         """The entry as it will be, but for what only all rows can say, and what a person has to confirm."""
         said = [f"please confirm: {question}" for question in self.list_questions()]
-        return "\n".join((self.new.describe_reading(), "", render_entry(self.name, self.preview()), *said))
+        others = [name for name in self.new.files.left_out if not find_format(name)]
+        return "\n".join((self.new.describe_reading(others), "", render_entry(self.name, self.preview()), *said))
 
     def preview(self) -> dict[str, Any]:
         """The entry as it will be, but for what only all rows can say."""

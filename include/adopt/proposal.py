@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -54,16 +55,24 @@ class NewSource:
             raise SourceError("Nothing is written, for no day would be found; rename the files as said, and run again.")
         add_entry(config, self.name, self.declaration.content, environment)
 
-    def describe_reading(self) -> str:
-        """Which files were read, and how much of them."""
+    def describe_reading(self, left_out: Sequence[str] | None = None) -> str:
+        """Which files were read, and how much of them.
+
+        Args:
+            left_out: names of files of the folder that are of no source; all others of it when absent.
+        """
+        files, left_out = self.files, self.files.left_out if left_out is None else left_out
+        days = f" ({files.days[0]} to {files.days[-1]})" if files.days else ""
+        others = f" Left out: {len(left_out)} other file(s) of the folder." if left_out else ""
+        rows = f"{self.sample.row_count:,} row(s), at most {MAX_ROWS:,} of a file"
+        return f"Read {self._name_files()}{days}: {rows}.{others}"
+
+    def _name_files(self) -> str:
+        """One file by its name, several by what their names share."""
+        if len(self.files.files) == 1:
+            return str(self.files.files[0].path)
         read, there = len(self.sample.files), len(self.files.files)
-        days = f" ({self.files.days[0]} to {self.files.days[-1]})" if self.files.days else ""
-        count = len(self.files.left_out)
-        others = f" Left out: {count} other file(s) of the folder." if count else ""
-        return (
-            f"Read {read} of {there} file(s) {self.files.folder / self.files.pattern}{days}: "
-            f"{self.sample.row_count:,} row(s), at most {MAX_ROWS:,} of a file.{others}"
-        )
+        return f"{read} of {there} file(s) {self.files.folder / self.files.pattern}"
 
     def _describe_renames(self) -> list[str]:
         renames = self.files.renames

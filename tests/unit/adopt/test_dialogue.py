@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from include.adopt.dialogue import Wishes, ask_for_wishes, confirm, list_wishes
+from include.adopt.dialogue import Wishes, ask_for_wishes, confirm, list_wishes, propose
 from include.adopt.inbox import InboxSource, look_into
-from include.errors import AdoptError
+from include.errors import AdoptError, SettingsError
+from include.settings.models import check_model_file
 
 NOTHING = Wishes(None, None, None, None)
 
@@ -47,7 +49,7 @@ def test_a_person_takes_the_proposals_or_says_something_else(sources: list[Inbox
     person = Person("", "site_id", "", "visits")
     wishes = ask_for_wishes(NOTHING, sources, is_person_here=True, ask=person)
     assert wishes == Wishes("visits", "site_id", "orders", "no orders in 28 days")
-    assert "(member_id, site_id) [member_id]" in person.asked[1]
+    assert "(or: site_id) [member_id]" in person.asked[1]
 
 
 def test_without_a_person_the_only_answer_is_taken_and_several_are_named(sources: list[InboxSource]) -> None:
@@ -66,6 +68,61 @@ def test_a_source_that_is_not_there_leaves_its_columns_to_be_said(sources: list[
 def test_questions_left_without_an_answer_change_nothing(sources: list[InboxSource]) -> None:
     with pytest.raises(AdoptError, match="nothing was changed"):
         ask_for_wishes(NOTHING, sources, is_person_here=True, ask=Person(""))
+
+
+def refuse_others(name: str, wishes: Wishes) -> None:
+    if getattr(wishes, name) not in ("orders", "site_id", "count in 28 days", "visits"):
+        raise SettingsError(f"{getattr(wishes, name)} is none.")
+
+
+def test_what_cannot_be_used_is_asked_again_with_the_reason(
+    sources: list[InboxSource], capsys: pytest.CaptureFixture[str]
+) -> None:
+    person = Person("order", "", "", "site_id", "anything", "count in 28 days", "visits")
+    wishes = ask_for_wishes(NOTHING, sources, is_person_here=True, ask=person, check=refuse_others)
+    assert wishes == Wishes("visits", "site_id", "orders", "count in 28 days")
+    asked = [question.split("?")[0] for question in person.asked]
+    assert [asked.count(question) for question in dict.fromkeys(asked)] == [2, 2, 2, 1]
+    said = capsys.readouterr().out
+    assert [f"✘ {word} is none." in said for word in ("order", "member_id", "anything")] == [True] * 3
+
+
+@pytest.mark.parametrize("is_person_here", [True, False])
+def test_what_was_said_and_cannot_be_used_ends_it(sources: list[InboxSource], is_person_here: bool) -> None:
+    person = Person()
+    said = Wishes(None, "site_id", "order", None)
+    with pytest.raises(SettingsError, match=r"order is none\."):
+        ask_for_wishes(said, sources, is_person_here=is_person_here, ask=person, check=refuse_others)
+    assert person.asked == []
+
+
+def test_what_else_can_be_predicted_is_said(sources: list[InboxSource]) -> None:
+    person = Person("", "site_id", "", "")
+    ask_for_wishes(NOTHING, sources, is_person_here=True, ask=person)
+    expected = "What is predicted? (or: orders in 28 days, sum of COLUMN in 28 days, count in 28 days) [no orders in "
+    assert expected in person.asked[2]
+    person = Person("members", "", "", "town", "")
+    wishes = ask_for_wishes(NOTHING, sources, is_person_here=True, ask=person)
+    assert person.asked[2:4] == ["What is predicted? (town) "] * 2, "of a table there is no proposal"
+    assert wishes.label == "town"
+
+
+def test_a_long_name_of_a_source_makes_a_name_that_a_model_can_have(sources: list[InboxSource]) -> None:
+    (name,) = propose("name", replace(NOTHING, events="readings_of_the_northern_meters"), sources)
+    check_model_file(Path(f"{name}.yml"), [])
+
+
+def test_an_interruption_at_a_question_says_that_nothing_was_changed(
+    sources: list[InboxSource], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask_for_wishes(NOTHING, sources, is_person_here=True, ask=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        confirm("Go on?", interrupt)
+    assert capsys.readouterr().out.count("\nNothing was changed.\n") == 2
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,15 @@ def test_days_without_a_file_are_asked_about(plant) -> None:
     assert any("a file without rows for a day on which" in question for question in visits.list_questions())
 
 
+def test_files_of_other_sources_are_not_left_out_and_those_of_none_are(plant) -> None:
+    orders = {source.name: source for source in look(plant)}["orders"]
+    assert orders.describe().startswith(f"Read {plant.folder}/orders.csv: 240 row(s)")
+    assert "Left out" not in orders.describe()
+    plant.write("notes.docx", "x")
+    orders = {source.name: source for source in look(plant)}["orders"]
+    assert "Left out: 1 other file(s) of the folder." in orders.describe()
+
+
 def test_two_times_that_could_be_meant_are_named(plant) -> None:
     plant.write_csv("orders.csv", f"{ORDERS},sent_on", [f"{n},1,2026-03-01T10:00:00Z,A,2026-03-02" for n in range(9)])
     with pytest.raises(
