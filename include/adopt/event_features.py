@@ -12,6 +12,8 @@ from include.adopt.sql_layout import name_expression
 WINDOWS: Final = (7, 28, 56, 84)
 HISTORY_DAYS: Final = WINDOWS[-1]
 """What features look back at."""
+DAILY_DAYS: Final = 28
+"""So many of the newest as-of dates of a first build are daily; those before are Mondays."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from include.adopt.event_features import HISTORY_DAYS
+from include.adopt.event_features import DAILY_DAYS, HISTORY_DAYS
 from include.errors import TrainingError
 from include.settings.training import TrainingSettings
 from include.training.cutoffs import choose_cutoffs
 
-DAILY_DAYS: Final = 28
-"""So many of the newest as-of dates are daily, those before are Mondays (the var of a new model)."""
 _DAY: Final = timedelta(days=1)
 
 

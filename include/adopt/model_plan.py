@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from include.adopt.entity_keys import EntityKeys, join_words
 from include.adopt.event_columns import choose_columns
-from include.adopt.event_features import HISTORY_DAYS, EventFeature, list_features
+from include.adopt.event_features import DAILY_DAYS, HISTORY_DAYS, EventFeature, list_features
 from include.adopt.event_part import FEATURE_MODELS, EventPart, ListPart, name_as_of_dates, name_subject
 from include.adopt.further_sources import check_further, list_other_sources, plan_list
 from include.adopt.label_sentence import LabelSentence, read_label
@@ -126,7 +126,7 @@ class ModelPlan:
             "horizon": self.sentence.days,
             "active": self.sentence.active_days,
             "history": HISTORY_DAYS,
-            "daily": 28,
+            "daily": DAILY_DAYS,
         }
         return {name: values[what] for what, name in self.vars.items()}
 

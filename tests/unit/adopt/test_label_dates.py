@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 import yaml
 
-from include.adopt.event_features import HISTORY_DAYS
-from include.adopt.label_dates import DAILY_DAYS, find_label_dates, list_known_dates
+from include.adopt.event_features import DAILY_DAYS, HISTORY_DAYS
+from include.adopt.label_dates import find_label_dates, list_known_dates
 from include.adopt.model_plan import plan_model
 from include.adopt.model_request import ModelRequest
 from include.settings import CONFIG_DIR
