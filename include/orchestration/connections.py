@@ -5,14 +5,17 @@ Secrets live in connections only; this is the one place that reads them.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
-from include.governance.connection import build_warehouse_uri
+from include.governance.connection import build_warehouse_uri, find_warehouse_uri
 from include.warehouse.migrate import check_migrated
 
 WAREHOUSE: Final = "warehouse"
 MLFLOW: Final = "mlflow"
 MODEL_SERVER: Final = "model_server"
+# Airflow's own name for it: airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded.
+_PROCESS_CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 
 
 def read_connection(conn_id: str) -> Any:
@@ -37,6 +40,33 @@ def warehouse_uri() -> str:
 def read_warehouse_uri() -> str:
     """The warehouse as a libpq URI, with the connection's extras that libpq knows, such as ``sslmode``."""
     return libpq_uri(read_connection(WAREHOUSE))
+
+
+def locate_warehouse() -> str:
+    """The warehouse, for a part of Airflow that runs no task, or for a command beside Airflow.
+
+    Outside of tasks Airflow's SDK looks for connections in the environment alone, unless the process says that it is
+    a server: then also where ``airflow connections`` and the UI keep them. Before the connection is there, as at the
+    first ``astro dev start``, ``ORRERY_WAREHOUSE_URI`` counts.
+
+    Raises:
+        AirflowNotFoundException: neither is known.
+    """
+    from airflow.exceptions import AirflowNotFoundException
+
+    before = os.environ.get(_PROCESS_CONTEXT)
+    os.environ[_PROCESS_CONTEXT] = "server"
+    try:
+        return read_warehouse_uri()
+    except AirflowNotFoundException:
+        if uri := find_warehouse_uri(os.environ):
+            return uri
+        raise
+    finally:
+        if before is None:
+            del os.environ[_PROCESS_CONTEXT]
+        else:
+            os.environ[_PROCESS_CONTEXT] = before
 
 
 def libpq_uri(conn: Any, database: str = "") -> str:

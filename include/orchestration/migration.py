@@ -1,6 +1,6 @@
 """Migrates the warehouse when a part of Airflow starts, as in every deployment and at every ``astro dev start``.
 
-By hand: ``python -m include.orchestration.migration``, where Airflow's connections are known.
+By hand: ``python -m include.orchestration.migration``, where Airflow's database or ``ORRERY_WAREHOUSE_URI`` is known.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import logging
 import sys
 from typing import Any
 
+from airflow.exceptions import AirflowNotFoundException
 from airflow.listeners import hookimpl
 
 from include.errors import OrreryError
-from include.orchestration.connections import read_warehouse_uri
+from include.orchestration.connections import locate_warehouse
 from include.warehouse.migrate import migrate_warehouse
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class MigrateAtStart:
         Scheduler, triggerer and DAG processor all do: Airflow does not say yet which of them starts.
         """
         try:
-            applied = migrate_warehouse(read_warehouse_uri())
+            applied = migrate_warehouse(locate_warehouse())
         except Exception:
             log.exception("The warehouse was not migrated")
         else:
@@ -38,8 +39,8 @@ class MigrateAtStart:
 def main() -> int:
     """Migrate and say what was applied; the exit code."""
     try:
-        applied = migrate_warehouse(read_warehouse_uri())
-    except OrreryError as error:
+        applied = migrate_warehouse(locate_warehouse())
+    except (OrreryError, AirflowNotFoundException) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "Nothing to apply.\n")
