@@ -131,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("start", metavar="FROM", nargs="?", help="the folder that holds your files")
     parser.add_argument("--name", help="of the model")
     parser.add_argument("--entity", help="key columns of what is predicted for, with commas between them")
-    parser.add_argument("--events", help="the source whose events the features are made of")
+    parser.add_argument("--events", help="the source whose events decide what has a row, and what the label is")
     parser.add_argument("--also", help="further sources of features, or none (default: all that name the entity)")
     parser.add_argument("--label", help='"no EVENTS in 28 days", "EVENTS in 28 days", "sum of COLUMN in 28 days", ...')
     parser.add_argument("--owner", help="of the model (default: analytics)")

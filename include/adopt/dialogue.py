@@ -19,7 +19,7 @@ DEFAULT_DAYS: Final = 28
 MAX_NAME_LENGTH: Final = 31
 _MOST: Final = 10
 QUESTIONS: Final = {
-    "events": "Which source holds the events, or the table, that features are made of?",
+    "events": "Which source holds the events, or the table, that is predicted from?",
     "entity": "Which column(s) name what is predicted for, with commas between them?",
     "label": "What is predicted?",
     "name": "What is the model called?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from include.adopt.entity_keys import EntityKeys, join_words
 from include.adopt.event_columns import choose_columns
@@ -18,6 +19,9 @@ from include.adopt.table_features import TableFeature
 from include.errors import SettingsError
 from include.settings.sources import SourceSettings
 from include.warehouse.names import MAX_NAME_BYTES
+
+MAX_FEATURES: Final = 900
+"""A row of PostgreSQL lies within one page of 8 kB, and a number has 8 bytes."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +209,11 @@ def _check_names(plan: ModelPlan) -> None:
         ]
         check_column_names([*entity.names, "day", "event_count", "days_ago", *daily])
     features = [*(one.name for one in plan.event_features), *(one.name for one in plan.list_features)]
+    if len(features) > MAX_FEATURES:
+        raise SettingsError(
+            f"{plan.group} would have {len(features)} features, and a row of PostgreSQL has room for {MAX_FEATURES}. "
+            f"Name fewer sources in ALSO, or take columns that are no features out of {plan.source!r} in sources.yml."
+        )
     check_column_names([*entity.names, "as_of_date", *features])
     check_column_names([*entity.names, "as_of_date", plan.label.column])
     check_column_names(list(plan.vars.values()))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
 from include.adopt.dialogue import Wishes
 from include.adopt.first_model import write_model
 from include.adopt.fitting_sources import find_fitting
-from include.adopt.model_plan import ModelPlan, plan_model
+from include.adopt.model_plan import MAX_FEATURES, ModelPlan, plan_model
 from include.adopt.model_request import ModelRequest
 from include.errors import OrreryError, SettingsError
 from include.settings.section import parse_section
@@ -98,6 +99,30 @@ def test_the_names_of_the_models_say_their_source() -> None:
         kind: f"int_machine_pings_{kind}" for kind in ("event_days", "days", "windows", "rhythm")
     }
     assert made.others == ("halls", "shifts", "texts")
+
+
+def test_more_features_than_a_row_can_hold_are_refused_and_not_chosen() -> None:
+    sources = read_sources()
+    pings = sources.sources["pings"]
+    columns = {**pings.columns, **{f"n{number}": pings.columns["machine_id"] for number in range(120)}}
+    wide = {**sources.sources, "pings": pings.model_copy(update={"columns": columns})}
+    sources = sources.model_copy(update={"sources": wide})
+
+    assert find_fitting(request(), sources) == ("machines",)
+    with pytest.raises(SettingsError, match="room for 900"):
+        plan_model(request(also=("pings",)), sources)
+    with pytest.raises(SettingsError, match="room for 900"):
+        plan_model(request(events="pings", label="no pings in 3 days"), sources)
+
+
+def test_as_many_features_as_are_allowed_fit_into_a_row(warehouse_uri: str) -> None:
+    columns = ", ".join(f"n{number} double precision not null" for number in range(MAX_FEATURES))
+    with psycopg.connect(warehouse_uri) as connection:
+        connection.execute(f"create table widest (as_of_date date, a bigint, b uuid, c text, {columns})")
+        values = ", ".join(["1"] * MAX_FEATURES)
+        connection.execute(
+            f"insert into widest values ('2026-01-01', 1, gen_random_uuid(), repeat('x', 200), {values})"
+        )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from tests.unit.adopt.dbt_plant import (
     write_csv,
 )
 from tests.unit.adopt.test_new_model_build import (
+    Built,
     Case,
     describe_events,
     find_active,
@@ -52,17 +52,6 @@ GROUP = "features.ping_features"
 UNREAD = 2
 # What is unknown of a machine without readings, and not zero.
 UNKNOWN = ("recency", "weekend_share", "tenure")
-
-
-@dataclass(frozen=True)
-class Built:
-    """The house with its model, the warehouse, what was delivered, and what the build said."""
-
-    uri: str
-    house: House
-    folder: Path
-    rows: dict[date, list[Row]]
-    said: dict[str, str]
 
 
 def write_files(folder: Path, rows: dict[date, list[Row]]) -> None:
@@ -156,9 +145,9 @@ def compare(uri: str, rows: dict[date, list[Row]]) -> None:
 
 
 def test_everything_is_built_and_tested(built: Built) -> None:
-    bad = {name for name, said in built.said.items() if not said.startswith(("success", "pass"))}
+    bad = {name for name, said in built.first.items() if not said.startswith(("success", "pass"))}
     assert bad == {f"every_day_is_delivered_int_{name}_event_days_" for name in ("ping", "ping_readings")}
-    assert "assert_ping_features_ignore_the_future_of_readings" in built.said
+    assert "assert_ping_features_ignore_the_future_of_readings" in built.first
 
 
 def test_features_of_all_sources_are_those_of_the_days_before(built: Built) -> None:

@@ -32,7 +32,7 @@ START = (
 )
 ENTER, CTRL_C, CTRL_D = "\n", "\x03", "\x04"
 EVENTS, ENTITY, LABEL, NAME, GO_ON = (
-    "features are made of? [orders] ", "commas between them? [member_id] ", "[no orders in 28 days] ",
+    "is predicted from? [orders] ", "commas between them? [member_id] ", "[no orders in 28 days] ",
     "called? [orders_model] ", "Go on? yes or no: ",
 )  # fmt: skip
 QUESTIONS = (EVENTS, ENTITY, LABEL, NAME)
