@@ -122,7 +122,8 @@ def test_two_stacks_share_no_folder_and_no_key(tmp_path: Path) -> None:
     different = {key for key in one if one[key] != two[key]}
     assert different >= {
         "AIRFLOW_HOME", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "ORRERY_LINEAGE_SPOOL",
-        "ORRERY_SOURCES_DIR", "ORRERY_MODEL_FOLDER", "ORRERY_DBT_TARGET", "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+        "ORRERY_MODEL_FOLDER", "ORRERY_DBT_TARGET", "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+        "ORRERY_SOURCES_DIR",  # (examples line)
     }  # fmt: skip
 
 
