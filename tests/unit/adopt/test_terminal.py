@@ -8,11 +8,13 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from include.settings import PROJECT_ROOT
@@ -53,9 +55,14 @@ class Terminal:
     _answered: int = 0
 
     def answer(self, question: str, text: str) -> None:
-        """Type, once the question is at the end of the screen."""
+        """Type, once the question is at the end of the screen and the process sleeps until something is typed.
+
+        Python misses a Ctrl-C between the writing of a question and the sleep; a person would press it again.
+        """
         while not self.screen[self._answered :].endswith(question):
             assert self._read(), f"{question!r} is not asked:\n{self.screen}"
+        while psutil.Process(self.process.pid).status() == psutil.STATUS_RUNNING:
+            time.sleep(0.01)
         self._answered = len(self.screen)
         os.write(self.handle, text.encode())
 
