@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,7 +20,7 @@ from include import assets
 from include.features.catalog import load_catalog
 from include.features.manifest import TARGET_VARIABLE
 from include.settings import CONFIG_DIR, load_settings
-from tests.dags.conftest import DagBagReader
+from tests.dags.conftest import ROOT, DagBagReader, airflow_test_environment
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
 DAG_FILES = sorted(DAGS_DIR.glob("*.py"))
@@ -223,6 +226,17 @@ def test_without_a_manifest_the_file_says_so_in_one_line_the_others_go_on_and_it
     bag = read_dags(ORRERY_DBT_TARGET=str(target), AIRFLOW__CORE__DAGS_FOLDER=str(file))
     assert bag["errors"] == {}
     assert set(bag["dags"]) == {"build_features"}
+
+
+def test_the_integrity_test_of_the_astro_cli_passes(tmp_path: Path, manifest_dir: Path) -> None:
+    """What `astro dev parse` runs; the image holds the manifest."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", ".astro/test_dag_integrity_default.py"], cwd=ROOT,
+        env={**os.environ, **airflow_test_environment(tmp_path), TARGET_VARIABLE: str(manifest_dir)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "passed" in done.stdout
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda p: p.name)

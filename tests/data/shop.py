@@ -1,38 +1,23 @@
-"""A small shop whose every purchase is known, as published data; the dbt project on it; and what it has built."""
+"""A small shop whose every purchase is known, as published data; and what the dbt project has built of it."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
 import psycopg
-import pytest
 
-from include.features.manifest import hash_project
-from include.features.parsed import find_parsed, keep_parsed
 from include.ingestion.incoming import define_columns
 from include.ingestion.publish import publish_source
-from include.orchestration.dbt_flags import skip_flag_lookup
-from include.servers.postgres import PostgresServer
 from include.settings import PROJECT_ROOT, load_settings
 from include.warehouse.names import TableName
 from include.warehouse.partitions import ensure_day_partitions
 from include.warehouse.session import Session, open_session
-from tests.processes import die_with_parent
-
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
+from tests.dbt_project import Project
 
 DBT_DIR = PROJECT_ROOT / "dbt"
 FIRST_DAY = date(2024, 1, 1)
@@ -49,72 +34,6 @@ CLOSED_DAY = LAST_DAY - 3 * DAY
 NULLABLE_COLUMNS = ["quantity", "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"]
 
 Purchase = tuple[int, date]
-
-
-@contextmanager
-def set_warehouse(uri: str) -> Iterator[None]:
-    """The environment by which dbt's profile finds a database."""
-    parts = urlsplit(uri)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ORRERY_DBT_HOST", str(parts.hostname))
-        environment.setenv("ORRERY_DBT_PORT", str(parts.port))
-        environment.setenv("ORRERY_DBT_USER", str(parts.username))
-        environment.setenv("ORRERY_DBT_PASSWORD", str(parts.password))
-        environment.setenv("ORRERY_DBT_DATABASE", parts.path.removeprefix("/"))
-        yield
-
-
-@dataclass(frozen=True)
-class Project:
-    """The dbt project, run in this process against one database."""
-
-    folder: Path
-    target: Path
-
-    def run(self, uri: str, *arguments: str) -> dict[str, Any]:
-        """Run a dbt command; the status of each node by name, and whether all went well."""
-        from dbt.cli.main import dbtRunner
-
-        with set_warehouse(uri), skip_flag_lookup():
-            parsed = None if "--vars" in arguments else self._parse(urlsplit(uri).path.removeprefix("/"))
-            result = dbtRunner(parsed).invoke([*arguments, *self._options])
-        if result.exception:
-            raise result.exception
-        return {node.node.name: node for node in result.result.results}
-
-    def start(self, uri: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Run a dbt command in a process of its own, which ends with this one."""
-        with set_warehouse(uri):
-            return subprocess.Popen(
-                [sys.executable, "-m", "dbt.cli.main", *arguments, *self._options],
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
-            )
-
-    def _parse(self, database: str) -> Manifest | None:
-        """The parsed project, as a build under Airflow has it; None where dbt cannot parse it, and is to say so."""
-        from dbt.cli.main import dbtRunner
-
-        project_hash = hash_project(self.folder)
-        if (found := find_parsed(self.target, project_hash, database, os.environ)) is not None:
-            return found
-        done = dbtRunner().invoke(["parse", *self._options])
-        if not done.success:
-            return None
-        keep_parsed(cast("Manifest", done.result), self.target, project_hash)
-        return find_parsed(self.target, project_hash, database, os.environ)
-
-    @property
-    def _options(self) -> list[str]:
-        return [
-            "--quiet", "--log-level-file", "none",
-            "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
-            "--target-path", str(self.target), "--log-path", str(self.target),
-        ]  # fmt: skip
-
-
-def drop_database(postgres: PostgresServer, name: str) -> None:
-    with psycopg.connect(postgres.uri(), autocommit=True) as connection:
-        connection.execute(f'drop database "{name}" with (force)')
 
 
 def copy_project(folder: Path) -> Project:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import time
@@ -40,10 +41,8 @@ from tests.data.shop import (
     SALES_MONDAY,
     UNITS,
     WEEK,
-    Project,
     Purchase,
     copy_project,
-    drop_database,
     fetch_all,
     find_changes,
     find_failures,
@@ -58,8 +57,8 @@ from tests.data.shop import (
     plant_snapshot,
     plant_snapshots,
     replace_text,
-    set_warehouse,
 )
+from tests.dbt_project import Project, drop_database, set_warehouse
 
 NEXT_DELIVERY = (LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
 
@@ -623,7 +622,8 @@ def test_two_builds_that_meet_leave_what_one_leaves(
         holder.execute("lock table features.customer_features in share mode")
         older = project.start(warehouse, "run")
         wait_for_waiting(warehouse, older, count=1)
-        newer = Project(DBT_DIR, tmp_path).start(warehouse, "run")
+        target = shutil.copytree(project.target, tmp_path / "target")
+        newer = Project(DBT_DIR, target).start(warehouse, "run")
         wait_for_waiting(warehouse, newer, count=2)
 
     older.wait(timeout=600)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import random
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -21,12 +19,12 @@ from include.adopt.new_model import main
 from include.ingestion.land import land_source
 from include.ingestion.plan import plan_load
 from include.ingestion.publish import publish_batch
-from include.orchestration.dbt_flags import skip_flag_lookup
 from include.settings import CONFIG_DIR, PROJECT_ROOT
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
 from include.sources.deliveries import SourceOpener
 from include.warehouse.session import open_session
+from tests.dbt_project import Project
 
 SOURCES = """\
 time_zone: UTC
@@ -223,34 +221,10 @@ def write_csv(path: Path, columns: Sequence[str], rows: list[Row]) -> None:
         writer.writerows(rows)
 
 
-@contextmanager
-def set_warehouse(uri: str) -> Iterator[None]:
-    """The environment by which dbt's profile finds a database."""
-    parts = urlsplit(uri)
-    values = {
-        "HOST": parts.hostname, "PORT": parts.port, "USER": parts.username, "PASSWORD": parts.password,
-        "DATABASE": parts.path.removeprefix("/"),
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in values.items():
-            environment.setenv(f"ORRERY_DBT_{name}", str(value))
-        yield
-
-
 def run_dbt(uri: str, house: House, *arguments: str) -> dict[str, str]:
     """Run dbt in this process; the status and message of each node by name."""
-    from dbt.cli.main import dbtRunner
-
-    target = str(house.dbt.parent / "target")
-    options = [
-        "--quiet", "--log-level-file", "none", "--project-dir", str(house.dbt), "--profiles-dir", str(house.dbt),
-        "--target-path", target, "--log-path", target,
-    ]  # fmt: skip
-    with set_warehouse(uri), skip_flag_lookup():
-        result = dbtRunner().invoke([*arguments, *options])
-    if result.exception:
-        raise result.exception
-    return {node.node.name: f"{node.status}: {node.message}" for node in result.result.results}
+    nodes = Project(house.dbt, house.dbt.parent / "target").run(uri, *arguments)
+    return {name: f"{node.status}: {node.message}" for name, node in nodes.items()}
 
 
 def fetch(uri: str, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -127,8 +127,10 @@ def test_what_is_written_is_read_by_the_settings_and_by_dbt_and_is_lint_clean(ad
 
 
 def test_the_tests_that_stay_can_be_collected_and_those_of_rules_and_documents_hold(adopted: Path) -> None:
-    run(adopted, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider")
-    run(adopted, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_house.py", "tests/unit/docs")
+    said = run(adopted, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "test_house or test_docs")
+    passed, deselected = map(int, re.findall(r"(\d+) (?:passed|deselected)", said))
+    assert passed > 300
+    assert deselected > 3000
 
 
 def test_the_same_command_again_changes_nothing(adopted: Path, folder: Path) -> None:

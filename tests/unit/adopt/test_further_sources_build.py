@@ -15,6 +15,7 @@ from include.features.catalog import read_catalog
 from include.features.spec import resolve_model
 from include.servers.postgres import PostgresServer
 from include.settings import reload_settings
+from tests.dbt_project import lend_database
 from tests.unit.adopt.dbt_plant import (
     COLUMNS,
     DAY,
@@ -180,11 +181,16 @@ def test_the_group_is_registered_and_published(postgres: PostgresServer, built: 
     )
 
 
-def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(
-    postgres: PostgresServer, built: Built
-) -> None:
+@pytest.fixture
+def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
+    """The warehouse that was built, for a test to change."""
+    with lend_database(postgres, "further_built"):
+        yield built.uri
+
+
+def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(own_uri: str, built: Built) -> None:
     """A build without news; then a corrected copy of the list, and readings of a day that come late."""
-    uri = postgres.create_database("further_copy", template="further_built")
+    uri = own_uri
     before = read_versions(uri, GROUP)
     run_dbt(uri, built.house, "build")
     assert read_versions(uri, GROUP) == before

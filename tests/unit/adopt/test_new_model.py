@@ -377,7 +377,6 @@ def test_what_is_written_passes_the_linter_also_with_long_names(house: House) ->
     readings["columns"]["category_of_a_very_long_winded_machine_pa"] = {"type": "string", "allowed": ["a"]}
     sources["sources"]["readings_of_all_the_many_machines"] = readings
     (house.config / "sources.yml").write_text(yaml.safe_dump(sources))
-    house.declare(*ASKED)
     house.declare(
         "a_name_of_thirty_letters_at_all", "--entity", "machine_id,Hall Name,int64_of_a_long_machine_part",
         "--events", "readings_of_all_the_many_machines", "--group", "machines_and_their_halls_features",

@@ -19,6 +19,7 @@ from include.features.catalog import read_catalog
 from include.features.spec import resolve_model
 from include.servers.postgres import PostgresServer
 from include.settings import reload_settings
+from tests.dbt_project import lend_database
 from tests.unit.adopt.dbt_plant import (
     DAY,
     EMPTY,
@@ -116,9 +117,14 @@ def list_as_of_dates(rows: dict[date, list[Row]]) -> list[date]:
     return [morning for morning in mornings if morning.weekday() == 0 or morning >= start]
 
 
+def count_days(table: pd.DataFrame, as_of: date) -> pd.Series:
+    """How many days before a date each row happened."""
+    return as_of.toordinal() - table["day"].map(date.toordinal)
+
+
 def find_active(table: pd.DataFrame, case: Case, as_of: date) -> dict[tuple[Any, ...], pd.DataFrame]:
     """The rows of the 84 days before the as-of date, by entity; those of entities with some in the active window."""
-    ago = table["day"].map(lambda day: (as_of - day).days)
+    ago = count_days(table, as_of)
     known = table[(ago >= 1) & (ago <= 84)].assign(ago=ago)
     return {key: events for key, events in known.groupby(list(case.keys)) if events["ago"].min() <= case.active_days}
 
@@ -157,8 +163,8 @@ def describe_events(events: pd.DataFrame, case: Case) -> dict[str, Any]:
 def expect_label(table: pd.DataFrame, case: Case, key: tuple[Any, ...], as_of: date) -> Any:
     """What happens from the as-of date on, over its horizon."""
     is_own = (table[list(case.keys)] == list(key)).all(axis=1)
-    offset = table["day"].map(lambda day: (day - as_of).days)
-    ahead = table[is_own & (offset >= 0) & (offset < case.days)]
+    ahead = table[is_own]
+    ahead = ahead[(-count_days(ahead, as_of)).between(0, case.days - 1)]
     said = {"no": ahead.empty, "count": len(ahead), "readings": not ahead.empty}
     word = case.label.split()[0]
     return ahead["heat"].sum() if word == "sum" else said[word]
@@ -288,9 +294,16 @@ def test_what_is_built_is_validated_and_published(postgres: PostgresServer, buil
         )
 
 
-def test_later_builds_compute_what_has_changed_and_nothing_else(postgres: PostgresServer, built: Built) -> None:
+@pytest.fixture
+def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
+    """The warehouse that was built, for a test to change."""
+    with lend_database(postgres, "new_model_built"):
+        yield built.uri
+
+
+def test_later_builds_compute_what_has_changed_and_nothing_else(own_uri: str, built: Built) -> None:
     """A build without news; then the lost day comes, and a new one with rows of an earlier day."""
-    uri = postgres.create_database("new_model_copy", template="new_model_built")
+    uri = own_uri
     before = {table: read_versions(uri, table) for table in STATE_TABLES}
 
     run_dbt(uri, built.house, "build")

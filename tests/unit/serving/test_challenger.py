@@ -126,7 +126,7 @@ def test_a_slow_challenger_is_given_up_and_slows_nobody(
     hasty_url: str, online_uri: str, shelf: Shelf, rollout_settings: RolloutSettings
 ) -> None:
     shelf.files[9] = "slow"
-    with constant_load(hasty_url, by_key=False) as responses:
+    with constant_load(hasty_url, threads=8, by_key=False) as responses:
         put_canary(online_uri, 9, 0.25)
         decision = run_canary_step(online_uri, MODEL, 0.25, rollout_settings.canary.criteria)
     assert decision.action == "roll_back"
