@@ -2,7 +2,7 @@
 
 # What a verb may be told. Each is kept as it was typed, whatever make or a shell would read in it, and reaches the
 # recipe in its environment.
-TOLD := ALSO APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER TIME TIME_ZONE TO_DAY TRAINER
+TOLD := ALSO APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER RELEASE TIME TIME_ZONE TO_DAY TRAINER
 define keep
 override $(1) := $$(value $(1))
 export $(1)
@@ -13,7 +13,7 @@ $(foreach name,$(TOLD),$(if $(filter command,$(origin $(name))),$(eval $(call ke
 told = $(if $(filter override,$(origin $(1))),$(if $(value $(1)),$(2)"$$$(1)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt new-source check new-model run traffic test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run traffic test lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -61,6 +61,9 @@ adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVEN
 	@$(PY) -m include.adopt.adopt $(call told,FROM) $(call told,NAME,--name=) $(call told,ENTITY,--entity=) \
 		$(call told,EVENTS,--events=) $(call told,ALSO,--also=) $(call told,LABEL,--label=) $(call told,OWNER,--owner=) \
 		$(call told,TRAINER,--trainer=) $(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
+
+drop-examples: setup ## after the merge of a release, take out what it brings of the examples (RELEASE=v1.2.0)
+	@$(PY) -m include.adopt.merged_examples $(call told,RELEASE)
 
 new-source: setup ## say how files of yours are declared (FROM=folder_or_file NAME=name ARGS="--write")
 	@$(PY) -m include.adopt.new_source $(call told,FROM) $(call told,NAME,--name=) $(ARGS)

@@ -50,12 +50,12 @@ def plan_removal(root: Path) -> Removal:
         AdoptError: the folder is no checkout of git, marks are not in pairs, or a file that would go or change was
             changed since the last commit: it could not be restored.
     """
-    tracked = [Path(name) for name in _run_git(root, "ls-files", "-z").split("\0") if name]
-    patterns = _read_patterns(root)
-    gone = [path for path in tracked if any(_is_below(path, pattern) for pattern in patterns)]
+    tracked = [Path(name) for name in run_git(root, "ls-files", "-z").split("\0") if name]
+    patterns = read_patterns((root / LIST).read_text(encoding="utf-8")) if (root / LIST).exists() else []
+    gone = [path for path in tracked if any(is_below(path, pattern) for pattern in patterns)]
     texts: dict[Path, str] = {}
     for path in tracked:
-        if path not in gone and (text := _read_marked(root / path)) is not None:
+        if path not in gone and (text := read_marked(root / path)) is not None:
             texts[path] = strip_examples(text, path)
     changed = _list_changed(root, [*gone, *texts])
     if changed:
@@ -109,18 +109,17 @@ def _remove_empty(root: Path, folder: Path) -> None:
         folder = folder.parent
 
 
-def _read_patterns(root: Path) -> list[Path]:
-    if not (root / LIST).exists():
-        return []
-    lines = (root / LIST).read_text(encoding="utf-8").splitlines()
-    return [Path(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
+def read_patterns(text: str) -> list[Path]:
+    """The files and folders of a list of what goes."""
+    return [Path(line.strip()) for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _is_below(path: Path, pattern: Path) -> bool:
+def is_below(path: Path, pattern: Path) -> bool:
+    """Whether a file is the one, or in the folder, that is listed."""
     return path == pattern or pattern in path.parents
 
 
-def _read_marked(path: Path) -> str | None:
+def read_marked(path: Path) -> str | None:
     """The text of a file that has marks; this module and its tests only speak of them."""
     try:
         if path.is_symlink():
@@ -137,11 +136,16 @@ def _list_changed(root: Path, paths: list[Path]) -> list[str]:
     """Which of the paths differ from the last commit, those that are gone left out."""
     if not paths:
         return []
-    listed = _run_git(root, "diff", "HEAD", "--name-only", "--diff-filter=d", "-z", "--", *map(str, paths))
+    listed = run_git(root, "diff", "HEAD", "--name-only", "--diff-filter=d", "-z", "--", *map(str, paths))
     return [name for name in listed.split("\0") if name]
 
 
-def _run_git(root: Path, *arguments: str) -> str:
+def run_git(root: Path, *arguments: str) -> str:
+    """What git prints.
+
+    Raises:
+        AdoptError: git cannot be run, or refuses; the message is for a folder that is no checkout.
+    """
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     except OSError as error:

@@ -251,31 +251,33 @@ def test_without_a_time_zone_that_of_the_checkout_stays(adopted: Path, folder: P
     assert read_files(adopted) == before
 
 
-def test_a_release_that_changes_an_example_is_merged_by_the_command_of_the_guide(
+def test_a_release_that_changes_an_example_is_merged_by_one_command_more(
     project: Path, adopted: Path, tmp_path: Path
 ) -> None:
-    guide = (PROJECT_ROOT / "docs/guides/engineer.md").read_text()
-    (command,) = re.findall(r"`(git status --porcelain \| sed [^`]*)`", guide)
     ours, release = tmp_path / "ours", tmp_path / "release"
     shutil.copytree(adopted, ours, symlinks=True)
     git(ours, "add", "-A")
     git(ours, "commit", "-q", "-m", "Adopt our data")
     git(tmp_path, "clone", "-q", str(project), str(release))
     example = next(iter(plan_removal(release).paths))
-    path = release / example
+    path, added = release / example, Path("include/example/of_the_release.py")
     path.write_text(path.read_text() + "\n")
-    git(release, "commit", "-q", "-a", "-m", "Release")
-    pulled = subprocess.run(
-        ["git", "-C", ours, "-c", "user.name=a", "-c", "user.email=a@b", "pull", "-q", "--no-rebase", "--no-edit",
-         str(release), "HEAD"], capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert pulled.returncode != 0, "an example that is gone here was changed there"
+    (release / added).write_text("a = 1\n")
+    git(release, "add", "-A")
+    git(release, "commit", "-q", "-m", "Release")
+    git(ours, "fetch", "-q", str(release), "HEAD:refs/tags/v2")
+    merge = ["git", "-C", ours, "-c", "user.name=a", "-c", "user.email=a@b", "merge", "-q", "--no-edit", "v2"]
+    merged = subprocess.run(merge, capture_output=True, text=True, check=False)
+    assert merged.returncode != 0, "an example that is gone here was changed there"
+    assert (ours / added).exists()
 
-    subprocess.run(command, cwd=ours, shell=True, check=True)
+    said = run(ours, "-m", "include.adopt.merged_examples", "v2")
     git(ours, "commit", "-q", "--no-edit")
 
+    assert "2 files of the examples go" in said
     assert git(ours, "status", "--porcelain") == ""
     assert not (ours / example).exists()
+    assert not (ours / added).exists()
 
 
 def test_a_later_change_of_the_library_is_merged_without_a_conflict(

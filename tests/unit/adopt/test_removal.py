@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from include.adopt import examples
-from include.adopt.examples import plan_removal, remove_examples
+from include.adopt.examples import LIST, plan_removal, read_patterns, remove_examples
 from include.settings import PROJECT_ROOT
 from tests.unit.adopt.test_examples import git, list_files
 from tests.unit.test_house import EXAMPLE_WORDS
@@ -41,7 +40,7 @@ def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everything_that_the_list_names_is_there() -> None:
-    listed = examples._read_patterns(PROJECT_ROOT)
+    listed = read_patterns((PROJECT_ROOT / LIST).read_text())
     assert len(listed) > 10
     assert [str(path) for path in listed if not (PROJECT_ROOT / path).exists()] == []
 
@@ -49,7 +48,7 @@ def test_everything_that_the_list_names_is_there() -> None:
 @pytest.mark.skipif(not (PROJECT_ROOT / ".git").exists(), reason=NO_HISTORY)
 def test_it_names_every_dbt_file_of_the_examples() -> None:
     """Each alone: a folder of the list would take models of the user's own with it."""
-    listed = {str(path) for path in examples._read_patterns(PROJECT_ROOT) if path.parts[0] == "dbt"}
+    listed = {str(path) for path in read_patterns((PROJECT_ROOT / LIST).read_text()) if path.parts[0] == "dbt"}
     tracked = git(PROJECT_ROOT, "ls-files", "dbt/models", "dbt/data-tests").split()
     kept = re.compile(r"dbt/models/staging/(_sources|stg_(arrivals|deliveries|snapshots))\.")
     assert listed >= {name for name in tracked if not kept.search(name)}
