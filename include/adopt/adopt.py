@@ -20,12 +20,12 @@ from typing import Any, Final
 import yaml
 
 from include.adopt.answers import AnswerCheck
-from include.adopt.dialogue import Wishes, ask_for_wishes, confirm
+from include.adopt.dialogue import Wishes, ask_for_wishes, choose_time, confirm
 from include.adopt.examples import Removal, plan_removal, remove_examples
 from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
 from include.adopt.history import check_history, find_span
-from include.adopt.inbox import InboxSource, declare_placed, look_into, place_files
+from include.adopt.inbox import ChooseTime, InboxSource, declare_placed, look_into, place_files
 from include.adopt.readme import write_readme
 from include.adopt.rehearsal import rehearse
 from include.adopt.zone import check_zone, replace_zone
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     time_zone = choose_zone(options.time_zone, removal)
     if SETTINGS_PATH in removal.texts:
         removal.texts[SETTINGS_PATH] = replace_zone(removal.texts[SETTINGS_PATH], time_zone)
-    sources = look_around(folder, time_zone, environment, read_times(options.time))
+    choose = choose_time if is_person_here else None
+    sources = look_around(folder, time_zone, environment, read_times(options.time), choose)
     declared = read_own_sources(removal)
     check = AnswerCheck(sources, declared, find_root(), time_zone, environment)
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here, check=check)
@@ -79,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def look_around(folder: Path, time_zone: str, environment: str, times: dict[str, str]) -> list[InboxSource]:
+def look_around(
+    folder: Path, time_zone: str, environment: str, times: dict[str, str], choose: ChooseTime | None
+) -> list[InboxSource]:
     """The sources of a folder, each described on the terminal.
 
     Raises:
@@ -89,7 +92,7 @@ def look_around(folder: Path, time_zone: str, environment: str, times: dict[str,
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / SOURCES
         draft.write_text(read_own_settings(time_zone), encoding="utf-8")
-        sources = look_into(folder, draft, environment, times)
+        sources = look_into(folder, draft, environment, times, choose)
     for source in sources:
         say(source.describe() + "\n")
     return sources

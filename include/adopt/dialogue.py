@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from include.adopt.inbox import NO_TIME
 from include.adopt.keys import is_id_name
 from include.commands.console import list_some, say
 from include.errors import AdoptError, OrreryError
@@ -104,6 +105,18 @@ def list_label_examples(wishes: Wishes, sources: Sequence[InboxSource]) -> list[
         return [f"{wishes.events} {days}", f"sum of COLUMN {days}", f"count {days}"]
     content = chosen.new.declaration.content
     return [column for column in content["columns"] if column not in content["key"]]
+
+
+def choose_time(source: str, candidates: Sequence[str], ask: Ask = input) -> str:
+    """The column that says when a row of a source happened, or that nothing happens in it.
+
+    Raises:
+        AdoptError: the question was left without an answer.
+    """
+    question, others = f"{source}: which column says when a row happened?", [*candidates[1:], NO_TIME]
+    while (answer := _ask(question, candidates, others, ask)) not in (*candidates, NO_TIME):
+        say(f"✘ {answer!r} cannot. Say {NO_TIME} where each row is there once and nothing happens in it.\n")
+    return answer
 
 
 def confirm(question: str, ask: Ask = input) -> bool:

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from include.adopt.day_files import split_by_day
 from include.adopt.file_sets import find_format, find_starts
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMES: Final = ("date", "timestamp")
 NO_TIME: Final = "none"
+ChooseTime: TypeAlias = "Callable[[str, Sequence[str]], str]"
+"""Of a source's name and the columns that could say when a row happened, the one that does, or ``NO_TIME``."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,14 @@ class InboxSource:
         return self.event is not None or self.new.declaration.content["grain"] == "daily"
 
 
-def look_into(folder: Path, config: Path, environment: str, times: Mapping[str, str]) -> list[InboxSource]:
+def look_into(
+    folder: Path, config: Path, environment: str, times: Mapping[str, str], choose: ChooseTime | None = None
+) -> list[InboxSource]:
     """The sources of a folder; nothing is written.
 
     Args:
         times: the column that says when a row happened, by source, where several could; "" for the only one.
+        choose: asked where several could and nothing is said.
 
     Raises:
         SourceError: names what is wrong with the files, and what to do.
@@ -100,7 +105,7 @@ def look_into(folder: Path, config: Path, environment: str, times: Mapping[str, 
     names = [new.name for new in found]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise AdoptError(f"{folder} holds several sources called {', '.join(doubled)}. Rename their files or folders.")
-    return [_decide(new, times.get(new.name, times.get("", ""))) for new in found]
+    return [_decide(new, times.get(new.name, times.get("", "")), choose) for new in found]
 
 
 def list_times(new: NewSource) -> list[str]:
@@ -117,10 +122,12 @@ def has_repeated_id(new: NewSource) -> bool:
     return any(len(rows.column(name).unique()) < rows.num_rows for name in ids)
 
 
-def _decide(new: NewSource, wanted: str) -> InboxSource:
+def _decide(new: NewSource, wanted: str, choose: ChooseTime | None) -> InboxSource:
     if len(new.files.files) > 1 or new.files.days:
         return InboxSource(new)
     candidates = list_times(new)
+    if choose is not None and not wanted and len(candidates) > 1 and has_repeated_id(new):
+        wanted = choose(new.name, candidates)
     if wanted == NO_TIME:
         return InboxSource(new, is_undated=True)
     if wanted:

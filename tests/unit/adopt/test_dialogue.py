@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.adopt.dialogue import Wishes, ask_for_wishes, confirm, list_wishes, propose
+from include.adopt.dialogue import Wishes, ask_for_wishes, choose_time, confirm, list_wishes, propose
 from include.adopt.inbox import InboxSource, look_into
 from include.errors import AdoptError, SettingsError
 from include.settings.models import check_model_file
@@ -68,6 +68,17 @@ def test_a_source_that_is_not_there_leaves_its_columns_to_be_said(sources: list[
 def test_questions_left_without_an_answer_change_nothing(sources: list[InboxSource]) -> None:
     with pytest.raises(AdoptError, match="nothing was changed"):
         ask_for_wishes(NOTHING, sources, is_person_here=True, ask=Person(""))
+
+
+def test_when_a_row_happened_is_asked_until_the_answer_can_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    candidates = ["ordered_on", "sent_on"]
+    assert choose_time("orders", candidates, Person("")) == "ordered_on"
+    person = Person("member_id", "none")
+    assert choose_time("orders", candidates, person) == "none"
+    assert person.asked == ["orders: which column says when a row happened? (or: sent_on, none) [ordered_on] "] * 2
+    assert "'member_id' cannot" in capsys.readouterr().out
+    with pytest.raises(AdoptError, match="nothing was changed"):
+        choose_time("orders", candidates, Person())
 
 
 def refuse_others(name: str, wishes: Wishes) -> None:

@@ -123,6 +123,20 @@ def test_a_wrong_answer_is_asked_again_and_no_at_the_end_changes_nothing(checkou
     assert read_files(checkout) == before
 
 
+def test_which_of_two_times_is_meant_is_asked(checkout: Path, tmp_path: Path) -> None:
+    rows = [f"{n},{n % 9},2026-03-{n % 28 + 1:02},2026-03-{n % 28 + 2:02}" for n in range(300)]
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "orders.csv").write_text("\n".join(("order_id,member_id,ordered_on,sent_on", *rows)) + "\n")
+    with open_terminal(checkout, tmp_path / "theirs") as terminal:
+        question = "orders: which column says when a row happened? (or: sent_on, none) [ordered_on] "
+        terminal.answer(question, "send_on\n")
+        terminal.answer(question, "sent_on\n")
+        terminal.answer(EVENTS, CTRL_C)
+        assert terminal.wait() == 130
+    assert "✘ 'send_on' cannot. Say none where" in terminal.screen
+    assert "event_column: sent_on" in terminal.screen
+
+
 @pytest.mark.parametrize(
     ("answered", "key", "code", "end"),
     [
