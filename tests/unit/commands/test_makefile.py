@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(
     reason="needs make and the Makefile (the Astro image carries neither)",
 )
 VERBS = [
-    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "new-source", "check",
-    "new-model", "run", "traffic",
+    "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "drop-examples", "new-source",
+    "check", "new-model", "run", "traffic",
     "demo", # (examples line)
     "test", "lint", "format", "bench", "lock", "clean",
 ]  # fmt: skip
