@@ -86,6 +86,18 @@ def test_it_asks_for_the_password_and_keeps_it_out_of_the_process_list(server: P
     assert server.password not in " ".join(psutil.Process(server.pid).cmdline())
 
 
+def test_a_random_password_is_hashed_once_and_one_that_a_person_sets_as_often_as_postgresql_would(
+    server: PostgresServer,
+) -> None:
+    server.start()
+    with closing(psycopg.connect(server.uri())) as connection:
+        connection.execute("create role reader password 'a word'")
+        hashes = connection.execute(
+            "select rolname, split_part(rolpassword, ':', 1) from pg_authid where rolcanlogin or rolname = 'reader'"
+        )
+        assert dict(hashes.fetchall()) == {"postgres": "SCRAM-SHA-256$1", "reader": "SCRAM-SHA-256$4096"}
+
+
 def test_it_listens_on_loopback_only(server: PostgresServer) -> None:
     server.start()
     assert ask(server, "show listen_addresses") == "127.0.0.1"
