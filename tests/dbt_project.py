@@ -94,11 +94,18 @@ def drop_database(postgres: PostgresServer, name: str) -> None:
 
 
 @contextmanager
-def lend_database(postgres: PostgresServer, name: str) -> Iterator[None]:
-    """Whatever is changed in a database is undone at the end. dbt parses anew for a copy, as it has another name."""
+def lend_database(postgres: PostgresServer, name: str, template: str | None = None) -> Iterator[str]:
+    """Whatever is changed in a database is undone at the end. dbt parses anew for a copy, as it has another name.
+
+    Args:
+        template: what it holds meanwhile, in place of its own content.
+    """
     postgres.create_database(f"{name}_kept", template=name)
     try:
-        yield
+        if template:
+            drop_database(postgres, name)
+            postgres.create_database(name, template=template)
+        yield postgres.uri(name)
     finally:
         drop_database(postgres, name)
         with psycopg.connect(postgres.uri(), autocommit=True) as connection:

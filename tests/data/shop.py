@@ -36,8 +36,11 @@ NULLABLE_COLUMNS = ["quantity", "sales_value", "retail_disc", "coupon_disc", "co
 Purchase = tuple[int, date]
 
 
-def copy_project(folder: Path) -> Project:
+def copy_project(folder: Path, target: Path) -> Project:
+    """The dbt project with what dbt has kept of it in a target folder, so that only what is edited is parsed again."""
     ignored = shutil.ignore_patterns("target", "logs")
+    (folder / "target").mkdir()
+    shutil.copy(target / "partial_parse.msgpack", folder / "target")
     return Project(Path(shutil.copytree(DBT_DIR, folder / "dbt", ignore=ignored)), folder / "target")
 
 

@@ -58,7 +58,7 @@ from tests.data.shop import (
     plant_snapshots,
     replace_text,
 )
-from tests.dbt_project import Project, drop_database, set_warehouse
+from tests.dbt_project import Project, lend_database, set_warehouse
 
 NEXT_DELIVERY = (LAST_DAY + DAY, [(1, LAST_DAY + DAY)])
 
@@ -85,7 +85,7 @@ def purchases() -> list[Purchase]:
 
 @pytest.fixture(scope="module")
 def built(postgres: PostgresServer, project: Project, purchases: list[Purchase]) -> str:
-    """A warehouse with all purchases, after its first build; tests work on copies of it."""
+    """A warehouse with all purchases, after its first build."""
     uri = postgres.create_database("dbt_built", template="warehouse_template")
     make_raw_tables(uri)
     plant_snapshots(uri)
@@ -101,16 +101,16 @@ def built(postgres: PostgresServer, project: Project, purchases: list[Purchase])
 
 @pytest.fixture
 def warehouse(postgres: PostgresServer, built: str) -> Iterator[str]:
-    """A copy of the built warehouse of this test's own; always of one name, as dbt parses anew for another one."""
-    yield postgres.create_database("dbt_copy", template="dbt_built")
-    drop_database(postgres, "dbt_copy")
+    """The built warehouse, for a test to change."""
+    with lend_database(postgres, "dbt_built") as uri:
+        yield uri
 
 
 @pytest.fixture
-def empty_warehouse(postgres: PostgresServer) -> Iterator[str]:
-    """A migrated warehouse without rows, under the name of the copies."""
-    yield postgres.create_database("dbt_copy", template="warehouse_template")
-    drop_database(postgres, "dbt_copy")
+def empty_warehouse(postgres: PostgresServer, built: str) -> Iterator[str]:
+    """A migrated warehouse without rows."""
+    with lend_database(postgres, "dbt_built", template="warehouse_template") as uri:
+        yield uri
 
 
 def test_features_are_those_of_the_days_before_the_as_of_date(built: str, purchases: list[Purchase]) -> None:
@@ -517,7 +517,7 @@ def test_deliveries_that_were_lost_or_wrong_leave_no_trace_once_the_right_ones_c
 def test_a_changed_model_is_computed_anew_for_every_as_of_date(
     warehouse: str, project: Project, tmp_path: Path
 ) -> None:
-    edited = copy_project(tmp_path)
+    edited = copy_project(tmp_path, project.target)
     replace_text(
         edited.folder / "models/intermediate/features/int_basket_mix.sql",
         "sum(household_days.priced_orders)",
@@ -530,7 +530,7 @@ def test_a_changed_model_is_computed_anew_for_every_as_of_date(
 
 
 def test_a_renamed_feature_rebuilds_its_tables(warehouse: str, project: Project, tmp_path: Path) -> None:
-    edited = copy_project(tmp_path)
+    edited = copy_project(tmp_path, project.target)
     mart = edited.folder / "models/marts/customer_features.sql"
     replace_text(mart, "as stores_84d", "as shops_84d")
     replace_text(mart.with_suffix(".yml"), "name: stores_84d", "name: shops_84d")
@@ -565,13 +565,10 @@ def test_a_failing_test_stops_what_depends_on_it(warehouse: str, project: Projec
 @pytest.fixture(scope="module")
 def after_next_day(postgres: PostgresServer, built: str, project: Project) -> dict[str, Any]:
     """The marts after a build of the day after the last one, which nothing has disturbed."""
-    warehouse = postgres.create_database("dbt_copy", template="dbt_built")
-    try:
+    with lend_database(postgres, "dbt_built") as warehouse:
         plant_delivery(warehouse, *NEXT_DELIVERY)
         assert find_failures(project.run(warehouse, "run")) == {}
         return hash_marts(warehouse)
-    finally:
-        drop_database(postgres, "dbt_copy")
 
 
 def wait_for_waiting(uri: str, dbt: subprocess.Popen[bytes], count: int) -> list[int]:

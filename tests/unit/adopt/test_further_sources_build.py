@@ -184,8 +184,8 @@ def test_the_group_is_registered_and_published(postgres: PostgresServer, built: 
 @pytest.fixture
 def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
     """The warehouse that was built, for a test to change."""
-    with lend_database(postgres, "further_built"):
-        yield built.uri
+    with lend_database(postgres, "further_built") as uri:
+        yield uri
 
 
 def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(own_uri: str, built: Built) -> None:

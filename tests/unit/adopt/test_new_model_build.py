@@ -297,8 +297,8 @@ def test_what_is_built_is_validated_and_published(postgres: PostgresServer, buil
 @pytest.fixture
 def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
     """The warehouse that was built, for a test to change."""
-    with lend_database(postgres, "new_model_built"):
-        yield built.uri
+    with lend_database(postgres, "new_model_built") as uri:
+        yield uri
 
 
 def test_later_builds_compute_what_has_changed_and_nothing_else(own_uri: str, built: Built) -> None:
