@@ -45,10 +45,15 @@ def uri(server: PostgresServer) -> str:
 @pytest.fixture
 def pipeline(uri: str, tmp_path: Path) -> Pipeline:
     """A plant of which one small day is published, and whose next day is big."""
-    plant = Plant(tmp_path)
+    pipeline = make_pipeline(uri, tmp_path)
+    pipeline.load(DAY)
+    return pipeline
+
+
+def make_pipeline(uri: str, folder: Path) -> Pipeline:
+    """A small day and a big one in files, of which nothing is loaded yet."""
+    plant = Plant(folder)
     plant.write_snapshots(DAY)
     plant.write_day(DAY)
     plant.write_day(NEXT_DAY, lambda rows: rows * (BIG_ROWS // len(rows)))
-    pipeline = Pipeline(uri, load_section(SOURCES, SourceSettings, "development"), tmp_path)
-    pipeline.load(DAY)
-    return pipeline
+    return Pipeline(uri, load_section(SOURCES, SourceSettings, "development"), folder)

@@ -14,9 +14,8 @@ import pytest
 
 from include.ingestion.plan import LoadItem
 from include.servers.postgres import PostgresServer
-from include.warehouse.migrate import migrate_warehouse
-from tests.integration.conftest import COPYING, HASHING, INSERTING, NEXT_DAY
-from tests.unit.ingestion.conftest import ROWS, Pipeline, Plant
+from tests.integration.conftest import COPYING, HASHING, INSERTING, NEXT_DAY, make_pipeline
+from tests.unit.ingestion.conftest import DAY, ROWS, Pipeline, Plant
 
 pytestmark = pytest.mark.integration
 
@@ -58,15 +57,14 @@ def hash_published(pipeline: Pipeline) -> dict[str, str]:
     return pipeline.hash_tables(*(f"raw.{name}" for name in pipeline.settings.sources), "raw.arrivals")
 
 
-@pytest.fixture
-def clean(server: PostgresServer, pipeline: Pipeline) -> Pipeline:
-    """The same deliveries on a warehouse of their own, loaded without a fault."""
-    uri = server.create_database("clean")
-    migrate_warehouse(uri)
-    clean = Pipeline(uri, pipeline.settings, pipeline.root)
-    for day in (NEXT_DAY - timedelta(days=1), NEXT_DAY):
+@pytest.fixture(scope="module")
+def clean(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What is published of the same deliveries on a warehouse of their own, loaded without a fault."""
+    uri = postgres.create_database("clean", template="warehouse_template")
+    clean = make_pipeline(uri, tmp_path_factory.mktemp("clean"))
+    for day in (DAY, NEXT_DAY):
         land_and_publish(clean, clean.plan(day))
-    return clean
+    return hash_published(clean)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +73,7 @@ def clean(server: PostgresServer, pipeline: Pipeline) -> Pipeline:
     ids=["landing", "inserting", "hashing"],
 )
 def test_a_worker_that_is_killed_leaves_no_trace_and_the_next_try_equals_a_clean_run(
-    pipeline: Pipeline, clean: Pipeline, work: Work, sign: str
+    pipeline: Pipeline, clean: dict[str, str], work: Work, sign: str
 ) -> None:
     items, before = pipeline.plan(NEXT_DAY), hash_published(pipeline)
 
@@ -83,7 +81,7 @@ def test_a_worker_that_is_killed_leaves_no_trace_and_the_next_try_equals_a_clean
 
     assert hash_published(pipeline) == before
     land_and_publish(pipeline, items)
-    assert hash_published(pipeline) == hash_published(clean)
+    assert hash_published(pipeline) == clean
 
 
 def test_a_worker_that_is_killed_between_audit_and_publish_publishes_nothing_and_the_next_task_does(
