@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +27,12 @@ from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
 from include.adopt.history import check_history, find_span
 from include.adopt.inbox import ChooseTime, InboxSource, declare_placed, look_into, place_files
+from include.adopt.new_model import split_words
 from include.adopt.readme import write_readme
 from include.adopt.rehearsal import rehearse
 from include.adopt.zone import check_zone, replace_zone
 from include.commands.console import run_command, say
-from include.errors import AdoptError
+from include.errors import AdoptError, OrreryError
 from include.settings import CONFIG_DIR, PROJECT_ROOT, resolve_environment
 from include.settings.section import read_yaml
 
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if SETTINGS_PATH in removal.texts:
         removal.texts[SETTINGS_PATH] = replace_zone(removal.texts[SETTINGS_PATH], time_zone)
     choose = choose_time if is_person_here else None
-    sources = look_around(folder, time_zone, environment, read_times(options.time), choose)
+    sources = look_around(folder, time_zone, environment, read_times(options.time), choose, split_words(options.entity))
     declared = read_own_sources(removal)
     check = AnswerCheck(sources, declared, find_root(), time_zone, environment)
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here, check=check)
@@ -65,11 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
         return 1
-    placed = place_files(sources, find_root(), declared, time_zone, say)
-    check_history(wishes, find_span(wishes.events, sources, find_root()))
-    entries = declared | {source.name: source.content for source in placed}
-    for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
-        say(line)
+    new = [find_root() / source.name for source in sources if not (find_root() / source.name).exists()]
+    try:
+        placed = place_files(sources, find_root(), declared, time_zone, say)
+        check_history(wishes, find_span(wishes.events, sources, find_root()))
+        entries = declared | {source.name: source.content for source in placed}
+        for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
+            say(line)
+    except OrreryError:
+        for place in new:
+            shutil.rmtree(place, ignore_errors=True)  # or corrected files would meet these
+        raise
     remove_examples(PROJECT_ROOT, removal)
     if removal.paths:
         say("✔ the examples are gone")
@@ -81,7 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def look_around(
-    folder: Path, time_zone: str, environment: str, times: dict[str, str], choose: ChooseTime | None
+    folder: Path,
+    time_zone: str,
+    environment: str,
+    times: dict[str, str],
+    choose: ChooseTime | None,
+    entity: Collection[str],
 ) -> list[InboxSource]:
     """The sources of a folder, each described on the terminal.
 
@@ -92,7 +105,7 @@ def look_around(
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / SOURCES
         draft.write_text(read_own_settings(time_zone), encoding="utf-8")
-        sources = look_into(folder, draft, environment, times, choose)
+        sources = look_into(folder, draft, environment, times, choose, entity)
     for source in sources:
         say(source.describe() + "\n")
     return sources

@@ -72,7 +72,7 @@ class AnswerCheck:
         source = settings.sources[events]
         if source.grain == "daily":
             choose_columns(events, source, entity, read_label(label, events).column)
-            check_history(wishes, find_span(events, self.sources, self.root))
+            check_history(wishes, find_span(events, self.sources, self.root if events in self.declared else None))
             return
         found = next((one.new.files.files[-1].path for one in self.sources if one.name == events), None)
 

@@ -43,11 +43,16 @@ class ColumnGuess:
 
 @dataclass(frozen=True)
 class Reading:
-    """How values are read: the zone of the sources, the decimal mark, and whether text may be numbers (CSV)."""
+    """How values are read: the zone of the sources, the decimal mark, whether text may be numbers (CSV).
+
+    Attributes:
+        has_booleans: what is true or false is read as text (Parquet).
+    """
 
     time_zone: str
     decimal: str = "."
     is_csv: bool = False
+    has_booleans: bool = False
 
 
 def guess_column(name: str, arrays: Sequence[pa.Array], reading: Reading) -> ColumnGuess:
@@ -90,6 +95,8 @@ def _list_types(arrays: Sequence[pa.Array], reading: Reading) -> tuple[ColumnTyp
     if _are_text(arrays):
         return list_text_types(arrays, is_csv=reading.is_csv)
     kinds, types = [array.type for array in arrays], pa.types
+    if reading.has_booleans and all(types.is_boolean(kind) for kind in kinds):
+        return ("string",)
     if all(types.is_integer(kind) or (types.is_decimal(kind) and _is_whole(kind)) for kind in kinds):
         return ("int64",)
     if all(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) for kind in kinds):

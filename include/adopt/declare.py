@@ -22,6 +22,10 @@ from include.settings.file_formats import CsvSettings, find_codec
 _SHARED: Final = 0.5
 
 
+OTHER_COLUMNS: Final = "the columns are those of the newest file;"
+"""How the question about a file with other columns begins."""
+
+
 @dataclass(frozen=True)
 class Declaration:
     """An entry of ``sources.yml``; ``questions`` are sentences for a person to confirm."""
@@ -43,7 +47,7 @@ def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -
     """
     kept, questions = compare_columns(files, sample)
     style, style_questions = _finish_style(kept, sample)
-    reading = Reading(time_zone, style.decimal, is_csv=files.format == "csv")
+    reading = Reading(time_zone, style.decimal, is_csv=files.format == "csv", has_booleans=files.format == "parquet")
     names = kept[-1].rows.column_names
     columns = [guess_column(name, [one.rows.column(name).combine_chunks() for one in kept], reading) for name in names]
     grain = choose_grain(columns, [one.file.day for one in kept], files.days, time_zone)
@@ -101,10 +105,8 @@ def _explain_difference(other: FileSample, names: set[str]) -> str:
     own = {*other.rows.column_names}
     lacks = f"lacks {list_some(sorted(names - own))}" if names - own else ""
     adds = f"has also {list_some(sorted(own - names))}" if own - names else ""
-    return (
-        f"the columns are those of the newest file; {other.name} {' and '.join(filter(None, (lacks, adds)))}, and is "
-        "refused until it is delivered with the same ones."
-    )
+    what = " and ".join(filter(None, (lacks, adds)))
+    return f"{OTHER_COLUMNS} {other.name} {what}, and is refused until it is delivered with the same ones."
 
 
 def _finish_style(kept: Sequence[FileSample], sample: Sample) -> tuple[CsvSettings, tuple[str, ...]]:

@@ -111,9 +111,15 @@ def choose_row_keys(name: str, source: SourceBase, entity: Sequence[str]) -> Ent
     staged = stage_columns(name, source)
     keys = EntityKeys(choose_keys(name, source, staged, entity))
     if {*keys.names} != {one.name for one in staged if one.origin in source.key}:
+        times = [one.origin for one in staged if one.settings.type in ("date", "timestamp")]
+        hint = (
+            f" If its rows are events, say which column tells when one happened: TIME={name}.{times[0]}."
+            if times
+            else ""
+        )
         raise SettingsError(
             f"A row of the source {name!r} is named by {', '.join(source.key)} (key in sources.yml), and ENTITY says "
-            f"{', '.join(entity)}. Without events the entity is what a row is: ENTITY={','.join(source.key)}."
+            f"{', '.join(entity)}. Without events the entity is what a row is: ENTITY={','.join(source.key)}.{hint}"
         )
     return keys
 

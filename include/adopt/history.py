@@ -17,8 +17,12 @@ from include.settings.section import read_yaml
 Span = tuple[date, date]
 
 
-def find_span(events: str | None, sources: Sequence[InboxSource], root: Path) -> Span | None:
-    """The first and the last day of the events; None where they are not of this folder, or there are none."""
+def find_span(events: str | None, sources: Sequence[InboxSource], root: Path | None) -> Span | None:
+    """The first and the last day of the events; None where they are not of this folder, or there are none.
+
+    Args:
+        root: the sources' folder, where a single file is split into days; None where what lies there may be of another.
+    """
     source = next((one for one in sources if one.name == events and one.is_daily), None)
     if source is None:
         return None

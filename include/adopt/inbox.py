@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from include.adopt.day_files import split_by_day
+from include.adopt.declare import OTHER_COLUMNS
 from include.adopt.file_sets import find_format, find_starts
 from include.adopt.keys import is_id_name
 from include.adopt.proposal import NewSource, propose_source
 from include.adopt.sources_file import add_entry, render_entry
 from include.commands.console import list_some
-from include.errors import AdoptError
+from include.errors import AdoptError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -89,23 +90,50 @@ class InboxSource:
 
 
 def look_into(
-    folder: Path, config: Path, environment: str, times: Mapping[str, str], choose: ChooseTime | None = None
+    folder: Path,
+    config: Path,
+    environment: str,
+    times: Mapping[str, str],
+    choose: ChooseTime | None = None,
+    entity: Collection[str] = (),
 ) -> list[InboxSource]:
     """The sources of a folder; nothing is written.
 
     Args:
         times: the column that says when a row happened, by source, where several could; "" for the only one.
         choose: asked where several could and nothing is said.
+        entity: columns that are said to name what is predicted for; others are known by their names.
 
     Raises:
         SourceError: names what is wrong with the files, and what to do.
         AdoptError: two sources would have one name, or it is not known which column says when a row happened.
     """
-    found = [propose_source(start, None, config, environment) for start in find_starts(folder)]
+    found = [_propose(start, config, environment) for start in find_starts(folder)]
     names = [new.name for new in found]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise AdoptError(f"{folder} holds several sources called {', '.join(doubled)}. Rename their files or folders.")
-    return [_decide(new, times.get(new.name, times.get("", "")), choose) for new in found]
+    return [_decide(new, times.get(new.name, times.get("", "")), choose, entity) for new in found]
+
+
+def _propose(start: Path, config: Path, environment: str) -> NewSource:
+    """A source of the folder; what is wrong with one of several names it.
+
+    Raises:
+        SourceError: it cannot be declared, or some of its files would be refused.
+    """
+    try:
+        new = propose_source(start, None, config, environment)
+    except SourceError as error:
+        if start.name in str(error):
+            raise
+        raise SourceError(f"{start}: {error}") from error
+    if differing := [one for one in new.declaration.questions if one.startswith(OTHER_COLUMNS)]:
+        others = f", and {len(differing) - 1} more of those that were read" if differing[1:] else ""
+        raise SourceError(
+            f"The files of {new.name} disagree: {differing[0].removesuffix('.')}{others}. Have all of them delivered "
+            "with the same columns, or take the others out of the folder."
+        )
+    return new
 
 
 def list_times(new: NewSource) -> list[str]:
@@ -114,19 +142,19 @@ def list_times(new: NewSource) -> list[str]:
     return [name for name, column in columns.items() if column["type"] in TIMES and not column.get("nullable")]
 
 
-def has_repeated_id(new: NewSource) -> bool:
+def has_repeated_id(new: NewSource, entity: Collection[str] = ()) -> bool:
     """Whether a row names something that other rows name, too, as events do."""
     key = new.declaration.content["key"]
     rows = new.sample.files[-1].rows
-    ids = [name for name in rows.column_names if is_id_name(name) and [name] != key]
+    ids = [name for name in rows.column_names if (is_id_name(name) or name in entity) and [name] != key]
     return any(len(rows.column(name).unique()) < rows.num_rows for name in ids)
 
 
-def _decide(new: NewSource, wanted: str, choose: ChooseTime | None) -> InboxSource:
+def _decide(new: NewSource, wanted: str, choose: ChooseTime | None, entity: Collection[str]) -> InboxSource:
     if len(new.files.files) > 1 or new.files.days:
         return InboxSource(new)
     candidates = list_times(new)
-    if choose is not None and not wanted and len(candidates) > 1 and has_repeated_id(new):
+    if choose is not None and not wanted and len(candidates) > 1 and has_repeated_id(new, entity):
         wanted = choose(new.name, candidates)
     if wanted == NO_TIME:
         return InboxSource(new, is_undated=True)
@@ -137,7 +165,7 @@ def _decide(new: NewSource, wanted: str, choose: ChooseTime | None) -> InboxSour
                 "(a date or timestamp that is always there)."
             )
         return InboxSource(new, event=wanted, is_undated=True)
-    if not candidates or not has_repeated_id(new):
+    if not candidates or not has_repeated_id(new, entity):
         return InboxSource(new, is_undated=True)
     key = new.declaration.content["key"]
     if len(candidates) > 1:
@@ -232,9 +260,9 @@ def describe_days(
     }  # fmt: skip
 
 
-def find_event_days(source: InboxSource, root: Path) -> Sequence[date]:
+def find_event_days(source: InboxSource, root: Path | None) -> Sequence[date]:
     """The days of a daily source's files, oldest first: as delivered, or as a single file was split into them."""
-    split = (root / source.name).glob("????-??-??.parquet")
+    split = (root / source.name).glob("????-??-??.parquet") if root else ()
     return source.new.files.days or sorted(date.fromisoformat(path.stem) for path in split)
 
 

@@ -14,12 +14,13 @@ from include.settings.models import TaskName
 LabelKind = Literal["absence", "presence", "sum", "count"]
 
 MAX_HORIZON_DAYS: Final = 365
+_WINDOW: Final = r" in (?:the )?(?:next )?(?P<days>\S+) days?"
 # The first one that fits counts.
 _SENTENCES: Final[dict[LabelKind, re.Pattern[str]]] = {
-    "absence": re.compile(r"no (?P<events>.+) in (?P<days>\S+) days?", re.IGNORECASE),
-    "sum": re.compile(r"sum of (?P<column>.+) in (?P<days>\S+) days?", re.IGNORECASE),
-    "count": re.compile(r"count in (?P<days>\S+) days?", re.IGNORECASE),
-    "presence": re.compile(r"(?P<events>.+) in (?P<days>\S+) days?", re.IGNORECASE),
+    "absence": re.compile(rf"no (?P<events>.+?){_WINDOW}", re.IGNORECASE),
+    "sum": re.compile(rf"sum of (?P<column>.+?){_WINDOW}", re.IGNORECASE),
+    "count": re.compile(rf"count(?: of (?P<events>.+?))?{_WINDOW}", re.IGNORECASE),
+    "presence": re.compile(rf"(?P<events>.+?){_WINDOW}", re.IGNORECASE),
 }
 _TASKS: Final[dict[LabelKind, TaskName]] = {
     "absence": "binary", "presence": "binary", "sum": "regression", "count": "regression",
@@ -60,7 +61,7 @@ def read_label(text: str, source: str) -> LabelSentence:
     for kind, pattern in _SENTENCES.items():
         if found := pattern.fullmatch(plain):
             parts = found.groupdict()
-            if "events" in parts:
+            if parts.get("events"):
                 _check_events(text, parts["events"], source)
             return LabelSentence(kind, _read_days(text, parts["days"]), parts.get("column"))
     raise SettingsError(f"The label {text!r} cannot be read. {list_sentences(source)}")

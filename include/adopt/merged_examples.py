@@ -1,12 +1,14 @@
 """``python -m include.adopt.merged_examples RELEASE``: what a merged release brings of the examples goes again.
 
 Told by content: a file below a path of the release's own list that is the release's to the byte, or that git calls
-deleted by us. What has another content, and what both sides have changed, is left to a person.
+deleted by us. A file that git could not merge is merged again without the lines of examples of either release; what
+then still differs on both sides is left to a person.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +32,7 @@ OURS = ("0", "2")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = PROJECT_ROOT) -> int:
-    """Take the release's examples out, and stage that; the exit code."""
+    """Take the release's examples out, and stage that; the exit code, 1 while git has conflicts."""
     parser = argparse.ArgumentParser(prog="python -m include.adopt.merged_examples", description=__doc__)
     parser.add_argument("release", metavar="RELEASE", nargs="?", help="a tag or commit that was merged")
     options = parser.parse_args(arguments)
@@ -42,6 +44,10 @@ def main(arguments: Sequence[str] | None = None, root: Path = PROJECT_ROOT) -> i
     if changed:
         run_git(root, "add", "--all", "--", *map(str, changed))
     say(f"✔ {removal.describe()}.")
+    left = [str(path) for path, found in _list_stages(root).items() if list(found) != ["0"]]
+    if left:
+        say(f"✘ Both sides have changed lines of {list_some(left)}. Edit them, then: git add, git commit.")
+        return 1
     if changed:
         say("That is staged: git commit, or git commit --amend --no-edit where the merge is committed already.")
     return 0
@@ -74,7 +80,20 @@ def plan_merged(root: Path, release: str) -> Removal:
         )
     marked = {path: read_marked(root / path) for path, found in stages.items() if list(found) == ["0"]}
     texts = {path: strip_examples(text, path) for path, text in marked.items() if text is not None and path not in gone}
-    return Removal(tuple(gone), texts)
+    torn = {path: _merge_again(root, path, found) for path, found in stages.items() if set(found) == {"1", "2", "3"}}
+    return Removal(tuple(gone), texts | {path: text for path, text in torn.items() if text is not None})
+
+
+def _merge_again(root: Path, path: Path, stages: dict[str, str]) -> str | None:
+    """The text of a file in conflict, merged without the lines of examples; None where that is a conflict, too."""
+    texts = {stage: run_git(root, "cat-file", "blob", content) for stage, content in stages.items()}
+    with tempfile.TemporaryDirectory() as place:
+        for stage, text in texts.items():
+            (Path(place) / stage).write_bytes(strip_examples(text, path).encode())
+        try:
+            return run_git(Path(place), "merge-file", "--stdout", "2", "1", "3")
+        except AdoptError:  # git ends with the number of conflicts
+            return None
 
 
 def _list_theirs(root: Path, release: str) -> dict[Path, str]:

@@ -14,6 +14,7 @@ from include.adopt.first_model import check_model
 from include.adopt.inbox import InboxSource, PlacedSource, set_critical
 from include.adopt.sources_file import add_entry
 from include.adopt.zone import set_time_zone
+from include.errors import OrreryError
 from include.settings.section import Environment, read_yaml
 
 _PARTS: Final = (Path("include") / "config", Path("dbt"))
@@ -35,21 +36,36 @@ def rehearse(
         SourceError: there is no such source.
     """
     with tempfile.TemporaryDirectory() as place:
-        copy = Path(place)
-        for part in _PARTS:
-            shutil.copytree(root / part, copy / part, ignore=_IGNORED)
-        remove_examples(
-            copy,
-            Removal(
-                tuple(path for path in removal.paths if (copy / path).exists()),
-                {path: text for path, text in removal.texts.items() if (copy / path).exists()},
-            ),
-        )
-        config = copy / _PARTS[0] / "sources.yml"
-        set_time_zone(config, time_zone)
-        for source in sources:
-            if source.name not in (read_yaml(config).get("sources") or {}):
-                entry = set_critical(PlacedSource(source.name, source.preview()), wishes.events)
-                add_entry(config, source.name, entry, environment)
-        files = {source.name: source.new.files.files[-1].path for source in sources}
-        check_model(wishes, config.parent, copy / _PARTS[1], environment, files.get(wishes.events or ""))
+        try:
+            _rehearse_in(Path(place), root, removal, sources, time_zone, wishes, environment)
+        except OrreryError as error:
+            # The copies are gone when this is read.
+            raise type(error)(str(error).replace(f"{place}/", "")) from error
+
+
+def _rehearse_in(
+    copy: Path,
+    root: Path,
+    removal: Removal,
+    sources: Sequence[InboxSource],
+    time_zone: str,
+    wishes: Wishes,
+    environment: Environment,
+) -> None:
+    for part in _PARTS:
+        shutil.copytree(root / part, copy / part, ignore=_IGNORED)
+    remove_examples(
+        copy,
+        Removal(
+            tuple(path for path in removal.paths if (copy / path).exists()),
+            {path: text for path, text in removal.texts.items() if (copy / path).exists()},
+        ),
+    )
+    config = copy / _PARTS[0] / "sources.yml"
+    set_time_zone(config, time_zone)
+    for source in sources:
+        if source.name not in (read_yaml(config).get("sources") or {}):
+            entry = set_critical(PlacedSource(source.name, source.preview()), wishes.events)
+            add_entry(config, source.name, entry, environment)
+    files = {source.name: source.new.files.files[-1].path for source in sources}
+    check_model(wishes, config.parent, copy / _PARTS[1], environment, files.get(wishes.events or ""))

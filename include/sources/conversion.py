@@ -38,7 +38,7 @@ def is_compatible(delivered: pa.DataType, declared: ColumnType) -> bool:
     return {
         "int64": bool(is_number),
         "float64": bool(is_number),
-        "string": False,
+        "string": bool(kinds.is_boolean(delivered)),
         "timestamp": bool(kinds.is_timestamp(delivered)),
         "date": bool(is_moment),
     }[declared]

@@ -193,6 +193,7 @@ def test_too_few_days_are_refused_before_the_checkout_is_changed(checkout: Path,
     assert "a first training of 'no orders in 300 days' needs" in said
     assert "Traceback" not in said
     assert git(checkout, "status", "--porcelain") == ""
+    assert not list((checkout / ".local/sources").glob("*")), "the next folder would meet these files"
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +237,23 @@ def test_how_the_label_is_spread_is_said_once_and_what_is_rare_is_asked_about(ad
     assert "please confirm: as of 20" in said, "there are few members"
 
 
+def test_another_label_for_a_model_that_is_declared_is_refused(adopted: Path, folder: Path) -> None:
+    before = read_files(adopted)
+    code, said = adopt(adopted, folder, "--label", "count in 14 days")
+    assert code != 0
+    assert "lapse is declared already, and predicts 'no orders in 28 days'" in said
+    assert read_files(adopted) == before
+
+
+def test_a_second_model_that_cannot_share_the_group_is_refused_by_paths_that_are_there(
+    adopted: Path, folder: Path
+) -> None:
+    code, said = adopt(adopted, folder, "--name", "second", "--label", "count in 14 days")
+    assert code != 0
+    assert "/tmp" not in said.splitlines()[-1]
+    assert "dbt/dbt_project.yml" in said
+
+
 def test_another_time_zone_than_that_of_the_days_is_refused(adopted: Path, folder: Path) -> None:
     before = read_files(adopted)
     code, said = adopt(adopted, folder, "--time-zone", "America/Lima")
@@ -263,6 +281,12 @@ def test_a_release_that_changes_an_example_is_merged_by_one_command_more(
     path, added = release / example, Path("include/example/of_the_release.py")
     path.write_text(path.read_text() + "\n")
     (release / added).write_text("a = 1\n")
+    readme = (release / "README.md").read_text()
+    blocks = readme.split("(examples begin)")
+    assert len(blocks) > 3
+    (release / "README.md").write_text("(examples begin)".join(block.replace(" the ", " THE ", 1) for block in blocks))
+    verbs = release / "tests/unit/commands/test_makefile.py"
+    verbs.write_text(verbs.read_text().replace('"run", "traffic",', '"run", "traffic", "more",'))
     git(release, "add", "-A")
     git(release, "commit", "-q", "-m", "Release")
     git(ours, "fetch", "-q", str(release), "HEAD:refs/tags/v2")
@@ -278,6 +302,8 @@ def test_a_release_that_changes_an_example_is_merged_by_one_command_more(
     assert git(ours, "status", "--porcelain") == ""
     assert not (ours / example).exists()
     assert not (ours / added).exists()
+    assert "THE" in (ours / "README.md").read_text()
+    assert '"more",' in (ours / "tests/unit/commands/test_makefile.py").read_text()
 
 
 def test_a_later_change_of_the_library_is_merged_without_a_conflict(

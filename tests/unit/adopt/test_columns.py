@@ -69,6 +69,10 @@ def test_moments_of_parquet_without_a_zone_are_asked_about(inbox) -> None:
     assert any("column x has no zone" in question for question in inbox.propose().declaration.questions)
 
 
+def test_what_is_true_or_false_is_a_text_as_in_a_csv(inbox) -> None:
+    assert declare_parquet(inbox, pa.array([True, False, None])) == {"type": "string", "nullable": True}
+
+
 @pytest.mark.parametrize(
     ("values", "question"),
     [
@@ -140,7 +144,7 @@ def test_parquet_has_types_of_its_own(inbox, arrays: list[pa.Array], declared: d
 @pytest.mark.parametrize(
     "arrays",
     [
-        [pa.array([True, False])],
+        [pa.array([True, False]), pa.array([1, 0])],
         [pa.array([[1], [2]])],
         [pa.array([b"a", b"b"])],
         [pa.array([2**63, 1], pa.uint64())],

@@ -174,9 +174,32 @@ def test_two_times_that_could_be_meant_are_named(plant) -> None:
     assert {source.name: source.event for source in look(plant, orders="none")}["orders"] is None
 
 
+def test_what_is_said_to_be_predicted_for_need_not_look_like_an_id(plant) -> None:
+    rows = [f"{n},p{n % 9},2026-03-0{n % 5 + 1}T10:00:00Z" for n in range(90)]
+    plant.write_csv("stays.csv", "stay_id,patient,began_at", rows)
+    assert {source.name: source.event for source in look(plant)}["stays"] is None
+    told = look_into(plant.folder, plant.config, "development", {}, entity=("patient",))
+    assert {source.name: source.event for source in told}["stays"] == "began_at"
+
+
 def test_a_time_that_is_none_is_refused_with_those_that_are(plant) -> None:
     with pytest.raises(AdoptError, match=r"orders: 'kind' cannot say when a row happened; it can be: ordered_at"):
         look(plant, orders="kind")
+
+
+def test_files_that_disagree_are_refused(plant) -> None:
+    plant.write_csv("visits/2026-03-01.csv", "visit_id,seen_at,note", ["1,2026-03-01T09:00:00Z,a"])
+    with pytest.raises(
+        SourceError,
+        match=r"The files of visits disagree: .* 2026-03-01.csv has also note, .*Have all of them delivered",
+    ):
+        look(plant)
+
+
+def test_what_no_type_takes_is_named_with_its_file(plant) -> None:
+    plant.write_json("flags.jsonl", [{"id": n, "is_on": bool(n % 2)} for n in range(9)])
+    with pytest.raises(SourceError, match=r"flags.jsonl: Column 'is_on' holds bool"):
+        look(plant)
 
 
 def test_sources_of_one_name_are_named(plant) -> None:

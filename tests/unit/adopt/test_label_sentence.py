@@ -16,7 +16,11 @@ from include.errors import SettingsError
         ("work-orders in 365 days", LabelSentence("presence", 365)),
         ("sum of Net Weight in 7 days", LabelSentence("sum", 7, "Net Weight")),
         ("sum of days in stock in 7 days", LabelSentence("sum", 7, "days in stock")),
+        ("sum of stock in the yard in the next 7 days", LabelSentence("sum", 7, "stock in the yard")),
         ("count in 14 days", LabelSentence("count", 14)),
+        ("count of work orders in the next 14 days", LabelSentence("count", 14)),
+        ("no work orders in the next 28 days", LabelSentence("absence", 28)),
+        ("work orders in next 28 days", LabelSentence("presence", 28)),
     ],
 )
 def test_a_sentence_is_read(text: str, expected: LabelSentence) -> None:
@@ -32,6 +36,7 @@ def test_a_sentence_is_read(text: str, expected: LabelSentence) -> None:
         ("no orders in 28 days", "'orders', and the events are those of the source 'work_orders'"),
         ("no work_order in 28 days", "Did you mean 'work_orders'?"),
         ("count in 0 days", "looks at 0 days"),
+        ("count of weight in 7 days", "'weight', and the events are those of the source 'work_orders'"),
         ("count in 366 days", "1 to 365"),
         ("work orders in -3 days", "looks at -3 days"),
         ("no work orders in 2.5 days", "whole days"),

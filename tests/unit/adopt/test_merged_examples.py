@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.adopt.examples import LIST, plan_removal, remove_examples
+from include.adopt.examples import LINE, LIST, plan_removal, remove_examples
 from include.adopt.merged_examples import main
 from include.errors import AdoptError
 from tests.unit.adopt import test_examples
@@ -84,7 +84,7 @@ def test_what_a_release_adds_and_changes_of_the_examples_goes_in_the_middle_of_t
 
 def test_a_merge_that_is_committed_already_is_cleared_too(ours: Path, release: Path) -> None:
     # No file of the examples was changed: new ones are in a folder that is listed already.
-    commit(release, {"include/example/more.py": "y = 2\n", "new.yml": "a: 1\nb: 2 # (examples line)\n"})
+    commit(release, {"include/example/more.py": "y = 2\n", "new.yml": f"a: 1\nb: 2 # {LINE}\n"})
     assert merge(ours, release) == 0
     assert "include/example/more.py" in list_tracked(ours)
 
@@ -94,6 +94,34 @@ def test_a_merge_that_is_committed_already_is_cleared_too(ours: Path, release: P
     assert "include/example/more.py" not in list_tracked(ours)
     assert (ours / "new.yml").read_text() == "a: 1\n"
     assert git(ours, "status", "--porcelain") == ""
+
+
+def test_a_file_whose_examples_changed_is_merged_without_them(ours: Path, release: Path) -> None:
+    """The adopter has written a line where the examples were, and the release changes both these and other lines."""
+    commit(ours, {"settings.yml": "a: 1\nmine: 2\nc: 3\n"})
+    text = (release / "settings.yml").read_text()
+    commit(release, {"settings.yml": text.replace("b: 2", "b: 22").replace("d: 4", "d: 44") + "e: 5\n"})
+    assert merge(ours, release) != 0
+
+    assert main(["v2"], ours) == 0
+
+    git(ours, "commit", "-q", "--no-edit")
+    assert (ours / "settings.yml").read_text() == "a: 1\nmine: 2\nc: 3\ne: 5\n"
+    assert git(ours, "status", "--porcelain") == ""
+
+
+def test_what_both_sides_have_changed_is_left_to_a_person(
+    ours: Path, release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(ours, {"settings.yml": "a: mine\nc: 3\n"})
+    commit(release, {"settings.yml": (release / "settings.yml").read_text().replace("a: 1", "a: 11")})
+    assert merge(ours, release) != 0
+
+    assert main(["v2"], ours) == 1
+
+    said = capsys.readouterr().out
+    assert "✘ Both sides have changed lines of settings.yml. Edit them, then: git add, git commit." in said
+    assert "<<<<<<<" in (ours / "settings.yml").read_text()
 
 
 def test_done_again_nothing_happens(ours: Path, release: Path, capsys: pytest.CaptureFixture[str]) -> None:
