@@ -130,7 +130,10 @@ def derive_name(files: FileSet) -> str:
             return check_source_name(name)
         except ValueError:
             break
-    raise SourceError(f"No source's name can be made of {files.folder / files.pattern}; give one with NAME.")
+    raise SourceError(
+        f"No source's name can be made of {files.folder / files.pattern}; rename the files, or give make new-source "
+        "one with NAME."
+    )
 
 
 def check_name(name: str) -> None:

@@ -32,7 +32,7 @@ def test_the_name_is_made_of_the_files_names(inbox, file: str, name: str | None)
     if name:
         assert inbox.propose().name == name
     else:
-        with pytest.raises(SourceError, match=r"No source's name can be made of .*; give one with NAME"):
+        with pytest.raises(SourceError, match=r"No source's name can be made of .*; rename the files, or .*NAME"):
             inbox.propose()
         assert inbox.propose(name="given").name == "given"
 
