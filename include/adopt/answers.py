@@ -63,7 +63,7 @@ class AnswerCheck:
     def _check_entity(self, events: str, entity: Sequence[str]) -> None:
         source = self._read_source(events).sources[events]
         if source.grain == "daily":
-            choose_keys(events, source, stage_columns(events, source), entity)
+            choose_keys(events, source, stage_columns(source), entity)
         else:
             choose_row_keys(events, source, entity)
 

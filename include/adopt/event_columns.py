@@ -74,7 +74,7 @@ def choose_columns(
     Raises:
         SettingsError: a column is unknown, cannot be a key, or is no number, or the staging model lacks it.
     """
-    staged = stage_columns(name, source)
+    staged = stage_columns(source)
     key_columns = _find_keys(name, source, staged, entity)
     label_column = _find_summed(name, staged, key_columns, summed)
     kept, questions = staged, list[str]()

@@ -82,7 +82,7 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
         SettingsError: the entity is not the table's key, the label is no column of it, or cannot be learned.
     """
     name = request.events
-    staged = stage_columns(name, source)
+    staged = stage_columns(source)
     entity = choose_row_keys(name, source, request.entity)
     label_column = _find_label(request, staged, entity)
     label = _plan_label(label_column, read(label_column.origin))
@@ -108,7 +108,7 @@ def choose_row_keys(name: str, source: SourceBase, entity: Sequence[str]) -> Ent
     Raises:
         SettingsError: a column is unknown or cannot be a key, or they are not the table's key.
     """
-    staged = stage_columns(name, source)
+    staged = stage_columns(source)
     keys = EntityKeys(choose_keys(name, source, staged, entity))
     if {*keys.names} != {one.name for one in staged if one.origin in source.key}:
         times = [one.origin for one in staged if one.settings.type in ("date", "timestamp")]

@@ -30,7 +30,7 @@ def check_further(name: str, request: ModelRequest, sources: SourceSettings, ent
     if name == request.events or request.also.count(name) > 1:
         raise SettingsError(f"ALSO names {name!r}, which is used already; name each further source once.")
     source = sources.find_source(name)
-    staged = stage_columns(name, source)
+    staged = stage_columns(source)
     keys = _find_keys(name, source, staged, request.events, entity)
     if source.grain != "daily" and {*keys} != {one.name for one in staged if one.origin in source.key}:
         raise SettingsError(
@@ -49,7 +49,7 @@ def plan_list(name: str, source: SourceBase, entity: EntityKeys, listed: Sequenc
     Raises:
         SettingsError: its staging model lacks a column that is needed.
     """
-    staged = stage_columns(name, source)
+    staged = stage_columns(source)
     if listed is not None:
         for column in (*entity.names, "valid_from", "valid_to"):
             if column not in listed:

@@ -93,7 +93,7 @@ def _load_limits(config: Path, sentence: LabelSentence, environment: str) -> tup
 
 
 def _make_reader(request: ModelRequest, files: EventFiles, sentence: LabelSentence) -> EventReader:
-    staged = stage_columns(request.events, files.source)
+    staged = stage_columns(files.source)
     keys = [find_column(request.events, staged, name, "ENTITY").origin for name in request.entity]
     summed = find_column(request.events, staged, sentence.column, "LABEL").origin if sentence.column else None
     return EventReader(request.events, files.source, files.time_zone, keys, summed)

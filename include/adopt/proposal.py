@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from include.adopt.declare import Declaration, declare_source
 from include.adopt.file_sets import FileSet, find_files
 from include.adopt.sample import MAX_ROWS, Sample, read_sample
 from include.adopt.sources_file import add_entry, check_entry, extend, render_entry
+from include.adopt.sql_names import spell
 from include.errors import SettingsError, SourceError
 from include.settings.section import load_section, read_yaml
 from include.settings.source_base import SourceBase
@@ -122,8 +122,7 @@ def derive_name(files: FileSet) -> str:
         SourceError: neither gives one.
     """
     for text in (files.pattern.split(".")[0].replace("{day}", " "), files.folder.resolve().name):
-        plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-        name = re.sub(r"[\W_]+", "_", plain).strip("_").lower()
+        name = re.sub(r"[\W_]+", "_", spell(text)).strip("_").lower()
         if not name:
             continue
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 from include.errors import SettingsError
@@ -27,10 +26,16 @@ RESERVED: Final = frozenset({
 })  # fmt: skip
 
 
+def spell(name: str) -> str:
+    """A name in letters of ASCII, of whatever alphabet it is."""
+    from text_unidecode import unidecode  # type: ignore[import-untyped]
+
+    return str(unidecode(name)).strip()
+
+
 def make_plain(name: str) -> str:
     """A name of lower-case letters, digits and underscores that is no word of SQL; empty where nothing is left."""
-    text = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    plain = re.sub(r"[^a-z0-9]+", "_", spell(name).lower()).strip("_")
     if plain[:1].isdigit():
         plain = f"_{plain}"
     return f"{plain}_value" if plain in RESERVED else plain

@@ -15,6 +15,8 @@ from include.warehouse.names import quote_column
 
 # A sum of larger numbers could leave double precision.
 _LARGEST: Final = "1e150"
+ADDED: Final = ("day", "batch_day")
+"""The columns that ingestion adds."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,17 @@ class StagedColumn:
         return self.settings.description or f"{self.origin}, as delivered."
 
 
-def stage_columns(name: str, source: SourceBase) -> tuple[StagedColumn, ...]:
-    """The columns of the staging view, but those that ingestion adds.
-
-    Raises:
-        SettingsError: a name cannot be written in SQL, or two would be the same.
-    """
+def stage_columns(source: SourceBase) -> tuple[StagedColumn, ...]:
+    """The columns of the staging view, but those that ingestion adds; of one name, the later ones get a number."""
     found: dict[str, StagedColumn] = {}
     for published, origin in source.published_columns.items():
-        if published in ("day", "batch_day"):
+        if published in ADDED:
             continue
-        plain = published if is_plain(published) else make_plain(published)
-        if not plain or plain in found or plain in ("day", "batch_day"):
-            raise SettingsError(
-                f"Column {published!r} of the source {name!r} would be called {plain!r} in dbt, which is "
-                f"{'a name already' if plain else 'no name'}; give it a publish_as in sources.yml."
-            )
-        found[plain] = StagedColumn(plain, origin, published, source.columns[origin])
+        plain = published if is_plain(published) else make_plain(published) or f"column_{len(found) + 1}"
+        taken = {*found, *ADDED}
+        names = (plain, *(f"{plain}_{number}" for number in range(2, len(taken) + 3)))
+        staged = next(one for one in names if one not in taken)
+        found[staged] = StagedColumn(staged, origin, published, source.columns[origin])
     return tuple(found.values())
 
 

@@ -125,8 +125,6 @@ def test_a_staging_model_that_is_there_decides_which_columns_there_are() -> None
         ({"changes": {"user": {"type": "string"}}, "entity": ("user",)}, "a word of SQL"),
         ({"changes": {"as_of_date": {"type": "date"}}, "entity": ("as_of_date",)}, "publish_as"),
         ({"changes": {"a" * 58: {"type": "float64"}}}, "PostgreSQL takes 63"),
-        ({"changes": {"ORDER VALUE": {"type": "int64"}}}, "'order_value'"),
-        ({"changes": {"№!": {"type": "int64"}, "!!": {"type": "int64"}}}, "no name"),
         ({"changes": {"recency_days": {"type": "string"}}, "entity": ("recency_days",)}, "'recency_days'"),
     ],
 )  # fmt: skip

@@ -15,9 +15,9 @@ from include.settings.sources import SourceSettings
     [
         ("2026-03-02.csv", "orders"),
         ("Order Lines_2026-03-02.csv", "order_lines"),
-        ("2026-03-02-Größe-v2.csv", None),
+        ("2026-03-02-Größe-v2.csv", "grosse_v2"),
         ("Crème-2026-03-02.csv.gz", "creme"),
-        ("заказы-2026-03-02.csv", None),
+        ("заказы-2026-03-02.csv", "zakazy"),
         ("2024report-2026-03-02.csv", None),
         ("arrivals-2026-03-02.csv", None),
         (f"{'x' * 70}-2026-03-02.csv", None),

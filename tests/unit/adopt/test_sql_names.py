@@ -10,7 +10,16 @@ from include.errors import SettingsError
 
 @pytest.mark.parametrize(
     ("name", "plain"),
-    [("Hall Name", "hall_name"), ("Größe (cm)", "gro_e_cm"), ("2nd", "_2nd"), ("Order", "order_value"), ("!", "")],
+    [
+        ("Hall Name", "hall_name"),
+        ("Größe (cm)", "grosse_cm"),
+        ("2nd", "_2nd"),
+        ("Order", "order_value"),
+        ("!", ""),
+        ("начало", "nachalo"),
+        ("金额", "jin_e"),
+        ("№", ""),
+    ],
 )
 def test_a_name_becomes_plain(name: str, plain: str) -> None:
     assert make_plain(name) == plain
