@@ -11,6 +11,8 @@ from include.settings.source_names import ColumnType
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DATES: Final = " holds dates "
+"""Stands in what is said of a column whose dates are not read."""
 _LEADING_ZERO: Final = r"^[+-]?0\d"
 _PLUS: Final = r"^\+"
 _DIGITS: Final = r"^[+-]?\d+$"
@@ -23,6 +25,7 @@ _OTHER_DATE: Final = r"^\d{1,2}([/.-])\d{1,2}[/.-](\d{4}|\d{2})([ T].*)?$"
 _DAY_FIRST: Final = r"^(1[3-9]|2\d|3[01])[/.-]"
 _MONTH_FIRST: Final = r"^\d{1,2}[/.-](1[3-9]|2\d|3[01])[/.-]"
 _YEAR_FIRST: Final = r"^\d{4}[/.]\d{1,2}[/.]\d{1,2}([ T].*)?$"
+_ISO_DATE: Final = r"^\d{4}-\d{2}-\d{2}([ T].*)?$"
 _ZONED: Final = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _COMPACT_DAY: Final = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 
@@ -66,16 +69,20 @@ def _explain_dates(name: str, texts: Sequence[pa.Array]) -> tuple[str, ...]:
     remedy = "it is declared as string; have it delivered as 2026-04-03 to make it a date"
     filled = len(text) - text.null_count
     if count_matching(text, _YEAR_FIRST) * 2 >= filled:
-        return (f"column {name} holds dates such as {find_first(text, _YEAR_FIRST)}, which are not read; {remedy}.",)
+        return (f"column {name}{DATES}such as {find_first(text, _YEAR_FIRST)}, which are not read; {remedy}.",)
     if count_matching(text, _OTHER_DATE) * 2 < filled:
-        return ()
+        forms = [one for one in (_ISO_DATE, _YEAR_FIRST, _OTHER_DATE) if matches_any(text, one)]
+        if len(forms) < 2 or sum(count_matching(text, one) for one in forms) * 2 < filled:
+            return ()
+        examples = " and ".join(str(find_first(text, one)) for one in forms)
+        return (f"column {name}{DATES}in several forms, such as {examples}; {remedy}.",)
     example = find_first(text, _OTHER_DATE)
     is_day_first, is_month_first = matches_any(text, _DAY_FIRST), matches_any(text, _MONTH_FIRST)
     if is_day_first == is_month_first:
         order = "whose first number may be the day or the month"
     else:
         order = f"whose first number is the {'day' if is_day_first else 'month'}"
-    return (f"column {name} holds dates such as {example}, {order}; {remedy}.",)
+    return (f"column {name}{DATES}such as {example}, {order}; {remedy}.",)
 
 
 def _explain_numbers(name: str, texts: Sequence[pa.Array]) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ def check(inbox, tmp_path: Path) -> AnswerCheck:
     rows = [f"{n},{n % 40},{n % 3},2026-03-0{n % 5 + 1},{n % 7}.5" for n in range(300)]
     inbox.write_csv("orders.csv", "order_id,member_id,site_id,ordered_on,amount", rows)
     inbox.write_csv("members.csv", "member_id,town,state,age", [f"{n},town {n % 4},on,{n % 9}" for n in range(40)])
+    forms = ("03/{:02}/2026", "2026-03-{:02}", "2026/03/{:02}")
+    stays = [f"{n},{n % 40},{forms[n % 3].format(n % 28 + 1)}" for n in range(300)]
+    inbox.write_csv("stays.csv", "stay_id,member_id,came_on", stays)
     for number in range(9):
         day = FIRST + timedelta(days=number)
         inbox.write_csv(f"visits/{day}.csv", "visit_id,member_id,seen_at", [f"{number}{n},{n},{day}" for n in range(9)])
@@ -51,11 +54,16 @@ def test_what_can_be_used_is_let_through(check: AnswerCheck, wishes: Wishes) -> 
     ("name", "wishes", "message"),
     [
         ("events", replace(GOOD, events="order"), r"no source 'order'.*Did you mean 'orders'"),
-        ("events", replace(GOOD, events="zzz"), r"There are: members, orders, visits, readings"),
+        ("events", replace(GOOD, events="zzz"), r"There are: members, orders, stays, visits, readings"),
         ("entity", replace(GOOD, entity="membr"), r"'membr', which is no column of the source 'orders'.*'member_id'"),
         ("entity", replace(GOOD, entity=" , "), "ENTITY names no column"),
         ("entity", replace(GOOD, entity="ordered_on"), "says when a row happened and cannot be a key"),
         ("entity", replace(TABLE, entity="town"), "A row of the source 'members' is named by member_id"),
+        (
+            "entity",
+            Wishes("m", "member_id", "stays", None),
+            "lacks a time: .*came_on holds dates in several",
+        ),
         ("label", replace(GOOD, label="anything"), r"cannot be read. Write LABEL as one of: 'no orders in 28 days'"),
         ("label", replace(GOOD, label="no visits in 28 days"), "the events are those of the source 'orders'"),
         ("label", replace(GOOD, label="no orders in 500 days"), "1 to 365 whole days"),
