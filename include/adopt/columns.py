@@ -46,7 +46,7 @@ class Reading:
     """How values are read: the zone of the sources, the decimal mark, whether text may be numbers (CSV).
 
     Attributes:
-        has_booleans: what is true or false is read as text (Parquet).
+        has_booleans: what is true or false is read as text (Parquet, JSON lines).
     """
 
     time_zone: str

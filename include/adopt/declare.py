@@ -47,7 +47,7 @@ def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -
     """
     kept, questions = compare_columns(files, sample)
     style, style_questions = _finish_style(kept, sample)
-    reading = Reading(time_zone, style.decimal, is_csv=files.format == "csv", has_booleans=files.format == "parquet")
+    reading = Reading(time_zone, style.decimal, is_csv=files.format == "csv", has_booleans=files.format != "csv")
     names = kept[-1].rows.column_names
     columns = [guess_column(name, [one.rows.column(name).combine_chunks() for one in kept], reading) for name in names]
     grain = choose_grain(columns, [one.file.day for one in kept], files.days, time_zone)

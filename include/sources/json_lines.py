@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ _BLOCK_BYTES: Final = 4 << 20
 _BATCH_LINES: Final = 10_000
 _REASON_LENGTH: Final = 300
 _NUMBERS: Final = ("int64", "float64")
+# What Arrow says of true or false where a text is declared.
+_BOOLEAN: Final = re.compile(r"Column\(/(.+)\) changed from string to boolean")
 
 
 def read_json_lines(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
@@ -58,11 +61,10 @@ def _read_blocks(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
     Raises:
         UnreadableFileError: a line is not one object.
     """
-    import pyarrow as pa
 
     with file.open_utf8() as text:
         for lines in _list_blocks(text):
-            block = _parse(pa.BufferReader(lines), source)
+            block = _parse(lines, source)
             block.validate(full=True)
             if sum(1 for line in lines.splitlines() if line.strip()) != block.num_rows:
                 _check_lines(file)
@@ -115,18 +117,35 @@ def find_line(file: TextFile, position: int) -> int | None:
         return next(islice(lines, position, None), None)
 
 
-def _parse(text: pa.NativeFile, source: SourceBase) -> pa.Table:
+def _parse(lines: bytes, source: SourceBase) -> pa.Table:
+    """Rows of some lines; what is true or false in a column of text is the text ``true`` or ``false``."""
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
-    schema = pa.schema(
-        [(name, arrow_type(one.type if one.type in _NUMBERS else "string")) for name, one in source.columns.items()]
-    )
-    return arrow_json.read_json(
-        text,
-        arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-        arrow_json.ParseOptions(explicit_schema=schema),
-    )
+    types = {name: arrow_type(one.type if one.type in _NUMBERS else "string") for name, one in source.columns.items()}
+    booleans = list[str]()
+    while True:
+        schema = pa.schema({**types, **dict.fromkeys(booleans, pa.bool_())})
+        try:
+            rows = arrow_json.read_json(
+                pa.BufferReader(lines),
+                arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                arrow_json.ParseOptions(explicit_schema=schema),
+            )
+        except pa.ArrowInvalid as error:
+            found = _BOOLEAN.search(str(error))
+            if not found or found[1] in booleans or not _is_text(found[1], source):
+                raise
+            booleans.append(found[1])
+            continue
+        for name in booleans:
+            position = rows.schema.get_field_index(name)
+            rows = rows.set_column(position, name, rows.column(name).cast(pa.string()))
+        return rows
+
+
+def _is_text(name: str, source: SourceBase) -> bool:
+    return name in source.columns and source.columns[name].type == "string"
 
 
 def _find_absent(file: TextFile, names: Iterable[str]) -> set[str]:
@@ -169,7 +188,7 @@ def _find_fault(lines: list[str], source: SourceBase) -> str | None:
     import pyarrow as pa
 
     try:
-        _parse(pa.BufferReader("".join(lines).encode()), source)
+        _parse("".join(lines).encode(), source)
     except pa.ArrowException as error:
         return str(error).split(" in row ", maxsplit=1)[0]
     return None
@@ -186,7 +205,8 @@ def _explain_line(number: int, line: str, source: SourceBase) -> Exception:
         if not _is_of_kind(record.get(name), column.type):
             held = repr(record[name])[:_REASON_LENGTH]
             return ColumnMismatchError(f"column {name!r} is declared {column.type}; line {number} holds {held}")
-    return UnreadableFileError(f"line {number} cannot be read ({_find_fault([line], source)})")
+    fault = _find_fault([line], source) or "true or false among texts"
+    return UnreadableFileError(f"line {number} cannot be read ({fault})")
 
 
 def _read_object(number: int, line: str) -> dict[str, Any]:
@@ -209,6 +229,8 @@ def _is_of_kind(value: object, declared: ColumnType) -> bool:
     """Whether a JSON value is of the kind that a declared column is read as."""
     if value is None:
         return True
+    if declared == "string":
+        return isinstance(value, str | bool)
     if declared not in _NUMBERS:
         return isinstance(value, str)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

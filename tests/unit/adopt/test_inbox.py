@@ -197,8 +197,8 @@ def test_files_that_disagree_are_refused(plant) -> None:
 
 
 def test_what_no_type_takes_is_named_with_its_file(plant) -> None:
-    plant.write_json("flags.jsonl", [{"id": n, "is_on": bool(n % 2)} for n in range(9)])
-    with pytest.raises(SourceError, match=r"flags.jsonl: Column 'is_on' holds bool"):
+    plant.write_json("flags.jsonl", [{"id": n, "is_on": bool(n % 2), "sizes": [n]} for n in range(9)])
+    with pytest.raises(SourceError, match=r"flags.jsonl: Column 'sizes' holds list"):
         look(plant)
 
 

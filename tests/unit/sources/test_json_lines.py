@@ -96,6 +96,13 @@ def test_the_first_bad_line_is_named(path: Path, line: str, expected: str) -> No
     assert "truncated" not in message
 
 
+def test_what_is_true_or_false_is_text_in_a_column_of_text(path: Path) -> None:
+    lines = [*({**LINES[0], "code": bool(n % 2)} for n in range(3)), {"code": None}]
+    assert read(path, write(lines)).column("code").to_pylist() == ["false", "true", "false", None]
+    assert "true or false among texts" in refuse(path, write([*lines, {"code": "a"}]))
+    assert "column 'on' is declared date; line 1 holds True" in refuse(path, write([LINES[0] | {"on": True}]))
+
+
 def test_a_bad_line_is_found_among_many(path: Path) -> None:
     lines = [GOOD] * 25_000
     lines[23_456] = '{"count": "many"}'
