@@ -39,6 +39,7 @@ class EventReader:
     time_zone: str
     keys: Sequence[str]
     summed: str | None = None
+    is_counted: bool = False
 
     def read(self, path: Path, first: date, last: date) -> Iterator[pa.Table]:
         """The rows of one file whose events are of the days from ``first`` to ``last``, in blocks.
@@ -72,6 +73,7 @@ class EventReader:
         if self.summed:
             value = block.column(self.summed).cast(pa.float64(), safe=False)
             is_small = pc.less(pc.abs(value), _LARGEST)
+            value = pa.scalar(1.0) if self.is_counted else value
             columns[VALUE] = pc.if_else(is_small, value, pa.scalar(None, pa.float64()))
         return pa.table(columns)
 

@@ -96,7 +96,7 @@ def _make_reader(request: ModelRequest, files: EventFiles, sentence: LabelSenten
     staged = stage_columns(files.source)
     keys = [find_column(request.events, staged, name, "ENTITY").origin for name in request.entity]
     summed = find_column(request.events, staged, sentence.column, "LABEL").origin if sentence.column else None
-    return EventReader(request.events, files.source, files.time_zone, keys, summed)
+    return EventReader(request.events, files.source, files.time_zone, keys, summed, is_counted=sentence.kind == "count")
 
 
 def _read_rows(

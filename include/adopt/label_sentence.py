@@ -19,7 +19,7 @@ _WINDOW: Final = r" in (?:the )?(?:next )?(?P<days>\S+) days?"
 _SENTENCES: Final[dict[LabelKind, re.Pattern[str]]] = {
     "absence": re.compile(rf"no (?P<events>.+?){_WINDOW}", re.IGNORECASE),
     "sum": re.compile(rf"sum of (?P<column>.+?){_WINDOW}", re.IGNORECASE),
-    "count": re.compile(rf"count(?: of (?P<events>.+?))?{_WINDOW}", re.IGNORECASE),
+    "count": re.compile(rf"count(?: of (?P<column>.+?))?{_WINDOW}", re.IGNORECASE),
     "presence": re.compile(rf"(?P<events>.+?){_WINDOW}", re.IGNORECASE),
 }
 _TASKS: Final[dict[LabelKind, TaskName]] = {
@@ -32,7 +32,7 @@ class LabelSentence:
     """What a label says of the ``days`` from an as-of date on.
 
     Attributes:
-        column: the one that is summed.
+        column: the one that is summed, or whose known values are counted; None: events are.
     """
 
     kind: LabelKind
@@ -61,9 +61,12 @@ def read_label(text: str, source: str) -> LabelSentence:
     for kind, pattern in _SENTENCES.items():
         if found := pattern.fullmatch(plain):
             parts = found.groupdict()
-            if parts.get("events"):
+            if "events" in parts:
                 _check_events(text, parts["events"], source)
-            return LabelSentence(kind, _read_days(text, parts["days"]), parts.get("column"))
+            column = parts.get("column")
+            if kind == "count" and column and _name_source(column) == source:
+                column = None
+            return LabelSentence(kind, _read_days(text, parts["days"]), column)
     raise SettingsError(f"The label {text!r} cannot be read. {list_sentences(source)}")
 
 
@@ -71,12 +74,12 @@ def list_sentences(source: str) -> str:
     """The sentences that can be read, as one sentence."""
     return (
         f"Write LABEL as one of: 'no {source} in 28 days', '{source} in 28 days', 'sum of COLUMN in 28 days', "
-        f"'count in 28 days', with 1 to {MAX_HORIZON_DAYS} days."
+        f"'count in 28 days', 'count of COLUMN in 28 days', with 1 to {MAX_HORIZON_DAYS} days."
     )
 
 
 def _check_events(text: str, events: str, source: str) -> None:
-    found = re.sub(r"[\s-]+", "_", events.lower())
+    found = _name_source(events)
     if found != source:
         near = difflib.get_close_matches(found, [source])
         hint = f" Did you mean {source!r}?" if near else ""
@@ -84,6 +87,10 @@ def _check_events(text: str, events: str, source: str) -> None:
             f"The label {text!r} speaks of {events!r}, and the events are those of the source {source!r}.{hint} "
             f"{list_sentences(source)}"
         )
+
+
+def _name_source(events: str) -> str:
+    return re.sub(r"[\s-]+", "_", events.lower())
 
 
 def _read_days(text: str, days: str) -> int:

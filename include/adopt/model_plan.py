@@ -138,7 +138,7 @@ class ModelPlan:
     def description(self) -> str:
         """What the model predicts, as a sentence."""
         text = " ".join(self.request.label.split())
-        if self.sentence.kind == "count":
+        if self.sentence.kind == "count" and self.sentence.column is None:
             text = f"count of {self.events} in {self.sentence.days} days"
         return (
             f"{text[:1].upper()}{text[1:]}, of each {self.entity.words} that had {self.events} in the last "

@@ -48,10 +48,14 @@ def plan_label(name: str, source: str, sentence: LabelSentence, columns: EventCo
         column, sql, text = f"has_no_{source}", "outcomes.total is null", f"Whether there are no {events}"
     elif sentence.kind == "presence":
         column, sql, text = f"has_{source}", "outcomes.total is not null", f"Whether there are {events}"
-    elif sentence.kind == "count":
+    elif sentence.column is None:
         column, sql, text = f"{source}_count", total, f"Number of {events}"
     else:
-        found = find_column(source, columns.numbers, sentence.column or "", "LABEL").name
-        column, sql, summed = f"{found}_sum", total, f"{found}_sum"
-        text = f"Sum of {found}, as far as it is known,"
+        found = find_column(source, columns.numbers, sentence.column, "LABEL").name
+        column, sql, summed = f"{found}_{sentence.kind}", total, f"{found}_{sentence.kind}"
+        what = {
+            "sum": f"Sum of {found}, as far as it is known,",
+            "count": f"Number of {events} whose {found} is known,",
+        }
+        text = what[sentence.kind]
     return PlannedLabel(column, sentence.task, summed, sql, f"{text} {horizon}", sentence.kind)

@@ -66,6 +66,7 @@ CASES = [
     Case("busy", ("machine_id", "hall"), "readings in 3 days", "machine_hall_features", "has_readings", 3, 6),
     Case("warmth", ("hall",), "sum of heat in 10 days", "hall_features", "heat_sum", 10, 20),
     Case("load", ("built_on",), "count in 50 days", "built_on_features", "readings_count", 50, 84),
+    Case("checks", ("hall",), "count of heat in 10 days", "hall_features", "heat_count", 10, 20),
     Case("rush", ("machine_id",), "count in 14 days", "machine_features", "readings_count", 14, 28),
     Case("silence", ("machine_id",), "no pings in 7 days", "ping_features", "has_no_pings", 7, 14, "pings", (), ()),
 ]
@@ -165,7 +166,8 @@ def expect_label(table: pd.DataFrame, case: Case, key: tuple[Any, ...], as_of: d
     is_own = (table[list(case.keys)] == list(key)).all(axis=1)
     ahead = table[is_own]
     ahead = ahead[(-count_days(ahead, as_of)).between(0, case.days - 1)]
-    said = {"no": ahead.empty, "count": len(ahead), "readings": not ahead.empty}
+    counted = ahead["heat"].notna().sum() if case.column == "heat_count" else len(ahead)
+    said = {"no": ahead.empty, "count": counted, "readings": not ahead.empty}
     word = case.label.split()[0]
     return ahead["heat"].sum() if word == "sum" else said[word]
 
