@@ -32,6 +32,7 @@ class EventReader:
     Attributes:
         keys: columns as delivered.
         summed: the column of the value, as delivered; None where events are counted.
+        is_counted: each known value counts as 1.
     """
 
     name: str
