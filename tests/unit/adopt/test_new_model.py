@@ -373,7 +373,7 @@ def test_what_is_written_passes_the_linter_also_with_long_names(house: House) ->
     sources = yaml.safe_load((house.config / "sources.yml").read_text())
     readings = sources["sources"]["readings"]
     long_names = {f"{kind}_of_a_long_machine_part": kind for kind in ("int64", "float64", "string")}
-    long_names |= {"user": "string", "table": "int64", "select": "string"}
+    long_names |= {"user": "string", "table": "int64", "select": "string", "вид": "string"}
     readings["columns"] |= {name: {"type": kind} for name, kind in long_names.items()}
     readings["columns"]["category_of_a_very_long_winded_machine_pa"] = {"type": "string", "allowed": ["a"]}
     sources["sources"]["readings_of_all_the_many_machines"] = readings
