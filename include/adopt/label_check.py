@@ -79,8 +79,8 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
     evidence = LabelEvidence(request.label, request.events, request.entity, sentence, counts)
     if refusal := evidence.explain_one_value():
         raise SettingsError(refusal)
-    rare = evidence.explain_rare(training, gates)
-    return [f"✔ {evidence.describe()}", *([f"please confirm: {rare}"] if rare else [])]
+    unsure = [evidence.explain_rare(training, gates), evidence.explain_few_rows(training)]
+    return [f"✔ {evidence.describe()}", *(f"please confirm: {one}" for one in unsure if one)]
 
 
 def _load_limits(config: Path, sentence: LabelSentence, environment: str) -> tuple[TrainingSettings, GateSettings]:

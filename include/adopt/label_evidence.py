@@ -66,6 +66,18 @@ class LabelEvidence:
             f"{self.label!r}, and {limit}; fewer or more days change that."
         )
 
+    def explain_few_rows(self, training: TrainingSettings) -> str | None:
+        """That there are too few rows to train on; None where there are enough."""
+        entities = max(count.entities for count in self.counts)
+        rows = entities * training.training_cutoffs
+        if rows >= training.min_training_rows:
+            return None
+        return (
+            f"a training has about {rows:,} rows, of {training.training_cutoffs} cutoffs with {entities:,} "
+            f"{self._who}, and needs {training.min_training_rows:,}: set training.min_training_rows in the model's "
+            "file to less, or deliver more entities."
+        )
+
     def describe(self) -> str:
         """How the label is spread at the newest date."""
         count = self.counts[-1]

@@ -116,3 +116,16 @@ def test_what_is_not_rare_is_not_asked_about(label: str, counts: list, limits) -
 )
 def test_how_a_label_is_spread_is_said_of_the_newest_date(label: str, count: tuple, message: str) -> None:
     assert message in make_evidence(label, yes(1, 1), yes(1, 1), count).describe()
+
+
+@pytest.mark.parametrize(("entities", "is_said"), [(499, True), (500, False)])
+def test_too_few_rows_to_train_on_are_told_in_figures(
+    limits: tuple[TrainingSettings, GateSettings], entities: int, is_said: bool
+) -> None:
+    training = limits[0].model_copy(update={"training_cutoffs": 4, "min_training_rows": 2000})
+    said = make_evidence("readings in 7 days", yes(9, 5), yes(entities, 5), yes(9, 5)).explain_few_rows(training)
+    expected = (
+        "a training has about 1,996 rows, of 4 cutoffs with 499 entities (machine_id, hall), and needs 2,000: set "
+        "training.min_training_rows in the model's file to less, or deliver more entities."
+    )
+    assert said == (expected if is_said else None)
