@@ -250,8 +250,7 @@ def test_a_second_model_that_cannot_share_the_group_is_refused_by_paths_that_are
 ) -> None:
     code, said = adopt(adopted, folder, "--name", "second", "--label", "count in 14 days")
     assert code != 0
-    assert "/tmp" not in said.splitlines()[-1]
-    assert "dbt/dbt_project.yml" in said
+    assert " in dbt/dbt_project.yml" in said
 
 
 def test_another_time_zone_than_that_of_the_days_is_refused(adopted: Path, folder: Path) -> None:
