@@ -86,7 +86,10 @@ def plan_merged(root: Path, release: str) -> Removal:
 
 def _merge_again(root: Path, path: Path, stages: dict[str, str]) -> str | None:
     """The text of a file in conflict, merged without the lines of examples; None where that is a conflict, too."""
-    texts = {stage: run_git(root, "cat-file", "blob", content) for stage, content in stages.items()}
+    try:
+        texts = {stage: run_git(root, "cat-file", "blob", content) for stage, content in stages.items()}
+    except UnicodeDecodeError:
+        return None  # no text
     with tempfile.TemporaryDirectory() as place:
         for stage, text in texts.items():
             (Path(place) / stage).write_bytes(strip_examples(text, path).encode())

@@ -113,14 +113,16 @@ def test_a_file_whose_examples_changed_is_merged_without_them(ours: Path, releas
 def test_what_both_sides_have_changed_is_left_to_a_person(
     ours: Path, release: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (ours / "picture.png").write_bytes(b"\xff\x01")
     commit(ours, {"settings.yml": "a: mine\nc: 3\n"})
+    (release / "picture.png").write_bytes(b"\xff\x02")
     commit(release, {"settings.yml": (release / "settings.yml").read_text().replace("a: 1", "a: 11")})
     assert merge(ours, release) != 0
 
     assert main(["v2"], ours) == 1
 
     said = capsys.readouterr().out
-    assert "✘ Both sides have changed lines of settings.yml. Edit them, then: git add, git commit." in said
+    assert "✘ Both sides have changed lines of picture.png, settings.yml. Edit them, then: git add, git commit." in said
     assert "<<<<<<<" in (ours / "settings.yml").read_text()
 
 
