@@ -61,10 +61,10 @@ def _read_blocks(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
     Raises:
         UnreadableFileError: a line is not one object.
     """
-
+    booleans: set[str] = set()
     with file.open_utf8() as text:
         for lines in _list_blocks(text):
-            block = _parse(lines, source)
+            block = _parse(lines, source, booleans)
             block.validate(full=True)
             if sum(1 for line in lines.splitlines() if line.strip()) != block.num_rows:
                 _check_lines(file)
@@ -117,31 +117,31 @@ def find_line(file: TextFile, position: int) -> int | None:
         return next(islice(lines, position, None), None)
 
 
-def _parse(lines: bytes, source: SourceBase) -> pa.Table:
-    """Rows of some lines; what is true or false in a column of text is the text ``true`` or ``false``."""
+def _parse(lines: bytes, source: SourceBase, booleans: set[str]) -> pa.Table:
+    """Rows of some lines; what is true or false in a column of text is the text ``true`` or ``false``.
+
+    Args:
+        booleans: the columns in which that is so; those that are found are added.
+    """
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
     types = {name: arrow_type(one.type if one.type in _NUMBERS else "string") for name, one in source.columns.items()}
-    booleans = list[str]()
-    while True:
-        schema = pa.schema({**types, **dict.fromkeys(booleans, pa.bool_())})
-        try:
-            rows = arrow_json.read_json(
-                pa.BufferReader(lines),
-                arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                arrow_json.ParseOptions(explicit_schema=schema),
-            )
-        except pa.ArrowInvalid as error:
-            found = _BOOLEAN.search(str(error))
-            if not found or found[1] in booleans or not _is_text(found[1], source):
-                raise
-            booleans.append(found[1])
-            continue
-        for name in booleans:
-            position = rows.schema.get_field_index(name)
-            rows = rows.set_column(position, name, rows.column(name).cast(pa.string()))
-        return rows
+    try:
+        rows = arrow_json.read_json(
+            pa.BufferReader(lines),
+            arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            arrow_json.ParseOptions(explicit_schema=pa.schema({**types, **dict.fromkeys(booleans, pa.bool_())})),
+        )
+    except pa.ArrowInvalid as error:
+        found = _BOOLEAN.search(str(error))
+        if not found or found[1] in booleans or not _is_text(found[1], source):
+            raise
+        booleans.add(found[1])
+        return _parse(lines, source, booleans)
+    for name in booleans:
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows.column(name).cast(pa.string()))
+    return rows
 
 
 def _is_text(name: str, source: SourceBase) -> bool:
@@ -188,7 +188,7 @@ def _find_fault(lines: list[str], source: SourceBase) -> str | None:
     import pyarrow as pa
 
     try:
-        _parse("".join(lines).encode(), source)
+        _parse("".join(lines).encode(), source, set())
     except pa.ArrowException as error:
         return str(error).split(" in row ", maxsplit=1)[0]
     return None
