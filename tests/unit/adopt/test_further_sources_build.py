@@ -182,15 +182,14 @@ def test_the_group_is_registered_and_published(postgres: PostgresServer, built: 
 
 
 @pytest.fixture
-def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
+def uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
     """The warehouse that was built, for a test to change."""
-    with lend_database(postgres, "further_built") as uri:
-        yield uri
+    with lend_database(postgres, "further_built") as lent:
+        yield lent
 
 
-def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(own_uri: str, built: Built) -> None:
+def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(uri: str, built: Built) -> None:
     """A build without news; then a corrected copy of the list, and readings of a day that come late."""
-    uri = own_uri
     before = read_versions(uri, GROUP)
     run_dbt(uri, built.house, "build")
     assert read_versions(uri, GROUP) == before

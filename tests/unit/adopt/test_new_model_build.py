@@ -297,15 +297,14 @@ def test_what_is_built_is_validated_and_published(postgres: PostgresServer, buil
 
 
 @pytest.fixture
-def own_uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
+def uri(postgres: PostgresServer, built: Built) -> Iterator[str]:
     """The warehouse that was built, for a test to change."""
-    with lend_database(postgres, "new_model_built") as uri:
-        yield uri
+    with lend_database(postgres, "new_model_built") as lent:
+        yield lent
 
 
-def test_later_builds_compute_what_has_changed_and_nothing_else(own_uri: str, built: Built) -> None:
+def test_later_builds_compute_what_has_changed_and_nothing_else(uri: str, built: Built) -> None:
     """A build without news; then the lost day comes, and a new one with rows of an earlier day."""
-    uri = own_uri
     before = {table: read_versions(uri, table) for table in STATE_TABLES}
 
     run_dbt(uri, built.house, "build")
