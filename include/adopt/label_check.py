@@ -79,7 +79,9 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
     evidence = LabelEvidence(request.label, request.events, request.entity, sentence, counts)
     if refusal := evidence.explain_one_value():
         raise SettingsError(refusal)
-    unsure = [evidence.explain_rare(training, gates), evidence.explain_few_rows(training)]
+    unsure = [
+        evidence.explain_rare(training, gates), evidence.explain_few_rows(training), evidence.explain_mostly_zero()
+    ]  # fmt: skip
     return [f"✔ {evidence.describe()}", *(f"please confirm: {one}" for one in unsure if one)]
 
 

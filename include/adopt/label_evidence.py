@@ -78,6 +78,18 @@ class LabelEvidence:
             "file to less, or deliver more entities."
         )
 
+    def explain_mostly_zero(self) -> str | None:
+        """That a number is 0 for more than half, so that its median is; None where it is not."""
+        count = self.counts[-1]
+        zeros = count.entities - count.known
+        if self.sentence.task != "regression" or zeros * 2 <= count.entities:
+            return None
+        return (
+            f"as of {count.as_of_date} {self.label!r} is 0 for {zeros:,} of {count.entities:,} {self._who}: 0 for all "
+            "then has the least absolute error, and the gates 'baseline' and 'interval' refuse what is not better than "
+            f"that. More days have fewer zeros, and LABEL=\"{self.events} in {self.sentence.days} days\" asks whether."
+        )
+
     def describe(self) -> str:
         """How the label is spread at the newest date."""
         count = self.counts[-1]

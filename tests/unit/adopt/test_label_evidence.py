@@ -129,3 +129,21 @@ def test_too_few_rows_to_train_on_are_told_in_figures(
         "training.min_training_rows in the model's file to less, or deliver more entities."
     )
     assert said == (expected if is_said else None)
+
+
+@pytest.mark.parametrize(
+    ("label", "known", "is_said"),
+    [("count in 7 days", 249, True), ("sum of heat in 7 days", 249, True), ("count in 7 days", 250, False),
+     ("readings in 7 days", 9, False)],
+)  # fmt: skip
+def test_a_number_that_is_mostly_zero_is_told_before_a_gate_refuses_what_predicts_it(
+    label: str, known: int, is_said: bool
+) -> None:
+    counts = [(500, 500, 1.0, 9.0), (500, 500, 1.0, 9.0), (500, known, 0.0, 9.0)]
+    said = make_evidence(label, *counts).explain_mostly_zero()
+    expected = (
+        f"as of 2026-03-02 {label!r} is 0 for 251 of 500 entities (machine_id, hall): 0 for all then has the least "
+        "absolute error, and the gates 'baseline' and 'interval' refuse what is not better than that. More days have "
+        'fewer zeros, and LABEL="readings in 7 days" asks whether.'
+    )
+    assert said == (expected if is_said else None)

@@ -48,6 +48,16 @@ def test_a_candidate_bad_in_one_way_alone_is_stopped_by_that_gate_alone(
     assert decide(results).outcome == ("staging" if fault == "evidence" else "refuse")
 
 
+@pytest.mark.parametrize(("rule", "gain"), [(0.0, 0.0), (-0.1, 0.1)])
+def test_a_forecast_that_is_no_better_than_the_median_is_refused_however_bad_the_rule_is(
+    rule: float, gain: float, make_candidate: MakeResult, load_limits: LoadLimits
+) -> None:
+    baseline = {"feature": "wear", "score": rule, "gain": gain, "gain_low": gain, "gain_high": gain}
+    constant = make_candidate("regression", score=0.0, score_low=0.0, score_high=0.0, baseline=baseline)
+    decision = decide(run_gates(constant, load_limits("regression")))
+    assert decision.outcome == "refuse"
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_candidate_that_cannot_be_compared_goes_on_to_the_person_who_approves(
     task: TaskName, make_candidate: MakeResult, load_limits: LoadLimits
