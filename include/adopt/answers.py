@@ -18,7 +18,6 @@ from include.adopt.label_values import LabelValues, find_newest_file, read_label
 from include.adopt.model_request import ModelRequest
 from include.adopt.new_model import split_words
 from include.adopt.staged_columns import stage_columns
-from include.adopt.text_columns import DATES
 from include.errors import SettingsError
 from include.settings.models import check_model_file
 from include.settings.section import check_section
@@ -73,8 +72,8 @@ class AnswerCheck:
 
     def _explain_dates(self, events: str) -> str:
         """What keeps the rows of a source from being events, where dates of it cannot be read."""
-        questions = [one for source in self.sources if source.name == events for one in source.list_questions()]
-        dates = [one for one in questions if DATES in one]
+        found = [source.new.declaration for source in self.sources if source.name == events]
+        dates = [one for declaration in found for one in declaration.unread_dates]
         return f" For events it lacks a time: {dates[0]}" if dates else ""
 
     def _check_label(self, wishes: Wishes, events: str, entity: Sequence[str]) -> None:

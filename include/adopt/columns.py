@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from include.adopt.text_columns import explain_text, explain_zone, list_text_types
+from include.adopt.text_columns import explain_dates, explain_text, explain_zone, list_text_types
 from include.errors import SourceError
 from include.settings.source_columns import ColumnSettings
 from include.settings.source_names import ColumnType
@@ -27,6 +27,7 @@ class ColumnGuess:
         publish_type: its SQL type where that is not the usual one of its type.
         values: of each file of the sample, in the type.
         questions: what is unsure, as sentences.
+        unread_dates: the one of them that says that it holds dates in a form that sources do not read.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ColumnGuess:
     values: tuple[pa.Array, ...]
     publish_type: str | None = None
     questions: tuple[str, ...] = ()
+    unread_dates: str | None = None
 
     @property
     def has_nulls(self) -> bool:
@@ -73,8 +75,9 @@ def guess_column(name: str, arrays: Sequence[pa.Array], reading: Reading) -> Col
         may_fit = _fit(name, column_type, filled, reading) is not None
         values = _fit(name, column_type, delivered, reading) if may_fit else None
         if values is not None:
-            questions = _explain(name, filled, column_type, reading)
-            return ColumnGuess(name, column_type, values, _find_publish_type(filled, column_type), questions)
+            dates = explain_dates(name, filled) if column_type == "string" and _are_text(filled) else None
+            questions = (dates,) if dates else _explain(name, filled, column_type, reading)
+            return ColumnGuess(name, column_type, values, _find_publish_type(filled, column_type), questions, dates)
     kinds = " and ".join(sorted({str(array.type) for array in filled}))
     raise SourceError(
         f"Column {name!r} holds {kinds}, which no type of a column takes; have it delivered as text, number, date or "

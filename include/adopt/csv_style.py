@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -111,8 +112,9 @@ def read_header(path: Path, style: CsvSettings) -> list[str]:
     Raises:
         UnreadableFileError: there is no such line.
     """
-    rows = _open_rows(_read_head(path, style.encoding), style.delimiter, style.quote, strict=False)
-    header = next((row for row in rows if row), None)
+    with inspect_file(path, None, style.encoding).open_text() as text:
+        lines = iter(partial(text.readline, _HEAD_BYTES), "")
+        header = next((row for row in _open_rows(lines, style.delimiter, style.quote, strict=False) if row), None)
     if header is None:
         raise UnreadableFileError("it has no header line")
     return header
@@ -128,17 +130,17 @@ def _read_head(path: Path, encoding: str) -> str:
 
 def _read_records(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     """The first rows, blank ones left out; none where a quote is not doubled or not closed."""
-    rows = _open_rows(text, delimiter, quote, strict=True)
+    rows = _open_rows(io.StringIO(text, newline=""), delimiter, quote, strict=True)
     try:
         return list(islice((row for row in rows if row), _RECORDS))
     except csv.Error:
         return []
 
 
-def _open_rows(text: str, delimiter: str, quote: str | None, *, strict: bool) -> Iterator[list[str]]:
+def _open_rows(lines: Iterable[str], delimiter: str, quote: str | None, *, strict: bool) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), _HEAD_BYTES))  # Python's own limit is 128 KiB
     return csv.reader(
-        io.StringIO(text, newline=""),
+        lines,
         delimiter=delimiter,
         quotechar=quote,
         quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,

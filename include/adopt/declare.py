@@ -20,18 +20,23 @@ from include.settings.file_formats import CsvSettings, find_codec
 
 # Files that share fewer of their columns are of different sources.
 _SHARED: Final = 0.5
-
-
-OTHER_COLUMNS: Final = "the columns are those of the newest file;"
-"""How the question about a file with other columns begins."""
+_MOST_FILES: Final = 3
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """An entry of ``sources.yml``; ``questions`` are sentences for a person to confirm."""
+    """An entry of ``sources.yml``, and what the sample leaves open.
+
+    Attributes:
+        questions: sentences for a person to confirm.
+        differing: the files that have other columns than the newest one, with what these are.
+        unread_dates: those of them about dates in a form that is not read.
+    """
 
     content: dict[str, Any]
     questions: tuple[str, ...]
+    differing: str | None = None
+    unread_dates: tuple[str, ...] = ()
 
 
 def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -> Declaration:
@@ -45,7 +50,7 @@ def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -
         SourceError: there are no rows, the files are of different sources, a column has no type, or no columns name
             every row; says what to do.
     """
-    kept, questions = compare_columns(files, sample)
+    kept, differing = compare_columns(files, sample)
     style, style_questions = _finish_style(kept, sample)
     reading = Reading(time_zone, style.decimal, is_csv=files.format == "csv", has_booleans=files.format != "csv")
     names = kept[-1].rows.column_names
@@ -70,14 +75,16 @@ def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -
     }
     empty = ["a file without rows is no mistake (allow_empty: true)."] if has_empty else []
     all_questions = (
-        *path_questions, *sample.questions, *style_questions, *questions, *empty, *grain.questions, *key_questions,
+        *path_questions, *sample.questions, *style_questions, *_ask_about(differing), *empty,
+        *grain.questions, *key_questions,
         *(question for column in columns for question in column.questions), *column_questions,
     )  # fmt: skip
-    return Declaration(content, all_questions)
+    dates = tuple(column.unread_dates for column in columns if column.unread_dates)
+    return Declaration(content, all_questions, differing, dates)
 
 
-def compare_columns(files: FileSet, sample: Sample) -> tuple[list[FileSample], list[str]]:
-    """The files with rows and the columns of the newest file, and what the others lack.
+def compare_columns(files: FileSet, sample: Sample) -> tuple[list[FileSample], str | None]:
+    """The files with rows and the columns of the newest file, and those that have others.
 
     Raises:
         SourceError: there are no rows, or the files share too little.
@@ -85,11 +92,12 @@ def compare_columns(files: FileSet, sample: Sample) -> tuple[list[FileSample], l
     named = [one for one in sample.files if one.rows.num_columns]
     names = set(named[-1].rows.column_names) if named else set()
     others = [one for one in named if set(one.rows.column_names) != names]
-    for one in others:
-        shared = names & {*one.rows.column_names}
-        if len(shared) < _SHARED * max(len(names), one.rows.num_columns):
+    headers = [(one.name, set(one.rows.column_names)) for one in others]
+    headers += [(name, columns) for name, columns in sample.headers if names and columns != names]
+    for name, columns in headers:
+        if len(names & columns) < _SHARED * max(len(names), len(columns)):
             raise SourceError(
-                f"{one.name} and {named[-1].name} in {files.folder} have different columns; give a folder whose files "
+                f"{name} and {named[-1].name} in {files.folder} have different columns; give a folder whose files "
                 "are of one source, or one of them as FROM."
             )
     kept = [one for one in named if one.rows.num_rows and one not in others]
@@ -98,15 +106,20 @@ def compare_columns(files: FileSet, sample: Sample) -> tuple[list[FileSample], l
             f"No file of {files.folder} has rows and the columns of the newest one, so that nothing is known of the "
             "types; give files with rows."
         )
-    return kept, [_explain_difference(one, names) for one in others]
+    differing = [_explain_difference(name, columns, names) for name, columns in headers]
+    return kept, list_some(differing, _MOST_FILES) or None
 
 
-def _explain_difference(other: FileSample, names: set[str]) -> str:
-    own = {*other.rows.column_names}
+def _ask_about(differing: str | None) -> list[str]:
+    if not differing:
+        return []
+    return [f"the columns are those of the newest file; {differing}, and is refused until it is delivered with these."]
+
+
+def _explain_difference(file: str, own: set[str], names: set[str]) -> str:
     lacks = f"lacks {list_some(sorted(names - own))}" if names - own else ""
     adds = f"has also {list_some(sorted(own - names))}" if own - names else ""
-    what = " and ".join(filter(None, (lacks, adds)))
-    return f"{OTHER_COLUMNS} {other.name} {what}, and is refused until it is delivered with the same ones."
+    return f"{file} {' and '.join(filter(None, (lacks, adds)))}"
 
 
 def _finish_style(kept: Sequence[FileSample], sample: Sample) -> tuple[CsvSettings, tuple[str, ...]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from include.adopt.day_files import split_by_day
-from include.adopt.declare import OTHER_COLUMNS
 from include.adopt.file_sets import find_format, find_starts
 from include.adopt.keys import is_id_name
 from include.adopt.proposal import NewSource, propose_source
@@ -127,11 +126,10 @@ def _propose(start: Path, config: Path, environment: str) -> NewSource:
         if start.name in str(error):
             raise
         raise SourceError(f"{start}: {error}") from error
-    if differing := [one for one in new.declaration.questions if one.startswith(OTHER_COLUMNS)]:
-        others = f", and {len(differing) - 1} more of those that were read" if differing[1:] else ""
+    if differing := new.declaration.differing:
         raise SourceError(
-            f"The files of {new.name} disagree: {differing[0].removesuffix('.')}{others}. Have all of them delivered "
-            "with the same columns, or take the others out of the folder."
+            f"The files of {new.name} disagree: beside the newest one, {differing}. Have all of them delivered with "
+            "the same columns, or take the others out of the folder."
         )
     return new
 

@@ -87,7 +87,7 @@ class LabelEvidence:
         return (
             f"as of {count.as_of_date} {self.label!r} is 0 for {zeros:,} of {count.entities:,} {self._who}: 0 for all "
             "then has the least absolute error, and the gates 'baseline' and 'interval' refuse what is not better than "
-            f"that. More days have fewer zeros, and LABEL=\"{self.events} in {self.sentence.days} days\" asks whether."
+            f'that. More days have fewer zeros, and LABEL="{self.events} in {self.sentence.days} days" asks whether.'
         )
 
     def describe(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from include.adopt.csv_style import find_style, read_header
 from include.adopt.file_sets import DatedFile, FileSet
@@ -28,6 +28,8 @@ _FIRST_FILES: Final = 10
 _LAST_FILES: Final = 2
 _NAME_LENGTH: Final = 100
 _MAX_BYTES: Final = 256 << 20
+_Part = TypeVar("_Part")
+_Read = Callable[[DatedFile, FileSet, CsvSettings | None], _Part]
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Sample:
 
     Attributes:
         files: oldest first, those without rows included.
+        headers: the files of which no rows were read, with their columns; of JSON lines, which have no header, none.
         style: of CSV only.
         questions: what is unsure of the style.
     """
 
     files: tuple[FileSample, ...]
+    headers: tuple[tuple[str, set[str]], ...] = ()
     style: CsvSettings | None = None
     questions: tuple[str, ...] = ()
 
@@ -65,7 +69,7 @@ class Sample:
 
 
 def read_sample(files: FileSet) -> Sample:
-    """The first rows of the first files and of the last ones.
+    """The first rows of the first files and of the last ones, and the columns of all.
 
     Raises:
         SourceError: a file cannot be read, or has a column that cannot be declared; names both.
@@ -75,7 +79,7 @@ def read_sample(files: FileSet) -> Sample:
         chosen = (*chosen[:_FIRST_FILES], *chosen[-_LAST_FILES:])
     style: CsvSettings | None = None
     questions: tuple[str, ...] = ()
-    for file in chosen:
+    for file in files.files:
         if file.path.stat().st_size == 0:
             raise SourceError(f"{file.path} is empty (0 bytes); have it delivered again, or take it out of the folder.")
     if files.format == "csv":
@@ -84,19 +88,19 @@ def read_sample(files: FileSet) -> Sample:
         except UnreadableFileError as error:
             raise SourceError(f"{error}; have it delivered again, or take it out of the folder.") from error
         style, questions = guess.style, guess.questions
-    return Sample(tuple(_read_file(file, files, style) for file in chosen), style, questions)
+    read = tuple(_read_file(file, files, style, _read_rows) for file in chosen)
+    others = () if files.format == "jsonl" else tuple(one for one in files.files if one not in chosen)
+    headers = tuple((one.path.name, set(_read_file(one, files, style, _read_names))) for one in others)
+    return Sample(read, headers, style, questions)
 
 
-def _read_file(file: DatedFile, files: FileSet, style: CsvSettings | None) -> FileSample:
+def _read_file(file: DatedFile, files: FileSet, style: CsvSettings | None, read: _Read[_Part]) -> _Part:
+    """Something of a file; what is wrong with it is told with its name."""
     import pyarrow as pa
 
     probe = _declare_text(files, ["x"], style)
     try:
-        if files.format == "jsonl":
-            return _read_json_lines(file)
-        if files.format == "parquet":
-            return FileSample(file, _read_parquet(file.path, files))
-        return _read_csv(file, files, style or CsvSettings())
+        return read(file, files, style)
     except (SourceError, UnreadableFileError, ColumnMismatchError, pa.ArrowException, UnicodeError, OSError) as error:
         other = name_other_kind(probe, file.path)
         if isinstance(error, SourceError) and not other:
@@ -108,18 +112,21 @@ def _read_file(file: DatedFile, files: FileSet, style: CsvSettings | None) -> Fi
         ) from error
 
 
-def _read_csv(file: DatedFile, files: FileSet, style: CsvSettings) -> FileSample:
-    text = inspect_file(file.path, None, style.encoding)
-    header = read_header(file.path, style)
-    source = _declare_text(files, _check_columns(file.path, header), style)
-    return FileSample(file, _take(read_columns(source, file.path)), text.codec)
+def _read_rows(file: DatedFile, files: FileSet, style: CsvSettings | None) -> FileSample:
+    """The first rows."""
+    if files.format == "jsonl":
+        return _read_json_lines(file)
+    names = _read_names(file, files, style)
+    codec = inspect_file(file.path, None, style.encoding).codec if style else None
+    return FileSample(file, _take(read_columns(_declare_text(files, names, style), file.path)), codec)
 
 
-def _read_parquet(path: Path, files: FileSet) -> pa.Table:
+def _read_names(file: DatedFile, _files: FileSet, style: CsvSettings | None) -> list[str]:
+    """The columns that the header of CSV or Parquet names."""
     import pyarrow.parquet as pq
 
-    names = _check_columns(path, pq.read_schema(path).names)
-    return _take(read_columns(_declare_text(files, names, None), path))
+    names = read_header(file.path, style) if style else pq.read_schema(file.path).names
+    return _check_columns(file.path, names)
 
 
 def _read_json_lines(file: DatedFile) -> FileSample:

@@ -11,8 +11,6 @@ from include.settings.source_names import ColumnType
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DATES: Final = " holds dates "
-"""Stands in what is said of a column whose dates are not read."""
 _LEADING_ZERO: Final = r"^[+-]?0\d"
 _PLUS: Final = r"^\+"
 _DIGITS: Final = r"^[+-]?\d+$"
@@ -51,9 +49,7 @@ def explain_text(name: str, texts: Sequence[pa.Array], chosen: ColumnType, *, is
         return (f"column {name} holds moments that are all midnight; it is declared as date.",)
     if chosen == "timestamp" and not all(matches_all(text, _ZONED) for text in texts):
         return explain_zone(name)
-    if chosen != "string":
-        return ()
-    return _explain_dates(name, texts) or (_explain_numbers(name, texts) if is_csv else ())
+    return _explain_numbers(name, texts) if chosen == "string" and is_csv else ()
 
 
 def explain_zone(name: str) -> tuple[str, ...]:
@@ -61,28 +57,28 @@ def explain_zone(name: str) -> tuple[str, ...]:
     return (f"column {name} has no zone and is read as UTC; have it delivered with its zone if that is another one.",)
 
 
-def _explain_dates(name: str, texts: Sequence[pa.Array]) -> tuple[str, ...]:
-    """Dates in a form that sources do not read."""
+def explain_dates(name: str, texts: Sequence[pa.Array]) -> str | None:
+    """That a column of text holds dates in a form that sources do not read; None where it holds others."""
     import pyarrow as pa
 
     text = pa.chunked_array(texts).combine_chunks()
     remedy = "it is declared as string; have it delivered as 2026-04-03 to make it a date"
     filled = len(text) - text.null_count
     if count_matching(text, _YEAR_FIRST) * 2 >= filled:
-        return (f"column {name}{DATES}such as {find_first(text, _YEAR_FIRST)}, which are not read; {remedy}.",)
+        return f"column {name} holds dates such as {find_first(text, _YEAR_FIRST)}, which are not read; {remedy}."
     if count_matching(text, _OTHER_DATE) * 2 < filled:
         forms = [one for one in (_ISO_DATE, _YEAR_FIRST, _OTHER_DATE) if matches_any(text, one)]
         if len(forms) < 2 or sum(count_matching(text, one) for one in forms) * 2 < filled:
-            return ()
+            return None
         examples = " and ".join(str(find_first(text, one)) for one in forms)
-        return (f"column {name}{DATES}in several forms, such as {examples}; {remedy}.",)
+        return f"column {name} holds dates in several forms, such as {examples}; {remedy}."
     example = find_first(text, _OTHER_DATE)
     is_day_first, is_month_first = matches_any(text, _DAY_FIRST), matches_any(text, _MONTH_FIRST)
     if is_day_first == is_month_first:
         order = "whose first number may be the day or the month"
     else:
         order = f"whose first number is the {'day' if is_day_first else 'month'}"
-    return (f"column {name}{DATES}such as {example}, {order}; {remedy}.",)
+    return f"column {name} holds dates such as {example}, {order}; {remedy}."
 
 
 def _explain_numbers(name: str, texts: Sequence[pa.Array]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from difflib import SequenceMatcher
 from functools import partial
@@ -21,12 +21,16 @@ from include.settings import PROJECT_ROOT
 from include.settings.source_base import ConnectedSource
 from include.settings.source_kinds import FileSource
 from include.settings.sources import SourceSettings
+from include.sources.columns import ColumnMismatchError
 from include.sources.dated_names import DatedName
 from include.sources.deliveries import list_days
 from include.sources.files import read_blocks
+from include.sources.formats import check_header
+from include.sources.text_files import UnreadableFileError
 
 _REPORT: Final = Reporter("sources")
 _SIMILAR: Final = 0.8
+_FILES_LISTED: Final = 2
 _FOLDERS_SEARCHED: Final = 200
 
 
@@ -71,7 +75,9 @@ def _check_files(
     if strangers:
         told = f"{len(strangers)} file(s) look like its own and are not named like {pattern.pattern}"
         yield _REPORT.note(name, f"{told}: {list_some(strangers)}", _explain_names(pattern), place)
-    yield from _read_newest(name, settings, source, folder / pattern.pattern.replace("{day}", str(found[-1])), config)
+    paths = [folder / pattern.pattern.replace("{day}", str(day)) for day in found]
+    yield from _read_newest(name, settings, source, paths[-1], config)
+    yield from _compare_headers(name, source, paths[:-1])
     yield from _count_days(name, source, found)
 
 
@@ -156,6 +162,21 @@ def _read_newest(
         yield _REPORT.fault(name, str(error), "", find_key(config, key))
     else:
         yield _REPORT.fine(name, f"{show_path(path)}, the newest file, can be read as declared")
+
+
+def _compare_headers(name: str, source: FileSource, paths: Sequence[Path]) -> Iterator[Finding]:
+    """Read what older files say of their columns, which may be loaded already."""
+    import pyarrow as pa
+
+    told: list[str] = []
+    for path in paths:
+        try:
+            check_header(source, path)
+        except (ColumnMismatchError, UnreadableFileError, UnicodeError, pa.ArrowException, OSError) as error:
+            told.append(f"{path.name}: {str(error).strip()}")
+    if told:
+        what = f"{len(told)} of {len(paths)} older file(s) would be refused: {list_some(told, _FILES_LISTED)}"
+        yield _REPORT.note(name, what, "Have them delivered with the declared columns, unless they are loaded already")
 
 
 def _count_days(name: str, source: FileSource, days: list[date]) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def read_csv(file: TextFile, source: SourceBase) -> Iterator[pa.Table]:
     style = source.file_options.csv
     held, has_line_end = None, False
     try:
-        header = _read_header(file, source)
+        header = read_header(file, source)
         for block in _read_rows(file, source, header):
             if held is not None:
                 yield held
@@ -91,7 +91,14 @@ def find_line(file: TextFile, settings: CsvSettings, position: int) -> int | Non
     return record.begins if record else None
 
 
-def _read_header(file: TextFile, source: SourceBase) -> list[str]:
+def read_header(file: TextFile, source: SourceBase) -> list[str]:
+    """The columns that a file's header names, which are the declared ones.
+
+    Raises:
+        ColumnMismatchError: they are others.
+        UnreadableFileError: there is no header, or it cannot be read.
+        UnicodeError: it is not in its encoding.
+    """
     style = source.file_options.csv
     with file.open_text("strict") as text:
         lines = iter(partial(text.readline, _LONGEST), "")

@@ -54,6 +54,22 @@ def read_columns(source: SourceBase, path: Path) -> Iterator[pa.Table]:
     )
 
 
+def check_header(source: SourceBase, path: Path) -> None:
+    """Compare the columns that a file names with those declared; no rows are read, and of JSON lines nothing.
+
+    Raises:
+        ColumnMismatchError: its columns are others than those declared.
+        UnreadableFileError: its header cannot be read.
+        pyarrow.ArrowException, OSError, UnicodeError: it is damaged, or the disk fails.
+    """
+    if source.file_options.format == "csv":
+        csv_files.read_header(_inspect(source, path), source)
+    elif source.file_options.format == "parquet":
+        import pyarrow.parquet as pq
+
+        check_names(pq.read_schema(path).names, list(source.columns))
+
+
 def name_place(source: SourceBase, path: Path, position: int) -> str:
     """The place of a row in its file: its line in a file of text, else its number; ``position`` is from 0."""
     line = None

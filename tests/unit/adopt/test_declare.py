@@ -87,6 +87,7 @@ def test_a_column_that_comes_later_is_declared_and_asked_about(inbox, write_days
     new = inbox.propose()
 
     assert list(new.declaration.content["columns"]) == ["order_id", "ordered_at"]
+    assert new.declaration.differing == f"{days[0]}.csv lacks ordered_at"
     assert f"{days[0]}.csv lacks ordered_at, and is refused" in "\n".join(new.declaration.questions)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -191,9 +195,40 @@ def test_files_that_disagree_are_refused(plant) -> None:
     plant.write_csv("visits/2026-03-01.csv", "visit_id,seen_at,note", ["1,2026-03-01T09:00:00Z,a"])
     with pytest.raises(
         SourceError,
-        match=r"The files of visits disagree: .* 2026-03-01.csv has also note, .*Have all of them delivered",
+        match=r"The files of visits disagree: .* 2026-03-01.csv has also note\. Have all of them delivered",
     ):
         look(plant)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_a_file_of_many_that_disagrees_is_found_wherever_it_lies(plant, ending: str) -> None:
+    for number in range(30):
+        day = date(2026, 1, 1) + timedelta(days=number)
+        rows = pa.table({"test_id": [number], "done_at": [f"{day}T09:00:00Z"], "mark": [number % 3]})
+        _write(plant, f"tests/{day}.{ending}", rows.drop(["mark"]) if number == 20 else rows)
+    with pytest.raises(SourceError, match=rf"The files of tests disagree: .*2026-01-21\.{ending} lacks mark\. "):
+        look(plant)
+
+
+def test_a_damaged_file_of_many_is_found_wherever_it_lies(plant) -> None:
+    for number in range(30):
+        day = date(2026, 1, 1) + timedelta(days=number)
+        plant.write_csv(f"tests/{day}.csv", "test_id,done_at", [f"{number},{day}T09:00:00Z"])
+    plant.write(f"tests/{date(2026, 1, 20)}.csv", "")
+    with pytest.raises(SourceError, match=r"2026-01-20\.csv is empty"):
+        look(plant)
+
+
+def _write(plant, name: str, rows: pa.Table) -> None:
+    if name.endswith("parquet"):
+        content = pa.BufferOutputStream()
+        pq.write_table(rows, content)
+        plant.write(name, content.getvalue().to_pybytes())
+        return
+    text = pa.BufferOutputStream()
+    pa_csv.write_csv(rows, text)
+    content = text.getvalue().to_pybytes()
+    plant.write(name, gzip.compress(content) if name.endswith("gz") else content)
 
 
 def test_what_no_type_takes_is_named_with_its_file(plant) -> None:

@@ -151,10 +151,19 @@ def test_the_newest_file_is_read_as_ingestion_reads_it(
         assert lines[(found.place.line or 0) - 1].strip().startswith(f"{key}:")
 
 
-def test_older_files_are_not_read(look: Look, root: Path) -> None:
-    (root / "readings" / f"{DAY}.csv").write_text("nothing,like,it\n")
+def test_of_older_files_the_columns_are_read_and_no_rows(look: Look, root: Path) -> None:
+    oldest = root / "readings" / f"{DAY}.csv"
+    header = oldest.read_text().splitlines()[0]
+    oldest.write_text(f"{header}\nnothing\n")
+    assert {one.mark for one in look()} == {"fine"}
 
-    assert not faults(look())
+    oldest.write_text("machine_id,warmth,measured_at\nm1,1,2026-03-02T08:00:00Z\n")
+    found = look()
+
+    assert not faults(found)  # it may be loaded already
+    assert (
+        f"1 of 2 older file(s) would be refused: {oldest.name}: column 'heat' is missing" in only(notes(found)).message
+    )
 
 
 def test_days_that_lack_between_the_first_and_the_last_are_named(look: Look, root: Path) -> None:
