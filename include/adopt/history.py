@@ -40,14 +40,15 @@ def check_history(wishes: Wishes, span: Span | None) -> None:
     """
     if span is None or wishes.label is None or wishes.events is None:
         return
-    horizon = read_label(wishes.label, wishes.events).days
-    training = read_yaml(CONFIG_DIR / "training.yml")
-    spacing = (training["min_training_cutoffs"] - 1) * training["training_cutoff_spacing_days"]
+    sentence = read_label(wishes.label, wishes.events)
+    horizon, training = sentence.days, read_yaml(CONFIG_DIR / "training.yml")
+    between = sentence.find_spacing(training["training_cutoff_spacing_days"])
+    spacing = (training["min_training_cutoffs"] - 1) * between
     needed = HISTORY_DAYS + 3 * horizon + spacing
     days = (span[1] - span[0]).days + 1
     if days < needed:
         raise AdoptError(
             f"{wishes.events} has {days} days ({span[0]} to {span[1]}), and a first training of {wishes.label!r} needs "
             f"{needed}: {HISTORY_DAYS} for the features, three times {horizon} for labels to become known, and "
-            f"{spacing} between the training cutoffs (training.yml). Deliver older days, or predict fewer days ahead."
+            f"{spacing} between the training cutoffs. Deliver older days, or predict fewer days ahead."
         )

@@ -88,6 +88,7 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
 def _load_limits(config: Path, sentence: LabelSentence, environment: str) -> tuple[TrainingSettings, GateSettings]:
     shared = load_shared(config)
     training, gates = (shared[name].find_values(sentence.task, environment) for name in ("training", "gates"))
+    training["training_cutoff_spacing_days"] = sentence.find_spacing(training["training_cutoff_spacing_days"])
     return (
         check_section(training, TrainingSettings, environment, str(shared["training"].path)),
         check_section(gates, GateSettings, environment, str(shared["gates"].path)),

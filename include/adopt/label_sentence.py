@@ -10,6 +10,7 @@ from typing import Final, Literal
 from include.adopt.event_features import HISTORY_DAYS
 from include.errors import SettingsError
 from include.settings.models import TaskName
+from include.training.cutoffs import find_spacing
 
 LabelKind = Literal["absence", "presence", "sum", "count"]
 
@@ -48,6 +49,10 @@ class LabelSentence:
     def active_days(self) -> int:
         """An entity has a label when it had events in so many days before the as-of date."""
         return min(2 * self.days, HISTORY_DAYS)
+
+    def find_spacing(self, shared: int) -> int:
+        """Days between training cutoffs: the shared ones, unless labels of neighbours would then see the same days."""
+        return shared if self.days <= shared else find_spacing(self.days)
 
 
 def read_label(text: str, source: str) -> LabelSentence:

@@ -87,9 +87,14 @@ def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart, s
     }
 
 
-def render_model_file(plan: ModelPlan) -> str:
-    """The model's own file."""
-    return render_template(plan, "model.yml")
+def render_model_file(plan: ModelPlan, spacing_days: int) -> str:
+    """The model's own file.
+
+    Args:
+        spacing_days: between training cutoffs, by the shared settings.
+    """
+    own = plan.sentence.find_spacing(spacing_days)
+    return render_template(plan, "model.yml", spacing_days=own if own != spacing_days else None)
 
 
 def render_table(part: EventPart | ListPart | FlatPlan, source: SourceBase) -> list[str]:

@@ -24,6 +24,7 @@ from include.adopt.written_model import (
     list_usual_questions,
 )
 from include.commands.console import list_some
+from include.settings.models import load_shared
 from include.settings.section import Environment, load_section
 from include.settings.sources import SourceSettings
 
@@ -54,7 +55,9 @@ def propose_model(request: ModelRequest, config: Path, folder: Path, environment
         own = {source: files for source, files in _render_own_staging(plan, sources).items() if source not in foreign}
     staging = {path: text for files in own.values() for path, text in files.items()}
     files = _list_files(plan, sources, dbt, staging)
-    model = NewFile(config / "models" / f"{request.name}.yml", render_model_file(plan), config)
+    training = load_shared(config)["training"].find_values(plan.label.task, environment)
+    text = render_model_file(plan, training["training_cutoff_spacing_days"])
+    model = NewFile(config / "models" / f"{request.name}.yml", text, config)
     check_model_file_text(model)
     check_free([*files, model], _list_conflicts(plan, dbt, staging))
     return NewModel(plan.group, (*files, model), tuple(_list_questions(plan)))

@@ -17,6 +17,7 @@ from include.errors import SettingsError
 from include.features.catalog import Catalog, FeatureGroup, LabelTable
 from include.features.spec import ModelSpec, resolve_model
 from include.settings.models import ModelSettings
+from include.training.cutoffs import find_spacing
 
 _REPORT: Final = Reporter("contracts")
 
@@ -134,7 +135,7 @@ def _check_training(model: ModelSettings, spec: ModelSpec, file: Path) -> Iterat
             f"its label looks {spec.horizon_days} days ahead and training cutoffs are {spacing} days apart: the "
             "windows of neighbouring cutoffs overlap, so that their rows say partly the same"
         )
-        remedy = f"Set training_cutoff_spacing_days to {spec.horizon_days}, unless you mean it"
+        remedy = f"Set training_cutoff_spacing_days to {find_spacing(spec.horizon_days)}, unless you mean it"
         yield _REPORT.note(model.name, message, remedy, place)
     cadence = spec.groups[0].cadence_days
     if cadence > spacing:

@@ -11,6 +11,7 @@ from include.errors import TrainingError
 from include.settings.training import TrainingSettings
 
 Split = Literal["train", "validation", "test"]
+_WEEK: Final = 7
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 
@@ -66,6 +67,11 @@ def choose_cutoffs(available: Sequence[date], horizon_days: int, settings: Train
             f"The first as-of date is {dates[0]}; ingest older days."
         )
     return Cutoffs(train, validation, test)
+
+
+def find_spacing(horizon_days: int) -> int:
+    """The least days between cutoffs whose labels share no day: whole weeks, as older as-of dates are weekly."""
+    return -(-horizon_days // _WEEK) * _WEEK
 
 
 def _newest_until(dates: Sequence[date], limit: date, purpose: str, horizon: timedelta) -> date:

@@ -54,3 +54,10 @@ def test_what_cannot_be_read_is_answered(text: str, said: str) -> None:
 @pytest.mark.parametrize(("days", "active"), [(1, 2), (28, 56), (42, 84), (43, 84), (365, 84)])
 def test_the_active_window_is_twice_the_horizon_and_at_most_84_days(days: int, active: int) -> None:
     assert LabelSentence("count", days).active_days == active
+
+
+@pytest.mark.parametrize(
+    ("days", "shared", "expected"), [(28, 28, 28), (7, 28, 28), (29, 28, 35), (35, 28, 35), (8, 7, 14)]
+)
+def test_cutoffs_lie_so_far_apart_that_their_labels_share_no_day(days: int, shared: int, expected: int) -> None:
+    assert LabelSentence("absence", days).find_spacing(shared) == expected

@@ -143,6 +143,14 @@ def test_a_second_label_uses_the_group_that_is_there(house: House) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("days", "spacing"), [(28, None), (60, 63)])
+def test_cutoffs_lie_apart_where_the_horizon_is_long(house: House, days: int, spacing: int | None) -> None:
+    house.declare("rush", "--entity", "machine_id", "--events", "readings", "--label", f"count in {days} days")
+
+    content = yaml.safe_load((house.config / "models" / "rush.yml").read_text())
+    assert content.get("training", {}).get("training_cutoff_spacing_days") == spacing
+
+
 def refuse(house: House, *arguments: str) -> str:
     """What is said, and that nothing is written."""
     before = house.list_files()

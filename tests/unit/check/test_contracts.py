@@ -134,6 +134,7 @@ def test_windows_that_overlap_are_worth_knowing(look_at_dbt, declare) -> None:
     found = only(notes(look_at_dbt()))
 
     assert "looks 7 days ahead and training cutoffs are 6 days apart" in found.message
+    assert "to 7, unless" in found.remedy
     assert found.place.key == "training.training_cutoff_spacing_days"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
 from include.errors import TrainingError
 from include.settings.training import TrainingSettings
-from include.training.cutoffs import choose_cutoffs
+from include.training.cutoffs import choose_cutoffs, find_spacing
 
 TEST = date(2017, 12, 4)
 HORIZON_DAYS = 28
@@ -44,6 +45,16 @@ def test_no_label_window_reaches_into_the_next_split(history: TrainingSettings, 
     assert cutoffs.validation + horizon <= cutoffs.test
     assert max(cutoffs.train) + horizon <= cutoffs.validation
     assert len(cutoffs.train) == history.training_cutoffs
+
+
+@pytest.mark.parametrize("horizon", [1, 7, 29, 30, 35, 45, 60, 90])
+def test_the_labels_of_training_cutoffs_share_no_day_at_the_least_spacing(
+    history: TrainingSettings, horizon: int
+) -> None:
+    spaced = history.model_copy(update={"training_cutoff_spacing_days": find_spacing(horizon)})
+    train = choose_cutoffs(weekly(200), horizon, spaced).train
+    assert len(train) == history.training_cutoffs
+    assert all((later - earlier).days >= horizon for earlier, later in pairwise(train))
 
 
 def test_the_order_and_repetition_of_what_is_there_do_not_matter(history: TrainingSettings) -> None:
