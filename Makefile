@@ -59,8 +59,8 @@ dbt-docs: setup ## write dbt's documentation, with the declared models, as one p
 
 adopt: setup ## make this checkout yours (FROM=folder NAME=model ENTITY=key EVENTS=source ALSO=sources LABEL="no events in 28 days")
 	@$(PY) -m include.adopt.adopt $(call told,FROM) $(call told,NAME,--name=) $(call told,ENTITY,--entity=) \
-		$(call told,EVENTS,--events=) $(call told,ALSO,--also=) $(call told,LABEL,--label=) $(call told,OWNER,--owner=) \
-		$(call told,TRAINER,--trainer=) $(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
+		$(call told,EVENTS,--events=) $(call told,ALSO,--also=) $(call told,LABEL,--label=) $(call told,GROUP,--group=) \
+		$(call told,OWNER,--owner=) $(call told,TRAINER,--trainer=) $(call told,TIME,--time=) $(call told,TIME_ZONE,--time-zone=) $(ARGS)
 
 drop-examples: setup ## after the merge of a release, take out what it brings of the examples (RELEASE=v1.2.0)
 	@$(PY) -m include.adopt.merged_examples $(call told,RELEASE)

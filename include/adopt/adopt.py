@@ -150,6 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", help="the source whose events decide what has a row, and what the label is")
     parser.add_argument("--also", help="further sources of features, or none (default: all that name the entity)")
     parser.add_argument("--label", help='"no EVENTS in 28 days", "EVENTS in 28 days", "sum of COLUMN in 28 days", ...')
+    parser.add_argument("--group", help="the feature group (default: made of the entity)")
     parser.add_argument("--owner", help="of the model (default: analytics)")
     parser.add_argument("--trainer", help="who answers for trainings (default: scientist)")
     parser.add_argument("--time", action="append", default=[], metavar="SOURCE.COLUMN", help="says when a row happened")
@@ -161,7 +162,14 @@ def build_parser() -> argparse.ArgumentParser:
 def read_wishes(options: argparse.Namespace) -> Wishes:
     """What the command line says of the model."""
     return Wishes(
-        options.name, options.entity, options.events, options.label, options.owner, options.trainer, options.also
+        options.name,
+        options.entity,
+        options.events,
+        options.label,
+        options.owner,
+        options.trainer,
+        options.also,
+        options.group,
     )
 
 

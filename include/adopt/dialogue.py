@@ -39,6 +39,7 @@ class Wishes:
     owner: str | None = None
     trainer: str | None = None
     also: str | None = None
+    group: str | None = None
 
 
 Check = Callable[[str, Wishes], None]

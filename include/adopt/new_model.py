@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from include.adopt.flat_plan import FlatPlan, plan_flat
 from include.adopt.flat_proposal import propose_flat
 from include.adopt.label_check import check_declared_label
 from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
+from include.adopt.model_plan import ModelPlan, plan_model
 from include.adopt.model_proposal import propose_model
 from include.adopt.model_request import ModelRequest
 from include.adopt.written_model import NewModel
@@ -72,7 +74,24 @@ def propose(
     sources = load_section(config / "sources.yml", SourceSettings, environment)
     if sources.find_source(request.events).grain == "daily":
         return propose_model(request, config, dbt, environment)
+    return propose_flat(request, sources, config, dbt, _open_table(request, sources, file))
 
+
+def plan_request(request: ModelRequest, sources: SourceSettings, file: Path | None = None) -> ModelPlan | FlatPlan:
+    """Decide what a model of events, or of a flat table, is made of, whatever is there already.
+
+    Raises:
+        SettingsError: the model cannot be made of the source.
+        SourceError: there is no such source, or its file cannot be read.
+    """
+    source = sources.find_source(request.events)
+    if source.grain == "daily":
+        return plan_model(request, sources)
+    return plan_flat(request, source, _open_table(request, sources, file))
+
+
+def _open_table(request: ModelRequest, sources: SourceSettings, file: Path | None) -> Callable[[str], LabelValues]:
+    """What reads a column of a flat table, which has no sources beside it."""
     if request.also:
         raise SettingsError(
             f"ALSO names {', '.join(request.also)}, and {request.events!r} is a whole copy: features beside its own "
@@ -82,7 +101,7 @@ def propose(
     def read(column: str) -> LabelValues:
         return read_label_values(request.events, column, sources, file or find_newest_file(request.events, sources))
 
-    return propose_flat(request, sources, config, dbt, read)
+    return read
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -30,15 +30,19 @@ def find_approver(model: ModelSettings, users: Collection[str]) -> str | None:
     """
     if not model.governance.is_approval_required:
         return None
-    approvers = model.governance.all_approvers
-    for name in approvers:
-        if name in users and name.casefold() != model.trainer.casefold():
-            return name
+    if known := list_known(model, users):
+        return known[0]
+    approvers = ", ".join(model.governance.all_approvers)
     raise StackError(
-        f"Nobody could approve {model.name}: of its approvers ({', '.join(approvers)}) none besides the trainer is a "
-        f"user of the stack ({', '.join(users)}). Change governance.approvers in "
-        f"include/config/models/{model.name}.yml."
+        f"Nobody could approve {model.name}: of its approvers ({approvers}) none besides the trainer is a user of the "
+        f"stack ({', '.join(users)}). Change governance.approvers in include/config/models/{model.name}.yml."
     )
+
+
+def list_known(model: ModelSettings, users: Collection[str]) -> list[str]:
+    """The approvers of a model, other than its trainer, who are users."""
+    trainer = model.trainer.casefold()
+    return [name for name in model.governance.all_approvers if name in users and name.casefold() != trainer]
 
 
 @dataclass
@@ -142,7 +146,7 @@ class TerminalDesk(ApprovalDesk):
             chosen = self._ask(approver, request)
         if chosen is None:
             self.is_left = True
-            self.tell(describe_waiting(self.model, self.login(approver).url, run_id))
+            self.tell(describe_waiting(self.model, self.users, self.login(approver).url, run_id))
             return False
         return self.give_answer(approver, run_id, chosen)
 
@@ -175,13 +179,13 @@ class WaitingDesk(ApprovalDesk):
         """Say where, and leave it."""
         if not self.is_told:
             self.is_told = True
-            self.tell(describe_waiting(self.model, self.login(next(iter(self.users))).url, run_id))
+            self.tell(describe_waiting(self.model, self.users, self.login(next(iter(self.users))).url, run_id))
         return False
 
 
-def describe_waiting(model: ModelSettings, airflow: str, run_id: str) -> str:
-    """Who may answer, and where."""
-    approvers = " or ".join(model.governance.all_approvers)
+def describe_waiting(model: ModelSettings, users: Collection[str], airflow: str, run_id: str) -> str:
+    """Who may answer, and where: of the approvers those who are users of this Airflow, as far as these are known."""
+    approvers = " or ".join(list_known(model, users) or model.governance.all_approvers)
     return (
         f"{model.name} waits for {approvers}: open {airflow}/dags/{model.name}.deploy_model/runs/{quote(run_id)} in a "
         "browser, tab Required Actions."

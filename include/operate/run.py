@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from include.commands.console import say
+from include.commands.console import list_some, say
 from include.errors import StackError
 from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk, find_approver
 from include.operate.days import find_days
@@ -69,6 +69,8 @@ def run_days(options: argparse.Namespace) -> int:
     first, last = find_days(settings.sources, root, options.from_day, options.to_day)
     choices = RunChoices(options.train, options.approve)
     check_approvers(models, place, choices)
+    if warning := warn_of_waiting(models, choices):
+        say(warning)
     since = read_time(place.warehouse) if place.warehouse else EVER
     with Progress(f"Orrery: {first} to {last}", list_stages([*models])) as progress:
         hops = Hops(place, models, specs, progress)
@@ -93,6 +95,17 @@ def check_approvers(models: Mapping[str, ModelSettings], place: Place, choices: 
     if choices.is_approving:
         for model in models.values():
             find_approver(model, place.passwords)
+
+
+def warn_of_waiting(models: Mapping[str, ModelSettings], choices: RunChoices) -> str | None:
+    """That candidates will wait for a person, where nobody is here who could answer; said before anything starts."""
+    asking = [name for name, model in models.items() if model.governance.is_approval_required]
+    if choices.is_approving or is_person_here() or not asking:
+        return None
+    return (
+        f"Nobody is at this terminal: a new version of {list_some(asking)} waits in Airflow's UI for an approver. "
+        'ARGS="--approve" approves without asking anybody.'
+    )
 
 
 def is_person_here() -> bool:

@@ -241,7 +241,8 @@ def test_another_label_for_a_model_that_is_declared_is_refused(adopted: Path, fo
     before = read_files(adopted)
     code, said = adopt(adopted, folder, "--label", "count in 14 days")
     assert code != 0
-    assert "lapse is declared already, and predicts 'no orders in 28 days'" in said
+    assert "lapse is declared already and predicts lapse_labels.has_no_orders, 28 days ahead" in said
+    assert "'count in 14 days', is lapse_labels.orders_count, 14 days ahead" in said
     assert read_files(adopted) == before
 
 
@@ -251,6 +252,19 @@ def test_a_second_model_that_cannot_share_the_group_is_refused_by_paths_that_are
     code, said = adopt(adopted, folder, "--name", "second", "--label", "count in 14 days")
     assert code != 0
     assert " in dbt/dbt_project.yml" in said
+    assert "Give another GROUP" in said
+
+
+def test_a_second_model_with_a_group_of_its_own_is_declared_by_the_same_command(
+    project: Path, adopted: Path, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(adopted, tmp_path / "copy", symlinks=True)
+    words = ("--name", "second", "--label", "count in 14 days", "--group", "busy_features")
+    code, said = adopt(tmp_path / "copy", folder, *words)
+    assert code == 0, said
+    content = yaml.safe_load((tmp_path / "copy/include/config/models/second.yml").read_text())
+    assert content["features"] == {"groups": ["busy_features"]}
+    assert content["label"] == "second_labels.orders_count"
 
 
 def test_another_time_zone_than_that_of_the_days_is_refused(adopted: Path, folder: Path) -> None:

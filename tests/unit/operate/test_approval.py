@@ -160,4 +160,4 @@ def test_without_anybody_there_the_place_of_the_request_is_told_once(desk: Appro
         waiting.look("r", ASKING)
     assert airflow.answers == []
     assert len(said) == 1
-    assert said[0].startswith("units waits for nobody or approver or admin")
+    assert said[0].startswith("units waits for approver or admin: open")

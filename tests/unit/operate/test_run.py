@@ -18,7 +18,7 @@ from include.operate.cli import main
 from include.operate.hops import Hops
 from include.operate.place import Place
 from include.operate.progress import Progress
-from include.operate.run import DayRun, RunChoices, check_approvers, list_stages
+from include.operate.run import DayRun, RunChoices, check_approvers, list_stages, warn_of_waiting
 from include.rollout.events import append_event
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
@@ -222,6 +222,19 @@ def test_an_answer_that_nobody_here_could_give_is_refused_before_anything_starts
     check_approvers(models, place, RunChoices())
     with pytest.raises(StackError, match="Nobody could approve failures"):
         check_approvers(models, place, RunChoices(is_approving=True))
+
+
+@pytest.mark.parametrize(
+    ("is_approving", "is_here", "is_warned"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_without_anybody_there_it_is_said_first_that_candidates_wait(
+    monkeypatch: pytest.MonkeyPatch, models: dict[str, ModelSettings],
+    is_approving: bool, is_here: bool, is_warned: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(run_module, "is_person_here", lambda: is_here)
+    warning = warn_of_waiting(models, RunChoices(is_approving=is_approving))
+    assert bool(warning) is is_warned
+    assert not warning or ("units" in warning and "--approve" in warning)
 
 
 def add_rollout(uri: str, version: int) -> None:
