@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from include.adopt.day_files import split_by_day
 from include.adopt.file_sets import find_format, find_starts
 from include.adopt.keys import is_id_name
-from include.adopt.proposal import NewSource, propose_source
+from include.adopt.proposal import NewSource, check_doubled, propose_source
 from include.adopt.sources_file import add_entry, render_entry
 from include.commands.console import list_some
 from include.errors import AdoptError, SourceError
@@ -104,13 +104,11 @@ def look_into(
         entity: columns that are said to name what is predicted for; others are known by their names.
 
     Raises:
-        SourceError: names what is wrong with the files, and what to do.
-        AdoptError: two sources would have one name, or it is not known which column says when a row happened.
+        SourceError: names what is wrong with the files, and what to do; or two sources would have one name.
+        AdoptError: it is not known which column says when a row happened.
     """
     found = [_propose(start, config, environment) for start in find_starts(folder)]
-    names = [new.name for new in found]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise AdoptError(f"{folder} holds several sources called {', '.join(doubled)}. Rename their files or folders.")
+    check_doubled([new.name for new in found], folder)
     return [_decide(new, times.get(new.name, times.get("", "")), choose, entity) for new in found]
 
 

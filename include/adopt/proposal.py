@@ -44,15 +44,23 @@ class NewSource:
         entry = render_entry(self.name, self.declaration.content)
         return "\n".join((self.describe_reading(), "", entry, *questions, *self._describe_renames()))
 
+    def check_names(self) -> None:
+        """Refuse files that cannot be read by the entry.
+
+        Raises:
+            SourceError: they have to be renamed.
+        """
+        if self.files.renames:
+            raise SourceError("Nothing is written, for no day would be found; rename the files as said, and run again.")
+
     def write(self, config: Path, environment: str) -> None:
         """Add the entry to sources.yml.
 
         Raises:
-            SourceError: files have to be renamed before they can be read by it.
+            SourceError: see :meth:`check_names`.
             SettingsError: see :func:`include.adopt.sources_file.add_entry`.
         """
-        if self.files.renames:
-            raise SourceError("Nothing is written, for no day would be found; rename the files as said, and run again.")
+        self.check_names()
         add_entry(config, self.name, self.declaration.content, environment)
 
     def describe_reading(self, left_out: Sequence[str] | None = None) -> str:
@@ -145,6 +153,16 @@ def check_name(name: str) -> None:
         check_source_name(name)
     except ValueError as error:
         raise SettingsError(f"{name!r} cannot name a source: expected {error}; give another NAME.") from None
+
+
+def check_doubled(names: Sequence[str], folder: Path) -> None:
+    """Refuse a folder of which two sources would have one name.
+
+    Raises:
+        SourceError: names them.
+    """
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise SourceError(f"{folder} holds several sources called {', '.join(doubled)}. Rename their files or folders.")
 
 
 def check_readable(name: str, source: SourceBase, path: Path, time_zone: str) -> None:

@@ -7,9 +7,7 @@ with source as (
 renamed as (
 
     select
-<% for column in plan.staged %>
-        << column.sql >>,
-<% endfor %>
+<% include 'selected.sql' %>
         valid_from,
         valid_to
     from source

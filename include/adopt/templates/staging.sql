@@ -7,12 +7,7 @@ with source as (
 renamed as (
 
     select
-<% if plan.staged | selectattr('is_bounded') | list %>
-        -- What cannot be added up (NaN, numbers beyond all measure) is unknown.
-<% endif %>
-<% for column in plan.staged %>
-        << column.sql >>,
-<% endfor %>
+<% include 'selected.sql' %>
         day,
         batch_day
     from source

@@ -239,7 +239,7 @@ def test_what_no_type_takes_is_named_with_its_file(plant) -> None:
 
 def test_sources_of_one_name_are_named(plant) -> None:
     plant.write_csv("orders/2026-03-02.csv", "order_id,at", ["1,2026-03-02"])
-    with pytest.raises(AdoptError, match="several sources called orders"):
+    with pytest.raises(SourceError, match="several sources called orders"):
         look(plant)
 
 

@@ -41,6 +41,27 @@ def test_what_is_written_is_loaded_with_all_settings(inbox, write_days, config_d
     assert f"incoming is declared in {inbox.config}" in capsys.readouterr().out
 
 
+def test_a_folder_of_several_sources_declares_each(inbox, write_days, config_dir, capsys) -> None:
+    write_days()
+    inbox.write_csv("stores/2026-03-02.csv", "store_id,town", ["1,Ulm", "2,Bonn"])
+
+    assert main([str(inbox.folder), "--write"]) == 0
+
+    assert {"orders", "stores"} <= set(reload_settings(config_dir).sources.sources)
+    assert capsys.readouterr().out.count("is declared in") == 2
+
+
+def test_of_several_sources_none_is_declared_where_one_cannot_be_read(inbox, write_days, config_dir) -> None:
+    write_days()
+    inbox.write_csv("stores/stores.csv", "store_id,town", ["1,Ulm", "2,Bonn"])
+    before = inbox.config.read_bytes()
+
+    with pytest.raises(SourceError, match="no day would be found"):
+        main([str(inbox.folder), "--write"])
+
+    assert inbox.config.read_bytes() == before
+
+
 def test_without_files_it_says_how_it_is_called(inbox) -> None:
     with pytest.raises(SourceError, match="make new-source FROM=folder_or_file"):
         main([])
