@@ -26,8 +26,9 @@ from include.adopt.examples import Removal, plan_removal, remove_examples
 from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
 from include.adopt.history import check_history, find_span
-from include.adopt.inbox import ChooseTime, InboxSource, declare_placed, look_into, place_files
+from include.adopt.inbox import ChooseTime, InboxSource, look_into
 from include.adopt.new_model import split_words
+from include.adopt.placing import declare_placed, place_files
 from include.adopt.readme import write_readme
 from include.adopt.rehearsal import rehearse
 from include.adopt.zone import check_zone, replace_zone

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from include.adopt.dialogue import Wishes
 from include.adopt.event_features import HISTORY_DAYS
-from include.adopt.inbox import InboxSource, find_event_days
+from include.adopt.inbox import InboxSource
 from include.adopt.label_sentence import read_label
+from include.adopt.placing import find_event_days
 from include.errors import AdoptError
 from include.settings import CONFIG_DIR
 from include.settings.section import read_yaml

@@ -12,7 +12,8 @@ from typing import Final
 from include.adopt.dialogue import Wishes
 from include.adopt.examples import Removal, remove_examples
 from include.adopt.first_model import check_model
-from include.adopt.inbox import InboxSource, PlacedSource, set_critical
+from include.adopt.inbox import InboxSource
+from include.adopt.placing import PlacedSource, set_critical
 from include.adopt.sources_file import add_entry
 from include.adopt.zone import set_time_zone
 from include.errors import OrreryError

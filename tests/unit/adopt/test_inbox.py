@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from include.adopt.inbox import InboxSource, declare_placed, look_into, place_files
+from include.adopt.inbox import InboxSource, look_into
+from include.adopt.placing import declare_placed, place_files
 from include.errors import AdoptError, SourceError
 from include.settings.section import load_section
 from include.settings.sources import SourceSettings
