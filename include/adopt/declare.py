@@ -31,12 +31,14 @@ class Declaration:
         questions: sentences for a person to confirm.
         differing: the files that have other columns than the newest one, with what these are.
         unread_dates: those of them about dates in a form that is not read.
+        early: the one of them about rows after their file's day, for which ingestion refuses the file.
     """
 
     content: dict[str, Any]
     questions: tuple[str, ...]
     differing: str | None = None
     unread_dates: tuple[str, ...] = ()
+    early: str | None = None
 
 
 def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -> Declaration:
@@ -80,7 +82,7 @@ def declare_source(files: FileSet, sample: Sample, time_zone: str, root: Path) -
         *(question for column in columns for question in column.questions), *column_questions,
     )  # fmt: skip
     dates = tuple(column.unread_dates for column in columns if column.unread_dates)
-    return Declaration(content, all_questions, differing, dates)
+    return Declaration(content, all_questions, differing, dates, grain.early)
 
 
 def compare_columns(files: FileSet, sample: Sample) -> tuple[list[FileSample], str | None]:

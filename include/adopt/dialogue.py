@@ -72,12 +72,11 @@ def ask_for_wishes(
         say("Enter takes what stands in brackets, Ctrl-C ends; nothing is changed yet.\n")
     for name in QUESTIONS:
         if getattr(wishes, name) is None:
-            proposals = propose(name, wishes, sources)
+            proposals, others = propose(name, wishes, sources), list_others(name, wishes, sources)
             if is_person_here:
-                others = list_label_examples(wishes, sources) if name == "label" else proposals[1:]
                 wishes = _ask_until_right(name, wishes, proposals, others, ask, check)
                 continue
-            wishes = replace(wishes, **{name: _take_only(name, proposals)})
+            wishes = replace(wishes, **{name: _take_only(name, proposals, others)})
         check(name, wishes)
     return wishes
 
@@ -92,10 +91,31 @@ def propose(name: str, wishes: Wishes, sources: Sequence[InboxSource]) -> list[s
             return []
         content = chosen.new.declaration.content
         columns = [column for column in content["columns"] if is_id_name(column) and column not in content["key"]]
-        return columns or list(content["key"])
+        return columns or ([] if chosen.is_daily else list(content["key"]))
     if name == "label":
         return [f"no {wishes.events} in {DEFAULT_DAYS} days"] if chosen is not None and chosen.is_daily else []
     return [re.sub(r"\W+", "_", f"{wishes.events}_model")[:MAX_NAME_LENGTH].strip("_")]
+
+
+def list_others(name: str, wishes: Wishes, sources: Sequence[InboxSource]) -> list[str]:
+    """Answers besides the likeliest one."""
+    if name == "label":
+        return list_label_examples(wishes, sources)
+    proposals = propose(name, wishes, sources)
+    if name == "entity" and not proposals:
+        return _list_key_columns(wishes, sources)
+    return proposals[1:]
+
+
+def _list_key_columns(wishes: Wishes, sources: Sequence[InboxSource]) -> list[str]:
+    """Columns of events that could name an entity: texts and whole numbers that are always there, but for the key."""
+    contents = [source.new.declaration.content for source in sources if source.name == wishes.events]
+    return [
+        name
+        for content in contents
+        for name, column in content["columns"].items()
+        if column["type"] in ("string", "int64") and not column.get("nullable") and [name] != content["key"]
+    ]
 
 
 def list_label_examples(wishes: Wishes, sources: Sequence[InboxSource]) -> list[str]:
@@ -128,10 +148,10 @@ def confirm(question: str, ask: Ask = input) -> bool:
         return False
 
 
-def _take_only(name: str, proposals: Sequence[str]) -> str:
+def _take_only(name: str, proposals: Sequence[str], others: Sequence[str]) -> str:
     if len(proposals) == 1:
         return proposals[0]
-    known = f" It can be: {', '.join(proposals)}." if proposals else ""
+    known = f" It can be: {list_some(proposals or others, _MOST)}." if proposals or others else ""
     raise AdoptError(f"{QUESTIONS[name]}{known} Say it: {VARIABLES[name]}=...; nothing was changed.")
 
 

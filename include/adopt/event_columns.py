@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from include.adopt.sql_names import RESERVED
 from include.adopt.staged_columns import StagedColumn, find_column, stage_columns
 from include.errors import SettingsError
 from include.features.columns import KEY_NAMES_TAKEN
@@ -167,10 +166,10 @@ def _check_key(name: str, source: SourceBase, column: StagedColumn) -> None:
             f"{where} is nullable in sources.yml, so that a row may belong to nothing; take `nullable` away where it "
             "is always filled, or name another column in ENTITY."
         )
-    if column.name in KEY_NAMES_TAKEN | _OWN_NAMES or column.published in RESERVED:
+    if column.name in KEY_NAMES_TAKEN | _OWN_NAMES:
         raise SettingsError(
-            f"{where} is published as {column.published!r}, which a key cannot be called: it is a word of SQL or a "
-            "column of features, training sets or predictions. Give it another publish_as in sources.yml."
+            f"{where} would be the key {column.name!r}, which is a column of features, training sets or predictions "
+            "already. Give it another publish_as in sources.yml or, before it is declared, another name in the files."
         )
 
 

@@ -22,6 +22,7 @@ _MAX_LATENESS_DAYS: Final = 31
 # Days from one file to the next of a daily source, weekends and a holiday left out.
 _MAX_GAP_DAYS: Final = 4
 _SAME_SHARE: Final = 0.9
+_LEAST_SHARE: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,17 @@ class EventTime:
 
 @dataclass(frozen=True)
 class Grain:
-    """Whether files are days or copies, by which column, and what is unsure of it."""
+    """Whether files are days or copies, by which column, and what is unsure of it.
+
+    Attributes:
+        early: that rows are dated after their file's day, for which an audit refuses the file.
+        questions: sentences for a person to confirm, that one included.
+    """
 
     grain: Literal["daily", "snapshot"]
     event: EventTime | None = None
     is_complete: bool = True
+    early: str | None = None
     questions: tuple[str, ...] = ()
 
 
@@ -69,7 +76,8 @@ def choose_grain(
     if not events or (gaps and median(gaps) > _MAX_GAP_DAYS):
         return Grain("snapshot", questions=(_explain_snapshot(bool(events), len(days)),))
     chosen = events[0]
-    questions = _explain_event(chosen, events[1:], zone)
+    early = _explain_early(chosen, find_event_times(columns, days, "UTC"), zone)
+    questions = [*_explain_event(chosen, events[1:], zone), *([early] if early else [])]
     if not gaps:
         questions.append("there is one file only; grain daily means one for each day, snapshot a whole copy.")
     if any(gap > 1 for gap in gaps):
@@ -77,7 +85,7 @@ def choose_grain(
             f"there is no file for {sum(gap - 1 for gap in gaps)} of the days from {all_days[0]} to {all_days[-1]}; "
             "critical: false lets a run go on without one."
         )
-    return Grain("daily", chosen, all(gap == 1 for gap in gaps), tuple(questions))
+    return Grain("daily", chosen, all(gap == 1 for gap in gaps), early, tuple(questions))
 
 
 def find_event_times(columns: Sequence[ColumnGuess], days: Sequence[date | None], zone: str) -> list[EventTime]:
@@ -122,12 +130,20 @@ def _explain_event(chosen: EventTime, others: Sequence[EventTime], zone: str) ->
             f"rows come up to {chosen.lateness_days} days after the day of {chosen.column} in time_zone {zone} "
             "(allowed_lateness_days)."
         )
-    if chosen.early_share:
-        questions.append(
-            f"{chosen.early_share:.1%} of the rows have a {chosen.column} after their file's day in time_zone {zone}, "
-            "and an audit refuses such files; have them named by the last day in them."
-        )
     return questions
+
+
+def _explain_early(chosen: EventTime, in_utc: Sequence[EventTime], zone: str) -> str | None:
+    """That rows are dated after their file's day, and in which zone they are not."""
+    if not chosen.early_share:
+        return None
+    share = "less than 0.1%" if chosen.early_share < _LEAST_SHARE else f"{chosen.early_share:.1%}"
+    what = (
+        f"{share} of the rows have a {chosen.column} after their file's day in time_zone {zone}, and an audit refuses"
+    )
+    if any(one.column == chosen.column and not one.early_share for one in in_utc):
+        return f"{what} such files; in UTC none has: the files are days of UTC (TIME_ZONE=UTC)."
+    return f"{what} such files; have them named by the last day in them, or the moments delivered with their zone."
 
 
 def _explain_snapshot(has_event: bool, count: int) -> str:

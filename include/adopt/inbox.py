@@ -126,6 +126,8 @@ def _propose(start: Path, config: Path, environment: str) -> NewSource:
             f"The files of {new.name} disagree: beside the newest one, {differing}. Have all of them delivered with "
             "the same columns, or take the others out of the folder."
         )
+    if new.declaration.early:
+        raise SourceError(f"The files of {new.name} would be refused: {new.declaration.early}")
     return new
 
 

@@ -71,7 +71,7 @@ def check_column_name(name: str) -> str:
     if not name or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"a name of 1 to {MAX_NAME_BYTES} bytes; this one has {len(name.encode())}")
     if re.search(r'["%\x00-\x1f\x7f]', name):
-        raise ValueError('a name without quotes ("), percent signs and control characters')
+        raise ValueError('a name without quotes ("), percent signs and control characters; have it delivered renamed')
     if name in OWN_COLUMNS:
         raise ValueError(f"another name than {name!r}: ingestion adds a column of that name; have it delivered renamed")
     return _check_no_system_column(name)

@@ -60,6 +60,18 @@ def test_without_a_person_the_only_answer_is_taken_and_several_are_named(sources
     assert wishes == Wishes("orders_model", "member_id", "orders", "no orders in 28 days")
 
 
+def test_what_names_each_event_is_not_taken_for_what_is_predicted_for(inbox) -> None:
+    for day in range(1, 4):
+        rows = [f"{day}{n:02},rider {n % 4},{'NS'[n % 2]},2026-03-0{day}" for n in range(20)]
+        inbox.write_csv(f"rides/2026-03-0{day}.csv", "ride_uuid,rider,side,began_on", rows)
+    sources = look_into(inbox.folder, inbox.config, "development", {})
+    with pytest.raises(AdoptError, match=r"It can be: rider, side\. Say it: ENTITY="):
+        ask_for_wishes(NOTHING, sources, is_person_here=False)
+    person = Person("", "rider", "", "")
+    assert ask_for_wishes(NOTHING, sources, is_person_here=True, ask=person).entity == "rider"
+    assert "(rider, side) " in person.asked[1]
+
+
 def test_a_source_that_is_not_there_leaves_its_columns_to_be_said(sources: list[InboxSource]) -> None:
     with pytest.raises(AdoptError, match=r"name what is predicted for.*ENTITY="):
         ask_for_wishes(Wishes(None, None, "nonsense", None), sources, is_person_here=False)

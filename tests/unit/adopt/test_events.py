@@ -64,6 +64,16 @@ def test_rows_after_their_files_day_are_asked_about(inbox, days) -> None:
         inbox.write_csv(f"{day}.csv", "id,at", [f"{day.day},{day}T12:00:00Z", f"{day.day + 50},{day}T23:30:00Z"])
 
     assert "50.0% of the rows have a at after their file's day" in inbox.ask()
+    assert "in UTC none has: the files are days of UTC (TIME_ZONE=UTC)" in inbox.ask()
+
+
+def test_rows_after_their_files_day_in_every_zone_are_those_of_other_days(inbox, days) -> None:
+    for day in days:
+        rows = [f"{day.day},{day}T12:00:00Z", f"{day.day + 50},{day + timedelta(days=1)}T12:00:00Z"]
+        inbox.write_csv(f"{day}.csv", "id,at", rows)
+
+    assert "in UTC" not in inbox.ask()
+    assert "have them named by the last day in them, or the moments delivered with their zone" in inbox.ask()
 
 
 def test_days_that_are_missing_let_a_run_go_on(inbox, days) -> None:

@@ -211,6 +211,15 @@ def test_a_file_of_many_that_disagrees_is_found_wherever_it_lies(plant, ending: 
         look(plant)
 
 
+def test_files_that_an_audit_would_refuse_for_their_days_are_refused(plant) -> None:
+    for number in range(3):  # the plant's zone is Europe/Berlin
+        day = date(2026, 1, 1) + timedelta(days=number)
+        rows = [f"{number},{day}T12:00:00", f"{number + 50},{day}T23:30:00"]
+        plant.write_csv(f"tests/{day}.csv", "test_id,done_at", rows)
+    with pytest.raises(SourceError, match=r"The files of tests would be refused: 50\.0% .*TIME_ZONE=UTC"):
+        look(plant)
+
+
 def test_a_damaged_file_of_many_is_found_wherever_it_lies(plant) -> None:
     for number in range(30):
         day = date(2026, 1, 1) + timedelta(days=number)

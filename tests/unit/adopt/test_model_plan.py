@@ -121,8 +121,7 @@ def test_a_staging_model_that_is_there_decides_which_columns_there_are() -> None
             {"staged": ["machine_id", "day", "batch_day"], "label": "sum of heat in 7 days"},
             "stg_readings is there already",
         ),
-        ({"changes": {"value": {"type": "string"}}, "entity": ("value",)}, "which a key cannot be called"),
-        ({"changes": {"user": {"type": "string"}}, "entity": ("user",)}, "a word of SQL"),
+        ({"changes": {"value": {"type": "string"}}, "entity": ("value",)}, "would be the key 'value', which is"),
         ({"changes": {"as_of_date": {"type": "date"}}, "entity": ("as_of_date",)}, "publish_as"),
         ({"changes": {"a" * 58: {"type": "float64"}}}, "PostgreSQL takes 63"),
         ({"changes": {"recency_days": {"type": "string"}}, "entity": ("recency_days",)}, "'recency_days'"),
@@ -132,3 +131,9 @@ def test_what_cannot_be_is_said_with_its_remedy(asked: dict[str, Any], said: str
     with pytest.raises(OrreryError) as caught:
         plan(**asked)
     assert said in str(caught.value)
+
+
+def test_a_word_of_sql_may_name_an_entity() -> None:
+    made = plan(changes={"user": {"type": "string"}}, entity=("user",))
+    assert made.entity.names == ("user_value",)
+    assert '"user" as user_value' in [column.sql for column in made.main.staged]
