@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.adopt.event_columns import KeyColumn
+from include.errors import SettingsError
+from include.warehouse.names import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class EntityKeys:
     def words(self) -> str:
         """An entity in words."""
         return " and ".join(self.stems)
+
+    def check_name(self) -> None:
+        """Refuse a name that is too long.
+
+        Raises:
+            SettingsError: says how long it is.
+        """
+        if len(self.name) > MAX_NAME_BYTES:
+            raise SettingsError(
+                f"The entity would be called {self.name!r}, which has {len(self.name)} characters; {MAX_NAME_BYTES} "
+                "are allowed. Name fewer columns in ENTITY, or give them a shorter publish_as."
+            )
 
     def write_grain(self, first: str = "", last: str = "") -> str:
         """What one row is of, in words: the entity, with what is named before and after it."""

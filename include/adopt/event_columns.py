@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from include.adopt.sql_names import RESERVED
 from include.adopt.staged_columns import StagedColumn, find_column, stage_columns
 from include.errors import SettingsError
 from include.features.columns import KEY_NAMES_TAKEN
@@ -33,7 +34,9 @@ class KeyColumn:
 
     @property
     def stem(self) -> str:
-        """What it names: ``site`` for ``site_id``."""
+        """What it names: ``site`` for ``site_id``, ``user`` for ``user_value``, which is called so as a word of SQL."""
+        if (word := self.name.removesuffix("_value")) in RESERVED:
+            return word
         return re.sub(r"_(id|no|nr|key|code|number)$", "", self.name)
 
     def sample(self, number: int) -> str:

@@ -96,7 +96,8 @@ def plan_flat(request: ModelRequest, source: SourceBase, read: Callable[[str], L
     plan = FlatPlan(
         request, group, entity, staged, features, label, (*questions, *([label.question] if label.question else []))
     )
-    check_model_names([request.name, group, entity.name, f"stg_{name}", *plan.models.values()])
+    entity.check_name()
+    check_model_names([request.name, group, f"stg_{name}", *plan.models.values()])
     check_column_names([*entity.names, "as_of_date", *(feature.name for feature in features)])
     check_column_names([*entity.names, "as_of_date", label.column])
     return plan

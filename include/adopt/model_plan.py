@@ -18,7 +18,6 @@ from include.adopt.sql_names import check_column_names, check_model_names
 from include.adopt.table_features import TableFeature
 from include.errors import SettingsError
 from include.settings.sources import SourceSettings
-from include.warehouse.names import MAX_NAME_BYTES
 
 MAX_FEATURES: Final = 900
 """A row of PostgreSQL lies within one page of 8 kB, and a number has 8 bytes."""
@@ -195,11 +194,7 @@ def plan_model(
 
 def _check_names(plan: ModelPlan) -> None:
     entity = plan.entity
-    if len(entity.name) > MAX_NAME_BYTES:
-        raise SettingsError(
-            f"The entity would be called {entity.name!r}, which has {len(entity.name)} characters; "
-            f"{MAX_NAME_BYTES} are allowed. Name fewer columns in ENTITY, or give them a shorter publish_as."
-        )
+    entity.check_name()
     staging = [f"stg_{one.source}" for one in plan.parts]
     check_model_names([plan.request.name, plan.group, *staging, *plan.all_models])
     for part in plan.counted:

@@ -136,4 +136,5 @@ def test_what_cannot_be_is_said_with_its_remedy(asked: dict[str, Any], said: str
 def test_a_word_of_sql_may_name_an_entity() -> None:
     made = plan(changes={"user": {"type": "string"}}, entity=("user",))
     assert made.entity.names == ("user_value",)
+    assert (made.entity.name, made.group, made.models["days"]) == ("user", "user_features", "int_user_days")
     assert '"user" as user_value' in [column.sql for column in made.main.staged]
