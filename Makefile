@@ -13,7 +13,7 @@ $(foreach name,$(TOLD),$(if $(filter command,$(origin $(name))),$(eval $(call ke
 told = $(if $(filter override,$(origin $(1))),$(if $(value $(1)),$(2)"$$$(1)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run traffic test lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run traffic test test-all lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -24,6 +24,7 @@ PY := .venv/bin/python
 UV = $(shell command -v uv || echo .venv/bin/uv)
 # Worker processes of the tests; each has a PostgreSQL of its own. One more than cores, as tests wait for servers.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Compiled modules halve the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -87,8 +88,11 @@ demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 	@$(PY) -m include.demo $(ARGS)
 # (examples end)
 
-test: setup ## run the tests (ARGS="tests/unit/gates -k leakage")
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup ## run the tests but the longest ones, or those named (ARGS="tests/unit/gates -k leakage")
+	@$(PYTEST) $(or $(ARGS),-m "not long")
+
+test-all: setup ## run all tests, as CI does
+	@$(PYTEST)
 
 lint: setup ## check style, types and SQL
 	@$(PY) -m ruff check .

@@ -23,7 +23,7 @@ VERBS = [
     "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "drop-examples", "new-source",
     "check", "new-model", "run", "traffic",
     "demo", # (examples line)
-    "test", "lint", "format", "bench", "lock", "clean",
+    "test", "test-all", "lint", "format", "bench", "lock", "clean",
 ]  # fmt: skip
 
 
