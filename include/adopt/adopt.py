@@ -79,12 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place in new:
             shutil.rmtree(place, ignore_errors=True)  # or corrected files would meet these
         raise
-    remove_examples(PROJECT_ROOT, removal)
-    if removal.paths:
-        say("✔ the examples are gone")
-    declare_placed(placed, wishes.events, CONFIG_DIR / SOURCES, environment, say)
-    write_model(wishes, CONFIG_DIR, environment, say)
-    write_readme(PROJECT_ROOT / "README.md")
+    try:
+        remove_examples(PROJECT_ROOT, removal)
+        if removal.paths:
+            say("✔ the examples are gone")
+        declare_placed(placed, wishes.events, CONFIG_DIR / SOURCES, environment, say)
+        write_model(wishes, CONFIG_DIR, environment, say)
+        write_readme(PROJECT_ROOT / "README.md")
+    except KeyboardInterrupt:
+        say("\nThe checkout is half changed; the same command finishes it.")
+        raise
     say(describe_next(wishes))
     return 0
 

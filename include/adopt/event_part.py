@@ -82,10 +82,12 @@ class ListPart:
     """A list of the entities, such as their master data: its copies, each with the as-of dates at which it counts.
 
     Attributes:
+        group: the feature group.
         staged: the columns of the staging view.
     """
 
     entity: EntityKeys
+    group: str
     source: str
     staged: tuple[StagedColumn, ...]
     features: tuple[TableFeature, ...]
@@ -93,8 +95,8 @@ class ListPart:
 
     @property
     def models(self) -> dict[str, str]:
-        """No dbt models besides staging."""
-        return {}
+        """No dbt models besides staging; the one that its features are columns of."""
+        return {"group": self.group}
 
 
 def name_subject(group: str) -> str:

@@ -40,10 +40,11 @@ def check_further(name: str, request: ModelRequest, sources: SourceSettings, ent
     return source
 
 
-def plan_list(name: str, source: SourceBase, entity: EntityKeys, listed: Sequence[str] | None) -> ListPart:
+def plan_list(name: str, source: SourceBase, entity: EntityKeys, group: str, listed: Sequence[str] | None) -> ListPart:
     """What is made of a list of the entities.
 
     Args:
+        group: that its features belong to.
         listed: the columns of its staging model, where there is one; others are left out.
 
     Raises:
@@ -64,7 +65,7 @@ def plan_list(name: str, source: SourceBase, entity: EntityKeys, listed: Sequenc
         "the copy counts that is dated before an as-of date; where it was made later than it is dated, take out what "
         "has changed since, or tells of what came later."
     )
-    return ListPart(entity, name, staged, features, (*([note] if features else []), *questions))
+    return ListPart(entity, group, name, staged, features, (*([note] if features else []), *questions))
 
 
 def _find_keys(

@@ -73,7 +73,7 @@ def _render_models(plan: ModelPlan | EventPart, models: Mapping[str, str]) -> di
     }
 
 
-def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart, str]]:
+def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart | ListPart, str]]:
     """The tests over several models, by name, with what each is about and its template."""
     group, name = plan.group, plan.request.name
     return {
@@ -81,6 +81,11 @@ def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart, s
         **{
             f"assert_{group}_ignore_the_future_of_{part.source}": (part, "assert_features_ignore_the_future")
             for part in plan.further
+        },
+        **{
+            f"assert_{group}_ignore_the_future_of_{one.source}": (one, "assert_lists_ignore_the_future")
+            for one in plan.lists
+            if one.features
         },
         f"assert_{group}_online_equals_offline": (plan, "assert_features_online_equals_offline"),
         f"assert_{name}_labels_and_features_share_entities": (plan, "assert_labels_and_features_share_entities"),

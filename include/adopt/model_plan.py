@@ -185,7 +185,7 @@ def plan_model(
             features = list_features(name, columns, f"{name}_")
             further.append(EventPart(entity, group, name, f"{subject}_{name}", f"{name}_", columns, features, names))
         else:
-            lists.append(plan_list(name, other, entity, staged.get(name)))
+            lists.append(plan_list(name, other, entity, group, staged.get(name)))
     others = tuple(list_other_sources(request, sources))
     plan = ModelPlan(request, group, sentence, label, main, tuple(further), tuple(lists), others)
     _check_names(plan)

@@ -13,7 +13,7 @@ from include.adopt.inbox import InboxSource, describe_days
 from include.adopt.sources_file import add_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class PlacedSource:
 
 
 def place_files(
-    sources: Sequence[InboxSource], root: Path, known: Collection[str], time_zone: str, say: Callable[[str], None]
+    sources: Sequence[InboxSource], root: Path, known: Mapping[str, Any], time_zone: str, say: Callable[[str], None]
 ) -> list[PlacedSource]:
     """Put the files into the sources' folder; nothing else is changed.
 
     Args:
-        known: sources that are declared already, whose files stay as they are.
+        known: the entries of sources that are declared already, whose files stay as they are.
 
     Raises:
         SourceError: see :func:`include.adopt.day_files.split_by_day`.
@@ -43,7 +43,8 @@ def place_files(
         if source.name in known:
             if source.is_daily:
                 begins += find_event_days(source, root)[:1]
-            say(f"✔ {source.name} is declared already; its files are not taken again: new ones belong to {folder}")
+            own = (root / known[source.name].get("path", source.name)).parent
+            say(f"✔ {source.name} is declared already; its files are not taken again: new ones belong to {own}")
             continue
         content = source.new.declaration.content
         if source.event is not None:

@@ -162,6 +162,22 @@ def test_what_was_killed_is_finished_by_the_same_command(
     assert read_files(checkout) == read_files(adopted)
 
 
+def test_who_ends_it_while_the_checkout_is_changed_is_told_how_it_is_finished(
+    checkout: Path, adopted: Path, folder: Path
+) -> None:
+    process = start(checkout, folder)
+    assert process.stdout is not None
+    for said in process.stdout:
+        if "the examples are gone" in said:
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stdout.read()
+    assert process.wait(300) == 130
+    assert "The checkout is half changed; the same command finishes it." in rest
+    assert adopt(checkout, folder)[0] == 0
+    assert read_files(checkout) == read_files(adopted)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -209,3 +209,38 @@ def test_news_of_any_source_make_anew_what_looks_at_them_and_nothing_else(uri: s
     same = {key[0] for key, version in latest.items() if after.get(key) == version}
     assert same == {as_of for as_of, _ in after if as_of <= LOST} != set()
     assert any(row["day"] == LOST for row in list_readings(everything[LOST]))
+
+
+@pytest.mark.parametrize(
+    ("model", "right", "wrong", "test"),
+    [
+        (
+            "int_ping_readings_variety", "days.day < as_of_dates.as_of_date", "days.day < as_of_dates.as_of_date + 28",
+            "values_of_the_84_days_before_the_as_of_date_are_counted",
+        ),
+        (
+            "int_ping_readings_windows", "days.day < as_of_dates.as_of_date", "days.day < as_of_dates.as_of_date + 28",
+            "windows_end_on_the_day_before_the_as_of_date",
+        ),
+        (
+            "int_ping_readings_rhythm", "days.day < as_of_dates.as_of_date", "days.day < as_of_dates.as_of_date + 28",
+            "gaps_begin_inside_the_history",
+        ),
+        (
+            "ping_features", "and windows.as_of_date", "and windows.as_of_date + 120",
+            "assert_ping_features_ignore_the_future_of_machines",
+        ),
+    ],
+)  # fmt: skip
+def test_a_feature_that_is_changed_to_know_the_future_fails_a_test(
+    uri: str, built: Built, model: str, right: str, wrong: str, test: str
+) -> None:
+    path = next(built.house.dbt.rglob(f"{model}.sql"))
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    try:
+        said = run_dbt(uri, built.house, "build", "--full-refresh", "--select", model)
+    finally:
+        path.write_text(text)
+    assert said[test].startswith("fail")

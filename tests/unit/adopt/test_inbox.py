@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -44,10 +45,10 @@ def look(plant, **times: str):
 
 
 def take(plant, **times: str) -> list[str]:
-    return place_and_declare(plant, look(plant, **times), ())
+    return place_and_declare(plant, look(plant, **times), {})
 
 
-def place_and_declare(plant, sources: Sequence[InboxSource], known: Collection[str]) -> list[str]:
+def place_and_declare(plant, sources: Sequence[InboxSource], known: Mapping[str, Any]) -> list[str]:
     said: list[str] = []
     placed = place_files(sources, plant.config.parents[1] / "inbox", known, "Europe/Berlin", said.append)
     declare_placed(placed, "orders", plant.config, "development", said.append)
@@ -93,12 +94,14 @@ def read_inbox(plant) -> dict[Path, bytes]:
 
 def test_what_is_declared_already_is_not_taken_again(plant) -> None:
     found = look(plant)
-    place_and_declare(plant, found, ())
+    place_and_declare(plant, found, {})
     files, text = read_inbox(plant), plant.config.read_text()
-    said = place_and_declare(plant, found, [source.name for source in found])
+    entries = yaml.safe_load(plant.config.read_text())["sources"]
+    said = place_and_declare(plant, found, {source.name: entries[source.name] for source in found})
     assert [line.partition(";")[0] for line in said] == [
         f"✔ {name} is declared already" for name in ("orders", "visits", "members")
     ]
+    assert said[1].endswith(f"new ones belong to {plant.folder / 'visits'}")  # where they are declared to be
     assert (read_inbox(plant), plant.config.read_text()) == (files, text)
 
 
@@ -109,7 +112,7 @@ def test_files_are_put_in_their_place_before_anything_is_declared(plant) -> None
     plant.write_csv("orders.csv", ORDERS, [*rows, "300,1,,A"])
     before = plant.config.read_text()
     with pytest.raises(SourceError, match="ordered_at"):
-        place_and_declare(plant, found, ())
+        place_and_declare(plant, found, {})
     assert plant.config.read_text() == before
 
 
@@ -130,9 +133,9 @@ def test_a_table_is_known_from_the_first_day_of_daily_files_on(plant) -> None:
 def test_what_was_interrupted_while_it_was_declared_copies_no_table_a_second_time(plant) -> None:
     (plant.folder / "orders.csv").unlink()
     found = look(plant)
-    place_and_declare(plant, found, ())
+    place_and_declare(plant, found, {})
     files = read_inbox(plant)
-    place_files(found, plant.config.parents[1] / "inbox", ["visits"], "Europe/Berlin", lambda _: None)
+    place_files(found, plant.config.parents[1] / "inbox", {"visits": {}}, "Europe/Berlin", lambda _: None)
     assert read_inbox(plant) == files
 
 
