@@ -107,6 +107,7 @@ def look_around(
         AdoptError: two sources would have one name, or it is not known which column says when a row happened.
         SourceError: the files cannot be used as they are.
     """
+    say(f"Looking into {folder}")
     with tempfile.TemporaryDirectory() as place:
         draft = Path(place) / SOURCES
         draft.write_text(read_own_settings(time_zone), encoding="utf-8")

@@ -6,7 +6,7 @@ import filecmp
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.adopt.column_facts import ColumnFacts
 from include.adopt.proposal import NewSource
+from include.commands.console import Pace
 from include.errors import SourceError
 from include.settings.source_kinds import FileSource
 from include.sources.conversion import find_local_days
@@ -95,7 +96,7 @@ class DayFiles:
     columns: dict[str, dict[str, Any]]
 
 
-def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> DayFiles:
+def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path, tell: Callable[[str], None]) -> DayFiles:
     """Write the rows of a source's only file into a folder, as ``{day}.parquet``; the folder is there whole at the end.
 
     A folder that holds the very same files already, as after an adoption that was interrupted, stays.
@@ -104,6 +105,7 @@ def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> Da
         new: the source as it was found, of one file.
         event: the column that says when a row happened; never null.
         time_zone: whose days.
+        tell: takes lines about what is done, where it takes long.
 
     Raises:
         SourceError: the folder holds other files, the file cannot be read, an event has no time, or the days are too
@@ -119,13 +121,15 @@ def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path) -> Da
         drafts.mkdir()
         aside.mkdir()
         rows = DayRows(aside, SPILL_BYTES)
-        count = 0
+        count, pace = 0, Pace(tell)
         for block in read_blocks(new.name, new.source, path, time_zone):
             rows.add(block, _find_days(block, event, time_zone, path))
             facts.look_at(block)
             count += block.num_rows
+            pace.say(f"  {new.name}: {count:,} rows read of {path.name} ({path.stat().st_size / 1e6:,.0f} MB)")
         first, last = _check_days(rows.days, event, path)
         for day in _list_days(first, last):
+            pace.say(f"  {new.name}: days written until {day}, of {first} to {last}")
             _write_day(drafts / f"{day}.parquet", rows.take(day), new.source, path.name)
         _put_in_place(drafts, folder)
     return DayFiles(folder, first, last, count, (last - first).days + 1 - len(rows.days), facts.describe())

@@ -48,8 +48,10 @@ def check_history(wishes: Wishes, span: Span | None) -> None:
     needed = HISTORY_DAYS + 3 * horizon + spacing
     days = (span[1] - span[0]).days + 1
     if days < needed:
+        least = HISTORY_DAYS + 3 + (training["min_training_cutoffs"] - 1) * training["training_cutoff_spacing_days"]
+        remedy = ", or predict fewer days ahead" if days >= least else f"; fewer than {least} are too few for any label"
         raise AdoptError(
             f"{wishes.events} has {days} days ({span[0]} to {span[1]}), and a first training of {wishes.label!r} needs "
             f"{needed}: {HISTORY_DAYS} for the features, three times {horizon} for labels to become known, and "
-            f"{spacing} between the training cutoffs. Deliver older days, or predict fewer days ahead."
+            f"{spacing} between the training cutoffs. Deliver older days{remedy}."
         )

@@ -118,7 +118,7 @@ def _propose(start: Path, config: Path, environment: str) -> NewSource:
     try:
         new = propose_source(start, None, config, environment)
     except SourceError as error:
-        if start.name in str(error):
+        if str(start.parent) in str(error):
             raise
         raise SourceError(f"{start}: {error}") from error
     if differing := new.declaration.differing:

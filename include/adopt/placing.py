@@ -48,7 +48,7 @@ def place_files(
             continue
         content = source.new.declaration.content
         if source.event is not None:
-            made = split_by_day(source.new, source.event, time_zone, folder)
+            made = split_by_day(source.new, source.event, time_zone, folder, say)
             begins.append(made.first)
             content = describe_days(content, source, made.columns, has_empty=made.empty_days > 0)
             say(f"✔ {source.name}: {made.row_count:,} rows of {made.first} to {made.last}, a file for each day")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,21 @@ def say(line: str = "") -> None:
     """Write one line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+class Pace:
+    """Says how far long work has come, at most once in so many seconds."""
+
+    def __init__(self, tell: Callable[[str], None], every_s: float = 10.0) -> None:
+        self.tell = tell
+        self.every_s = every_s
+        self._told_at = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Say a line, if the last one is long ago."""
+        if time.monotonic() >= self._told_at + self.every_s:
+            self._told_at = time.monotonic()
+            self.tell(line)
 
 
 def list_some(names: Iterable[str], most: int = NAMES_LISTED) -> str:

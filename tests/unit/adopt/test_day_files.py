@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from include.adopt import day_files
 from include.adopt.day_files import DayFiles, split_by_day
+from include.commands.console import Pace
 from include.errors import SourceError
 from include.sources.files import EMPTY_BECAUSE
 
@@ -35,7 +37,7 @@ def orders(inbox) -> Path:
 
 
 def split(inbox, path: Path, event: str = "ordered_at") -> DayFiles:
-    return split_by_day(inbox.propose(path), event, "Europe/Berlin", inbox.folder.parent / "orders_by_day")
+    return split_by_day(inbox.propose(path), event, "Europe/Berlin", inbox.folder.parent / "orders_by_day", print)
 
 
 def test_each_row_is_in_the_file_of_its_day_and_the_days_have_no_gap(inbox, orders: Path) -> None:
@@ -61,6 +63,14 @@ def test_each_row_is_in_the_file_of_its_day_and_the_days_have_no_gap(inbox, orde
     assert EMPTY_BECAUSE.encode() in pq.read_schema(made.folder / f"{GAP}.parquet").metadata
 
 
+def test_long_work_says_how_far_it_is(inbox, orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(day_files, "Pace", lambda tell: Pace(tell, every_s=0.0))
+    split_by_day(inbox.propose(orders), "ordered_at", "Europe/Berlin", inbox.folder.parent / "x", said.append)
+    assert re.fullmatch(r"  orders: 7\d\d rows read of orders\.csv \(0 MB\)", said[0])
+    assert said[-1] == "  orders: days written until 2026-03-06, of 2026-03-02 to 2026-03-06"
+
+
 def test_rows_that_do_not_fit_into_memory_are_put_aside_and_come_back_once(
     inbox, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +85,7 @@ def test_rows_that_do_not_fit_into_memory_are_put_aside_and_come_back_once(
 
     monkeypatch.setattr(day_files, "read_blocks", in_pieces)
     monkeypatch.setattr(day_files, "SPILL_BYTES", 1)
-    made = split_by_day(inbox.propose(orders), "ordered_at", "Europe/Berlin", inbox.folder.parent / "again")
+    made = split_by_day(inbox.propose(orders), "ordered_at", "Europe/Berlin", inbox.folder.parent / "again", print)
     assert {path.name for path in made.folder.iterdir()} == set(expected)
     for path in made.folder.iterdir():
         assert pq.read_table(path).sort_by("order_id") == expected[path.name].sort_by("order_id")
@@ -88,7 +98,7 @@ def test_what_only_later_rows_show_is_declared(inbox, orders: Path, monkeypatch:
     new = inbox.propose(orders)
     assert new.declaration.content["columns"]["kind"]["allowed"] == ["A", "B"]
     assert new.declaration.content["columns"]["amount"] == {"type": "float64", "min": 0}
-    columns = split_by_day(new, "ordered_at", "Europe/Berlin", inbox.folder.parent / "x").columns
+    columns = split_by_day(new, "ordered_at", "Europe/Berlin", inbox.folder.parent / "x", print).columns
     assert columns["kind"]["allowed"] == ["A", "B", "rare"]
     assert columns["amount"] == {"type": "float64", "nullable": True}
 

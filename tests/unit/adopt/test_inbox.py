@@ -228,8 +228,9 @@ def test_a_damaged_file_of_many_is_found_wherever_it_lies(plant) -> None:
         day = date(2026, 1, 1) + timedelta(days=number)
         plant.write_csv(f"tests/{day}.csv", "test_id,done_at", [f"{number},{day}T09:00:00Z"])
     plant.write(f"tests/{date(2026, 1, 20)}.csv", "")
-    with pytest.raises(SourceError, match=r"2026-01-20\.csv is empty"):
+    with pytest.raises(SourceError, match=r"2026-01-20\.csv is empty") as caught:
         look(plant)
+    assert "2026-01-01" not in str(caught.value)
 
 
 def _write(plant, name: str, rows: pa.Table) -> None:
