@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from include.commands.console import interrupt
 from include.servers.postgres import PostgresServer, temporary_postgres
 from include.warehouse.migrate import migrate_warehouse
 from tests.folders import server_folder
@@ -31,7 +32,11 @@ _counter = itertools.count()
 
 
 def pytest_configure() -> None:
-    """Let tests of Ctrl-C press it: a job in a shell's background ignores it, and hands that on to its children."""
+    """Let tests of Ctrl-C press it, and tests that are ended (a time limit, a cancelled job) end what they started.
+
+    A job in a shell's background ignores Ctrl-C, and hands that on to its children.
+    """
+    signal.signal(signal.SIGTERM, interrupt)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

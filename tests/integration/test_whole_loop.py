@@ -37,6 +37,7 @@ from include.settings import CONFIG_DIR, load_settings
 from include.settings.clock import read_today
 from include.warehouse.session import open_session
 from tests.folders import server_folder
+from tests.processes import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = load_settings().models
@@ -70,6 +71,7 @@ def start_demo(home: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, cwd=ROOT, stdout=output, stderr=output, text=True, start_new_session=True,
         env={**os.environ, "ORRERY_CONFIG_DIR": str(config)},
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - before the exec it calls the kernel only
     )  # fmt: skip
 
 
