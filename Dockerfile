@@ -5,13 +5,17 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-8-python-3.12
 
 # XCom pickling off: without it the Astro SDK fails at import. The deserialisation list: what the SDK
 # passes through XCom. The transport: lineage goes to disk first, so that no task waits for its receiver.
-# In a thread: by default each report forks the task's process. The target: where dbt's manifest is; not below
-# dbt/, which `astro dev start` mounts from the host. The rest: no library reports its use to its makers.
+# In a thread: by default each report forks the task's process. The two limits: Airflow's own, 30 and 50
+# seconds, are too short for the Astro SDK's imports on a busy machine, also where `astro deploy` tests the image.
+# The target: where dbt's manifest is; not below dbt/, which `astro dev start` mounts from the host. The rest:
+# no library reports its use to its makers.
 ENV AIRFLOW__CORE__ENABLE_XCOM_PICKLING="False" \
     AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*" \
     AIRFLOW__OPENLINEAGE__TRANSPORT='{"type": "include.governance.transport.SpoolTransport"}' \
     AIRFLOW__OPENLINEAGE__NAMESPACE="orrery" \
     AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD="True" \
+    AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT="120" \
+    AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT="150" \
     ORRERY_DBT_TARGET="/usr/local/airflow/dbt-target" \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY="False" \
     DBT_SEND_ANONYMOUS_USAGE_STATS="False" \
