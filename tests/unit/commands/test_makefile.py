@@ -17,7 +17,7 @@ from include.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or not (PROJECT_ROOT / "Makefile").exists(),
-    reason="needs make and the Makefile (the Astro image carries neither)",
+    reason="needs make and the Makefile (the Astro image has no make)",
 )
 VERBS = [
     "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "drop-examples", "new-source",

@@ -16,7 +16,9 @@ def test_standalone_has_from_the_env_file_what_the_image_sets_for_airflow() -> N
     assert in_image.items() <= read_env(uncomment=False).items()
 
 
-@pytest.mark.skipif(not (ROOT / "airflow_settings.yaml").exists(), reason="the Astro image does not carry it")
+@pytest.mark.skipif(
+    not (ROOT / "airflow_settings.yaml").exists(), reason="the Astro image does not carry airflow_settings.yaml"
+)
 def test_standalone_names_no_host_of_docker_and_listens_on_this_machine_only() -> None:
     services = {*read_own_services(), "warehouse"}
     variables = read_env(uncomment=True)
