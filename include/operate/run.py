@@ -19,7 +19,14 @@ from include.operate.hops import MODEL_HOPS, SHARED_HOPS, Hops
 from include.operate.model_report import EVER, read_time, report_model
 from include.operate.model_summary import describe_model
 from include.operate.models import choose_models
-from include.operate.place import DBT_TARGET_VARIABLE, Place, find_local_stack, find_place
+from include.operate.place import (
+    DBT_TARGET_VARIABLE,
+    TRACKING_VARIABLE,
+    WAREHOUSE_VARIABLE,
+    Place,
+    find_local_stack,
+    find_place,
+)
 from include.operate.progress import Progress, Stage
 from include.settings import load_settings
 from include.settings.sources import sources_root
@@ -270,4 +277,7 @@ def describe_run(hops: Hops, since: datetime) -> list[str]:
             lines += describe_model(report_model(warehouse, mlflow, model, hops.progress.stages, notes, since))
         elif notes.failure:
             lines += ["it ended early:", notes.failure]
+    stores = {WAREHOUSE_VARIABLE: warehouse, TRACKING_VARIABLE: mlflow}
+    if missing := [variable for variable, uri in stores.items() if not uri]:
+        lines.append(f"Figures of a model are in the warehouse and in MLflow: set {' and '.join(missing)} for them.")
     return lines

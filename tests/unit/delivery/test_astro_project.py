@@ -12,6 +12,7 @@ import sys
 import pytest
 from packaging.requirements import Requirement
 
+from include.operate.place import TRACKING_VARIABLE, WAREHOUSE_VARIABLE
 from tests.unit.delivery.project import AIRFLOW_SERVICES, ROOT, TAKEN_PORTS, read, read_own_services, read_services
 
 
@@ -52,6 +53,14 @@ def test_a_service_is_open_to_this_machine_alone_and_on_a_port_that_the_cli_leav
         address, host_port, _ = port.split(":")
         assert address == "127.0.0.1"
         assert host_port not in TAKEN_PORTS
+
+
+def test_the_readme_names_the_stores_to_make_run_at_the_ports_that_the_services_open() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    exported = dict(re.findall(r"^export (ORRERY_\w+)=(\S+)$", text, flags=re.MULTILINE))
+    for variable, service in ((WAREHOUSE_VARIABLE, "warehouse"), (TRACKING_VARIABLE, "mlflow")):
+        address, port, _ = read_own_services()[service]["ports"][0].split(":")
+        assert f"{address}:{port}" in exported[variable]
 
 
 def test_the_metadata_database_of_airflow_is_left_alone() -> None:

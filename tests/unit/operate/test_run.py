@@ -16,9 +16,10 @@ from include.operate import run as run_module
 from include.operate.approval import ApprovalDesk, TerminalDesk, WaitingDesk
 from include.operate.cli import main
 from include.operate.hops import Hops
+from include.operate.model_report import EVER
 from include.operate.place import Place
 from include.operate.progress import Progress
-from include.operate.run import DayRun, RunChoices, check_approvers, list_stages, warn_of_waiting
+from include.operate.run import DayRun, RunChoices, check_approvers, describe_run, list_stages, warn_of_waiting
 from include.rollout.events import append_event
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
@@ -235,6 +236,15 @@ def test_without_anybody_there_it_is_said_first_that_candidates_wait(
     warning = warn_of_waiting(models, RunChoices(is_approving=is_approving))
     assert bool(warning) is is_warned
     assert not warning or ("units" in warning and "--approve" in warning)
+
+
+def test_a_store_that_is_not_named_is_told_where_its_figures_would_stand(start: Callable[..., DayRun]) -> None:
+    hops = start().hops
+    hops.place = replace(hops.place, warehouse="postgresql://127.0.0.1:9/warehouse")
+    *models, last = [line for line in describe_run(hops, EVER) if line]
+    assert models == [f"Model {name}" for name in hops.models]
+    assert "ORRERY_MLFLOW_URI" in last
+    assert "ORRERY_WAREHOUSE_URI" not in last
 
 
 def add_rollout(uri: str, version: int) -> None:
