@@ -22,10 +22,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ("tests.dev_packages",)
 
-# The files of tests that take longest: they go first, so that no worker has one of them left at the end.
+# Half of the suite's time: whole stacks, killed workers, whole adoptions. They are marked `long`, which `make test`
+# leaves out.
+LONG: Final = (
+    "tests/integration/",
+    "tests/unit/adopt/test_adopt.py", # (examples line)
+    "tests/unit/adopt/test_terminal.py", # (examples line)
+    "tests/unit/demo/test_fresh.py", # (examples line)
+    "tests/unit/adopt/test_flat_model.py",
+    "tests/unit/adopt/test_further_sources_build.py",
+    "tests/unit/adopt/test_new_model_build.py",
+    "tests/unit/delivery/test_dev_packages.py",
+    "tests/unit/ingestion/test_memory.py",
+    "tests/unit/local/test_stack.py",
+    "tests/unit/local/test_telemetry.py",
+    "tests/unit/orchestration/test_observed_run.py",
+    "tests/unit/serving/test_challenger.py",
+    "tests/unit/serving/test_many_models.py",
+)  # fmt: skip
+# They go first, so that no worker has one of them left at the end.
 LONGEST: Final = (
-    "tests/integration/", "tests/data/", "tests/unit/local/test_stack.py", "tests/unit/serving/test_challenger.py",
-    "tests/unit/orchestration/test_observed_run.py", "tests/unit/ingestion/test_memory.py",
+    *LONG,
+    "tests/data/", # (examples line)
 )  # fmt: skip
 
 _counter = itertools.count()
@@ -41,8 +59,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; ``make test`` hands files to its workers in this order."""
+    """Mark the long files, and put the longest first: ``make test`` hands files to its workers in this order."""
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
