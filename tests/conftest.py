@@ -31,7 +31,9 @@ LONG: Final = (
     "tests/unit/demo/test_fresh.py", # (examples line)
     "tests/unit/adopt/test_flat_model.py",
     "tests/unit/adopt/test_further_sources_build.py",
+    "tests/unit/adopt/test_new_model.py::test_what_is_written_passes_the_linter",
     "tests/unit/adopt/test_new_model_build.py",
+    "tests/unit/benchmarks/test_command.py",
     "tests/unit/delivery/test_dev_packages.py",
     "tests/unit/ingestion/test_memory.py",
     "tests/unit/local/test_stack.py",
@@ -39,6 +41,10 @@ LONG: Final = (
     "tests/unit/orchestration/test_observed_run.py",
     "tests/unit/serving/test_challenger.py",
     "tests/unit/serving/test_many_models.py",
+    "tests/unit/sources/test_object_store.py::TestServersThatFail",
+    "tests/unit/test_ended_suite.py",
+    "tests/data/test_dbt_project.py::test_a_build_that_hangs", # (examples line)
+    "tests/data/test_dbt_project.py::test_two_builds_that_meet", # (examples line)
 )  # fmt: skip
 # They go first, so that no worker has one of them left at the end.
 LONGEST: Final = (
