@@ -25,7 +25,7 @@ from include.adopt.dialogue import Wishes, ask_for_wishes, choose_time, confirm
 from include.adopt.examples import Removal, plan_removal, remove_examples
 from include.adopt.first_label import check_first_label
 from include.adopt.first_model import write_model
-from include.adopt.history import check_history, find_span
+from include.adopt.history import check_history, find_days
 from include.adopt.inbox import ChooseTime, InboxSource, look_into
 from include.adopt.new_model import split_words
 from include.adopt.placing import declare_placed, place_files
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     new = [find_root() / source.name for source in sources if not (find_root() / source.name).exists()]
     try:
         placed = place_files(sources, find_root(), declared, time_zone, say)
-        check_history(wishes, find_span(wishes.events, sources, find_root()))
+        check_history(wishes, find_days(wishes.events, sources, find_root()), CONFIG_DIR, environment)
         entries = declared | {source.name: source.content for source in placed}
         for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
             say(line)

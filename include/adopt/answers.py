@@ -11,7 +11,7 @@ from typing import Any
 from include.adopt.dialogue import Wishes
 from include.adopt.event_columns import choose_columns, choose_keys
 from include.adopt.flat_plan import choose_row_keys, plan_flat
-from include.adopt.history import check_history, find_span
+from include.adopt.history import check_history, find_days
 from include.adopt.inbox import InboxSource
 from include.adopt.label_sentence import read_label
 from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
@@ -19,6 +19,7 @@ from include.adopt.model_request import ModelRequest
 from include.adopt.new_model import split_words
 from include.adopt.staged_columns import stage_columns
 from include.errors import SettingsError
+from include.settings import CONFIG_DIR
 from include.settings.models import check_model_file
 from include.settings.section import check_section
 from include.settings.sources import SourceSettings
@@ -81,7 +82,8 @@ class AnswerCheck:
         source = settings.sources[events]
         if source.grain == "daily":
             choose_columns(events, source, entity, read_label(label, events).column)
-            check_history(wishes, find_span(events, self.sources, self.root if events in self.declared else None))
+            days = find_days(events, self.sources, self.root if events in self.declared else None)
+            check_history(wishes, days, CONFIG_DIR, self.environment)
             return
         found = next((one.new.files.files[-1].path for one in self.sources if one.name == events), None)
 

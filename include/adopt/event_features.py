@@ -9,9 +9,9 @@ from typing import Final, Literal
 from include.adopt.event_columns import EventColumns
 from include.adopt.sql_layout import name_expression
 
-WINDOWS: Final = (7, 28, 56, 84)
-HISTORY_DAYS: Final = WINDOWS[-1]
-"""What features look back at."""
+_WINDOWS: Final = (7, 28, 56, 84)
+LOOKBACKS: Final = (84, 56, 28)
+"""The longest windows that features may have, the best one first."""
 DAILY_DAYS: Final = 28
 """So many of the newest as-of dates of a first build are daily; those before are Mondays."""
 
@@ -42,26 +42,34 @@ class EventFeature:
         return name_expression(f"{known}::{self.data_type}", self.name)
 
 
-def list_features(source: str, columns: EventColumns, prefix: str = "") -> tuple[EventFeature, ...]:
+def list_windows(lookback_days: int) -> list[int]:
+    """The days of each window, ascending."""
+    return [days for days in _WINDOWS if days <= lookback_days]
+
+
+def list_features(
+    source: str, columns: EventColumns, prefix: str = "", lookback_days: int = LOOKBACKS[0]
+) -> tuple[EventFeature, ...]:
     """The features of a group that are made of one source.
 
     Args:
+        lookback_days: the longest window, one of :data:`LOOKBACKS`.
         prefix: before the names of features of a further source, of which an entity may have no events; empty for the
             source whose events decide which entities there are.
     """
     return (
-        *_list_windows(source, columns, prefix), *_list_rhythm(source.replace("_", " "), prefix),
-        *_list_variety(columns, prefix),
+        *_list_windows(source, columns, prefix, lookback_days), *_list_rhythm(source.replace("_", " "), prefix),
+        *_list_variety(columns, prefix, lookback_days),
     )  # fmt: skip
 
 
-def _list_windows(source: str, columns: EventColumns, prefix: str) -> Iterator[EventFeature]:
+def _list_windows(source: str, columns: EventColumns, prefix: str, lookback_days: int) -> Iterator[EventFeature]:
     events, nothing = source.replace("_", " "), ""
     if prefix:
-        nothing = f"; null without {events} in the last {HISTORY_DAYS} days"
+        nothing = f"; null without {events} in the last {lookback_days} days"
     text = f"Days since the last day with {events}; 1 is yesterday{nothing}."
     yield EventFeature(f"{prefix}recency_days", text, "windows", "basic", is_required=not prefix)
-    for days in WINDOWS:
+    for days in list_windows(lookback_days):
         yield EventFeature(f"{source}_{days}d", f"Number of {events} in the last {days} days.", "windows", "basic")
         text = f"Days with {events} among the last {days}."
         yield EventFeature(f"{prefix}active_days_{days}d", text, "windows", "basic")
@@ -71,7 +79,9 @@ def _list_windows(source: str, columns: EventColumns, prefix: str) -> Iterator[E
             yield EventFeature(f"{prefix}{name}_sum_{days}d", text, "windows", "basic")
             text = f"Mean of {name} over the last {days} days; null where none is known."
             yield EventFeature(f"{prefix}{name}_mean_{days}d", text, "windows", is_required=False)
-    yield EventFeature(f"{source}_previous_28d", f"Number of {events} in the 28 days before the last 28.", "windows")
+    if lookback_days >= 2 * 28:
+        text = f"Number of {events} in the 28 days before the last 28."
+        yield EventFeature(f"{source}_previous_28d", text, "windows")
     text = f"Least-squares slope of {events} over the four weeks of the last 28 days, per week and week."
     yield EventFeature(f"{source}_trend_28d", text, "windows")
 
@@ -94,12 +104,12 @@ def _list_rhythm(events: str, prefix: str) -> Iterator[EventFeature]:
     yield EventFeature(f"{prefix}tenure_days", text, "rhythm", is_required=not prefix)
 
 
-def _list_variety(columns: EventColumns, prefix: str) -> Iterator[EventFeature]:
+def _list_variety(columns: EventColumns, prefix: str, lookback_days: int) -> Iterator[EventFeature]:
     for column in columns.varied:
         name = column.name
-        text = f"Different values of {name} in the last 84 days."
-        yield EventFeature(f"{prefix}{name}_distinct_84d", text, "variety")
+        text = f"Different values of {name} in the last {lookback_days} days."
+        yield EventFeature(f"{prefix}{name}_distinct_{lookback_days}d", text, "variety")
         if column.is_category:
-            text = f"The most frequent {name} of the last 84 days; null where none is known."
-            feature = f"{prefix}{name}_most_frequent_84d"
+            text = f"The most frequent {name} of the last {lookback_days} days; null where none is known."
+            feature = f"{prefix}{name}_most_frequent_{lookback_days}d"
             yield EventFeature(feature, text, "variety", is_required=False, data_type="text")

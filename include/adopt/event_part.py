@@ -7,7 +7,7 @@ from typing import Final
 
 from include.adopt.entity_keys import EntityKeys
 from include.adopt.event_columns import EventColumns, VariedColumn
-from include.adopt.event_features import EventFeature
+from include.adopt.event_features import EventFeature, list_windows
 from include.adopt.staged_columns import StagedColumn
 from include.adopt.table_features import TableFeature
 
@@ -24,6 +24,7 @@ class EventPart:
         subject: in the names of the dbt models.
         prefix: before the names of features; empty for the source whose events decide which entities there are.
         vars: names of the vars of the dbt project, by what they are.
+        lookback_days: the longest window.
     """
 
     entity: EntityKeys
@@ -34,6 +35,12 @@ class EventPart:
     columns: EventColumns
     features: tuple[EventFeature, ...]
     vars: dict[str, str]
+    lookback_days: int
+
+    @property
+    def windows(self) -> list[int]:
+        """The days of each window, ascending."""
+        return list_windows(self.lookback_days)
 
     @property
     def is_further(self) -> bool:

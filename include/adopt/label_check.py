@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from include.adopt.label_dates import find_label_dates
 from include.adopt.label_evidence import LabelEvidence
 from include.adopt.label_sentence import LabelSentence, read_label
 from include.adopt.model_request import ModelRequest
+from include.adopt.reach import choose_reach, load_training
 from include.adopt.staged_columns import find_column, stage_columns
 from include.errors import SettingsError, SourceError
 from include.settings.gates import GateSettings
@@ -21,7 +22,6 @@ from include.settings.models import load_shared
 from include.settings.section import check_section, load_section
 from include.settings.source_kinds import FileSource
 from include.settings.sources import SourceSettings, sources_root
-from include.settings.training import TrainingSettings
 from include.sources.file_deliveries import FileDeliveries
 
 if TYPE_CHECKING:
@@ -65,12 +65,14 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
     if files.source.grain != "daily":
         return []
     sentence = read_label(request.label, request.events)
-    training, gates = _load_limits(config, sentence, environment)
+    training, gates = load_training(config, sentence, environment), _load_gates(config, sentence, environment)
     deliveries = FileDeliveries(request.events, files.source, files.root)
     days = deliveries.find_days(date.min, date.max)
-    dates = find_label_dates(days, sentence.days, training)
-    if not dates:
+    reach = choose_reach(days, sentence.days, training)
+    if reach is None:
         return []
+    sentence = replace(sentence, lookback_days=reach.lookback_days)
+    dates = find_label_dates(days, sentence.days, reach.apply(training), reach.lookback_days)
     rows = _read_rows(_make_reader(request, files, sentence), deliveries, days, dates, sentence)
     try:
         counts = count_labels(rows, dates, sentence)
@@ -85,14 +87,9 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
     return [f"✔ {evidence.describe()}", *(f"please confirm: {one}" for one in unsure if one)]
 
 
-def _load_limits(config: Path, sentence: LabelSentence, environment: str) -> tuple[TrainingSettings, GateSettings]:
-    shared = load_shared(config)
-    training, gates = (shared[name].find_values(sentence.task, environment) for name in ("training", "gates"))
-    training["training_cutoff_spacing_days"] = sentence.find_spacing(training["training_cutoff_spacing_days"])
-    return (
-        check_section(training, TrainingSettings, environment, str(shared["training"].path)),
-        check_section(gates, GateSettings, environment, str(shared["gates"].path)),
-    )
+def _load_gates(config: Path, sentence: LabelSentence, environment: str) -> GateSettings:
+    shared = load_shared(config)["gates"]
+    return check_section(shared.find_values(sentence.task, environment), GateSettings, environment, str(shared.path))
 
 
 def _make_reader(request: ModelRequest, files: EventFiles, sentence: LabelSentence) -> EventReader:

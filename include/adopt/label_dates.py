@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from include.adopt.event_features import DAILY_DAYS, HISTORY_DAYS
+from include.adopt.event_features import DAILY_DAYS
 from include.errors import TrainingError
 from include.settings.training import TrainingSettings
 from include.training.cutoffs import choose_cutoffs
@@ -14,23 +14,26 @@ from include.training.cutoffs import choose_cutoffs
 _DAY: Final = timedelta(days=1)
 
 
-def find_label_dates(days: Sequence[date], horizon: int, training: TrainingSettings) -> tuple[date, ...]:
+def find_label_dates(
+    days: Sequence[date], horizon: int, training: TrainingSettings, lookback_days: int
+) -> tuple[date, ...]:
     """The newest cutoff of each split, of training, validation and test, that a training on these days would choose.
 
     Args:
         days: those that were delivered, ascending.
+        lookback_days: the longest window of the features.
 
     Returns:
         three dates, ascending; none where the days are too few for a training.
     """
     try:
-        cutoffs = choose_cutoffs(list_known_dates(days, horizon), horizon, training)
+        cutoffs = choose_cutoffs(list_known_dates(days, horizon, lookback_days), horizon, training)
     except TrainingError:
         return ()
     return cutoffs.train[-1], cutoffs.validation, cutoffs.test
 
 
-def list_known_dates(days: Sequence[date], horizon: int) -> list[date]:
+def list_known_dates(days: Sequence[date], horizon: int, lookback_days: int) -> list[date]:
     """The as-of dates that have features and a label, as ``dbt/macros/event_calendar.sql`` makes them, ascending.
 
     They are the mornings after delivered days with the history that features look at before them, and every day of
@@ -39,7 +42,7 @@ def list_known_dates(days: Sequence[date], horizon: int) -> list[date]:
     delivered = set(days)
     if not days:
         return []
-    earliest, daily_from = days[0] + HISTORY_DAYS * _DAY, days[-1] + (2 - DAILY_DAYS) * _DAY
+    earliest, daily_from = days[0] + lookback_days * _DAY, days[-1] + (2 - DAILY_DAYS) * _DAY
     dates = [day + _DAY for day in days if day + _DAY >= earliest]
     return [
         one

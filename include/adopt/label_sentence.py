@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from include.adopt.event_features import HISTORY_DAYS
+from include.adopt.event_features import LOOKBACKS
 from include.errors import SettingsError
 from include.settings.models import TaskName
-from include.training.cutoffs import find_spacing
 
 LabelKind = Literal["absence", "presence", "sum", "count"]
 
@@ -34,11 +33,13 @@ class LabelSentence:
 
     Attributes:
         column: the one that is summed, or whose known values are counted; None: events are.
+        lookback_days: the longest window of the features.
     """
 
     kind: LabelKind
     days: int
     column: str | None = None
+    lookback_days: int = LOOKBACKS[0]
 
     @property
     def task(self) -> TaskName:
@@ -48,11 +49,7 @@ class LabelSentence:
     @property
     def active_days(self) -> int:
         """An entity has a label when it had events in so many days before the as-of date."""
-        return min(2 * self.days, HISTORY_DAYS)
-
-    def find_spacing(self, shared: int) -> int:
-        """Days between training cutoffs: the shared ones, unless labels of neighbours would then see the same days."""
-        return shared if self.days <= shared else find_spacing(self.days)
+        return min(2 * self.days, self.lookback_days)
 
 
 def read_label(text: str, source: str) -> LabelSentence:

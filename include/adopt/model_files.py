@@ -16,6 +16,7 @@ from include.adopt.flat_plan import FlatPlan
 from include.adopt.model_plan import ModelPlan
 from include.adopt.sql_layout import name_expression, write_built, write_clause, write_list
 from include.adopt.staged_columns import StagedColumn
+from include.adopt.window_example import WindowExample, count_back
 from include.settings.source_base import SourceBase
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -92,14 +93,13 @@ def list_data_tests(plan: ModelPlan) -> dict[str, tuple[ModelPlan | EventPart | 
     }
 
 
-def render_model_file(plan: ModelPlan, spacing_days: int) -> str:
+def render_model_file(plan: ModelPlan, spacing_days: int | None) -> str:
     """The model's own file.
 
     Args:
-        spacing_days: between training cutoffs, by the shared settings.
+        spacing_days: between training cutoffs; None: as in the shared settings.
     """
-    own = plan.sentence.find_spacing(spacing_days)
-    return render_template(plan, "model.yml", spacing_days=own if own != spacing_days else None)
+    return render_template(plan, "model.yml", spacing_days=spacing_days)
 
 
 def render_table(part: EventPart | ListPart | FlatPlan, source: SourceBase) -> list[str]:
@@ -125,13 +125,13 @@ def _describe_rows(name: str, source: SourceBase) -> str:
 
 def render_vars(plan: ModelPlan, missing: Sequence[str]) -> list[str]:
     """The lines of the vars that the dbt project lacks."""
-    name, group, values = plan.request.name, plan.group, plan.var_values
+    name, group, values, longest = plan.request.name, plan.group, plan.var_values, plan.sentence.lookback_days
     horizon = plan.vars["horizon"]
     own = [f"# {name}: {' '.join(plan.request.label.split())}.", f"{horizon}: {values[horizon]}"]
     shared = [
-        f"# {group}: rows are what had {plan.events} in the active window (at most 84 days). Features look",
-        "# at the history (at least 84 days, the longest window). As-of dates are all Mondays, and every day from",
-        "# the daily ones before the first build on.",
+        f"# {group}: rows are what had {plan.events} in the active window (at most {longest} days). Features look",
+        f"# at the history (at least {longest} days, the longest window). As-of dates are all Mondays, and every day",
+        "# from the daily ones before the first build on.",
         *(f"{one}: {values[one]}" for one in plan.vars.values() if one != horizon and one in missing),
     ]
     return [*(own if horizon in missing else []), *(shared if set(missing) - {horizon} else [])]
@@ -178,5 +178,5 @@ def _load_environment() -> jinja2.Environment:
         "prefixed": lambda names, prefix: [prefix + name for name in names],
         "suffixed": lambda names, suffix: [name + suffix for name in names],
     }
-    environment.globals |= {"zip": zip}
+    environment.globals |= {"make_example": WindowExample, "days_ago": count_back}
     return environment

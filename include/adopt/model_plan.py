@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from include.adopt.entity_keys import EntityKeys, join_words
 from include.adopt.event_columns import choose_columns
-from include.adopt.event_features import DAILY_DAYS, HISTORY_DAYS, EventFeature, list_features
+from include.adopt.event_features import DAILY_DAYS, LOOKBACKS, EventFeature, list_features
 from include.adopt.event_part import FEATURE_MODELS, EventPart, ListPart, name_as_of_dates, name_subject
 from include.adopt.further_sources import check_further, list_other_sources, plan_list
 from include.adopt.label_sentence import LabelSentence, read_label
@@ -128,7 +128,7 @@ class ModelPlan:
         values = {
             "horizon": self.sentence.days,
             "active": self.sentence.active_days,
-            "history": HISTORY_DAYS,
+            "history": self.sentence.lookback_days,
             "daily": DAILY_DAYS,
         }
         return {name: values[what] for what, name in self.vars.items()}
@@ -146,12 +146,16 @@ class ModelPlan:
 
 
 def plan_model(
-    request: ModelRequest, sources: SourceSettings, staged: Mapping[str, Sequence[str]] | None = None
+    request: ModelRequest,
+    sources: SourceSettings,
+    staged: Mapping[str, Sequence[str]] | None = None,
+    lookback_days: int = LOOKBACKS[0],
 ) -> ModelPlan:
     """Decide what is written.
 
     Args:
         staged: the columns of the staging model of each source that has one; others of its columns are left out.
+        lookback_days: the longest window of the features.
 
     Raises:
         SettingsError: a source, the label or a column cannot be used; says what to do.
@@ -164,7 +168,7 @@ def plan_model(
             f"The source {request.events!r} is a snapshot: a whole copy, which has no events to count. Name a daily "
             f"source as EVENTS: {', '.join(name for name, one in sources.sources.items() if one.grain == 'daily')}."
         )
-    sentence = read_label(request.label, request.events)
+    sentence = replace(read_label(request.label, request.events), lookback_days=lookback_days)
     columns = choose_columns(request.events, source, request.entity, sentence.column, staged.get(request.events))
     label = plan_label(request.name, request.events, sentence, columns)
     entity = EntityKeys(columns.keys)
@@ -175,15 +179,16 @@ def plan_model(
         "history": f"{subject}_history_days",
         "daily": f"{subject}_daily_as_of_days",
     }
-    features = list_features(request.events, columns)
-    main = EventPart(entity, group, request.events, subject, "", columns, features, names)
+    features = list_features(request.events, columns, lookback_days=lookback_days)
+    main = EventPart(entity, group, request.events, subject, "", columns, features, names, lookback_days)
     further, lists = list[EventPart](), list[ListPart]()
     for name in request.also:
         other = check_further(name, request, sources, entity)
         if other.grain == "daily":
             columns = choose_columns(name, other, entity.names, None, staged.get(name))
-            features = list_features(name, columns, f"{name}_")
-            further.append(EventPart(entity, group, name, f"{subject}_{name}", f"{name}_", columns, features, names))
+            features = list_features(name, columns, f"{name}_", lookback_days)
+            part = f"{subject}_{name}"
+            further.append(EventPart(entity, group, name, part, f"{name}_", columns, features, names, lookback_days))
         else:
             lists.append(plan_list(name, other, entity, group, staged.get(name)))
     others = tuple(list_other_sources(request, sources))

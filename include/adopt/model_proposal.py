@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from include.adopt.dbt_files import PROJECT_FILE, SOURCES_FILE, DbtFiles, read_dbt_files
+from include.adopt.event_features import LOOKBACKS
 from include.adopt.model_files import (
     list_data_tests,
     render_model_file,
@@ -16,6 +18,7 @@ from include.adopt.model_files import (
 from include.adopt.model_plan import ModelPlan, plan_model
 from include.adopt.model_request import ModelRequest
 from include.adopt.new_files import NewFile, check_free
+from include.adopt.reach import Reach, choose_reach, list_reaches, load_training
 from include.adopt.written_model import (
     NewModel,
     change_file,
@@ -24,9 +27,11 @@ from include.adopt.written_model import (
     list_usual_questions,
 )
 from include.commands.console import list_some
-from include.settings.models import load_shared
 from include.settings.section import Environment, load_section
-from include.settings.sources import SourceSettings
+from include.settings.source_kinds import FileSource
+from include.settings.sources import SourceSettings, sources_root
+from include.settings.training import TrainingSettings
+from include.sources.file_deliveries import FileDeliveries
 
 
 def propose_model(request: ModelRequest, config: Path, folder: Path, environment: Environment) -> NewModel:
@@ -44,6 +49,9 @@ def propose_model(request: ModelRequest, config: Path, folder: Path, environment
     sources = load_section(config / "sources.yml", SourceSettings, environment)
     dbt = read_dbt_files(folder)
     plan = plan_model(request, sources)
+    training = load_training(config, plan.sentence, environment)
+    reach = _choose_reach(plan, sources, dbt, training)
+    plan = plan_model(request, sources, lookback_days=reach.lookback_days)
     own = _render_own_staging(plan, sources)
     # A staging model of ours is written anew after an interruption; one of somebody else decides what there is.
     foreign = [
@@ -51,16 +59,28 @@ def propose_model(request: ModelRequest, config: Path, folder: Path, environment
         if (found := dbt.find_model(f"stg_{source}")) and not _is_own(found, files, folder)
     ]  # fmt: skip
     if foreign:
-        plan = plan_model(request, sources, {source: dbt.list_columns(f"stg_{source}") for source in foreign})
+        staged = {source: dbt.list_columns(f"stg_{source}") for source in foreign}
+        plan = plan_model(request, sources, staged, reach.lookback_days)
         own = {source: files for source, files in _render_own_staging(plan, sources).items() if source not in foreign}
     staging = {path: text for files in own.values() for path, text in files.items()}
     files = _list_files(plan, sources, dbt, staging)
-    training = load_shared(config)["training"].find_values(plan.label.task, environment)
-    text = render_model_file(plan, training["training_cutoff_spacing_days"])
+    own_spacing = reach.spacing_days if reach.spacing_days != training.training_cutoff_spacing_days else None
+    text = render_model_file(plan, own_spacing)
     model = NewFile(config / "models" / f"{request.name}.yml", text, config)
     check_model_file_text(model)
     check_free([*files, model], _list_conflicts(plan, dbt, staging))
     return NewModel(plan.group, (*files, model), tuple(_list_questions(plan)))
+
+
+def _choose_reach(plan: ModelPlan, sources: SourceSettings, dbt: DbtFiles, training: TrainingSettings) -> Reach:
+    """What the history of the source allows, where its files are here; a group that is there keeps its windows."""
+    known, horizon = dbt.read_vars().get(plan.vars["history"]), plan.sentence.days
+    lookbacks = (known,) if known in LOOKBACKS else LOOKBACKS
+    best, source = next(list_reaches(horizon, training, lookbacks)), sources.find_source(plan.source)
+    if not isinstance(source, FileSource):
+        return best
+    days = FileDeliveries(plan.source, source, sources_root(sources)).find_days(date.min, date.max)
+    return choose_reach(days, horizon, training, lookbacks) or best
 
 
 def _render_own_staging(plan: ModelPlan, sources: SourceSettings) -> dict[str, dict[str, str]]:

@@ -1,3 +1,4 @@
+<% set active_days = plan.prefix ~ "active_days_" ~ plan.lookback_days ~ "d" %>
 -- Counted again from the rows of the days before an as-of date only, of << plan.events >>.
 -- The date is the newest one that lies at least a week back, because after the newest of all there is no
 -- future yet that could leak in.
@@ -25,10 +26,10 @@ active_days as (
     inner join {{ ref('stg_<< plan.source >>') }} as events
         on
             newest.as_of_date > events.day
-            and newest.as_of_date <= events.day + 84
+            and newest.as_of_date <= events.day + << plan.lookback_days >>
     where
         -- No delivery is older than its rows.
-        events.batch_day >= (select dates.as_of_date - 84 from newest as dates)
+        events.batch_day >= (select dates.as_of_date - << plan.lookback_days >> from newest as dates)
 <% for key in plan.entity.names %>
         and events.<< key >> is not null
 <% endfor %>
@@ -44,7 +45,7 @@ expected as (
         << key >>,
 <% endfor %>
         as_of_date - max(day) as << plan.prefix >>recency_days,
-        count(*) as << plan.prefix >>active_days_84d
+        count(*) as << active_days >>
     from active_days
     << (['as_of_date'] + keys) | clause('group by') >>
 <% if not plan.is_further %>
@@ -71,8 +72,8 @@ select
 <% endfor %>
     features.<< plan.prefix >>recency_days,
     << ("expected." ~ plan.prefix ~ "recency_days") | named("expected_recency_days", 4) >>,
-    features.<< plan.prefix >>active_days_84d,
-    << ("expected." ~ plan.prefix ~ "active_days_84d") | named("expected_active_days_84d", 4) >>
+    features.<< active_days >>,
+    << ("expected." ~ active_days) | named("expected_active_days", 4) >>
 from features
 << "left" if plan.is_further else "full outer" >> join expected
     on
@@ -80,7 +81,7 @@ from features
 where
     features.<< plan.prefix >>recency_days is distinct from expected.<< plan.prefix >>recency_days
 <% if plan.is_further %>
-    or features.<< plan.prefix >>active_days_84d <> coalesce(expected.<< plan.prefix >>active_days_84d, 0)
+    or features.<< active_days >> <> coalesce(expected.<< active_days >>, 0)
 <% else %>
-    or features.active_days_84d is distinct from expected.active_days_84d
+    or features.<< active_days >> is distinct from expected.<< active_days >>
 <% endif %>

@@ -1,7 +1,7 @@
 <% macro count_windows(part, table) %>
 <% set first, last = ("coalesce(", ", 0)") if part.is_further else ("", "") %>
         << (table ~ "." ~ part.prefix ~ "recency_days::double precision") | named(part.prefix ~ "recency_days") >>,
-        {% for days in [7, 28, 56, 84] %}
+        {% for days in << part.windows >> %}
 <% for name in [part.source, part.prefix ~ "active_days"] %>
             << (first ~ table ~ "." ~ name ~ "_{{ days }}d" ~ last ~ "::double precision") | named(name ~ "_{{ days }}d", 12) >>,
 <% endfor %>
@@ -15,7 +15,7 @@
             {% endfor %}
 <% endif %>
         {% endfor %}
-<% for kind in ["previous", "trend"] %>
+<% for kind in (["previous"] if part.lookback_days >= 56 else []) + ["trend"] %>
 <% set name = part.source ~ "_" ~ kind ~ "_28d" %>
         << (first ~ table ~ "." ~ name ~ last ~ "::double precision") | named(name) >>,
 <% endfor %>

@@ -25,7 +25,7 @@ recent_days as (
     inner join days
         on
             days.day < as_of_dates.as_of_date
-            and days.day >= as_of_dates.as_of_date - 84
+            and days.day >= as_of_dates.as_of_date - << plan.lookback_days >>
 
 ),
 
@@ -72,12 +72,12 @@ final as (
         << key >>,
 <% endfor %>
 <% for column in plan.varied %>
-        << ("count(*) filter (where attribute = '" ~ column.name ~ "')") | named(plan.prefix ~ column.name ~ "_distinct_84d") >><< "" if loop.last and not column.is_category else "," >>
+        << ("count(*) filter (where attribute = '" ~ column.name ~ "')") | named(plan.prefix ~ column.name ~ "_distinct_" ~ plan.lookback_days ~ "d") >><< "" if loop.last and not column.is_category else "," >>
 <% if column.is_category %>
         -- Of several that are as frequent, the first one of the alphabet.
         (array_agg(value order by value_count desc, value collate "C") filter (
             where attribute = '<< column.name >>'
-        ))[1] as << plan.prefix >><< column.name >>_most_frequent_84d<< "" if loop.last else "," >>
+        ))[1] as << plan.prefix >><< column.name >>_most_frequent_<< plan.lookback_days >>d<< "" if loop.last else "," >>
 <% endif %>
 <% endfor %>
     from counted_values

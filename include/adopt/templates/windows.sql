@@ -21,7 +21,7 @@ recent_days as (
     inner join days
         on
             days.day < as_of_dates.as_of_date
-            and days.day >= as_of_dates.as_of_date - 84
+            and days.day >= as_of_dates.as_of_date - << plan.lookback_days >>
 
 ),
 
@@ -33,7 +33,7 @@ windows as (
         << key >>,
 <% endfor %>
         min(days_ago) as << plan.prefix >>recency_days,
-        {% for days in [7, 28, 56, 84] %}
+        {% for days in << plan.windows >> %}
             coalesce(
                 sum(event_count) filter (where days_ago <= {{ days }}), 0
             ) as << plan.source >>_{{ days }}d,
@@ -49,9 +49,11 @@ windows as (
             {% endfor %}
 <% endif %>
         {% endfor %}
+<% if plan.lookback_days >= 56 %>
         coalesce(
             sum(event_count) filter (where days_ago between 29 and 56), 0
         ) as << plan.source >>_previous_28d,
+<% endif %>
         -- Least-squares slope over the four 7-day blocks of the last 28 days, oldest first.
         coalesce(
             sum(event_count * (1.5 - (days_ago - 1) / 7)) filter (where days_ago <= 28), 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.adopt.event_features import HISTORY_DAYS
+from include.adopt.event_features import LOOKBACKS
 from include.adopt.event_rows import EventReader
 from include.adopt.label_check import EventFiles, check_label
 from include.adopt.label_dates import find_label_dates
@@ -44,8 +44,8 @@ def load_training() -> TrainingSettings:
 
 
 TRAINING = load_training()
-DAYS = HISTORY_DAYS + 3 * HORIZON + (TRAINING.min_training_cutoffs - 1) * TRAINING.training_cutoff_spacing_days + 14
-DATES = find_label_dates([FIRST + n * DAY for n in range(DAYS)], HORIZON, TRAINING)
+DAYS = LOOKBACKS[0] + 3 * HORIZON + (TRAINING.min_training_cutoffs - 1) * TRAINING.training_cutoff_spacing_days + 14
+DATES = find_label_dates([FIRST + n * DAY for n in range(DAYS)], HORIZON, TRAINING, LOOKBACKS[0])
 
 
 @dataclass
@@ -229,7 +229,7 @@ def test_files_that_stay_elsewhere_are_read(plant: Plant, tmp_path: Path) -> Non
 
 def test_of_too_few_days_or_no_files_nothing_is_said(plant: Plant) -> None:
     assert plant.check("no readings in 7 days") == ""
-    plant.write(always, last=HISTORY_DAYS + 2 * HORIZON)
+    plant.write(always, last=LOOKBACKS[-1] + 2 * HORIZON)
     assert plant.check("no readings in 7 days") == ""
 
 

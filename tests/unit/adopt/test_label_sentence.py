@@ -56,8 +56,6 @@ def test_the_active_window_is_twice_the_horizon_and_at_most_84_days(days: int, a
     assert LabelSentence("count", days).active_days == active
 
 
-@pytest.mark.parametrize(
-    ("days", "shared", "expected"), [(28, 28, 28), (7, 28, 28), (29, 28, 35), (35, 28, 35), (8, 7, 14)]
-)
-def test_cutoffs_lie_so_far_apart_that_their_labels_share_no_day(days: int, shared: int, expected: int) -> None:
-    assert LabelSentence("absence", days).find_spacing(shared) == expected
+def test_the_active_window_is_no_longer_than_what_features_look_back_at() -> None:
+    assert LabelSentence("count", 28, lookback_days=28).active_days == 28
+    assert LabelSentence("count", 7, lookback_days=28).active_days == 14

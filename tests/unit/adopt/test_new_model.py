@@ -160,11 +160,13 @@ def refuse(house: House, *arguments: str) -> str:
     return str(caught.value)
 
 
-def deliver_readings(house: House, monkeypatch: pytest.MonkeyPatch, *, is_heat_known: bool = False) -> None:
-    """Readings of each of 9 machines on each of 260 days, where the settings look for them."""
+def deliver_readings(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, is_heat_known: bool = False, days: int = 260
+) -> None:
+    """Readings of each of 9 machines on each day, where the settings look for them."""
     root, day = house.config.parent / "sources", date(2026, 1, 5)
     monkeypatch.setenv("ORRERY_SOURCES_DIR", str(root))
-    for number in range(260):
+    for number in range(days):
         rows = [
             {"reading_no": number * 9 + machine, "machine_id": machine, "Hall Name": "north", "built_on": "2020-01-01",
              "heat": machine if is_heat_known else "", "measured_at": f"{day}T10:00:00Z"}
@@ -199,6 +201,31 @@ def test_a_label_that_differs_is_said_with_what_is_rare(
     assert "✔ sum of heat in 28 days: 0 to 224, of 9 entities (machine_id) as of" in said
     assert "please confirm: as of" in said
     assert (house.config / "models" / "lapse.yml").exists()
+
+
+def test_a_short_history_has_short_windows_which_a_second_label_keeps(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver_readings(house, monkeypatch, is_heat_known=True, days=60)
+    house.declare(*ASKED[:-1], "sum of heat in 7 days")
+    deliver_readings(house, monkeypatch, is_heat_known=True, days=300)
+    house.declare("heat", *ASKED[1:-1], "sum of heat in 7 days")
+
+    listed = [column["name"] for column in read_models(house)["machine_features"]["columns"]]
+    assert [name for name in listed if name.startswith("readings_")] == [
+        "readings_7d",
+        "readings_28d",
+        "readings_trend_28d",
+    ]
+    assert {"active_days_28d", "part_id_distinct_28d"} <= set(listed)
+    assert not [name for name in listed if "56" in name or "84" in name]
+    known = yaml.safe_load((house.dbt / "dbt_project.yml").read_text())["vars"]
+    assert known["machine_history_days"] == 28
+    spacing = [
+        yaml.safe_load((house.config / "models" / f"{name}.yml").read_text()).get("training")
+        for name in (ASKED[0], "heat")
+    ]
+    assert spacing == [{"training_cutoff_spacing_days": 7}, None]
 
 
 def test_a_source_without_files_here_is_taken_as_it_is(
@@ -397,6 +424,11 @@ def test_what_is_written_passes_the_linter_also_with_long_names(house: House) ->
     (house.config / "sources.yml").write_text(yaml.safe_dump(sources))
     of_pings = ("--events", "pings", "--label", "no pings in 14 days", "--group", "pinged", "--also", "readings")
     house.declare("pinged_often", "--entity", "machine_id", *of_pings)
+    project = yaml.safe_load((house.dbt / "dbt_project.yml").read_text())
+    project["vars"]["short_history_days"] = 28
+    (house.dbt / "dbt_project.yml").write_text(yaml.safe_dump(project, sort_keys=False))
+    of_month = ("--events", "readings", "--label", "count in 7 days", "--group", "short", "--also", "pings")
+    house.declare("month", "--entity", "machine_id", *of_month)
     done = subprocess.run(
         [sys.executable, "-m", "sqlfluff", "lint", "--config", PROJECT_ROOT / ".sqlfluff", "models", "data-tests"],
         cwd=house.dbt, capture_output=True, text=True, check=False,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from include.feature_quality.publish import publish_group
 from include.features.catalog import read_catalog
@@ -37,8 +38,6 @@ from tests.unit.adopt.dbt_plant import (
     run_dbt,
 )
 
-WINDOWS = (7, 28, 56, 84)
-
 
 @dataclass(frozen=True)
 class Case:
@@ -54,6 +53,11 @@ class Case:
     source: str = "readings"
     numbers: tuple[str, ...] = ("heat", "order_value")
     values: tuple[str, ...] = ("hall", "state", "part_id", "spare_no", "machine_id")
+    windows: tuple[int, ...] = (7, 28, 56, 84)
+
+    @property
+    def lookback(self) -> int:
+        return self.windows[-1]
 
     @property
     def arguments(self) -> list[str]:
@@ -69,7 +73,11 @@ CASES = [
     Case("checks", ("hall",), "count of heat in 10 days", "hall_features", "heat_count", 10, 20),
     Case("rush", ("machine_id",), "count in 14 days", "machine_features", "readings_count", 14, 28),
     Case("silence", ("machine_id",), "no pings in 7 days", "ping_features", "has_no_pings", 7, 14, "pings", (), ()),
+    # Windows of a short history: that of the var which is there.
+    Case("month", ("hall",), "count in 28 days", "month_features", "readings_count", 28, 28, windows=(7, 28)),
+    Case("season", ("machine_id",), "sum of heat in 7 days", "season_features", "heat_sum", 7, 14, windows=(7, 28, 56)),
 ]
+HISTORY = {"month_history_days": 28, "season_history_days": 56}
 GROUPS = list({case.group: case for case in reversed(CASES)}.values())
 STATE_TABLES = [
     *(f"features.{name}" for case in CASES for name in (case.group, f"{case.name}_labels")),
@@ -93,6 +101,9 @@ def built(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
     """All models on all days but the newest, of which one was lost."""
     folder = tmp_path_factory.mktemp("plant")
     house, rows = make_house(folder), make_rows()
+    project = house.dbt / "dbt_project.yml"
+    content = yaml.safe_load(project.read_text())
+    project.write_text(yaml.safe_dump(content | {"vars": content["vars"] | HISTORY}, sort_keys=False))
     for case in CASES:
         house.declare(*case.arguments)
     uri = postgres.create_database("new_model_built", template="warehouse_template")
@@ -111,10 +122,10 @@ def list_delivered(rows: dict[date, list[Row]], case: Case = CASES[0]) -> pd.Dat
     return table
 
 
-def list_as_of_dates(rows: dict[date, list[Row]]) -> list[date]:
-    """The morning after each delivered day with 84 days before it: Mondays, and the 28 up to the first build's."""
+def list_as_of_dates(rows: dict[date, list[Row]], case: Case = CASES[0]) -> list[date]:
+    """The morning after each delivered day with the lookback before it: Mondays, and the 28 up to the first build's."""
     start = LAST + DAY - 27 * DAY
-    mornings = [day + DAY for day in sorted(rows) if day + DAY >= FIRST + 84 * DAY]
+    mornings = [day + DAY for day in sorted(rows) if day + DAY >= FIRST + case.lookback * DAY]
     return [morning for morning in mornings if morning.weekday() == 0 or morning >= start]
 
 
@@ -124,9 +135,9 @@ def count_days(table: pd.DataFrame, as_of: date) -> pd.Series:
 
 
 def find_active(table: pd.DataFrame, case: Case, as_of: date) -> dict[tuple[Any, ...], pd.DataFrame]:
-    """The rows of the 84 days before the as-of date, by entity; those of entities with some in the active window."""
+    """The rows before the as-of date that are looked back at, by entity, of those that are active."""
     ago = count_days(table, as_of)
-    known = table[(ago >= 1) & (ago <= 84)].assign(ago=ago)
+    known = table[(ago >= 1) & (ago <= case.lookback)].assign(ago=ago)
     return {key: events for key, events in known.groupby(list(case.keys)) if events["ago"].min() <= case.active_days}
 
 
@@ -139,14 +150,15 @@ def describe_events(events: pd.DataFrame, case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {
         "recency_days": days[-1],
         "tenure_days": days[0],
-        f"{case.source}_previous_28d": int(events["ago"].between(29, 56).sum()),
         f"{case.source}_trend_28d": (1.5 * weeks[0] + 0.5 * weeks[1] - 0.5 * weeks[2] - 1.5 * weeks[3]) / 5,
         "gap_mean_days": gaps.mean(),
         "gap_std_days": gaps.std(),
         "recency_to_gap": days[-1] / gaps.mean() if len(gaps) else None,
         "weekend_share": len(weekends) / len(days),
     }
-    for window in WINDOWS:
+    if case.lookback > 28:
+        found[f"{case.source}_previous_28d"] = int(events["ago"].between(29, 56).sum())
+    for window in case.windows:
         recent = events[events["ago"] <= window]
         found[f"{case.source}_{window}d"] = len(recent)
         found[f"active_days_{window}d"] = recent["ago"].nunique()
@@ -154,10 +166,12 @@ def describe_events(events: pd.DataFrame, case: Case) -> dict[str, Any]:
             found[f"{column}_sum_{window}d"] = recent[column].sum()
             found[f"{column}_mean_{window}d"] = recent[column].mean() if recent[column].notna().any() else None
     for column in set(case.values) - set(case.keys):
-        found[f"{column}_distinct_84d"] = events[column].nunique()
+        found[f"{column}_distinct_{case.lookback}d"] = events[column].nunique()
     if "state" in case.values:
         counts = events["state"].value_counts()
-        found["state_most_frequent_84d"] = min(counts[counts == counts.max()].index) if len(counts) else None
+        found[f"state_most_frequent_{case.lookback}d"] = (
+            min(counts[counts == counts.max()].index) if len(counts) else None
+        )
     return found
 
 
@@ -184,7 +198,7 @@ def compare_features(uri: str, case: Case, rows: dict[date, list[Row]]) -> int:
     table = list_delivered(rows, case)
     expected = {
         (as_of, *key): describe_events(events, case)
-        for as_of in list_as_of_dates(rows)
+        for as_of in list_as_of_dates(rows, case)
         for key, events in find_active(table, case, as_of).items()
     }
     found = fetch(uri, f"select * from features.{case.group}")
@@ -203,7 +217,7 @@ def compare_labels(uri: str, case: Case, rows: dict[date, list[Row]]) -> int:
     """Compare every label; the number of rows."""
     table = list_delivered(rows, case)
     matured = [
-        as_of for as_of in list_as_of_dates(rows) if all(as_of + n * DAY in rows for n in range(case.days))
+        as_of for as_of in list_as_of_dates(rows, case) if all(as_of + n * DAY in rows for n in range(case.days))
     ]  # fmt: skip
     expected = {
         (as_of, *key): expect_label(table, case, key, as_of)
@@ -223,6 +237,11 @@ def read_versions(uri: str, table: str) -> dict[tuple[Any, ...], str]:
     day = "day" if table.startswith("intermediate") else "as_of_date"
     rows = fetch(uri, f"select {day} as day, xmin::text as xmin, md5(t::text) as content from {table} as t")
     return {(row["day"], row["content"]): row["xmin"] for row in rows}
+
+
+def list_dates(versions: dict[tuple[Any, ...], str]) -> set[date]:
+    """The days of rows and their versions."""
+    return {day for day, _ in versions}
 
 
 def test_everything_is_built_and_only_the_lost_day_is_warned_of(built: Built) -> None:
@@ -278,7 +297,7 @@ def test_the_written_model_fits_the_catalog(built: Built, case: Case) -> None:
     assert spec.label_column == case.column
     kinds = {feature.name: feature.kind for feature in spec.features}
     assert [name for name, kind in kinds.items() if kind == "categorical"] == [
-        f"{name}_most_frequent_84d" for name in case.values if name == "state"
+        f"{name}_most_frequent_{case.lookback}d" for name in case.values if name == "state"
     ]
     assert kinds["recency_days"] == "numeric"
     assert {name for names in spec.groups[0].sets.values() for name in names} == {"basic", "advanced"}
@@ -333,5 +352,7 @@ def test_later_builds_compute_what_has_changed_and_nothing_else(uri: str, built:
             changed = set() if "ping" in table else {LOST, LAST - DAY}
             assert days == {key[0] for key in before[table]} - changed
         elif not table.endswith("_labels"):
-            # Those after the lost day see it; the newest two see the late row as well.
-            assert days == {key[0] for key in before[table] if key[0] <= LOST} != set()
+            # Those after the lost day see it as long as they look back at it; the newest two see the late row as well.
+            lookback = next(case.lookback for case in GROUPS if table == f"features.{case.group}")
+            seen = {day for day in list_dates(before[table]) if LOST < day <= LOST + lookback * DAY or day >= LAST}
+            assert days == list_dates(before[table]) - seen != set()
