@@ -46,12 +46,14 @@ class ModelNotes:
         is_trainer_refused: whether the trainer's own approval was refused; None when it was not tried.
         requests: sent during the rollout; None when there was none.
         failed: requests without a good answer.
+        refused: why the gates refused the newest candidate; nothing when they did not.
         failure: why the model's loop ended early; None when it did not.
     """
 
     is_trainer_refused: bool | None = None
     requests: int | None = None
     failed: int = 0
+    refused: tuple[str, ...] = ()
     failure: str | None = None
 
 

@@ -56,7 +56,11 @@ def report_model(
     section |= {
         "champion": read_champion(tags, champion.version) if champion else None,
         "baseline": read_baseline(tags),
-        "gates": {"decision": tags.get("decision"), "results": json.loads(tags.get("gates", "[]"))},
+        "gates": {
+            "decision": tags.get("decision"),
+            "results": json.loads(tags.get("gates", "[]")),
+            "refused": list(notes.refused),
+        },
         "seconds": {
             stage.name.removeprefix(f"{model.name}."): round(stage.seconds, 1)
             for stage in stages

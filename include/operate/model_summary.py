@@ -14,7 +14,7 @@ def describe_model(section: dict[str, Any]) -> list[str]:
     """What happened to one model, a line for each part of its loop."""
     lines = {
         **describe_quality(section["champion"], section["baseline"]),
-        "gates": section["gates"]["decision"] or "none have run",
+        "gates": describe_gates(section["gates"]),
         "approval": describe_approval(section["approval"]),
         "canary": describe_canary(section["canary"]),
         "traffic": describe_traffic(section["traffic"]),
@@ -43,6 +43,13 @@ def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] |
         score = f"{name_metric(champion['score_name'])} {baseline['score']:.3f}"
         lines["baseline"] = f"{baseline['feature']} alone has {score}: a gain of {describe_gain(baseline)}"
     return lines
+
+
+def describe_gates(gates: dict[str, Any]) -> str:
+    """What they decided of the champion, or why they refused the newest candidate."""
+    if gates["refused"]:
+        return f"refused the candidate: {'; '.join(gates['refused'])}"
+    return gates["decision"] or "none have run"
 
 
 def describe_approval(approval: dict[str, Any]) -> str:

@@ -200,6 +200,7 @@ class DayRun:
         if run.has_run("register"):
             return None
         reasons = self.hops.login(self.hops.place.user).read_xcom(f"{name}.train_candidates", run.run_id, "judge")
+        self.hops.notes[name].refused = tuple(reasons["reasons"])
         return f"the gates refused the candidate: {'; '.join(reasons['reasons'])}"
 
     def _deploy(self, name: str, trained: FinishedRun | None) -> Found:

@@ -33,7 +33,7 @@ SECTION: dict[str, Any] = {
         "score_high": 0.9, "metrics": {},
     },
     "baseline": {"feature": "age_days", "score": 0.8, "gain": 0.05, "gain_low": None, "gain_high": None},
-    "gates": {"decision": "production", "results": []},
+    "gates": {"decision": "production", "results": [], "refused": []},
     "approval": {
         "is_required": True, "answered_by": "approver", "trained_by": "scientist", "is_trainer_refused": True,
     },
@@ -132,7 +132,7 @@ def test_a_loop_that_worked_has_no_shortcoming() -> None:
     [
         ("baseline", {"gain": 0.0}, "the champion's AUC 0.85 does not beat age_days alone, 0.8"),
         ("champion", {"family": "baseline"}, "the champion is still the baseline"),
-        ("gates", {"decision": "staging"}, "the gates decided 'staging', not production"),
+        ("gates", {"decision": "staging", "refused": []}, "the gates decided 'staging', not production"),
         ("approval", {"answered_by": "scientist"}, "scientist approved a model of scientist"),
         ("approval", {"answered_by": None}, "None approved a model of scientist"),
         ("approval", {"is_trainer_refused": False}, "the trainer's own approval was not refused"),

@@ -58,7 +58,11 @@ def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[s
         "feature_set": "full", "selection_method": "importance", "selected_features": 11,
     }  # fmt: skip
     assert section["baseline"]["feature"] == "age_days"
-    assert section["gates"] == {"decision": "production", "results": [{"name": "leakage", "is_passed": True}]}
+    assert section["gates"] == {
+        "decision": "production",
+        "results": [{"name": "leakage", "is_passed": True}],
+        "refused": [],
+    }
     assert section["approval"] == {
         "is_required": True, "answered_by": None, "trained_by": None, "is_trainer_refused": True,
     }  # fmt: skip

@@ -19,7 +19,7 @@ FAILURES: dict[str, Any] = {
         "score_high": 0.9, "metrics": {"score": 0.8512, "auc": 0.8512, "f1": 0.4, "log_loss": 0.3},
     },
     "baseline": {"feature": "age_days", "score": 0.8, "gain": 0.0512, "gain_low": 0.01, "gain_high": 0.09},
-    "gates": {"decision": "production", "results": []},
+    "gates": {"decision": "production", "results": [], "refused": []},
     "approval": {
         "is_required": True, "answered_by": "approver", "trained_by": "scientist", "is_trainer_refused": True,
     },
@@ -75,8 +75,15 @@ def test_a_regression_is_told_in_its_own_figures_and_a_loop_that_ended_early_say
 
 
 def test_a_model_of_which_nothing_serves_is_told_as_such() -> None:
-    section = {**UNITS, "champion": None, "baseline": None, "gates": {"decision": None, "results": []}}
+    section = {**UNITS, "champion": None, "baseline": None, "gates": {"decision": None, "results": [], "refused": []}}
     assert describe_model(section)[:2] == ["champion    none", "gates       none have run"]
+
+
+def test_a_candidate_that_was_refused_is_told_with_every_reason() -> None:
+    gates = {"decision": "production", "results": [], "refused": ["interval: it begins at 0.69", "evidence: 9 rows"]}
+    assert "gates       refused the candidate: interval: it begins at 0.69; evidence: 9 rows" in describe_model(
+        {**FAILURES, "gates": gates}
+    )
 
 
 def test_what_did_not_happen_is_said() -> None:
