@@ -23,9 +23,8 @@ import yaml
 from include.adopt.answers import AnswerCheck
 from include.adopt.dialogue import Wishes, ask_for_wishes, choose_time, confirm
 from include.adopt.examples import Removal, plan_removal, remove_examples
-from include.adopt.first_label import check_first_label
-from include.adopt.first_model import write_model
-from include.adopt.history import check_history, find_days
+from include.adopt.first_label import check_first_label, find_first_files
+from include.adopt.first_model import is_declared, write_model
 from include.adopt.inbox import ChooseTime, InboxSource, look_into
 from include.adopt.new_model import split_words
 from include.adopt.placing import declare_placed, place_files
@@ -39,6 +38,7 @@ from include.settings.section import read_yaml
 
 SOURCES: Final = "sources.yml"
 SETTINGS_PATH: Final = Path("include") / "config" / SOURCES
+MODELS_PATH: Final = Path("include") / "config" / "models"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = AnswerCheck(sources, declared, find_root(), time_zone, environment)
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here, check=check)
     rehearse(PROJECT_ROOT, removal, sources, time_zone, wishes, environment)
+    if is_new(wishes, removal):
+        files = find_first_files(wishes.events or "", sources, declared, find_root(), time_zone, environment, say)
+        for line in check_first_label(wishes, files, CONFIG_DIR, environment, say):
+            say(line)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):
         say("Nothing was changed.")
@@ -71,10 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     new = [find_root() / source.name for source in sources if not (find_root() / source.name).exists()]
     try:
         placed = place_files(sources, find_root(), declared, time_zone, say)
-        check_history(wishes, find_days(wishes.events, sources, find_root()), CONFIG_DIR, environment)
-        entries = declared | {source.name: source.content for source in placed}
-        for line in check_first_label(wishes, entries, find_root(), time_zone, CONFIG_DIR, environment):
-            say(line)
     except OrreryError:
         for place in new:
             shutil.rmtree(place, ignore_errors=True)  # or corrected files would meet these
@@ -132,6 +132,11 @@ def choose_zone(given: str | None, removal: Removal) -> str:
             "Leave it out; to change it, change the line, and load everything again."
         )
     return known
+
+
+def is_new(wishes: Wishes, removal: Removal) -> bool:
+    """Whether no model of the name stays; one of the examples goes."""
+    return not is_declared(wishes, CONFIG_DIR) or MODELS_PATH / f"{wishes.name}.yml" in removal.paths
 
 
 def find_root() -> Path:

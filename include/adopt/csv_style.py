@@ -106,7 +106,7 @@ def _is_in(start: bytes, encoding: str) -> bool:
     return True
 
 
-def read_header(path: Path, style: CsvSettings) -> list[str]:
+def read_column_names(path: Path, style: CsvSettings) -> list[str]:
     """The names in a file's first line.
 
     Raises:

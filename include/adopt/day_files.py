@@ -127,8 +127,9 @@ def split_by_day(new: NewSource, event: str, time_zone: str, folder: Path, tell:
             facts.look_at(block)
             count += block.num_rows
             pace.say(f"  {new.name}: {count:,} rows read of {path.name} ({path.stat().st_size / 1e6:,.0f} MB)")
-        first, last = _check_days(rows.days, event, path)
-        for day in _list_days(first, last):
+        first, last = min(rows.days), max(rows.days)
+        check_days(first, last, event, path)
+        for day in list_days(first, last):
             pace.say(f"  {new.name}: days written until {day}, of {first} to {last}")
             _write_day(drafts / f"{day}.parquet", rows.take(day), new.source, path.name)
         _put_in_place(drafts, folder)
@@ -159,17 +160,21 @@ def _find_days(block: pa.Table, event: str, time_zone: str, path: Path) -> pa.Ar
     return find_local_days(values, time_zone) if pa.types.is_timestamp(values.type) else values
 
 
-def _check_days(days: set[date], event: str, path: Path) -> tuple[date, date]:
-    first, last = min(days), max(days)
+def check_days(first: date, last: date, event: str, path: Path) -> None:
+    """Refuse so many days that some cannot be real.
+
+    Raises:
+        SourceError: names the column and the days.
+    """
     if (last - first).days >= _MAX_DAYS:
         raise SourceError(
             f"{path}: {event} goes from {first} to {last}. Correct or take out the rows whose dates cannot be, or name "
             "another column that says when a row happened."
         )
-    return first, last
 
 
-def _list_days(first: date, last: date) -> Iterator[date]:
+def list_days(first: date, last: date) -> Iterator[date]:
+    """The days from the first to the last one."""
     return (first + timedelta(days=offset) for offset in range((last - first).days + 1))
 
 

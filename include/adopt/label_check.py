@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.adopt.event_files import EventFiles, Tell, find_declared_files
 from include.adopt.event_rows import EventReader
 from include.adopt.label_counts import count_labels
 from include.adopt.label_dates import find_label_dates
@@ -16,38 +17,29 @@ from include.adopt.label_sentence import LabelSentence, read_label
 from include.adopt.model_request import ModelRequest
 from include.adopt.reach import choose_reach, load_training
 from include.adopt.staged_columns import find_column, stage_columns
+from include.commands.console import Pace
 from include.errors import SettingsError, SourceError
 from include.settings.gates import GateSettings
 from include.settings.models import load_shared
 from include.settings.section import check_section, load_section
 from include.settings.source_kinds import FileSource
 from include.settings.sources import SourceSettings, sources_root
-from include.sources.file_deliveries import FileDeliveries
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class EventFiles:
-    """The files of the events: their source, the folder of the sources, and whose days are meant."""
-
-    source: FileSource
-    root: Path
-    time_zone: str
-
-
-def check_declared_label(request: ModelRequest, config: Path, environment: str) -> list[str]:
+def check_declared_label(request: ModelRequest, config: Path, environment: str, tell: Tell) -> list[str]:
     """As :func:`check_label`, of a source that is declared; of one whose deliveries are no files here, nothing."""
     sources = load_section(config / "sources.yml", SourceSettings, environment)
     source = sources.find_source(request.events)
     if not isinstance(source, FileSource):
         return []
-    files = EventFiles(source, sources_root(sources), sources.time_zone)
-    return check_label(request, files, config, environment)
+    files = find_declared_files(request.events, source, sources_root(sources), sources.time_zone)
+    return check_label(request, files, config, environment, tell)
 
 
-def check_label(request: ModelRequest, files: EventFiles, config: Path, environment: str) -> list[str]:
+def check_label(request: ModelRequest, files: EventFiles, config: Path, environment: str, tell: Tell) -> list[str]:
     """Refuse a label that is the same for all entities, as training would.
 
     It is counted at the newest cutoff of each split of a first training. Nothing is said of a table without events, nor
@@ -55,6 +47,7 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
 
     Args:
         config: the folder of settings.
+        tell: takes lines about what is done, where it takes long.
 
     Returns:
         what to say: how the label is spread, and what a person has to confirm.
@@ -66,14 +59,12 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
         return []
     sentence = read_label(request.label, request.events)
     training, gates = load_training(config, sentence, environment), _load_gates(config, sentence, environment)
-    deliveries = FileDeliveries(request.events, files.source, files.root)
-    days = deliveries.find_days(date.min, date.max)
-    reach = choose_reach(days, sentence.days, training)
+    reach = choose_reach(files.days, sentence.days, training)
     if reach is None:
         return []
     sentence = replace(sentence, lookback_days=reach.lookback_days)
-    dates = find_label_dates(days, sentence.days, reach.apply(training), reach.lookback_days)
-    rows = _read_rows(_make_reader(request, files, sentence), deliveries, days, dates, sentence)
+    dates = find_label_dates(files.days, sentence.days, reach.apply(training), reach.lookback_days)
+    rows = _read_rows(_make_reader(request, files, sentence), files, dates, sentence, tell)
     try:
         counts = count_labels(rows, dates, sentence)
     except SourceError as error:
@@ -100,18 +91,16 @@ def _make_reader(request: ModelRequest, files: EventFiles, sentence: LabelSenten
 
 
 def _read_rows(
-    reader: EventReader,
-    deliveries: FileDeliveries,
-    days: Sequence[date],
-    dates: Sequence[date],
-    sentence: LabelSentence,
+    reader: EventReader, files: EventFiles, dates: Sequence[date], sentence: LabelSentence, tell: Tell
 ) -> Iterator[pa.Table]:
     """The rows of the active days and of the horizon of each date, of no other days' files.
 
     Rows come late: the files of so many days more are read.
     """
+    late = timedelta(days=files.source.allowed_lateness_days)
     spans = [(one - timedelta(days=sentence.active_days), one + timedelta(days=sentence.days - 1)) for one in dates]
-    late = timedelta(days=deliveries.source.allowed_lateness_days)
-    for day in days:
-        if any(first <= day <= last + late for first, last in spans):
-            yield from reader.read(deliveries.path(day), spans[0][0], spans[-1][1])
+    paths, pace = files.list_paths([(first, last + late) for first, last in spans]), Pace(tell)
+    for number, path in enumerate(paths, start=1):
+        for block in reader.read(path, spans[0][0], spans[-1][1]):
+            pace.say(f"  {reader.name}: the label counted up to {path.name}, file {number:,} of {len(paths):,}")
+            yield block

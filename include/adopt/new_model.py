@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, dbt: Path = DBT_DIR) -> int:
     config = Path(os.environ.get("ORRERY_CONFIG_DIR", CONFIG_DIR))
     request, environment = make_request(options), resolve_environment()
     new = propose(request, config, dbt, environment)
-    for line in check_declared_label(request, config, environment):
+    for line in check_declared_label(request, config, environment, say):
         say(line)
     say(new.describe())
     if options.write:

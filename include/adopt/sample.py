@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from include.adopt.csv_style import find_style, read_header
+from include.adopt.csv_style import find_style, read_column_names
 from include.adopt.file_sets import DatedFile, FileSet
 from include.adopt.json_rows import read_json_rows
 from include.errors import SourceError
@@ -125,7 +125,7 @@ def _read_names(file: DatedFile, _files: FileSet, style: CsvSettings | None) -> 
     """The columns that the header of CSV or Parquet names."""
     import pyarrow.parquet as pq
 
-    names = read_header(file.path, style) if style else pq.read_schema(file.path).names
+    names = read_column_names(file.path, style) if style else pq.read_schema(file.path).names
     return _check_columns(file.path, names)
 
 

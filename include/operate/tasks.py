@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import StackError
+from include import errors
+from include.errors import OrreryError, StackError
 
 if TYPE_CHECKING:
     from include.commands.airflow_api import AirflowApi
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 _DONE: Final = frozenset({"success", "skipped", "failed", "upstream_failed", "removed"})
 _SHOWN: Final = frozenset({"running", "awaiting_input"})
 _LOG_CHARACTERS: Final = 2500
+# As include.commands.airflow_api.format_error writes one: up to the next entry, which begins with its time.
+_EXCEPTION: Final = re.compile(r"^  (\w+): (.*(?:\n(?!\d{4}-|  \w+: |  \S+:\d+ in ).*)*)", re.MULTILINE)
 
 
 def has_run(tasks: list[dict[str, Any]], pattern: str) -> bool:
@@ -40,8 +44,20 @@ def name_task(task: dict[str, Any]) -> str:
     return f"{short}[{task['rendered_map_index']}]" if task.get("rendered_map_index") else short
 
 
+def find_reason(log: str) -> str | None:
+    """The message of the last exception in a log, where it is one of ours and says all that a person needs."""
+    found = _EXCEPTION.findall(log)
+    if not found or found[-1][0] not in _list_errors():
+        return None
+    return str(found[-1][1]).strip()
+
+
+def _list_errors() -> set[str]:
+    return {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, OrreryError)}
+
+
 def explain_run(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, Any]], state: str) -> str:
-    """The run's tasks in a state, with the end of the logs of those that started."""
+    """The run's tasks in a state, with the errors of ours that ended them, or else the end of their logs."""
     chosen = [task for task in tasks if task["state"] == state]
     verb = "failed in" if state == "failed" else "stopped early: it skipped"
     names = ", ".join(name_task(task) for task in chosen) or "no task of its own; look at it in the Airflow UI"
@@ -51,5 +67,8 @@ def explain_run(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str,
             log = api.read_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
         except StackError as error:
             log = f"(it cannot be read: {error})"
-        lines.append(f"--- end of the log of {task['task_id']}:\n{log[-_LOG_CHARACTERS:]}")
+        if reason := find_reason(log):
+            lines.append(f"{name_task(task)}: {reason}")
+        else:
+            lines.append(f"--- end of the log of {task['task_id']}:\n{log[-_LOG_CHARACTERS:]}")
     return "\n".join(lines)

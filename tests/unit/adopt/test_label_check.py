@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from include.adopt.event_features import LOOKBACKS
+from include.adopt.event_files import find_declared_files
 from include.adopt.event_rows import EventReader
-from include.adopt.label_check import EventFiles, check_label
+from include.adopt.label_check import check_label
 from include.adopt.label_dates import find_label_dates
 from include.adopt.model_request import ModelRequest
 from include.errors import SettingsError
@@ -53,6 +54,7 @@ class Plant:
     """Daily files of what machines measure, and their source."""
 
     root: Path
+    told: list[str] = field(default_factory=list)
     content: dict[str, Any] = field(
         default_factory=lambda: {
             "kind": "files", "path": "readings/{day}.csv", "format": "csv", "grain": "daily", "key": ["reading_no"],
@@ -83,7 +85,8 @@ class Plant:
         """What is said, one a line."""
         source = check_section(self.content, FileSource, "development", "sources.yml")
         request = ModelRequest("lapse", entity or ("machine_id",), "readings", label)
-        return "\n".join(check_label(request, EventFiles(source, self.root, "UTC"), CONFIG_DIR, "development"))
+        files = find_declared_files("readings", source, self.root, "UTC")
+        return "\n".join(check_label(request, files, CONFIG_DIR, "development", self.told.append))
 
     def refuse(self, label: str, *entity: str) -> str:
         """What is refused."""

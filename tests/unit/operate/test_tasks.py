@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from include.operate.tasks import describe_tasks, has_run, name_task
+from include.commands.airflow_api import format_log_line
+from include.operate.tasks import describe_tasks, find_reason, has_run, name_task
 from tests.unit.operate.test_follow import make_task
 
 
@@ -35,3 +36,25 @@ def test_only_success_counts_as_having_run() -> None:
     assert not has_run(tasks, "publish")
     assert not has_run(tasks, "land*")
     assert not has_run(tasks, "absent")
+
+
+def write_log(*exceptions: tuple[str, str]) -> str:
+    """A log in which a task fails by exceptions, the outermost last, and more is said afterwards."""
+    frames = [{"filename": "/house/include/training/fit.py", "lineno": 7, "name": "fit"}]
+    details = [{"exc_type": kind, "exc_value": text, "frames": frames} for kind, text in exceptions]
+    lines = [
+        {"timestamp": "2026-11-30T10:00:00Z", "level": "info", "event": "Done: 3"},
+        {"timestamp": "2026-11-30T10:00:01Z", "level": "error", "event": "Task failed", "error_detail": details},
+        {"timestamp": "2026-11-30T10:00:02Z", "level": "info", "event": "Task instance in failure state"},
+    ]
+    return "\n".join(format_log_line(line) for line in lines)
+
+
+def test_an_error_of_ours_says_all_that_a_person_needs() -> None:
+    said = "Too few rows: 12.\n  - of members\nLoad older days."
+    assert find_reason(write_log(("KeyError", "'x'"), ("TrainingError", said))) == said
+
+
+def test_of_another_error_the_log_is_needed() -> None:
+    assert find_reason(write_log(("TrainingError", "Too few rows."), ("KeyError", "'x'"))) is None
+    assert find_reason("no exception at all") is None
