@@ -165,10 +165,11 @@ def find_rows(session: Session, uri: str, item: LoadItem, source: SourceBase) ->
 
 
 def to_pandas_frame(table: pa.Table) -> pd.DataFrame:
-    """An Arrow table as pandas: moments as naive UTC datetime64[us], dates as datetime64[ms].
+    """An Arrow table as pandas: moments as naive UTC datetime64[us], dates as datetime64[ms], text as Arrow's.
 
-    Great Expectations cannot name a pandas type that has a time zone.
+    Great Expectations cannot name a pandas type that has a time zone, and looks at texts that are objects one by one.
     """
+    import pandas as pd
     import pyarrow as pa
 
     naive = [
@@ -177,7 +178,9 @@ def to_pandas_frame(table: pa.Table) -> pd.DataFrame:
     ]
     # Columns of one type in one block: Great Expectations copies the frame for each rule, and pandas would join the
     # columns of each copy anew.
-    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(date_as_object=False, split_blocks=False)
+    frame: pd.DataFrame = table.cast(pa.schema(naive)).to_pandas(
+        date_as_object=False, split_blocks=False, types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get
+    )
     return frame
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from include.errors import QualityError, WarehouseError
 from include.ingestion.landed import check_landed, lock_deliveries
 from include.ingestion.plan import LoadItem, has_only_bad_files, hold_fences, item_window
+from include.ingestion.published_values import list_published_values
 from include.ingestion.snapshots import publish_snapshot
 from include.ingestion.version import hash_days, read_data_version
 from include.quality.report import BatchQuality
@@ -148,11 +149,13 @@ def replace_days(session: Session, name: str, source: SourceBase, days: list[dat
     until the commit.
     """
     raw, landing = TableName("raw", name).quoted, TableName("landing", name).quoted
-    columns = source.published_columns
-    targets = ", ".join(f'"{column}"' for column in columns)
-    origins = ", ".join(f'"{column}"' for column in columns.values())
+    values = list_published_values(source)
     session.execute(f"delete from {raw} where batch_day = any(%s)", (days,))
-    session.execute(f"insert into {raw} ({targets}) select {origins} from {landing} where batch_day = any(%s)", (days,))
+    session.execute(
+        f"insert into {raw} ({', '.join(values)}) select {', '.join(values.values())} from {landing} "
+        "where batch_day = any(%s)",
+        (days,),
+    )
     session.execute("delete from raw.arrivals where source = %s and batch_day = any(%s)", (name, days))
     session.execute(
         "insert into raw.arrivals (source, batch_day, day, row_count) "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from include.ingestion.published_values import list_published_values
 from include.ingestion.version import hash_table
 from include.settings.source_base import SourceBase
 from include.settings.source_names import VALID_FROM, VALID_TO
@@ -46,11 +47,7 @@ def publish_snapshot(session: Session, name: str, source: SourceBase, day: date,
 
 def _copy_landed(session: Session, name: str, source: SourceBase, day: date) -> None:
     """The landed rows as they are published, in a table of this transaction's own."""
-    types = source.published_types
-    columns = ", ".join(
-        f"{quote_column(origin)}::{types[column]} as {quote_column(column)}"
-        for column, origin in source.published_columns.items()
-    )
+    columns = ", ".join(f"{value} as {column}" for column, value in list_published_values(source).items())
     session.execute(
         f"create temporary table {_INCOMING} on commit drop as "
         f"select {columns} from {TableName('landing', name).quoted} where batch_day = '{day}'"

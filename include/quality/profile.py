@@ -52,11 +52,11 @@ def profile_frame(frame: pd.DataFrame, columns: Mapping[str, str | None]) -> lis
 
 def profile_column(name: str, values: pd.Series[Any]) -> ColumnProfile:
     """Profile one column: numbers get mean, standard deviation, quantiles, a histogram; text its top values."""
-    from pandas.api.types import is_datetime64_dtype, is_numeric_dtype, is_object_dtype
+    from pandas.api.types import is_datetime64_dtype, is_numeric_dtype, is_string_dtype
 
     known = values.dropna()
     is_number = is_numeric_dtype(values.dtype) and len(known) > 0
-    is_text = is_object_dtype(values.dtype) and len(known) > 0
+    is_text = is_string_dtype(values.dtype) and len(known) > 0
     quantiles: dict[Any, Any] = known.quantile(list(QUANTILES)).to_dict() if is_number else {}
     top: dict[Any, Any] = _count_most_frequent(known) if is_text else {}
     return ColumnProfile(

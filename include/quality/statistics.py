@@ -53,6 +53,7 @@ class ColumnStatistics:
         self._high: Any = None
         self._sum = self._mean = self._squares = 0.0
         self._counts: pa.Table | None = None
+        self._waiting: list[pa.Table] = []
         self._has_too_many = False
 
     @property
@@ -87,6 +88,7 @@ class ColumnStatistics:
         Args:
             ask: called with the column's name where too many values are different to be counted.
         """
+        self._put_together()
         exact = ask(self.name) if self._has_too_many else None
         low, high = self._low, self._high
         if self._data_type == "int64" and self.null_count and self.known_count:
@@ -139,16 +141,23 @@ class ColumnStatistics:
         # Without the sign of zero, which is no other value.
         values = pa.array(known if is_text else to_numbers(known) + 0)
         counted = pc.value_counts(values)
-        if len(counted) <= self._most_values:
-            counts = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
-            if self._counts is not None:
-                # A column of whole numbers is one of floats in chunks that have nulls.
-                both = pa.concat_tables([self._counts, counts], promote_options="permissive")
-                # By one thread, the values stay in the order of their first occurrence.
-                sums = both.group_by("value", use_threads=False).aggregate([("count", "sum")])
-                counts = sums.rename_columns(["value", "count"])
-            self._counts = counts
-        if len(counted) > self._most_values or self._count_distinct() > self._most_values:
+        self._waiting.append(pa.table({"value": counted.field("values"), "count": counted.field("counts")}))
+        if sum(part.num_rows for part in self._waiting) > self._most_values:
+            self._put_together()
+
+    def _put_together(self) -> None:
+        """Add up what is counted chunk by chunk; seldom, as it takes as long for few values as for many."""
+        import pyarrow as pa
+
+        parts, self._waiting = [*([] if self._counts is None else [self._counts]), *self._waiting], []
+        if len(parts) > 1:
+            # A column of whole numbers is one of floats in chunks that have nulls.
+            both = pa.concat_tables(parts, promote_options="permissive")
+            # By one thread, the values stay in the order of their first occurrence.
+            sums = both.group_by("value", use_threads=False).aggregate([("count", "sum")])
+            parts = [sums.rename_columns(["value", "count"])]
+        self._counts = parts[0] if parts else None
+        if self._counts is not None and self._counts.num_rows > self._most_values:
             self._has_too_many, self._counts = True, None
 
     def _read_counts(self) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ _PANDAS_TYPES: Final = {
     # pandas holds whole numbers with nulls as float64
     "int64": ["int64", "float64"],
     "float64": ["float64"],
-    "string": ["str"],
+    "string": ["str", "StringDtype"],
     "timestamp": ["datetime64[us]"],
     "date": ["datetime64[ms]"],
 }

@@ -65,11 +65,14 @@ class Validator:
 
     def _evaluate(self, frame: pd.DataFrame, expectations: Sequence[Any], count: int) -> Iterator[dict[str, Any]]:
         import great_expectations as gx
+        import pandas as pd
 
-        batch = self._frames.get_batch({"dataframe": frame})
         suite = gx.ExpectationSuite(name="rules", expectations=list(expectations))
+        with keep_configurations():
+            batch = self._frames.get_batch({"dataframe": frame})
         try:
-            with keep_configurations():
+            # By this option the library knows texts that Arrow holds, as the batch has them, by their type's name.
+            with keep_configurations(), pd.option_context("mode.string_storage", "pyarrow"):
                 outcome = batch.validate(suite, result_format="BASIC")
                 if count and not outcome.success:
                     # To find the rows takes as long again, and good batches have none.
