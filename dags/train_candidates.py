@@ -11,7 +11,8 @@ it is due: there is no version yet, a retraining was requested, or the newest ve
 instance after a change of the settings.
 
 **When it fails**
-- `fit` for one candidate: its log names the reason. MLflow being away is retried.
+- `fit` for one candidate: one that cannot be fitted is recorded in MLflow with its reason, and the others go on; the
+  log of `judge` says how many were judged. Without the baseline nothing is. MLflow being away is retried.
 - `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
 """
 
@@ -72,12 +73,12 @@ def train_candidates(model: ModelSettings) -> None:
             """Train, test and log one family on one feature set."""
             from include.orchestration.models import find_spec
             from include.orchestration.training import training_lineage
-            from include.training.fit import fit_family
+            from include.training.attempt import attempt_family
 
             user, spec = get_current_context()["dag_run"].triggering_user_name, find_spec(model)
             lineage = training_lineage(user, warehouse_uri(), model, spec)
             family, feature_set = candidate["family"], candidate["feature_set"]
-            return fit_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set)
+            return attempt_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set)
 
         @task
         @traced

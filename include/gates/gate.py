@@ -20,6 +20,7 @@ from include.settings.gates import GateSettings
 from include.settings.models import ModelSettings
 from include.settings.training import BASELINE
 from include.tasks import TASKS
+from include.training.attempt import FAILURE, list_failures
 from include.training.select import rank_candidates
 
 
@@ -46,18 +47,21 @@ def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, mo
     """Rank the fitted families, run the gates on the best, decide, and write it onto its MLflow run.
 
     Args:
-        results: what ``fit_family`` returned for each family, the baseline among them.
+        results: what ``attempt_family`` returned for each family, the baseline among them.
 
     Returns:
         ``decision`` ('refuse', 'staging' or 'production'), ``reasons``, ``gates`` (one mapping each),
         ``ranking`` (family, feature_set, run_id, weighted score and parts, best first), ``gap``, ``ranking_reason``,
-        and the whole results ``candidate`` and ``baseline``.
+        ``failures`` (name, reason and run_id of each candidate that could not be fitted), and the whole results
+        ``candidate`` and ``baseline``.
 
     Raises:
-        TrainingError: the baseline or every other family is missing.
+        TrainingError: the baseline or every other family is missing, or failed.
         RegistryError: MLflow is away; the task will be retried.
     """
-    by_run = {str(result["run_id"]): dict(result) for result in results}
+    attempts = [dict(result) for result in results]
+    failures = list_failures(attempts)
+    by_run = {str(result["run_id"]): result for result in attempts if FAILURE not in result}
     baseline = next((result for result in by_run.values() if result["family"] == BASELINE), None)
     if baseline is None:
         raise TrainingError(
@@ -65,6 +69,9 @@ def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, mo
             "among the families (training.families) and see the log of its 'fit' task."
         )
     training = model.training
+    if failures and all(result["family"] == BASELINE for result in by_run.values()):
+        reasons = "; ".join(f"{one['name']}: {one['reason']}" for one in failures)
+        raise TrainingError(f"No candidate could be fitted, so there is nothing to judge. {reasons}")
     ranking = rank_candidates(list(by_run.values()), training.selection_weights, training.cost_ceilings)
     candidate = by_run[ranking.winner.run_id]
     answers = run_gates(candidate, model.gates)
@@ -79,6 +86,7 @@ def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, mo
         "ranking": ranked,
         "gap": ranking.gap,
         "ranking_reason": ranking.reason,
+        "failures": failures,
         "candidate": candidate,
         "baseline": baseline,
     }

@@ -197,11 +197,13 @@ class DayRun:
     def _describe_training(self, name: str, run: FinishedRun) -> str | None:
         if not run.has_run("assemble_training_set"):
             return 'no training is due (ARGS="--train" trains all the same)'
+        judged = self.hops.login(self.hops.place.user).read_xcom(f"{name}.train_candidates", run.run_id, "judge")
+        for line in describe_failures(judged):
+            self.progress.note(f"{name}: {line}")
         if run.has_run("register"):
             return None
-        reasons = self.hops.login(self.hops.place.user).read_xcom(f"{name}.train_candidates", run.run_id, "judge")
-        self.hops.notes[name].refused = tuple(reasons["reasons"])
-        return f"the gates refused the candidate: {'; '.join(reasons['reasons'])}"
+        self.hops.notes[name].refused = tuple(judged["reasons"])
+        return f"the gates refused the candidate: {'; '.join(judged['reasons'])}"
 
     def _deploy(self, name: str, trained: FinishedRun | None) -> Found:
         """The deployment of the new candidate, after those that were under way before it."""
@@ -253,6 +255,15 @@ def can_approve(model: ModelSettings, users: Collection[str]) -> bool:
         return find_approver(model, users) is not None
     except StackError:
         return False
+
+
+def describe_failures(judged: Mapping[str, Any]) -> list[str]:
+    """Which candidates could not be fitted, and how many were judged; nothing where all were."""
+    failures, count = judged["failures"], len(judged["ranking"])
+    if not failures:
+        return []
+    told = [f"{one['name']} could not be fitted: {one['reason']}" for one in failures]
+    return [*told, f"{count} of {count + len(failures)} candidates were judged"]
 
 
 def describe_scoring(run: FinishedRun) -> str | None:

@@ -65,6 +65,10 @@ def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) 
     for gate in judgement["gates"]:
         log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
     log.info("%s", judgement["ranking_reason"])
+    judged, failures = len(judgement["ranking"]), judgement["failures"]
+    log.info("%s of %s candidates were judged.", judged, judged + len(failures))
+    for failure in failures:
+        log.warning("%s could not be fitted: %s", failure["name"], failure["reason"])
     incumbent = register_baseline(tracking_uri, name, judgement["baseline"])
     if judgement["decision"] == "refuse":
         raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")

@@ -67,6 +67,19 @@ def log_run(
     return {"run_id": run_id, "model_uri": model_uri}
 
 
+def log_failure(tracking_uri: str, model: str, family: str, feature_set: str | None, reason: str) -> str:
+    """Write a failed MLflow run, with the reason as its tag ``failure``; its ``run_id``.
+
+    Raises:
+        RegistryError: MLflow is away.
+    """
+    tags = {"family": family, "failure": reason} | ({} if feature_set is None else {"feature_set": feature_set})
+    with open_run(tracking_uri, model, name_candidate(family, feature_set), tags) as mlflow:
+        run_id = str(mlflow.active_run().info.run_id)
+        mlflow.end_run("FAILED")
+    return run_id
+
+
 def list_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Every figure of a result under one name, those of the comparisons with their prefix."""
     metrics = {key: value for key, value in result.items() if isinstance(value, int | float)}

@@ -119,6 +119,7 @@ def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
     assert (judged["candidate"], judged["baseline"]) == (best, baseline)
     assert [entry["family"] for entry in judged["ranking"]] == ["random_forest", "linear"]
     assert judged["gap"] > 0
+    assert judged["failures"] == []
     assert json.loads(json.dumps(judged, allow_nan=False)) == judged
     tags = read_tags(uri, best["run_id"])
     assert tags["decision"] == "refuse"

@@ -19,7 +19,15 @@ from include.operate.hops import Hops
 from include.operate.model_report import EVER
 from include.operate.place import Place
 from include.operate.progress import Progress
-from include.operate.run import DayRun, RunChoices, check_approvers, describe_run, list_stages, warn_of_waiting
+from include.operate.run import (
+    DayRun,
+    RunChoices,
+    check_approvers,
+    describe_failures,
+    describe_run,
+    list_stages,
+    warn_of_waiting,
+)
 from include.rollout.events import append_event
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
@@ -283,3 +291,12 @@ def test_what_is_told_at_the_end_is_what_has_happened_since_the_beginning(
         assert told == ["approval    answered by approver 25, trained by scientist", "canary      25% → promoted"]
     else:
         assert told == ["approval    none was given", "canary      no rollout"]
+
+
+def test_candidates_that_could_not_be_fitted_are_said_with_how_many_were_judged() -> None:
+    judged: dict[str, Any] = {"ranking": [{"family": "ridge"}], "failures": []}
+    assert describe_failures(judged) == []
+    judged["failures"] = [{"name": "random_forest", "reason": "ValueError: no trees", "run_id": "r"}]
+    assert describe_failures(judged) == [
+        "random_forest could not be fitted: ValueError: no trees", "1 of 2 candidates were judged",
+    ]  # fmt: skip

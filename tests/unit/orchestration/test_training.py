@@ -159,7 +159,9 @@ def judge(make_result: MakeResult, decision: str) -> dict[str, Any]:
         "decision": decision,
         "gates": [gate],
         "reasons": ["auc is too low", "parity is broken"],
+        "ranking": [{"family": "logistic_regression"}],
         "ranking_reason": "logistic_regression ranks first",
+        "failures": [{"name": "random_forest", "reason": "ValueError: no trees", "run_id": "run-9"}],
     }
 
 
@@ -232,7 +234,15 @@ def test_a_refused_candidate_is_not_registered_and_every_reason_is_told(
 def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(model: ModelSettings) -> None:
     from include.orchestration.training import register_or_refuse
 
-    judgement = {"gates": [], "ranking_reason": "", "decision": "refuse", "reasons": ["r"], "baseline": {}}
+    judgement = {
+        "gates": [],
+        "ranking": [],
+        "failures": [],
+        "ranking_reason": "",
+        "decision": "refuse",
+        "reasons": ["r"],
+        "baseline": {},
+    }
 
     with pytest.raises(RegistryError, match="is away"):
         register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", model.name)
