@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from include.adopt.event_files import EventFiles, Tell, find_declared_files
 from include.adopt.event_rows import EventReader
 from include.adopt.label_counts import count_labels
-from include.adopt.label_dates import find_label_dates
+from include.adopt.label_dates import find_label_cutoffs
 from include.adopt.label_evidence import LabelEvidence
 from include.adopt.label_sentence import LabelSentence, read_label
 from include.adopt.model_request import ModelRequest
 from include.adopt.reach import choose_reach, load_training
+from include.adopt.short_history import explain_short_history
 from include.adopt.staged_columns import find_column, stage_columns
 from include.commands.console import Pace
 from include.errors import SettingsError, SourceError
@@ -30,19 +31,27 @@ if TYPE_CHECKING:
 
 
 def check_declared_label(request: ModelRequest, config: Path, environment: str, tell: Tell) -> list[str]:
-    """As :func:`check_label`, of a source that is declared; of one whose deliveries are no files here, nothing."""
+    """As :func:`check_label`, of a source that is declared; of one whose deliveries are no files here, nothing.
+
+    What cannot be looked at in the files is for a person to confirm: the warehouse may hold more.
+    """
     sources = load_section(config / "sources.yml", SourceSettings, environment)
     source = sources.find_source(request.events)
     if not isinstance(source, FileSource):
         return []
     files = find_declared_files(request.events, source, sources_root(sources), sources.time_zone)
-    return check_label(request, files, config, environment, tell)
+    try:
+        if problem := explain_short_history(request.label, request.events, files.days, config, environment):
+            return [f"please confirm: {request.events} has {problem}"]
+        return check_label(request, files, config, environment, tell)
+    except SourceError as error:
+        return [f"please confirm: that {request.label!r} is not the same for all could not be counted. {error}"]
 
 
 def check_label(request: ModelRequest, files: EventFiles, config: Path, environment: str, tell: Tell) -> list[str]:
     """Refuse a label that is the same for all entities, as training would.
 
-    It is counted at the newest cutoff of each split of a first training. Nothing is said of a table without events, nor
+    It is counted at the cutoffs of a first training. Nothing is said of a table without events, nor
     of files of too few days for a training.
 
     Args:
@@ -54,6 +63,7 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
 
     Raises:
         SettingsError: says what was found, in figures, and what to do; or the label cannot be read.
+        SourceError: a file cannot be read as it is declared.
     """
     if files.source.grain != "daily":
         return []
@@ -63,12 +73,10 @@ def check_label(request: ModelRequest, files: EventFiles, config: Path, environm
     if reach is None:
         return []
     sentence = replace(sentence, lookback_days=reach.lookback_days)
-    dates = find_label_dates(files.days, sentence.days, reach.apply(training), reach.lookback_days)
+    cutoffs = find_label_cutoffs(files.days, sentence.days, reach.apply(training), reach.lookback_days)
+    dates = cutoffs.all if cutoffs else ()
     rows = _read_rows(_make_reader(request, files, sentence), files, dates, sentence, tell)
-    try:
-        counts = count_labels(rows, dates, sentence)
-    except SourceError as error:
-        return [f"please confirm: that {request.label!r} is not the same for all could not be counted. {error}"]
+    counts = count_labels(rows, dates, sentence)
     evidence = LabelEvidence(request.label, request.events, request.entity, sentence, counts)
     if refusal := evidence.explain_one_value():
         raise SettingsError(refusal)

@@ -9,28 +9,24 @@ from typing import Final
 from include.adopt.event_features import DAILY_DAYS
 from include.errors import TrainingError
 from include.settings.training import TrainingSettings
-from include.training.cutoffs import choose_cutoffs
+from include.training.cutoffs import Cutoffs, choose_cutoffs
 
 _DAY: Final = timedelta(days=1)
 
 
-def find_label_dates(
+def find_label_cutoffs(
     days: Sequence[date], horizon: int, training: TrainingSettings, lookback_days: int
-) -> tuple[date, ...]:
-    """The newest cutoff of each split, of training, validation and test, that a training on these days would choose.
+) -> Cutoffs | None:
+    """The cutoffs that a training on these days would choose; None where the days are too few for one.
 
     Args:
         days: those that were delivered, ascending.
         lookback_days: the longest window of the features.
-
-    Returns:
-        three dates, ascending; none where the days are too few for a training.
     """
     try:
-        cutoffs = choose_cutoffs(list_known_dates(days, horizon, lookback_days), horizon, training)
+        return choose_cutoffs(list_known_dates(days, horizon, lookback_days), horizon, training)
     except TrainingError:
-        return ()
-    return cutoffs.train[-1], cutoffs.validation, cutoffs.test
+        return None
 
 
 def list_known_dates(days: Sequence[date], horizon: int, lookback_days: int) -> list[date]:

@@ -13,12 +13,12 @@ from include.settings.training import TrainingSettings
 
 @dataclass(frozen=True)
 class LabelEvidence:
-    """The counts of a label of the events of a source at dates (:func:`include.adopt.label_dates.find_label_dates`).
+    """The counts of a label of the events of a source at dates (:func:`include.adopt.label_dates.find_label_cutoffs`).
 
     Attributes:
         label: as it was written.
         entity: the key columns.
-        counts: ascending by date, one at least.
+        counts: at the cutoffs of training, at least one, of validation and of test, ascending.
     """
 
     label: str
@@ -29,11 +29,11 @@ class LabelEvidence:
 
     def explain_one_value(self) -> str | None:
         """That the label has one value at all dates, or none, in figures and with the remedy; None where it differs."""
-        counted = [count for count in self.counts if count.entities]
+        counted = [count for count in self._newest if count.entities]
         if not counted:
             return (
                 f"{self._begin}: no {self._who} had {self.events} in the {self.sentence.active_days} days before "
-                f"{_list_dates(self.counts)}, so that there is nothing to predict. Deliver newer {self.events}, or "
+                f"{_list_dates(self._newest)}, so that there is nothing to predict. Deliver newer {self.events}, or "
                 "name another source as EVENTS."
             )
         finding = self._find_one_value(counted)
@@ -68,14 +68,14 @@ class LabelEvidence:
 
     def explain_few_rows(self, training: TrainingSettings) -> str | None:
         """That there are too few rows to train on; None where there are enough."""
-        entities = max(count.entities for count in self.counts)
-        rows = entities * training.training_cutoffs
+        cutoffs = self.counts[:-2]
+        rows = sum(count.entities for count in cutoffs)
         if rows >= training.min_training_rows:
             return None
         return (
-            f"a training has about {rows:,} rows, of {training.training_cutoffs} cutoffs with {entities:,} "
-            f"{self._who}, and needs {training.min_training_rows:,}: set training.min_training_rows in the model's "
-            "file to less, or deliver more entities."
+            f"a training has about {rows:,} rows, the {self._who} of {len(cutoffs)} cutoff(s), and needs "
+            f"{training.min_training_rows:,}: set training.min_training_rows in the model's file to less, or deliver "
+            "older days or more entities."
         )
 
     def explain_mostly_zero(self) -> str | None:
@@ -124,6 +124,11 @@ class LabelEvidence:
         if self.sentence.kind == "count" and least == greatest:
             return f"each had {least:g} {self.events} {horizon}", "Name another LABEL."
         return None
+
+    @property
+    def _newest(self) -> Sequence[LabelCount]:
+        """At the newest cutoff of each split."""
+        return self.counts[-3:]
 
     @property
     def _begin(self) -> str:

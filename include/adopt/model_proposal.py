@@ -89,8 +89,14 @@ def _render_own_staging(plan: ModelPlan, sources: SourceSettings) -> dict[str, d
 
 
 def _list_questions(plan: ModelPlan) -> list[str]:
+    longest = plan.sentence.lookback_days
+    short = [] if longest == LOOKBACKS[0] else [
+        f"features look back at {longest} days at most, as the history is short, or the group there looks back no "
+        f"further; with {LOOKBACKS[0]} days more of it, a new group (GROUP) can look back at {LOOKBACKS[0]}."
+    ]  # fmt: skip
     return [
         *list_usual_questions(plan.request),
+        *short,
         f"rows are each {plan.entity.words} with {plan.events} in the last {plan.sentence.active_days} days "
         f"(var {plan.main.vars['active']}).",
         *(f"{part.source}: {question}" for part in plan.parts for question in part.questions),

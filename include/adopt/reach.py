@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.adopt.event_features import LOOKBACKS
-from include.adopt.label_dates import find_label_dates
+from include.adopt.label_dates import find_label_cutoffs
 from include.adopt.label_sentence import LabelSentence
 from include.settings.models import load_shared
 from include.settings.section import check_section
@@ -61,7 +61,7 @@ def choose_reach(
         lookbacks: as for :func:`list_reaches`.
     """
     for reach in list_reaches(horizon_days, training, lookbacks):
-        if find_label_dates(days, horizon_days, reach.apply(training), reach.lookback_days):
+        if find_label_cutoffs(days, horizon_days, reach.apply(training), reach.lookback_days):
             return reach
     return None
 

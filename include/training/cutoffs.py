@@ -41,7 +41,8 @@ def choose_cutoffs(available: Sequence[date], horizon_days: int, settings: Train
     The newest is the test cutoff. The validation cutoff is the newest whose label window ends by
     then, and so are the training cutoffs before the validation cutoff: nothing that is learned or
     tuned saw a day of the next split's label window. Training cutoffs are wanted at a fixed spacing;
-    for each the nearest existing date is taken, at most half a spacing away.
+    for each the nearest existing date is taken, at most half a spacing away. Their labels share no day, unless the
+    spacing is shorter than the horizon.
 
     Args:
         horizon_days: a label is known so many days after its as-of date; splits are at least a day apart.
@@ -59,7 +60,7 @@ def choose_cutoffs(available: Sequence[date], horizon_days: int, settings: Train
     test = dates[-1]
     validation = _newest_until(dates, test - horizon, "validation", horizon)
     limit = _newest_until(dates, validation - horizon, "training", horizon)
-    train = _spread(dates, limit, settings)
+    train = _spread(dates, limit, horizon_days, settings)
     if len(train) < settings.min_training_cutoffs:
         raise TrainingError(
             f"Too little history: {len(train)} training cutoffs up to {limit}, "
@@ -85,14 +86,15 @@ def _newest_until(dates: Sequence[date], limit: date, purpose: str, horizon: tim
     return found[-1]
 
 
-def _spread(dates: Sequence[date], newest: date, settings: TrainingSettings) -> tuple[date, ...]:
+def _spread(dates: Sequence[date], newest: date, horizon_days: int, settings: TrainingSettings) -> tuple[date, ...]:
     """The existing dates nearest to a fixed spacing backwards from ``newest``, ascending."""
     spacing = settings.training_cutoff_spacing_days
-    allowed = [day for day in dates if day <= newest]
-    chosen = set()
+    apart = timedelta(days=max(horizon_days, 1) if horizon_days <= spacing else 1)
+    chosen = list[date]()
     for step in range(settings.training_cutoffs):
         wanted = newest - timedelta(days=step * spacing)
-        nearest = min(allowed, key=lambda day: abs((day - wanted).days))
-        if abs((nearest - wanted).days) * 2 <= spacing:
-            chosen.add(nearest)
-    return tuple(sorted(chosen))
+        allowed = [day for day in dates if day <= (chosen[-1] - apart if chosen else newest)]
+        nearest = min(allowed, key=lambda day: abs((day - wanted).days), default=None)
+        if nearest is not None and abs((nearest - wanted).days) * 2 <= spacing:
+            chosen.append(nearest)
+    return tuple(reversed(chosen))

@@ -15,9 +15,9 @@ from include.adopt.event_features import LOOKBACKS
 from include.adopt.event_files import find_declared_files
 from include.adopt.event_rows import EventReader
 from include.adopt.label_check import check_label
-from include.adopt.label_dates import find_label_dates
+from include.adopt.label_dates import find_label_cutoffs
 from include.adopt.model_request import ModelRequest
-from include.errors import SettingsError
+from include.errors import SettingsError, SourceError
 from include.settings import CONFIG_DIR
 from include.settings.models import load_shared
 from include.settings.section import check_section
@@ -46,7 +46,9 @@ def load_training() -> TrainingSettings:
 
 TRAINING = load_training()
 DAYS = LOOKBACKS[0] + 3 * HORIZON + (TRAINING.min_training_cutoffs - 1) * TRAINING.training_cutoff_spacing_days + 14
-DATES = find_label_dates([FIRST + n * DAY for n in range(DAYS)], HORIZON, TRAINING, LOOKBACKS[0])
+CUTOFFS = find_label_cutoffs([FIRST + n * DAY for n in range(DAYS)], HORIZON, TRAINING, LOOKBACKS[0])
+assert CUTOFFS is not None
+DATES = (CUTOFFS.train[-1], CUTOFFS.validation, CUTOFFS.test)
 
 
 @dataclass
@@ -242,12 +244,11 @@ def test_a_snapshot_has_no_events_to_count(plant: Plant) -> None:
     assert plant.check("heat") == ""
 
 
-def test_a_file_that_cannot_be_read_leaves_the_question_open(plant: Plant) -> None:
+def test_a_file_that_cannot_be_read_is_named(plant: Plant) -> None:
     plant.write(always)
     (plant.root / "readings" / f"{DATES[-1]}.csv").write_text("reading_no,hall\n1,a\n")
-    said = plant.check("no readings in 7 days")
-    assert said.startswith("please confirm: that 'no readings in 7 days' is not the same for all could not be counted.")
-    assert f"{DATES[-1]}.csv: column 'Machine' is missing" in said
+    with pytest.raises(SourceError, match=rf"{DATES[-1]}\.csv: column 'Machine' is missing"):
+        plant.check("no readings in 7 days")
 
 
 def test_no_other_days_are_read_than_those_that_count(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,5 +261,5 @@ def test_no_other_days_are_read_than_those_that_count(plant: Plant, monkeypatch:
 
     monkeypatch.setattr(EventReader, "read", note)
     plant.check("no readings in 7 days")
-    wanted = {day + offset * DAY for day in DATES for offset in range(-14, HORIZON)}
+    wanted = {day + offset * DAY for day in CUTOFFS.all for offset in range(-14, HORIZON)}
     assert days == sorted(wanted)

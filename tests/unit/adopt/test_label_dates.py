@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from include.adopt.event_features import DAILY_DAYS, LOOKBACKS
-from include.adopt.label_dates import find_label_dates, list_known_dates
+from include.adopt.label_dates import find_label_cutoffs, list_known_dates
 from include.adopt.model_plan import plan_model
 from include.adopt.model_request import ModelRequest
 from include.settings import CONFIG_DIR
@@ -51,11 +51,13 @@ def test_a_day_without_a_file_makes_no_label_and_no_features_of_the_next_morning
 
 def test_without_days_there_is_none(training: TrainingSettings) -> None:
     assert list_known_dates([], 7, 28) == []
-    assert find_label_dates([], 7, training, 28) == ()
+    assert find_label_cutoffs([], 7, training, 28) is None
 
 
 def test_the_newest_cutoff_of_each_split_is_taken(training: TrainingSettings) -> None:
-    dates = find_label_dates(list_days(300), 28, training, 84)
+    cutoffs = find_label_cutoffs(list_days(300), 28, training, 84)
+    assert cutoffs is not None
+    dates = (cutoffs.train[-1], cutoffs.validation, cutoffs.test)
     assert dates[2] == max(day for day in list_known_dates(list_days(300), 28, 84))
     assert [later - earlier for earlier, later in itertools.pairwise(dates)] == [28 * DAY] * 2
     assert all(day.isoweekday() == 1 for day in dates)
@@ -63,8 +65,8 @@ def test_the_newest_cutoff_of_each_split_is_taken(training: TrainingSettings) ->
 
 def test_days_that_are_too_few_for_a_training_have_none(training: TrainingSettings) -> None:
     needed = 56 + 3 * 28 + (training.min_training_cutoffs - 1) * training.training_cutoff_spacing_days
-    assert find_label_dates(list_days(needed - 28), 28, training, 56) == ()
-    assert find_label_dates(list_days(needed + 7), 28, training, 56) != ()
+    assert find_label_cutoffs(list_days(needed - 28), 28, training, 56) is None
+    assert find_label_cutoffs(list_days(needed + 7), 28, training, 56) is not None
 
 
 def test_the_newest_dates_are_daily_as_in_what_is_written() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -123,10 +124,13 @@ def test_too_few_rows_to_train_on_are_told_in_figures(
     limits: tuple[TrainingSettings, GateSettings], entities: int, is_said: bool
 ) -> None:
     training = limits[0].model_copy(update={"training_cutoffs": 4, "min_training_rows": 2000})
-    said = make_evidence("readings in 7 days", yes(9, 5), yes(entities, 5), yes(9, 5)).explain_few_rows(training)
+    evidence = make_evidence("readings in 7 days", yes(entities, 5), yes(9000, 5), yes(9000, 5))
+    # Two cutoffs, of the four that would be wanted.
+    first = LabelCount(date(2025, 12, 8), *yes(1500, 5))
+    said = replace(evidence, counts=[first, *evidence.counts]).explain_few_rows(training)
     expected = (
-        "a training has about 1,996 rows, of 4 cutoffs with 499 entities (machine_id, hall), and needs 2,000: set "
-        "training.min_training_rows in the model's file to less, or deliver more entities."
+        "a training has about 1,999 rows, the entities (machine_id, hall) of 2 cutoff(s), and needs 2,000: set "
+        "training.min_training_rows in the model's file to less, or deliver older days or more entities."
     )
     assert said == (expected if is_said else None)
 

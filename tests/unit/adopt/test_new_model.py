@@ -228,6 +228,26 @@ def test_a_short_history_has_short_windows_which_a_second_label_keeps(
     assert spacing == [{"training_cutoff_spacing_days": 7}, None]
 
 
+def test_a_history_that_is_too_short_for_the_label_is_for_a_person_to_confirm(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deliver_readings(house, monkeypatch, is_heat_known=True, days=60)
+    house.declare(*ASKED)
+    assert "please confirm: readings has 60 days (" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read_leaves_the_question_open(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deliver_readings(house, monkeypatch, is_heat_known=True)
+    newest = max((house.config.parent / "sources" / "readings").iterdir())
+    newest.write_text("reading_no,hall\n1,a\n")
+    house.declare(*ASKED[:-1], "sum of heat in 28 days")
+    assert "please confirm: that 'sum of heat in 28 days' is not the same for all could not be counted." in (
+        capsys.readouterr().out
+    )
+
+
 def test_a_source_without_files_here_is_taken_as_it_is(
     house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

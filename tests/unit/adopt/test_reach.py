@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -64,5 +65,6 @@ def test_the_days_needed_are_the_least_that_have_cutoffs(horizon: int, weekday: 
         if one.weekday() == 0 or one > last + timedelta(days=1 - 28)
     ]
     cutoffs = choose_cutoffs(dates, horizon, found.apply(TRAINING))
+    assert all((later - earlier).days >= horizon for earlier, later in itertools.pairwise(cutoffs.all))
     assert len(cutoffs.train) >= TRAINING.min_training_cutoffs
     assert cutoffs.test + timedelta(days=horizon - 1) <= last

@@ -44,7 +44,8 @@ class Chains(FakeAirflow):
                 self._follow(body["dag_id"], body["dag_run_id"])
             return 200, list_page("dag_runs", self.runs)
         if "xcomEntries" in steps:
-            return 200, {"value": self.xcoms[f"{steps[1]} {steps[5]}"]}
+            judged = {"reasons": [], "failures": [], "ranking": []}
+            return 200, {"value": self.xcoms.get(f"{steps[1]} {steps[5]}", judged)}
         if "logs" in steps:
             return 200, {"content": "the log says why"}
         return super()._read(path, steps)

@@ -105,7 +105,11 @@ def test_a_candidate_that_the_gates_refuse_is_told_with_their_reasons(
     start: Callable[..., DayRun], airflow: Chains
 ) -> None:
     airflow.first_skips = {"units.train_candidates.register"}
-    airflow.xcoms["units.train_candidates judge"] = {"reasons": ["leakage: 0.99 is above 0.95"]}
+    airflow.xcoms["units.train_candidates judge"] = {
+        "reasons": ["leakage: 0.99 is above 0.95"],
+        "failures": [],
+        "ranking": [],
+    }
     run = start()
     run.run(*DAYS)
     stages = read_stages(run, "units")

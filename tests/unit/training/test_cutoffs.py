@@ -57,6 +57,19 @@ def test_the_labels_of_training_cutoffs_share_no_day_at_the_least_spacing(
     assert all((later - earlier).days >= horizon for earlier, later in pairwise(train))
 
 
+@pytest.mark.parametrize("weekday", range(7))
+@pytest.mark.parametrize(("horizon", "spacing"), [(7, 7), (14, 14), (28, 28), (7, 28)])
+def test_the_labels_of_training_cutoffs_share_no_day_where_daily_dates_meet_weekly_ones(
+    history: TrainingSettings, horizon: int, spacing: int, weekday: int
+) -> None:
+    newest = TEST + timedelta(days=weekday)
+    daily = [newest - timedelta(days=back) for back in range(28 + 2 * horizon)]
+    spaced = history.model_copy(update={"training_cutoff_spacing_days": spacing})
+    train = choose_cutoffs([*weekly(60), *daily], horizon, spaced).train
+    assert len(train) >= history.training_cutoffs - 1
+    assert all((later - earlier).days >= horizon for earlier, later in pairwise(train))
+
+
 def test_the_order_and_repetition_of_what_is_there_do_not_matter(history: TrainingSettings) -> None:
     days = weekly(52)
     assert choose_cutoffs(days[::-1] + days, HORIZON_DAYS, history) == choose_cutoffs(days, HORIZON_DAYS, history)
@@ -74,8 +87,9 @@ def test_the_nearest_date_stands_in_for_a_missing_one(history: TrainingSettings)
 def test_a_date_further_away_than_half_a_spacing_does_not(history: TrainingSettings) -> None:
     gap = [day for day in weekly(52) if not TEST - timedelta(days=130) < day < TEST - timedelta(days=70)]
     chosen = choose_cutoffs(gap, HORIZON_DAYS, history).train
-    assert len(chosen) == history.training_cutoffs - 1
-    assert len(set(chosen)) == len(chosen)
+    # Of 84 and 112 days before; what is near the former shares days of its labels with the newest.
+    assert len(chosen) == history.training_cutoffs - 2
+    assert all((later - earlier).days >= HORIZON_DAYS for earlier, later in pairwise(chosen))
 
 
 def test_short_history_gives_fewer_cutoffs(history: TrainingSettings) -> None:
