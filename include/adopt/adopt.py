@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,12 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choose = choose_time if is_person_here else None
     sources = look_around(folder, time_zone, environment, read_times(options.time), choose, split_words(options.entity))
     declared = read_own_sources(removal)
-    check = AnswerCheck(sources, declared, find_root(), time_zone, environment)
+    around: dict[str, Any] = {"root": find_root(), "time_zone": time_zone, "environment": environment, "tell": say}
+    # Once: of a large file, it takes long.
+    find_files = cache(partial(find_first_files, sources=sources, declared=declared, **around))
+    check = AnswerCheck(sources, declared, find_files, time_zone, environment)
     wishes = ask_for_wishes(read_wishes(options), sources, is_person_here=is_person_here, check=check)
     rehearse(PROJECT_ROOT, removal, sources, time_zone, wishes, environment)
     if is_new(wishes, removal):
-        files = find_first_files(wishes.events or "", sources, declared, find_root(), time_zone, environment, say)
-        for line in check_first_label(wishes, files, CONFIG_DIR, environment, say):
+        for line in check_first_label(wishes, find_files(wishes.events or ""), CONFIG_DIR, environment, say):
             say(line)
     say(f"{removal.describe()}. Then {len(sources)} source(s) and the model {wishes.name}: {wishes.label}.")
     if is_person_here and not options.yes and not confirm("Go on?"):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from include.adopt.dialogue import Wishes
 from include.adopt.event_columns import choose_columns, choose_keys
+from include.adopt.event_files import EventFiles
 from include.adopt.flat_plan import choose_row_keys, plan_flat
-from include.adopt.history import check_history, find_days
-from include.adopt.inbox import InboxSource
+from include.adopt.history import check_history
+from include.adopt.inbox import InboxSource, explain_empty_times
 from include.adopt.label_sentence import read_label
 from include.adopt.label_values import LabelValues, find_newest_file, read_label_values
 from include.adopt.model_request import ModelRequest
@@ -24,6 +25,8 @@ from include.settings.models import check_model_file
 from include.settings.section import check_section
 from include.settings.sources import SourceSettings
 
+FindFiles: TypeAlias = "Callable[[str], EventFiles | None]"
+
 
 @dataclass(frozen=True)
 class AnswerCheck:
@@ -34,12 +37,12 @@ class AnswerCheck:
     Attributes:
         sources: as they were found in the folder.
         declared: the entries of ``sources.yml`` by source.
-        root: the folder of the sources.
+        find_files: the files of the events, by their source.
     """
 
     sources: Sequence[InboxSource]
     declared: Mapping[str, Any]
-    root: Path
+    find_files: FindFiles
     time_zone: str
     environment: str
 
@@ -69,21 +72,21 @@ class AnswerCheck:
         try:
             choose_row_keys(events, source, entity)
         except SettingsError as error:
-            raise SettingsError(f"{error}{self._explain_dates(events)}") from error
+            raise SettingsError(f"{self._explain_dates(events)}{error}") from error
 
     def _explain_dates(self, events: str) -> str:
-        """What keeps the rows of a source from being events, where dates of it cannot be read."""
-        found = [source.new.declaration for source in self.sources if source.name == events]
-        dates = [one for declaration in found for one in declaration.unread_dates]
-        return f" For events it lacks a time: {dates[0]}" if dates else ""
+        """What keeps the rows of a source from being events: dates that cannot be read, or are not always there."""
+        found = [source.new for source in self.sources if source.name == events]
+        reasons = [one for new in found for one in (*new.declaration.unread_dates, *explain_empty_times(new))]
+        return f"For events {events} lacks a time: {reasons[0]} " if reasons else ""
 
     def _check_label(self, wishes: Wishes, events: str, entity: Sequence[str]) -> None:
         settings, label = self._read_source(events), wishes.label or ""
         source = settings.sources[events]
         if source.grain == "daily":
             choose_columns(events, source, entity, read_label(label, events).column)
-            days = find_days(events, self.sources, self.root if events in self.declared else None)
-            check_history(wishes, days, CONFIG_DIR, self.environment)
+            files = self.find_files(events)
+            check_history(wishes, files.days if files else (), CONFIG_DIR, self.environment)
             return
         found = next((one.new.files.files[-1].path for one in self.sources if one.name == events), None)
 

@@ -186,8 +186,8 @@ def _find_summed(
         what = "a key of the entity" if column in keys else f"a {column.settings.type}"
         numbers = ", ".join(one.name for one in staged if one.settings.type in NUMBERS and one not in keys)
         raise SettingsError(
-            f"LABEL sums {summed!r} of the source {name!r}, which is {what} and no number to add up. Numbers are: "
-            f"{numbers or 'none'}."
+            f"LABEL names {summed!r} of the source {name!r}, which is {what}; sums, and counts of what is known, are "
+            f"of numbers. Numbers are: {numbers or 'none'}."
         )
     return column
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,9 @@ _FORMATS: Final[Mapping[str, FileFormat]] = {
     ".parquet": "parquet",
 }
 _PACKED: Final = (".gz", ".zst")
+# 31-01-2026, 31012026, 1-31-26
+_OTHER_DAY: Final = re.compile(r"(?<!\d)(\d{1,2}[-_.]\d{1,2}[-_.](\d{4}|\d{2})|\d{8})(?!\d)")
+_ALIKE: Final = 3
 # 2026-01-31, 20260131, 2026_01_31, 2026.01.31; only the first is a day to `path`.
 _DAY: Final = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
 
@@ -106,10 +109,30 @@ def find_starts(folder: Path) -> list[Path]:
         raise SourceError(f"{folder} cannot be read ({error.strerror}); correct its permissions.") from error
     for place in (folder, *below):
         known = [name for name in _list_names(place, place) if find_format(name)]
-        starts += [place / names[0] for names in _group(known).values()]
+        groups = _group(known)
+        _check_shapes(place, [names[0] for names in groups.values()])
+        starts += [place / names[0] for names in groups.values()]
     if not starts:
         raise SourceError(_explain_nothing(folder, _list_names(folder, folder)))
     return starts
+
+
+def _check_shapes(place: Path, names: Sequence[str]) -> None:
+    """Refuse files whose names hold days in a form that is not read: each would be a source of its own.
+
+    Raises:
+        SourceError: names two of them, and how a name holds its day.
+    """
+    shapes = defaultdict[str, list[str]](list)
+    for name in names:
+        if _OTHER_DAY.search(name):
+            shapes[re.sub(r"\d", "0", name)].append(name)
+    for alike in shapes.values():
+        if len(alike) >= _ALIKE:
+            raise SourceError(
+                f"{place} holds {len(alike)} files such as {alike[0]} and {alike[1]}, which differ in digits alone. If "
+                "these are days, rename the files: a name holds its day with the year first, as 2026-01-31."
+            )
 
 
 def find_format(name: str) -> FileFormat | None:

@@ -55,6 +55,8 @@ def check_first_label(
     """
     if files is None:
         return []
+    for question in files.questions:
+        tell(f"please confirm: {question}")
     if files.source.grain == "daily":
         check_history(wishes, files.days, config, environment)
     request = make_request(parse_options(list_wishes(wishes)[1:]))

@@ -112,7 +112,9 @@ def choose_row_keys(name: str, source: SourceBase, entity: Sequence[str]) -> Ent
     staged = stage_columns(source)
     keys = EntityKeys(choose_keys(name, source, staged, entity))
     if {*keys.names} != {one.name for one in staged if one.origin in source.key}:
-        times = [one.origin for one in staged if one.settings.type in ("date", "timestamp")]
+        times = [
+            one.origin for one in staged if one.settings.type in ("date", "timestamp") and not one.settings.nullable
+        ]
         hint = (
             f" If its rows are events, say which column tells when one happened: TIME={name}.{times[0]}."
             if times

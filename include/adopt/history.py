@@ -7,20 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from include.adopt.dialogue import Wishes
-from include.adopt.inbox import InboxSource
-from include.adopt.placing import find_event_days
 from include.adopt.short_history import explain_short_history
 from include.errors import AdoptError
-
-
-def find_days(events: str | None, sources: Sequence[InboxSource], root: Path | None) -> Sequence[date]:
-    """The days of the events, ascending; none where they are not of this folder, or are not known yet.
-
-    Args:
-        root: the sources' folder, where a single file is split into days; None where what lies there may be of another.
-    """
-    source = next((one for one in sources if one.name == events and one.is_daily), None)
-    return find_event_days(source, root) if source else ()
 
 
 def check_history(wishes: Wishes, days: Sequence[date], config: Path, environment: str) -> None:

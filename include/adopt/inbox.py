@@ -137,6 +137,31 @@ def list_times(new: NewSource) -> list[str]:
     return [name for name, column in columns.items() if column["type"] in TIMES and not column.get("nullable")]
 
 
+def explain_empty_times(new: NewSource) -> list[str]:
+    """Of columns that would say when a row happened, were they there in every row: where they are not."""
+    columns = new.declaration.content["columns"]
+    names = [name for name, column in columns.items() if column["type"] in TIMES and column.get("nullable")]
+    return [_explain_empty(new, name) for name in names]
+
+
+def _explain_empty(new: NewSource, name: str) -> str:
+    """How often a column is empty in what was read, and the first row of it."""
+    for one in new.sample.files:
+        if name in one.rows.column_names and (count := one.rows.column(name).null_count):
+            first = one.rows.column(name).is_null().index(True).as_py() + 1
+            return (
+                f"column {name} is empty in {count:,} of {one.rows.num_rows:,} rows that were read of {one.name}, "
+                f"first in row {first:,} after the header; fill it, or take these rows out."
+            )
+    return f"column {name} is empty in some rows; fill it, or take these rows out."
+
+
+def _explain_time(new: NewSource, name: str) -> str:
+    """Why a column that is named does not do, where something is known of it."""
+    known = [*new.declaration.unread_dates, *explain_empty_times(new)]
+    return "".join(f" {reason[0].upper()}{reason[1:]}" for reason in known if f"column {name} " in reason)
+
+
 def has_repeated_id(new: NewSource, entity: Collection[str] = ()) -> bool:
     """Whether a row names something that other rows name, too, as events do."""
     key = new.declaration.content["key"]
@@ -157,7 +182,7 @@ def _decide(new: NewSource, wanted: str, choose: ChooseTime | None, entity: Coll
         if wanted not in candidates:
             raise AdoptError(
                 f"{new.name}: {wanted!r} cannot say when a row happened; it can be: {list_some(candidates) or 'none'} "
-                "(a date or timestamp that is always there)."
+                f"(a date or timestamp that is always there).{_explain_time(new, wanted)}"
             )
         return InboxSource(new, event=wanted, is_undated=True)
     if not candidates or not has_repeated_id(new, entity):

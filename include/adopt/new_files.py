@@ -51,7 +51,8 @@ def check_free(files: Sequence[NewFile], reasons: Sequence[str] = ()) -> None:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(
             f"Nothing is written:\n{listed}\nGive another GROUP for the features, another NAME for the model and its "
-            "labels, or remove what is there."
+            "labels, or remove what is there. A group that is there is used as it is where EVENTS, ALSO and the days "
+            "of the label are those that it was written with."
         )
 
 

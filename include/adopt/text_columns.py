@@ -68,6 +68,13 @@ def explain_dates(name: str, texts: Sequence[pa.Array]) -> str | None:
         return f"column {name} holds dates such as {find_first(text, _YEAR_FIRST)}, which are not read; {remedy}."
     if count_matching(text, _OTHER_DATE) * 2 < filled:
         forms = [one for one in (_ISO_DATE, _YEAR_FIRST, _OTHER_DATE) if matches_any(text, one)]
+        if forms == [_ISO_DATE] and count_matching(text, _ISO_DATE) * 2 >= filled:
+            other = find_first(text, _ISO_DATE, matching=False)
+            values = f"but for others, such as {other!r}" if other is not None else "but for some that cannot be"
+            return (
+                f"column {name} holds dates {values}; it is declared as string: correct those, or take their rows out, "
+                "to make it a date."
+            )
         if len(forms) < 2 or sum(count_matching(text, one) for one in forms) * 2 < filled:
             return None
         examples = " and ".join(str(find_first(text, one)) for one in forms)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from include.errors import RegistryError
 from include.operate.figures import read_baseline, read_champion
 from include.registry.registry import read_version
+from include.registry.runs import read_last_refusal
 from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from include.operate.progress import Stage
     from include.settings.models import ModelSettings
 
+
+log = logging.getLogger(__name__)
 
 EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -59,7 +64,7 @@ def report_model(
         "gates": {
             "decision": tags.get("decision"),
             "results": json.loads(tags.get("gates", "[]")),
-            "refused": list(notes.refused),
+            "refused": list(notes.refused) or ([] if champion else find_refusal(tracking_uri, model.name)),
         },
         "seconds": {
             stage.name.removeprefix(f"{model.name}."): round(stage.seconds, 1)
@@ -69,6 +74,15 @@ def report_model(
         "failure": notes.failure,
     }
     return section
+
+
+def find_refusal(tracking_uri: str, name: str) -> list[str]:
+    """Why the gates refused the newest candidate, as far as MLflow can say."""
+    try:
+        return read_last_refusal(tracking_uri, name)
+    except RegistryError as error:
+        log.warning("Whether the gates refused a candidate of %s is not known: %s", name, error)
+        return []
 
 
 def read_approval(session: Session, model: ModelSettings, since: datetime = EVER) -> dict[str, Any]:

@@ -8,6 +8,10 @@ from include.operate.figures import describe_gain, describe_metrics, describe_sc
 from include.training.candidates import name_candidate
 
 _FAILURE_LINES: Final = 30
+_AFTER_REFUSAL: Final = (
+    "nothing serves yet: load older days or change the features, or set limits from what is measured (gates: in the "
+    'model\'s file), then make run ARGS="--train"'
+)
 
 
 def describe_model(section: dict[str, Any]) -> list[str]:
@@ -21,6 +25,8 @@ def describe_model(section: dict[str, Any]) -> list[str]:
         "outcomes": describe_performance(section["performance"]),
         "monitoring": describe_monitoring(section["monitoring"]),
     }
+    if section["champion"] is None and section["gates"]["refused"]:
+        lines["next"] = _AFTER_REFUSAL
     told = [f"{name:<11} {text}" for name, text in lines.items()]
     if section["failure"]:
         told.append("it ended early:")
@@ -48,7 +54,7 @@ def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] |
 def describe_gates(gates: dict[str, Any]) -> str:
     """What they decided of the champion, or why they refused the newest candidate."""
     if gates["refused"]:
-        return f"refused the candidate: {'; '.join(gates['refused'])}"
+        return f"refused the newest candidate: {'; '.join(gates['refused'])}"
     return gates["decision"] or "none have run"
 
 

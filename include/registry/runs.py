@@ -31,6 +31,20 @@ def record_decision(
 
 def read_last_decision_at(tracking_uri: str, experiment: str) -> datetime | None:
     """When the newest run that was decided about was started (UTC); None when there is none."""
+    run = _find_last_judged(tracking_uri, experiment)
+    return datetime.fromtimestamp(int(run["info"]["start_time"]) / 1000, UTC) if run else None
+
+
+def read_last_refusal(tracking_uri: str, experiment: str) -> list[str]:
+    """What the gates said against the newest run that was decided about; nothing where it was not refused."""
+    run = _find_last_judged(tracking_uri, experiment)
+    tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])} if run else {}
+    if tags.get("decision") != "refuse":
+        return []
+    return [f"{gate['name']}: {gate['reason']}" for gate in json.loads(tags["gates"]) if not gate["is_passed"]]
+
+
+def _find_last_judged(tracking_uri: str, experiment: str) -> dict[str, Any] | None:
     with MlflowRest(tracking_uri) as mlflow:
         found = mlflow.find("experiments/get-by-name", {"experiment_name": experiment})
         if found is None:
@@ -44,5 +58,5 @@ def read_last_decision_at(tracking_uri: str, experiment: str) -> datetime | None
                 "max_results": 1,
             },
         )
-    runs = answer.get("runs", [])
-    return datetime.fromtimestamp(int(runs[0]["info"]["start_time"]) / 1000, UTC) if runs else None
+    runs: list[dict[str, Any]] = answer.get("runs", [])
+    return runs[0] if runs else None

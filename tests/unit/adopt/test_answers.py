@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from include.adopt.answers import AnswerCheck
 from include.adopt.dialogue import Wishes
+from include.adopt.first_label import find_first_files
 from include.adopt.inbox import look_into
 from include.errors import OrreryError
 from tests.unit.adopt.conftest import FIRST
@@ -22,7 +24,7 @@ TABLE = Wishes("leave", "member_id", "members", "town")
 @pytest.fixture
 def check(inbox, tmp_path: Path) -> AnswerCheck:
     """A file of orders, a list of members, visits by day, and readings that are declared already."""
-    rows = [f"{n},{n % 40},{n % 3},2026-03-0{n % 5 + 1},{n % 7}.5" for n in range(300)]
+    rows = [f"{n},{n % 40},{n % 3},{FIRST + timedelta(days=n % 200)},{n % 7}.5" for n in range(400)]
     inbox.write_csv("orders.csv", "order_id,member_id,site_id,ordered_on,amount", rows)
     inbox.write_csv("members.csv", "member_id,town,state,age", [f"{n},town {n % 4},on,{n % 9}" for n in range(40)])
     forms = ("03/{:02}/2026", "2026-03-{:02}", "2026/03/{:02}")
@@ -32,7 +34,10 @@ def check(inbox, tmp_path: Path) -> AnswerCheck:
         day = FIRST + timedelta(days=number)
         inbox.write_csv(f"visits/{day}.csv", "visit_id,member_id,seen_at", [f"{number}{n},{n},{day}" for n in range(9)])
     sources = look_into(inbox.folder, inbox.config, "development", {})
-    return AnswerCheck(sources, {"readings": Plant(tmp_path).content}, tmp_path / "root", "UTC", "development")
+    declared = {"readings": Plant(tmp_path).content}
+    place = {"root": tmp_path / "root", "time_zone": "UTC", "environment": "development", "tell": print}
+    find_files = partial(find_first_files, sources=sources, declared=declared, **place)
+    return AnswerCheck(sources, declared, find_files, "UTC", "development")
 
 
 @pytest.mark.parametrize(
@@ -67,11 +72,16 @@ def test_what_can_be_used_is_let_through(check: AnswerCheck, wishes: Wishes) -> 
         ("label", replace(GOOD, label="anything"), r"cannot be read. Write LABEL as one of: 'no orders in 28 days'"),
         ("label", replace(GOOD, label="no visits in 28 days"), "the events are those of the source 'orders'"),
         ("label", replace(GOOD, label="no orders in 500 days"), "1 to 365 whole days"),
-        ("label", replace(GOOD, label="sum of amout in 7 days"), r"LABEL names 'amout'.*Did you mean 'amount'"),
+        (
+            "label",
+            replace(GOOD, label="sum of amout in 7 days"),
+            r"LABEL names 'amout'.*Did you mean 'amount'",
+        ),
         ("label", replace(GOOD, events="visits", label="no visits in 28 days"), "visits has 9 days"),
         ("label", replace(TABLE, label="twon"), r"'twon', which is no column.*Did you mean 'town'"),
         ("label", replace(TABLE, label="state"), "The label 'state' is on in every row that was read"),
         ("label", Wishes("wear", "machine_id", "readings", "sum of heta in 7 days"), "Did you mean 'heat'"),
+        ("label", replace(GOOD, label="no orders in 60 days"), "orders has 200 days"),
         ("name", replace(GOOD, name="My model"), "A model cannot be called 'My model': .*lower-case letters"),
         ("name", replace(GOOD, name="labels"), "A model cannot be called 'labels'"),
     ],

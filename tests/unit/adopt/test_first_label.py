@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,19 @@ def test_days_of_one_file_that_cannot_be_are_refused(house: House, tmp_path: Pat
         file.write("9999999,1,hall,1900-01-01T10:00:00Z,1,\n")
     with pytest.raises(SourceError, match="measured_at goes from 1900-01-01 to"):
         check_found(house, plant, folder)
+
+
+@pytest.mark.parametrize(("away", "where"), [(40, "after"), (-40, "before")])
+def test_few_rows_far_from_all_others_are_asked_about(house: House, tmp_path: Path, away: int, where: str) -> None:
+    plant = Plant(tmp_path / "sources")
+    plant.write(often)
+    folder = join_days(plant, tmp_path / "theirs" / "readings.csv")
+    stray = FIRST + (DAYS - 1 + away if away > 0 else away) * DAY
+    with (folder / "readings.csv").open("a") as file:
+        file.write(f"9999999,1,hall,{stray}T10:00:00Z,1,\n")
+    with suppress(SettingsError):
+        check_found(house, plant, folder)
+    assert [line for line in plant.told if f"measured_at of 1 row(s) is 40 days {where} that of all others" in line]
 
 
 def test_long_looks_tell_how_far_they_have_come(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

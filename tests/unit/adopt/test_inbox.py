@@ -270,3 +270,25 @@ def test_a_file_with_a_header_only_is_named(plant) -> None:
     plant.write_csv("orders.csv", ORDERS, [])
     with pytest.raises(SourceError, match="has rows"):
         look(plant)
+
+
+def test_files_whose_names_hold_days_in_a_form_that_is_not_read_are_no_sources_each(plant) -> None:
+    for day in (5, 6, 7):
+        plant.write_csv(f"exports/export-0{day}-01-2026.csv", "visit_id,seen_at", [f"{day},2026-01-0{day}"])
+    with pytest.raises(SourceError, match=r"3 files such as export-05-01-2026\.csv and .*with the year first"):
+        look(plant)
+
+
+def test_a_time_that_is_empty_in_a_row_is_named_with_the_row(plant) -> None:
+    rows = [f"{n},{n % 40},{'' if n == 6 else f'2026-03-0{n % 5 + 1}T10:00:00Z'},A" for n in range(300)]
+    plant.write_csv("orders.csv", ORDERS, rows)
+    said = r"'ordered_at' cannot say when.*Column ordered_at is empty in 1 of 300 rows that were read of orders\.csv, "
+    with pytest.raises(AdoptError, match=said + "first in row 7 after the header"):
+        look(plant, orders="ordered_at")
+
+
+def test_a_value_that_is_no_time_is_named(plant) -> None:
+    rows = [f"{n},{n % 40},{'soon' if n == 6 else f'2026-03-{n % 5 + 1:02}T10:{n % 60:02}:00Z'},A" for n in range(300)]
+    plant.write_csv("orders.csv", ORDERS, rows)
+    with pytest.raises(AdoptError, match=r"Column ordered_at holds dates but for others, such as 'soon'"):
+        look(plant, orders="ordered_at")

@@ -81,9 +81,16 @@ def test_a_model_of_which_nothing_serves_is_told_as_such() -> None:
 
 def test_a_candidate_that_was_refused_is_told_with_every_reason() -> None:
     gates = {"decision": "production", "results": [], "refused": ["interval: it begins at 0.69", "evidence: 9 rows"]}
-    assert "gates       refused the candidate: interval: it begins at 0.69; evidence: 9 rows" in describe_model(
+    assert "gates       refused the newest candidate: interval: it begins at 0.69; evidence: 9 rows" in describe_model(
         {**FAILURES, "gates": gates}
     )
+
+
+def test_without_a_champion_it_is_said_what_helps_after_a_refusal() -> None:
+    gates = {"decision": None, "results": [], "refused": ["interval: it begins at 0.69"]}
+    lines = describe_model({**UNITS, "champion": None, "baseline": None, "gates": gates})
+    assert any(line.startswith("next        nothing serves yet") for line in lines)
+    assert not any(line.startswith("next") for line in describe_model({**FAILURES, "gates": gates}))
 
 
 def test_what_did_not_happen_is_said() -> None:
