@@ -1,8 +1,9 @@
 """
 ### Train candidates
 
-Trains every family of the model, on each compared feature set, from one point-in-time training set, tests each on a
-later cutoff, ranks them, and lets the best one pass through the gates. Three outcomes: **refused** (nothing is
+Trains every family of the model, on each compared feature set, from one point-in-time training set, ranks them by what
+they reach on later cutoffs (validation), and lets the best one pass through the gates, which judge it on the newest
+cutoff (test). Three outcomes: **refused** (nothing is
 registered, the reasons are in the log), **staging** only, or **production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if

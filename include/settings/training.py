@@ -104,6 +104,7 @@ class TrainingSettings(Section):
 
     Attributes:
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
+        validation_folds: how often each candidate is validated, the validation split among them.
     """
 
     split: SplitKind = "time"
@@ -112,6 +113,7 @@ class TrainingSettings(Section):
     min_training_cutoffs: _Count
     min_training_rows: _Count
     min_split_count: _Count
+    validation_folds: _Count = 3
     families: tuple[FamilyName, ...]
     parameters: FamilyParameters
     selection_weights: SelectionWeights

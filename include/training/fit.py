@@ -31,6 +31,7 @@ from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
 from include.training.families import build_family, build_inputs
+from include.training.folds import Validation, validate
 from include.training.narrow import choose_features
 from include.training.record import log_run
 from include.training.single_feature import find_single_feature
@@ -77,7 +78,7 @@ def fit_family(
     tracking_uri: str,
     feature_set: str | None = None,
 ) -> dict[str, Any]:
-    """Fit one family on the training split, tune its decision on validation, test it, log it to MLflow.
+    """Fit one family on the training split, tune its decision on validation, validate and test it, log it to MLflow.
 
     Args:
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
@@ -90,8 +91,9 @@ def fit_family(
         parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
         (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
         baseline_feature (None but for the baseline), selection_method and selected_features (a count; both None
-        without a selection), champion (version, score, gain, gain_low, gain_high,
-        note; None without one), and the fields of ``lineage``. All numbers are finite.
+        without a selection), validation (folds, scores, metrics: see ``include.training.folds``), champion (version,
+        score, gain, gain_low, gain_high, note; None without one), and the fields of ``lineage``. All numbers are
+        finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
@@ -106,6 +108,7 @@ def fit_family(
     fitted = baseline if family == BASELINE else train_model(data, family, spec, settings)
     onnx = OnnxModel(fitted.onnx)
     result = {"feature_set": feature_set, **asdict(lineage), **measure_family(fitted, onnx, baseline, data, settings)}
+    result["validation"] = validate_family(fitted, data, settings).describe()
     result["selection_method"] = None if selection is None else selection.method
     result["selected_features"] = None if selection is None else len(selection.kept)
     champion = compare_with_champion(tracking_uri, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
@@ -117,21 +120,42 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
     """Fit a family on the training split, on as many threads as the settings allow, and export it."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    task, train = TASKS[spec.task], data.train
-    matrix = train.matrix.select(_name_features(data.features))
-    features = data.features
+    task = TASKS[spec.task]
     with threadpool_limits(settings.threads_per_fit):
         started = time.process_time()
-        if family == BASELINE:
-            fit_rule = task.fit_baseline if matrix.numeric_names else fit_constant
-            rule = fit_rule(matrix, train.labels, settings.random_seed)
-            model, features = rule.model, tuple(item for item in features if item.name == rule.feature)
-        else:
-            model = build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels)
+        model, features = _fit(data, family, task, settings)
         seconds = time.process_time() - started
-    decision = _tune(task, model, features, data)
+    _, decision = _tune(task, model, features, data)
     contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
+
+
+def _fit(data: TrainingData, family: str, task: Task, settings: TrainingSettings) -> tuple[Any, tuple[Feature, ...]]:
+    """A family fitted on the training split, and the features that it looks at."""
+    train, features = data.train, data.features
+    matrix = train.matrix.select(_name_features(features))
+    if family == BASELINE:
+        fit_rule = task.fit_baseline if matrix.numeric_names else fit_constant
+        rule = fit_rule(matrix, train.labels, settings.random_seed)
+        return rule.model, tuple(item for item in features if item.name == rule.feature)
+    return build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels), features
+
+
+def validate_family(fitted: FittedFamily, data: TrainingData, settings: TrainingSettings) -> Validation:
+    """What ranks a fitted family: its metrics over the folds; the baseline, which is not ranked, has one."""
+    from threadpoolctl import threadpool_limits
+
+    task, contract = TASKS[fitted.contract.task], fitted.contract
+    if fitted.family == BASELINE:
+        settings = settings.model_copy(update={"validation_folds": 1})
+
+    def predict(fold: TrainingData) -> tuple[Floats, Decision]:
+        model, features = _fit(fold, fitted.family, task, settings)
+        return _tune(task, model, features, fold)
+
+    first = fitted.predict(data.validation), contract.decision
+    with threadpool_limits(settings.threads_per_fit):
+        return validate(data, first, predict, task, contract.horizon_days, settings)
 
 
 def _name_features(features: Sequence[Feature]) -> tuple[str, ...]:
@@ -140,11 +164,12 @@ def _name_features(features: Sequence[Feature]) -> tuple[str, ...]:
     return (*numeric, *categorical)
 
 
-def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingData) -> Decision:
+def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingData) -> tuple[Floats, Decision]:
+    """What a model says of the validation split, and what turns it into answers best."""
     validation = data.validation
     predictions = task.predict(model, build_inputs(validation.matrix.select(_name_features(features))))
     _check_predictions(task, predictions, "validation")
-    return task.tune(validation.labels, predictions, data.classes)
+    return predictions, task.tune(validation.labels, predictions, data.classes)
 
 
 def _build_contract(

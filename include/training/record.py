@@ -56,6 +56,8 @@ def log_run(
     with open_run(tracking_uri, contract.model, name, tags) as mlflow:
         mlflow.log_params(describe_parameters(onnx, result, settings))
         mlflow.log_metrics(list_metrics(result))
+        for step, score in enumerate(result["validation"]["scores"]):
+            mlflow.log_metric("validation_fold_score", score, step=step)
         mlflow.log_dict(importance, "importance.json")
         if selection is not None:
             mlflow.log_dict(selection.describe(), "feature_selection.json")
@@ -84,6 +86,7 @@ def list_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Every figure of a result under one name, those of the comparisons with their prefix."""
     metrics = {key: value for key, value in result.items() if isinstance(value, int | float)}
     metrics |= result["metrics"]
+    metrics |= {f"validation_{name}": value for name, value in result["validation"]["metrics"].items()}
     for other in ("baseline", "champion"):
         found = result[other] or {}
         metrics |= {f"{other}_{key}": found[key] for key in _COMPARED if found.get(key) is not None}

@@ -44,15 +44,16 @@ class Ranking:
 def rank_candidates(results: Sequence[Mapping[str, Any]], weights: SelectionWeights, ceilings: CostCeilings) -> Ranking:
     """Order the results of ``fit_family`` by weighted score; the baseline family is left out.
 
-    Metrics count as they are. Costs, where lower is better, are min-max normalised between nothing and a
-    fixed ceiling: what a candidate reaches does not depend on who else takes part, and a difference of
-    milliseconds stays one. Equals are ordered by the task's own score, then by name.
+    Metrics are those of validation, as they are: the test rows, on which the gates judge the winner, choose nothing.
+    Costs, where lower is better, are min-max normalised between nothing and a fixed ceiling: what a candidate reaches
+    does not depend on who else takes part, and a difference of milliseconds stays one. Equals are ordered by the task's
+    own score, then by name.
 
     Raises:
         TrainingError: nothing to rank.
     """
     scored = [
-        (_score_candidate(result, weights, ceilings), float(result["score"]))
+        (_score_candidate(result, weights, ceilings), float(result["validation"]["metrics"]["score"]))
         for result in results
         if result["family"] != BASELINE
     ]
@@ -71,7 +72,7 @@ def _score_candidate(result: Mapping[str, Any], weights: SelectionWeights, ceili
         "training_seconds": _cheapness(result["training_seconds"], ceilings.training_seconds),
         "size": _cheapness(result["size_bytes"], ceilings.size_bytes),
     }
-    values = {**result["metrics"], **costs}
+    values = {**result["validation"]["metrics"], **costs}
     parts = {name: weight * values[name] for name, weight in weights if weight}
     return RankedCandidate(result["family"], result["run_id"], sum(parts.values()), parts, result.get("feature_set"))
 

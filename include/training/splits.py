@@ -20,6 +20,8 @@ from include.training.cutoffs import SPLITS
 from include.warehouse.frames import from_frame
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from include.tasks.task import Labels
@@ -37,12 +39,22 @@ class SplitData:
     Attributes:
         matrix: all features of the model's declaration.
         labels: as the task encodes them, [n].
-        as_of_date: the newest as-of date of the split.
+        days: the as-of date of each row, [n] of object.
     """
 
     matrix: FeatureMatrix
     labels: Labels
-    as_of_date: date
+    days: npt.NDArray[np.object_]
+
+    @property
+    def as_of_date(self) -> date:
+        """The newest as-of date of the split."""
+        newest: date = max(self.days)
+        return newest
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> SplitData:
+        """The rows that a mask picks."""
+        return SplitData(self.matrix.take(rows), self.labels[rows], self.days[rows])
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ def read_training_data(frame: pd.DataFrame, spec: ModelSpec, settings: TrainingS
         rows = splits == name
         labels = task.encode_labels(values[rows], classes)
         check_labels(name, labels, classes, task, settings)
-        data[name] = SplitData(matrix.take(rows), labels, max(days[rows]))
+        data[name] = SplitData(matrix.take(rows), labels, days[rows])
     return TrainingData(_keep_known(spec.features, data["train"].matrix), classes, **_by_field(data))
 
 

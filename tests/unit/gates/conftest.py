@@ -41,6 +41,7 @@ def make_candidate() -> MakeResult:
             "baseline": {
                 "feature": "wear", "score": score - 0.02, "gain": 0.02, "gain_low": 0.01, "gain_high": 0.03,
             },
+            "validation": {"folds": 1, "scores": [score], "metrics": metrics},
             "champion": {"version": 3, "score": score - 0.005, "gain": 0.005, "note": "gain +0.005"},
         }  # fmt: skip
         return good | replaced

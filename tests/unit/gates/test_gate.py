@@ -112,7 +112,8 @@ def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
 ) -> None:
     uri = start_shared_server().uri
     best, baseline = make_candidate(task, parity_difference=0.5), make_candidate(task, family="baseline")
-    other = make_candidate(task, family="linear", metrics=dict.fromkeys(best["metrics"], 0.2))
+    worse = {"folds": 1, "scores": [0.2], "metrics": dict.fromkeys(best["metrics"], 0.2)}
+    other = make_candidate(task, family="linear", validation=worse)
     log_runs(uri, [other, best, baseline])
     judged = judge_candidates([other, best, baseline], uri, make_model(task))
     assert judged["decision"] == "refuse"

@@ -59,7 +59,7 @@ def limits() -> TrainingSettings:
 
 @pytest.fixture
 def uri(warehouse_uri: str) -> str:
-    """200 parts on 20 Mondays with three labels; the weather of each part was seen twice."""
+    """200 parts on 21 Mondays with three labels; the weather of each part was seen twice."""
     with open_session(warehouse_uri) as session:
         session.execute(
             f"""
@@ -75,7 +75,7 @@ def uri(warehouse_uri: str) -> str:
                 case when n % 7 = 0 then null else n::integer end as uses,
                 case when n % 5 = 0 then null else n % 2 = 0 end as is_spare,
                 case when n % 4 = 0 then null when n % 3 = 0 then 'red' else 'blue' end as colour
-            from generate_series(date '{TEST}' - 7 * 19, date '{TEST}', interval '7 days') as day
+            from generate_series(date '{TEST}' - 7 * 20, date '{TEST}', interval '7 days') as day
             cross join generate_series(1, 200) as n
             """
         )

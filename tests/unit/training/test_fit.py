@@ -22,7 +22,7 @@ from include.servers.ports import find_free_port
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
 from include.training.entity_split import TEST_SHARE
-from include.training.fit import TrainingLineage, fit_family, measure_family, train_model
+from include.training.fit import TrainingLineage, fit_family, measure_family, train_model, validate_family
 from include.training.splits import TrainingData, read_training_data
 from tests.model.machines import KINDS, drop_features, load_training, make_frame, make_spec
 
@@ -81,7 +81,7 @@ def test_the_result_is_light_finite_and_complete(training: Training) -> None:
         "family", "task", "run_id", "model_uri", "onnx_sha256", "score_name", "score", "score_low", "score_high",
         "metrics", "decision", "test_as_of_date", "training_seconds", "size_bytes", "parity_difference",
         "training_rows", "test_rows", "test_count", "single_feature", "single_feature_score", "baseline",
-        "baseline_feature", "champion", "feature_set", "selection_method", "selected_features",
+        "baseline_feature", "champion", "feature_set", "validation", "selection_method", "selected_features",
         "data_version", "feature_version", "code_revision", "trained_by",
     }  # fmt: skip
     assert (result["family"], result["task"], result["champion"]) == ("gradient_boosting", training.task, None)
@@ -100,6 +100,22 @@ def test_figures_belong_together(training: Training) -> None:
     assert result["single_feature"] == ("units_last" if training.task == "regression" else "wear")
     assert result["training_seconds"] > 0
     assert 0 <= result["parity_difference"] <= 1e-4
+
+
+def test_what_ranks_a_family_is_measured_on_each_fold_and_not_on_the_test(
+    training: Training, tracking_uri: str
+) -> None:
+    validation = training.result["validation"]
+    assert validation["folds"] == len(validation["scores"]) > 1
+    assert validation["metrics"]["score"] == pytest.approx(np.mean(validation["scores"]))
+    assert set(validation["metrics"]) == set(training.result["metrics"])
+    data, settings = training.data, training.settings
+    turned = replace(data, test=replace(data.test, labels=data.test.labels[::-1].copy()))
+    fitted = train_model(turned, "gradient_boosting", training.spec, settings)
+    assert validate_family(fitted, turned, settings).scores == pytest.approx(validation["scores"])
+    run = read_run(tracking_uri, training.result["run_id"])
+    assert run["metrics"]["validation_score"] == pytest.approx(validation["metrics"]["score"])
+    assert run["metrics"]["validation_fold_score"] == pytest.approx(validation["scores"][-1])
 
 
 def test_the_run_holds_parameters_metrics_tags_and_figures(training: Training, tracking_uri: str) -> None:

@@ -20,7 +20,14 @@ def result(family: str, **changed: Any) -> dict[str, Any]:
     metrics = {name: changed.pop(name, value) for name, value in metrics.items()}
     costs = {"training_seconds": 1.0, "size_bytes": 100}
     return (
-        {"family": family, "run_id": f"run of {family}", "score": metrics["score"], "metrics": metrics}
+        {
+            "family": family,
+            "run_id": f"run of {family}",
+            # What the test rows say is of no account.
+            "score": 1 - metrics["score"],
+            "metrics": {name: 1 - value for name, value in metrics.items()},
+            "validation": {"folds": 1, "scores": [metrics["score"]], "metrics": metrics},
+        }
         | costs
         | changed
     )
@@ -91,8 +98,7 @@ def test_a_task_without_decisions_is_ranked_by_its_score_alone() -> None:
         {
             "family": name,
             "run_id": name,
-            "score": score,
-            "metrics": {"score": score},
+            "validation": {"folds": 1, "scores": [score], "metrics": {"score": score}},
             "training_seconds": 1,
             "size_bytes": 1,
         }
