@@ -73,13 +73,14 @@ def train_candidates(model: ModelSettings) -> None:
         def fit(frame: pd.DataFrame, candidate: dict[str, Any]) -> dict[str, Any]:
             """Train, test and log one family on one feature set."""
             from include.orchestration.models import find_spec
-            from include.orchestration.training import training_lineage
+            from include.orchestration.training import find_former_champions, training_lineage
             from include.training.attempt import attempt_family
 
             user, spec = get_current_context()["dag_run"].triggering_user_name, find_spec(model)
             lineage = training_lineage(user, warehouse_uri(), model, spec)
             family, feature_set = candidate["family"], candidate["feature_set"]
-            return attempt_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set)
+            former = find_former_champions(warehouse_uri(), model)
+            return attempt_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set, former)
 
         @task
         @traced

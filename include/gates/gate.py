@@ -8,6 +8,7 @@ from typing import Any
 
 from include.errors import TrainingError
 from include.gates.baseline import check_baseline
+from include.gates.best_ever import check_best_ever
 from include.gates.decision import decide
 from include.gates.evidence import check_evidence
 from include.gates.interval import check_interval
@@ -36,6 +37,7 @@ def run_gates(candidate: Mapping[str, Any], settings: GateSettings) -> tuple[Gat
     return (
         check_baseline(score, candidate["baseline"], title, settings.baseline),
         check_production(candidate["champion"], title, settings.production),
+        check_best_ever(candidate["best_ever"], title, settings.best_ever),
         check_parity(candidate["parity_difference"], settings.parity),
         check_evidence(candidate["test_count"], task.evidence_title, settings.evidence),
         check_interval(candidate["score_low"], title, settings.interval),

@@ -10,14 +10,15 @@ from include.settings.gates import ProductionGate
 
 
 def check_production(champion: Mapping[str, Any] | None, title: str, limits: ProductionGate) -> GateResult:
-    """Ask for a gain in score over the champion, both measured on the candidate's test rows.
+    """Ask for a gain in score over the champion on the candidate's test rows, and for the low end of its interval.
 
     Without a champion there is nothing to be worse than. A champion that can no longer answer for the
     rows leaves the question open: the person who approves is asked, or the candidate stays in staging
     (``when_incomparable``).
 
     Args:
-        champion: ``version``, ``score``, ``gain`` (None when it cannot answer for the test rows) and ``note``.
+        champion: ``version``, ``score``, ``gain`` (None when it cannot answer for the test rows), ``gain_low`` and
+            ``note``.
         title: of the score, for people.
     """
     if champion is None:
@@ -25,14 +26,20 @@ def check_production(champion: Mapping[str, Any] | None, title: str, limits: Pro
     gain = champion["gain"]
     if gain is None:
         return _answer_incomparable(champion, limits)
+    asked = f"at least {limits.min_gain:+.4f} is asked"
+    observed, threshold = gain, limits.min_gain
+    if limits.min_gain_low is not None:
+        asked += f", and {limits.min_gain_low:+.4f} at the low end of the interval"
+        if gain >= limits.min_gain:
+            observed, threshold = champion["gain_low"], limits.min_gain_low
     return GateResult(
         name="production",
-        is_passed=gain >= limits.min_gain,
-        observed=gain,
-        threshold=limits.min_gain,
+        is_passed=observed >= threshold,
+        observed=observed,
+        threshold=threshold,
         reason=(
             f"against champion version {champion['version']} ({title} {champion['score']:.4f}): {champion['note']}; "
-            f"at least {limits.min_gain:+.4f} is asked"
+            f"{asked}"
         ),
         severity=limits.severity,
     )

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.ingestion.version import read_data_version
 from include.registry.registry import register_baseline, register_candidate
+from include.rollout.events import read_former_champions
 from include.settings import PROJECT_ROOT
 from include.warehouse.session import open_session
 
@@ -39,6 +40,12 @@ def training_lineage(triggered_by: str | None, uri: str, model: ModelSettings, s
         code_revision=read_code_revision(),
         trained_by=triggered_by or model.trainer,
     )
+
+
+def find_former_champions(uri: str, model: ModelSettings) -> list[int]:
+    """Every version that is or was champion, the newest champion first."""
+    with open_session(uri) as session:
+        return read_former_champions(session, model.name)
 
 
 def read_code_revision() -> str:

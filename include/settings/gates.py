@@ -22,13 +22,21 @@ class BaselineGate(Section):
 
 
 class ProductionGate(Section):
-    """Asks for a gain in score over the champion.
+    """Asks for a gain in score over the champion, and for the low end of its interval.
 
     A candidate that cannot be compared goes on to the person who approves ('ask'), or stays in staging ('staging').
     """
 
     min_gain: _Gain
+    min_gain_low: _Gain | None = None
     when_incomparable: Literal["ask", "staging"]
+    severity: Severity
+
+
+class BestEverGate(Section):
+    """Asks for a gain in score over the best version that is or was champion: small losses may not add up."""
+
+    min_gain: _Gain
     severity: Severity
 
 
@@ -66,6 +74,7 @@ class GateSettings(Section):
 
     baseline: BaselineGate
     production: ProductionGate
+    best_ever: BestEverGate = BestEverGate(min_gain=-0.01, severity="blocking")
     parity: ParityGate
     evidence: EvidenceGate
     interval: IntervalGate

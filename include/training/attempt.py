@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import RegistryError
@@ -30,6 +30,7 @@ def attempt_family(
     lineage: TrainingLineage,
     tracking_uri: str,
     feature_set: str | None = None,
+    former: Sequence[int] = (),
 ) -> dict[str, Any]:
     """As :func:`include.training.fit.fit_family`, but for a family that fails.
 
@@ -42,7 +43,7 @@ def attempt_family(
         Exception: the baseline failed, with which all others are compared.
     """
     try:
-        return fit_family(frame, family, spec, settings, lineage, tracking_uri, feature_set)
+        return fit_family(frame, family, spec, settings, lineage, tracking_uri, feature_set, former)
     except RegistryError:
         raise
     except Exception as error:

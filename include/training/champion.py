@@ -1,11 +1,12 @@
-"""A candidate against the champion in production, on the same test rows."""
+"""A candidate against the champion in production, and against the best that ever was, on the same test rows."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from include.errors import ServingError
 from include.features.matrix import FeatureMatrix
@@ -18,6 +19,8 @@ from include.training.splits import SplitData
 
 if TYPE_CHECKING:
     from include.tasks.task import Floats
+
+MOST_FORMER: Final = 5
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,45 @@ def compare_with_champion(
     version = read_version(tracking_uri, contract.model, CHAMPION)
     if version is None:
         return None
+    return _compare(tracking_uri, version.version, contract, test, predictions, settings)
+
+
+def compare_with_best(
+    tracking_uri: str, former: Sequence[int], contract: ModelContract, test: SplitData, predictions: Floats,
+    settings: TrainingSettings,
+) -> ChampionComparison | None:  # fmt: skip
+    """Let former champions answer for the test rows; the best of them, None where none of them can.
+
+    Args:
+        former: their versions, the newest champion first; the newest ``MOST_FORMER`` are asked.
+
+    Raises:
+        RegistryError: MLflow is away, or a file is not the registered one.
+    """
+    known = [version for version in former if read_version(tracking_uri, contract.model, version) is not None]
+    compared = [
+        _compare(tracking_uri, version, contract, test, predictions, settings) for version in known[:MOST_FORMER]
+    ]
+    able = [one for one in compared if one.score is not None]
+    return max(able, key=lambda one: one.score or 0.0, default=None)
+
+
+def _compare(
+    tracking_uri: str, version: int, contract: ModelContract, test: SplitData, predictions: Floats,
+    settings: TrainingSettings,
+) -> ChampionComparison:  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        files = fetch_onnx(tracking_uri, contract.model, version.version, Path(folder))
+        files = fetch_onnx(tracking_uri, contract.model, version, Path(folder))
         try:
             champion = OnnxModel(files.onnx_path)
         except ServingError as error:
-            return _leave_open(version.version, str(error))
+            return _leave_open(version, str(error))
     problem = find_difference(champion.contract, contract, test.matrix)
     if problem is not None:
-        return _leave_open(version.version, problem)
+        return _leave_open(version, problem)
     gain = measure_gain(champion.task, test.labels, predictions, champion.predict(test.matrix), settings)
     note = f"gain {gain.gain:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
-    return ChampionComparison(version.version, gain.score, gain.gain, gain.low, gain.high, note)
+    return ChampionComparison(version, gain.score, gain.gain, gain.low, gain.high, note)
 
 
 def _leave_open(version: int, note: str) -> ChampionComparison:

@@ -26,7 +26,7 @@ from include.settings.training import BASELINE, TrainingSettings
 from include.tasks import TASKS
 from include.tasks.bootstrap import estimate_interval
 from include.tasks.task import Decision, Task
-from include.training.champion import compare_with_champion
+from include.training.champion import compare_with_best, compare_with_champion
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
@@ -77,6 +77,7 @@ def fit_family(
     lineage: TrainingLineage,
     tracking_uri: str,
     feature_set: str | None = None,
+    former: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Fit one family on the training split, tune its decision on validation, validate and test it, log it to MLflow.
 
@@ -84,6 +85,7 @@ def fit_family(
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
         family: 'baseline', or one of the task's.
         feature_set: one of the compared sets; None for all features of the model.
+        former: versions that are or were champion, the newest champion first.
 
     Returns:
         what XCom carries: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
@@ -92,7 +94,8 @@ def fit_family(
         (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
         baseline_feature (None but for the baseline), selection_method and selected_features (a count; both None
         without a selection), validation (folds, scores, metrics: see ``include.training.folds``), champion (version,
-        score, gain, gain_low, gain_high, note; None without one), and the fields of ``lineage``. All numbers are
+        score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the best that is or was
+        champion), and the fields of ``lineage``. All numbers are
         finite.
 
     Raises:
@@ -113,6 +116,8 @@ def fit_family(
     result["selected_features"] = None if selection is None else len(selection.kept)
     champion = compare_with_champion(tracking_uri, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
     result["champion"] = None if champion is None else asdict(champion)
+    best = compare_with_best(tracking_uri, former, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
+    result["best_ever"] = None if best is None else asdict(best)
     return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
 
 

@@ -87,7 +87,7 @@ def list_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     metrics = {key: value for key, value in result.items() if isinstance(value, int | float)}
     metrics |= result["metrics"]
     metrics |= {f"validation_{name}": value for name, value in result["validation"]["metrics"].items()}
-    for other in ("baseline", "champion"):
+    for other in ("baseline", "champion", "best_ever"):
         found = result[other] or {}
         metrics |= {f"{other}_{key}": found[key] for key in _COMPARED if found.get(key) is not None}
     return metrics

@@ -21,7 +21,8 @@ from tests.unit.registry.mlflow_server import start_shared_server
 
 FAULTS: dict[str, dict[str, Any]] = {
     "baseline": {"baseline": {"feature": "wear", "score": 0.9, "gain": -0.01, "gain_low": -0.02, "gain_high": 0.0}},
-    "production": {"champion": {"version": 3, "score": 0.9, "gain": -0.04, "note": "worse"}},
+    "production": {"champion": {"version": 3, "score": 0.9, "gain": -0.04, "gain_low": -0.06, "note": "worse"}},
+    "best_ever": {"best_ever": {"version": 2, "score": 0.9, "gain": -0.02, "note": "worse by and by"}},
     "parity": {"parity_difference": 0.01},
     "evidence": {"test_count": 40},
     "interval": {"score_low": -0.1},

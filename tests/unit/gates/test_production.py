@@ -41,3 +41,17 @@ def test_a_champion_that_cannot_be_compared_is_answered_as_the_settings_say(sett
 
 def test_what_is_not_a_number_does_not_pass() -> None:
     assert not check_production(champion(float("nan")), "AUC", LIMITS).is_passed
+
+
+@pytest.mark.parametrize(("low", "is_passed"), [(-0.03, True), (-0.031, False)])
+def test_a_gain_that_may_hide_a_loss_does_not_pass(low: float, is_passed: bool) -> None:
+    limits = LIMITS.model_copy(update={"min_gain_low": -0.03})
+    result = check_production({**champion(0.0), "gain_low": low}, "AUC", limits)
+    assert (result.is_passed, result.observed, result.threshold) == (is_passed, low, -0.03)
+    assert "-0.0300 at the low end of the interval" in result.reason
+
+
+def test_a_loss_is_told_as_such_whatever_its_interval_says() -> None:
+    limits = LIMITS.model_copy(update={"min_gain_low": -0.03})
+    result = check_production({**champion(-0.02), "gain_low": -0.025}, "AUC", limits)
+    assert (result.is_passed, result.observed, result.threshold) == (False, -0.02, -0.005)

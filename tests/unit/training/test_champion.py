@@ -180,3 +180,23 @@ def test_a_champion_without_a_contract_leaves_the_question_open(
     assert found is not None
     assert found.gain is None
     assert "holds no contract" in found.note
+
+
+def test_the_best_that_ever_was_champion_is_found_among_those_that_can_answer(
+    frame: pd.DataFrame,
+    settings: TrainingSettings,
+    lineage: TrainingLineage,
+    tracking_uri: str,
+    promote: Promote,
+) -> None:
+    spec = make_spec("binary", "machines_best_ever")
+    good = promote(frame, "gradient_boosting", spec)
+    poor = promote(frame, "logistic_regression", drop_features(spec, "wear"))
+    former = [poor, 99, good]
+    result = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri, None, former)
+    assert result["champion"]["version"] == poor
+    assert result["best_ever"]["version"] == good
+    assert result["best_ever"]["score"] > result["champion"]["score"]
+    assert result["best_ever"]["gain_low"] <= result["best_ever"]["gain"] <= result["best_ever"]["gain_high"]
+    alone = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri)
+    assert alone["best_ever"] is None
