@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ from include.registry.onnx import CATEGORICAL, NUMERIC
 from include.registry.rest import MlflowRest, describe_outage
 from include.tasks import TASKS
 
+log = logging.getLogger(__name__)
+
+# What the client says when it has no answer.
+_NO_REFUSALS: Final = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 _CLIENT_ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -40,13 +45,13 @@ def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, s
     """One MLflow run: yields the ``mlflow`` module with the run active; a failing block marks it FAILED.
 
     Args:
-        experiment: created when it is absent.
+        experiment: created when it is absent, restored when somebody has deleted it.
         name: the run's name.
 
     Raises:
-        RegistryError: MLflow is away; the message says what to check.
+        RegistryError: MLflow is away, or refuses; the message says what to check.
     """
-    check_tracking(tracking_uri)
+    restore_experiment(tracking_uri, experiment)
     with _client_environment():
         import mlflow
         import requests
@@ -57,8 +62,25 @@ def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, s
             mlflow.set_experiment(experiment)
             with mlflow.start_run(run_name=name, tags=dict(tags)):
                 yield mlflow
-        except (MlflowException, requests.RequestException) as error:
+        except MlflowException as error:
+            if error.error_code in _NO_REFUSALS:
+                raise RegistryError(describe_outage(tracking_uri, error)) from error
+            raise RegistryError(f"MLflow at {tracking_uri} refused ({error.error_code}): {error.message}") from error
+        except requests.RequestException as error:
             raise RegistryError(describe_outage(tracking_uri, error)) from error
+
+
+def restore_experiment(tracking_uri: str, experiment: str) -> None:
+    """Restore an experiment that somebody has deleted: MLflow logs into none that is.
+
+    Raises:
+        RegistryError: MLflow is away.
+    """
+    with MlflowRest(tracking_uri) as mlflow:
+        found = mlflow.find("experiments/get-by-name", {"experiment_name": experiment})
+        if found is not None and found["experiment"].get("lifecycle_stage") == "deleted":
+            mlflow.send("experiments/restore", {"experiment_id": found["experiment"]["experiment_id"]})
+            log.warning("The experiment %r was deleted in MLflow. It is restored, with its runs.", experiment)
 
 
 @contextmanager

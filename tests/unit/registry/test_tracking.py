@@ -7,6 +7,8 @@ import os
 import httpx
 import pytest
 
+from include.errors import RegistryError
+from include.registry.rest import MlflowRest
 from include.registry.runs import read_last_decision_at, record_decision
 from include.registry.tracking import open_run
 
@@ -52,3 +54,27 @@ def test_the_newest_decision_is_remembered_and_undecided_runs_do_not_count(track
     assert decided_at.timestamp() * 1000 == pytest.approx(
         int(str(read_run(tracking_uri, run_id)["info"]["start_time"]))
     )
+
+
+def test_an_experiment_that_somebody_deleted_is_restored_with_its_runs(
+    tracking_uri: str, model_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_run(tracking_uri, model_name, "before", {}) as mlflow:
+        before = mlflow.active_run().info
+    with MlflowRest(tracking_uri) as rest:
+        rest.send("experiments/delete", {"experiment_id": before.experiment_id})
+    with open_run(tracking_uri, model_name, "after", {}) as mlflow:
+        after = mlflow.active_run().info
+    assert after.experiment_id == before.experiment_id
+    assert read_run(tracking_uri, before.run_id)["info"]["lifecycle_stage"] == "active"
+    assert f"The experiment {model_name!r} was deleted in MLflow. It is restored" in caplog.text
+
+
+def test_what_mlflow_refuses_is_not_called_an_outage(tracking_uri: str, model_name: str) -> None:
+    with (
+        pytest.raises(RegistryError, match="refused") as caught,
+        open_run(tracking_uri, model_name, "fit", {}) as mlflow,
+    ):
+        mlflow.log_param("family", "x")
+        mlflow.log_param("family", "y")
+    assert "is away" not in str(caught.value)
