@@ -107,8 +107,10 @@ def _read_rows(
     """
     late = timedelta(days=files.source.allowed_lateness_days)
     spans = [(one - timedelta(days=sentence.active_days), one + timedelta(days=sentence.days - 1)) for one in dates]
-    paths, pace = files.list_paths([(first, last + late) for first, last in spans]), Pace(tell)
+    paths, pace, rows = files.list_paths([(first, last + late) for first, last in spans]), Pace(tell), 0
     for number, path in enumerate(paths, start=1):
         for block in reader.read(path, spans[0][0], spans[-1][1]):
-            pace.say(f"  {reader.name}: the label counted up to {path.name}, file {number:,} of {len(paths):,}")
+            rows += block.num_rows
+            where = f"up to {path.name}, file {number:,} of {len(paths):,}" if len(paths) > 1 else f"of {path.name}"
+            pace.say(f"  {reader.name}: the label counted, {rows:,} rows of its days {where}")
             yield block

@@ -138,6 +138,7 @@ def test_long_looks_tell_how_far_they_have_come(house: House, tmp_path: Path, mo
     folder = join_days(plant, tmp_path / "theirs" / "readings.csv")
     check_found(house, plant, folder)
     assert any("rows looked at in readings.csv" in line for line in plant.told)
+    assert any("the label counted" in line and "of readings.csv" in line for line in plant.told)
     check(house, plant)
     last = FIRST + (DAYS - 1) * DAY
-    assert any("the label counted up to" in line and f"{last}.csv" in line for line in plant.told)
+    assert any("the label counted" in line and f"up to {last}.csv" in line for line in plant.told)
