@@ -37,7 +37,7 @@ def check_declared_label(request: ModelRequest, config: Path, environment: str, 
     """
     sources = load_section(config / "sources.yml", SourceSettings, environment)
     source = sources.find_source(request.events)
-    if not isinstance(source, FileSource):
+    if not isinstance(source, FileSource) or source.grain != "daily":
         return []
     files = find_declared_files(request.events, source, sources_root(sources), sources.time_zone)
     try:
