@@ -3,8 +3,8 @@
 
 Trains every family of the model, on each compared feature set, from one point-in-time training set, ranks them by what
 they reach on later cutoffs (validation), and lets the best one pass through the gates, which judge it on the newest
-cutoff (test). Three outcomes: **refused** (nothing is
-registered, the reasons are in the log), **staging** only, or **production** (goes on to approval).
+cutoff (test). Three outcomes: **refused** (nothing is registered, the reasons are in the log), **staging** only, or
+**production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if
 it is due: there is no version yet, a retraining was requested, or the newest version is too old
@@ -13,7 +13,7 @@ instance after a change of the settings.
 
 **When it fails**
 - `fit` for one candidate: one that cannot be fitted is recorded in MLflow with its reason, and the others go on; the
-  log of `judge` says how many were judged. Without the baseline nothing is. MLflow being away is retried.
+  log of `register` says how many were judged. Without the baseline nothing is. MLflow being away is retried.
 - `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
 """
 

@@ -10,7 +10,7 @@ from include.adopt.event_columns import EventColumns
 from include.adopt.sql_layout import name_expression
 
 _WINDOWS: Final = (7, 28, 56, 84)
-LOOKBACKS: Final = (84, 56, 28)
+LOOKBACKS: Final = tuple(reversed(_WINDOWS[1:]))
 """The longest windows that features may have, the best one first."""
 DAILY_DAYS: Final = 28
 """So many of the newest as-of dates of a first build are daily; those before are Mondays."""

@@ -114,9 +114,10 @@ def fit_family(
     result["validation"] = validate_family(fitted, data, settings).describe()
     result["selection_method"] = None if selection is None else selection.method
     result["selected_features"] = None if selection is None else len(selection.kept)
-    champion = compare_with_champion(tracking_uri, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
+    answers = onnx.predict(data.test.matrix)
+    champion = compare_with_champion(tracking_uri, fitted.contract, data.test, answers, settings)
     result["champion"] = None if champion is None else asdict(champion)
-    best = compare_with_best(tracking_uri, former, fitted.contract, data.test, onnx.predict(data.test.matrix), settings)
+    best = compare_with_best(tracking_uri, former, fitted.contract, data.test, answers, settings)
     result["best_ever"] = None if best is None else asdict(best)
     return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
 
