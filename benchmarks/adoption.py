@@ -44,10 +44,11 @@ from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell
 from include.local.home import StackHome
 from include.local.stack import Stack, find_stack, stop_stack
-from include.operate.figures import read_champion
-from include.registry.registry import read_version
+from include.registry.ledger import require_version
+from include.rollout.state import read_rollout
 from include.settings import PROJECT_ROOT
 from include.warehouse.arrow import read_arrow
+from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,10 +178,11 @@ def run_command(command: list[str], folder: Path) -> float:
 
 def compare_models(stack: Stack, case: Case) -> tuple[float, dict[str, float]]:
     """AUC on the test rows of the champion, and of its peers."""
-    champion = read_version(stack.uris.mlflow, case.model, "champion")
-    if champion is None:
-        raise BenchmarkError(f"{case.model} has no champion; look at the runs of its DAGs.")
-    score = float(read_champion(champion.tags, champion.version)["score"])
+    with open_session(stack.uris.warehouse) as session:
+        rollout = read_rollout(session, case.model)
+        if rollout is None:
+            raise BenchmarkError(f"{case.model} has no champion; look at the runs of its DAGs.")
+        score = require_version(session, case.model, rollout.champion_version).result["score"]
     key = next(word.removeprefix("ENTITY=") for word in case.words if word.startswith("ENTITY="))
     table = f"select as_of_date, {key}, split, label from ml.{case.model}_training_set"
     return score, case.score(read_arrow(stack.uris.warehouse, table).to_pandas())

@@ -1,10 +1,13 @@
 """
 ### Deploy the model
 
-Takes the candidate into production: **staging check** by real requests → **approval** by a person who
-did not train it → **canary** in steps, each judged on its own traffic → **champion**. A candidate that
-was cleared for staging only stops after the check. A model with `strategy: none` in `include/config/rollout.yml` has
-neither the check by requests nor the canary.
+Takes a candidate into production: **staging check** by real requests → **approval** by a person who did not train
+it → **canary** in steps, each judged on its own traffic → **champion**. A candidate that was cleared for staging only
+stops after the check. A model with `strategy: none` in `include/config/rollout.yml` has neither the check by requests
+nor the canary.
+
+A run is about one version, also when it is repeated: the one whose registration has started it, or the parameter
+`version`. Canary and promotion look for its decision in `ml.decisions` and its approval in `governance.approvals`.
 
 **To approve**: open this run, tab *Required Actions*; what was measured stands in the request. Who may
 approve, and whether it is needed at all, stands in `include/config/governance.yml` and in the model's file.
@@ -23,7 +26,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import chain, dag, get_current_context, task
+from airflow.sdk import Param, chain, dag, get_current_context, task
 
 from include.assets import candidate_of, champion_of
 from include.orchestration.assets import asset
@@ -41,6 +44,7 @@ def deploy_model(model: ModelSettings) -> None:
     @dag(
         dag_id=name_dag(model.name, "deploy_model"),
         schedule=asset(candidate_of(model.name)),
+        params={"version": Param(None, type=["null", "integer"], minimum=1, description="another than the newest")},
         **model_defaults(__doc__, model, "deployment"),
     )
     def wire() -> None:
@@ -48,9 +52,10 @@ def deploy_model(model: ModelSettings) -> None:
         @traced
         def check_staging() -> dict[str, Any]:
             """Send real requests to the candidate, beside production."""
-            from include.orchestration.deployment import check_candidate
+            from include.orchestration.deployment import check_candidate, pick_version
 
-            return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), model)
+            version = pick_version(get_current_context(), warehouse_uri(), model)
+            return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), model, version)
 
         def ask() -> ApprovalOperator:
             """Ask a person; an answer that does not come in time is a no."""

@@ -5,8 +5,8 @@ Puts an earlier champion back, at once and without a canary, and ends a canary i
 follows within a second; no request is lost. A rerun changes nothing. A version that was never champion is
 refused: the way into production is training, approval and canary.
 
-**Parameters**: `version` (the number in MLflow's registry) and `reason` (kept in
-`serving.rollout_events`).
+**Parameters**: `version`, `reason` (kept in `serving.rollout_events`) and `override`: in an emergency an approver who
+did not train the version puts it into production although it was never champion; the event keeps who did.
 
 **When it fails**: there is no such version, or it was never champion (the message lists those that were), or
 somebody changed the rollout at the same moment (clear the task).
@@ -33,7 +33,11 @@ def rollback_model(model: ModelSettings) -> None:
     @dag(
         dag_id=name_dag(model.name, "rollback_model"),
         schedule=None,
-        params={"version": Param(type="integer", minimum=1), "reason": Param(type="string", minLength=3)},
+        params={
+            "version": Param(type="integer", minimum=1),
+            "reason": Param(type="string", minLength=3),
+            "override": Param(False, type="boolean", description="also if it was never champion; approvers only"),
+        },
         **model_defaults(__doc__, model, "deployment"),
     )
     def wire() -> None:
@@ -43,8 +47,10 @@ def rollback_model(model: ModelSettings) -> None:
             """Make the version champion again."""
             from include.orchestration.deployment import restore_version
 
-            params = get_current_context()["params"]
-            return restore_version(warehouse_uri(), mlflow_uri(), params["version"], params["reason"], model.name)
+            context = get_current_context()
+            version, reason, override = (context["params"][key] for key in ("version", "reason", "override"))
+            person = (context["dag_run"].triggering_user_name or "") if override else None
+            return restore_version(warehouse_uri(), mlflow_uri(), version, reason, model, person)
 
         restore()
 

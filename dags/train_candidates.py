@@ -59,36 +59,30 @@ def train_candidates(model: ModelSettings) -> None:
 
             if get_current_context()["params"]["force"]:
                 return True
-            return check_training_due(warehouse_uri(), mlflow_uri(), model).is_due
+            return check_training_due(warehouse_uri(), model).is_due
 
         @dataframe(output_table=training_set)
         def assemble_training_set() -> pd.DataFrame:
             """Features as they were known at each cutoff, with what happened afterwards."""
-            from include.orchestration.models import find_spec
-            from include.training.dataset import build_training_set
+            from include.orchestration.training import assemble
 
-            return build_training_set(warehouse_uri(), find_spec(model), model.training)
+            return assemble(get_current_context(), warehouse_uri(), model)
 
         @dataframe(map_index_template="{{ task.op_kwargs['candidate']['name'] }}")
         def fit(frame: pd.DataFrame, candidate: dict[str, Any]) -> dict[str, Any]:
             """Train, test and log one family on one feature set."""
-            from include.orchestration.models import find_spec
-            from include.orchestration.training import find_former_champions, training_lineage
-            from include.training.attempt import attempt_family
+            from include.orchestration.training import fit_candidate
 
-            user, spec = get_current_context()["dag_run"].triggering_user_name, find_spec(model)
-            lineage = training_lineage(user, warehouse_uri(), model, spec)
-            family, feature_set = candidate["family"], candidate["feature_set"]
-            former = find_former_champions(warehouse_uri(), model)
-            return attempt_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set, former)
+            return fit_candidate(get_current_context(), frame, candidate, warehouse_uri(), mlflow_uri(), model)
 
         @task
         @traced
         def judge(results: list[dict[str, Any]]) -> dict[str, Any]:
             """Rank the candidates and run the gates on the best one."""
             from include.gates.gate import judge_candidates
+            from include.orchestration.training import record_judgement
 
-            return judge_candidates(results, mlflow_uri(), model)
+            return record_judgement(warehouse_uri(), judge_candidates(results, mlflow_uri(), model))
 
         @task(outlets=[asset(candidate_of(model.name))])
         @traced
@@ -96,7 +90,10 @@ def train_candidates(model: ModelSettings) -> None:
             """Register what passed, with its alias; refuse and say why otherwise."""
             from include.orchestration.training import register_or_refuse
 
-            return register_or_refuse(judgement, mlflow_uri(), model.name)
+            registered = register_or_refuse(judgement, warehouse_uri(), mlflow_uri(), model.name)
+            events = get_current_context()["outlet_events"]
+            events[asset(candidate_of(model.name))].extra = {"version": registered["version"]}
+            return registered
 
         frame = assemble_training_set()
         is_training_due() >> frame

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 def build_report(
     uri: str,
-    tracking_uri: str,
     models: Mapping[str, ModelSettings],
     notes: Mapping[str, ModelNotes],
     progress: Progress,
@@ -44,9 +43,7 @@ def build_report(
         ],
         "total_seconds": round(progress.total_s, 1),
         **shared,
-        "models": {
-            name: _report_model(uri, tracking_uri, model, progress, notes[name]) for name, model in models.items()
-        },
+        "models": {name: _report_model(uri, model, progress, notes[name]) for name, model in models.items()},
         "dag_runs": dag_runs,
     }
     report["shortcomings"] = find_shortcomings(report)
@@ -64,10 +61,8 @@ def find_shortcomings(report: dict[str, Any]) -> list[str]:
     return found
 
 
-def _report_model(
-    uri: str, tracking_uri: str, model: ModelSettings, progress: Progress, notes: ModelNotes
-) -> dict[str, Any]:
-    section = report_model(uri, tracking_uri, model, progress.stages, notes)
+def _report_model(uri: str, model: ModelSettings, progress: Progress, notes: ModelNotes) -> dict[str, Any]:
+    section = report_model(uri, model, progress.stages, notes)
     return {**section, "shortcomings": find_model_shortcomings(section)}
 
 

@@ -135,7 +135,7 @@ def _run_loop(prepared: Prepared, progress: Progress) -> dict[str, Any]:
     stack, hops = prepared.stack, prepared.loop.hops
     prepared.loop.run(prepared.deliveries)
     _wait_for_lineage(Spool(stack.home.lineage_spool))
-    return build_report(stack.uris.warehouse, stack.uris.mlflow, hops.models, hops.notes, progress, hops.list_runs())
+    return build_report(stack.uris.warehouse, hops.models, hops.notes, progress, hops.list_runs())
 
 
 def _wait_for_lineage(spool: Spool) -> None:

@@ -7,12 +7,18 @@ from typing import Final
 
 from include.features.manifest import hash_project
 from include.ingestion.version import read_data_version
-from include.warehouse.session import open_session
+from include.warehouse.session import Session, open_session
 
 BUILD_TASK: Final = "dbt.dbt_producer_watcher"
 """The task that runs dbt; it fails with any of its models, and names the tests where nothing else has failed."""
 UNDONE: Final = "undone"
 """In place of the data's version: something was not built, although no test refused it."""
+
+
+def read_built_version(session: Session) -> str:
+    """The version of the data that the features were last built from, whole; of what is published where none was."""
+    built = session.fetch_value("select data_version from governance.feature_builds order by id desc limit 1")
+    return read_data_version(session) if built in (None, UNDONE) else str(built)
 
 
 def find_changes(uri: str) -> str | None:

@@ -16,7 +16,7 @@ from include.gates.leakage import check_leakage
 from include.gates.parity import check_parity
 from include.gates.production import check_production
 from include.gates.result import GateResult
-from include.registry.runs import record_decision
+from include.registry.runs import tag_decision
 from include.settings.gates import GateSettings
 from include.settings.models import ModelSettings
 from include.settings.training import BASELINE
@@ -80,7 +80,7 @@ def judge_candidates(results: Iterable[Mapping[str, Any]], tracking_uri: str, mo
     decision = decide(answers)
     evidence = [asdict(answer) for answer in answers]
     ranked = [asdict(entry) for entry in ranking.candidates]
-    record_decision(tracking_uri, candidate["run_id"], decision.outcome, evidence, ranked)
+    tag_decision(tracking_uri, candidate["run_id"], decision.outcome, evidence, ranked)
     return {
         "decision": decision.outcome,
         "reasons": list(decision.reasons),

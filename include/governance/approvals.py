@@ -23,7 +23,9 @@ class Approval:
 
     Args:
         decision: the option that was chosen, e.g. ``"Approve"``.
-        answered_by, trained_by: user ids.
+        answered_by: the user's id, which Airflow compares with those who were asked.
+        answered_by_name: the same user's name, which may be another word; a run is started under it.
+        trained_by: whoever trained the version, by name or id.
         reason: what the approver wrote.
         seen: what the approver was shown; kept as evidence.
     """
@@ -35,6 +37,7 @@ class Approval:
     trained_by: str
     dag_id: str
     run_id: str
+    answered_by_name: str = ""
     reason: str = ""
     seen: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,12 +57,13 @@ def check_approval(approval: Approval, approvers: Collection[str] = ()) -> Appro
         approvers: user ids who may answer; empty when the request itself was restricted to them.
     """
     answered_by, trained_by = _fold(approval.answered_by), _fold(approval.trained_by)
+    known_as = {answered_by, _fold(approval.answered_by_name)} - {""}
     subject = f"{approval.model_name} version {approval.model_version}"
     if not answered_by:
         return ApprovalCheck(False, f"Nobody answered the request to approve {subject}.")
     if _fold(approval.decision) not in _YES:
         return ApprovalCheck(False, f"{approval.answered_by} answered {approval.decision!r} for {subject}.")
-    if answered_by == trained_by:
+    if trained_by in known_as:
         return ApprovalCheck(False, f"{approval.answered_by} trained {subject} and may not approve it.")
     if approvers and answered_by not in map(_fold, approvers):
         return ApprovalCheck(False, f"{approval.answered_by} may not approve {subject}.")
@@ -71,8 +75,8 @@ def check_approval(approval: Approval, approvers: Collection[str] = ()) -> Appro
 def record_approval(session: Session, approval: Approval, approvers: Collection[str] = ()) -> ApprovalCheck:
     """Copy an answer into ``governance.approvals``, then insist that it is a valid approval.
 
-    The row is committed before anything is raised, so that a refusal is on record too. A rerun with
-    the same answer changes nothing; a new answer to the same run replaces a refusal, never an approval.
+    The row is committed before anything is raised, so that a refusal is on record too. Rows are only ever appended:
+    the same answer again adds none, and another answer to the same request is one more, which counts from then on.
 
     Raises:
         ApprovalError: the answer is no approval, or comes from the person who trained the model.
@@ -89,19 +93,21 @@ def record_approval(session: Session, approval: Approval, approvers: Collection[
 
 
 def write_approval(session: Session, approval: Approval, check: ApprovalCheck) -> None:
-    """Write one answer; ``decision`` is ``approved`` or ``refused`` as the check says."""
+    """Append one answer, unless the newest of its request is the same; ``decision`` is ``approved`` or ``refused``."""
+    decision = "approved" if check.is_approved else "refused"
+    said = (approval.model_name, approval.model_version, decision, approval.answered_by)
+    newest = session.fetch_one(
+        "select model_name, model_version, decision, answered_by from governance.approvals where run_id = %s "
+        "order by id desc limit 1",
+        (approval.run_id,),
+    )
+    if newest is not None and tuple(newest.values()) == said:
+        return
     session.execute(
-        "insert into governance.approvals as old (model_name, model_version, decision, answered_by, trained_by, "
-        "dag_id, run_id, reason, seen) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) "
-        "on conflict (run_id) do update set at = now(), model_name = excluded.model_name, "
-        "model_version = excluded.model_version, decision = excluded.decision, "
-        "answered_by = excluded.answered_by, trained_by = excluded.trained_by, dag_id = excluded.dag_id, "
-        "reason = excluded.reason, seen = excluded.seen where old.decision <> 'approved'",
+        "insert into governance.approvals (model_name, model_version, decision, answered_by, trained_by, dag_id, "
+        "run_id, reason, seen) values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)",
         (
-            approval.model_name,
-            approval.model_version,
-            "approved" if check.is_approved else "refused",
-            approval.answered_by,
+            *said,
             approval.trained_by,
             approval.dag_id,
             approval.run_id,
@@ -109,6 +115,25 @@ def write_approval(session: Session, approval: Approval, check: ApprovalCheck) -
             json.dumps(dict(approval.seen), default=str),
         ),
     )
+
+
+def require_approval(session: Session, model_name: str, version: int) -> None:
+    """Insist that the newest answer about a version is an approval.
+
+    Raises:
+        ApprovalError: nobody was asked, or the newest answer is no.
+    """
+    newest = session.fetch_one(
+        "select decision, answered_by from governance.approvals where model_name = %s and model_version = %s "
+        "order by id desc limit 1",
+        (model_name, version),
+    )
+    if newest is None or newest["decision"] != "approved":
+        found = f"{newest['answered_by'] or 'nobody'} refused it" if newest else "nobody has answered"
+        raise ApprovalError(
+            f"Version {version} of {model_name!r} has no approval in governance.approvals: {found}. It stays out of "
+            f"production; clear the tasks approve and record_approval of its run of {model_name}.deploy_model."
+        )
 
 
 def _fold(name: str) -> str:

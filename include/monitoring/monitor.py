@@ -23,8 +23,9 @@ from include.monitoring.records import (
     write_performance,
 )
 from include.registry.contract import ModelContract
+from include.registry.files import fetch_onnx
+from include.registry.ledger import RegisteredVersion, require_version
 from include.registry.onnx import OnnxModel
-from include.registry.registry import fetch_onnx, read_version
 from include.rollout.state import read_rollout
 from include.settings.models import ModelSettings
 from include.settings.monitoring import MonitoringSettings
@@ -69,17 +70,18 @@ def monitor_champion(
     with open_session(uri) as session:
         rollout = read_rollout(session, model.name)
         as_of_date = find_newest_scored(session, spec.predictions_table)
-    if rollout is None:
+        champion = require_version(session, model.name, rollout.champion_version) if rollout else None
+    if rollout is None or champion is None:
         return _keep(f"model {model.name!r} has no champion yet")
     if as_of_date is None:
         return _keep(f"model {model.name!r} has scored nothing yet")
-    run = MonitoringRun(model.name, rollout.champion_version, as_of_date, at, run_key)
-    contract = load_contract(tracking_uri, run)
+    run = MonitoringRun(model.name, champion.version, as_of_date, at, run_key)
+    contract = load_contract(tracking_uri, champion)
     check_declaration(contract, spec, run)
     with open_session(uri) as session:
         token = take_fence(session, fence)
         new_outcomes = record_outcomes(session, spec, at)
-    baseline = read_baseline(tracking_uri, contract, run)
+    baseline = read_baseline(contract, champion)
     drift = measure_drift(uri, run, contract, model.monitoring.drift)
     cohorts = read_cohorts(uri, contract, run.model_version, model.monitoring.performance.window_days)
     performance = measure_performance(cohorts, contract) if cohorts else None
@@ -110,10 +112,10 @@ def find_newest_scored(session: Session, table: TableName) -> date | None:
     return newest
 
 
-def load_contract(tracking_uri: str, run: MonitoringRun) -> ModelContract:
-    """The contract of the version that a run is about."""
+def load_contract(tracking_uri: str, version: RegisteredVersion) -> ModelContract:
+    """What a version says of itself, out of its verified file."""
     with tempfile.TemporaryDirectory() as folder:
-        return OnnxModel(fetch_onnx(tracking_uri, run.model_name, run.model_version, Path(folder)).onnx_path).contract
+        return OnnxModel(fetch_onnx(tracking_uri, version, Path(folder))).contract
 
 
 def check_declaration(contract: ModelContract, spec: ModelSpec, run: MonitoringRun) -> None:
@@ -134,16 +136,12 @@ def check_declaration(contract: ModelContract, spec: ModelSpec, run: MonitoringR
             )
 
 
-def read_baseline(tracking_uri: str, contract: ModelContract, run: MonitoringRun) -> Baseline | None:
-    """The score that a version was registered with; None when its tags lack it or have another score."""
-    version = read_version(tracking_uri, run.model_name, str(run.model_version))
-    tags = version.tags if version else {}
-    if tags.get("score_name") != TASKS[contract.task].score_name:
+def read_baseline(contract: ModelContract, version: RegisteredVersion) -> Baseline | None:
+    """The score that was measured of a version before it was registered; None where it was another score."""
+    measured = version.result
+    if measured["score_name"] != TASKS[contract.task].score_name:
         return None
-    try:
-        return Baseline(float(tags["score"]), float(tags["score_low"]), float(tags["score_high"]))
-    except (KeyError, ValueError):
-        return None
+    return Baseline(measured["score"], measured["score_low"], measured["score_high"])
 
 
 def _decide(

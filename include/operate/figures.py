@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,32 +41,29 @@ def describe_metrics(figures: Mapping[str, Any]) -> str:
     return ", ".join(f"{name_metric(name)} {value:.4g}" for name, value in others[:_SHOWN] if value is not None)
 
 
-def read_champion(tags: Mapping[str, str], version: int) -> dict[str, Any]:
-    """What a version's tags say of it."""
+def read_champion(measured: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """What was measured of a version (see ``include.training.fit.fit_family``), in short."""
+    chosen = ("feature_set", "selection_method", "selected_features")
     return {
         "version": version,
-        "family": tags["family"],
-        "feature_set": tags.get("feature_set"),
-        "selection_method": tags.get("selection_method"),
-        "selected_features": int(tags["selected_features"]) if "selected_features" in tags else None,
-        "score_name": tags["score_name"],
-        **{key: round(float(tags[key]), 6) for key in ("score", "score_low", "score_high")},
-        "metrics": json.loads(tags.get("metrics", "{}")),
+        "family": measured["family"],
+        **{key: measured.get(key) for key in chosen},
+        "score_name": measured["score_name"],
+        **{key: _round(measured[key]) for key in ("score", "score_low", "score_high")},
+        "metrics": measured["metrics"],
     }
 
 
-def read_baseline(tags: Mapping[str, str]) -> dict[str, Any] | None:
-    """What a version's tags say of the rule that it was compared with; None when they do not."""
-    if "baseline_score" not in tags:
+def read_baseline(measured: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The rule that a version was compared with; None where there is none."""
+    found = measured.get("baseline")
+    if not found:
         return None
-    score = float(tags["baseline_score"])
-    ends = {key: _read_number(tags, f"baseline_{key}") for key in ("gain", "gain_low", "gain_high")}
-    gain = ends["gain"] if ends["gain"] is not None else round(float(tags["score"]) - score, 6)
-    return {"feature": tags["baseline_feature"], "score": round(score, 6), **ends, "gain": gain}
+    return {key: _round(found[key]) for key in ("feature", "score", "gain", "gain_low", "gain_high")}
 
 
-def _read_number(tags: Mapping[str, str], key: str) -> float | None:
-    return round(float(tags[key]), 6) if key in tags else None
+def _round(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _describe_interval(figures: Mapping[str, Any], name: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import RegistryError
 from include.operate.figures import read_baseline, read_champion
-from include.registry.registry import read_version
-from include.registry.runs import read_last_refusal
+from include.registry.ledger import find_last_decision, find_version, read_gates
 from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -19,8 +15,6 @@ if TYPE_CHECKING:
     from include.operate.progress import Stage
     from include.settings.models import ModelSettings
 
-
-log = logging.getLogger(__name__)
 
 EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -37,7 +31,7 @@ def read_time(uri: str) -> datetime:
 
 
 def report_model(
-    uri: str, tracking_uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes,
+    uri: str, model: ModelSettings, stages: Sequence[Stage], notes: ModelNotes,
     since: datetime = EVER,
 ) -> dict[str, Any]:  # fmt: skip
     """The section of one model: the approval and the rollout since a moment, and how the model stands now.
@@ -56,16 +50,14 @@ def report_model(
             "performance": read_performance(session, model.name),
             "monitoring": read_monitoring(session, model.name),
         }
-    champion = read_version(tracking_uri, model.name, str(rollout["champion_version"])) if rollout else None
-    tags = champion.tags if champion else {}
+        champion = find_version(session, model.name, rollout["champion_version"]) if rollout else None
+        gates = read_gates(session, champion.run_id) if champion else []
+        refused = list(notes.refused) or ([] if champion else find_refusal(session, model.name))
+    measured = champion.result if champion else {}
     section |= {
-        "champion": read_champion(tags, champion.version) if champion else None,
-        "baseline": read_baseline(tags),
-        "gates": {
-            "decision": tags.get("decision"),
-            "results": json.loads(tags.get("gates", "[]")),
-            "refused": list(notes.refused) or ([] if champion else find_refusal(tracking_uri, model.name)),
-        },
+        "champion": read_champion(measured, champion.version) if champion else None,
+        "baseline": read_baseline(measured),
+        "gates": {"decision": champion.decision if champion else None, "results": gates, "refused": refused},
         "seconds": {
             stage.name.removeprefix(f"{model.name}."): round(stage.seconds, 1)
             for stage in stages
@@ -76,13 +68,10 @@ def report_model(
     return section
 
 
-def find_refusal(tracking_uri: str, name: str) -> list[str]:
-    """Why the gates refused the newest candidate, as far as MLflow can say."""
-    try:
-        return read_last_refusal(tracking_uri, name)
-    except RegistryError as error:
-        log.warning("Whether the gates refused a candidate of %s is not known: %s", name, error)
-        return []
+def find_refusal(session: Session, name: str) -> list[str]:
+    """Why the gates refused the newest candidate; nothing where they did not."""
+    last = find_last_decision(session, name)
+    return list(last["reasons"]) if last and last["decision"] == "refuse" else []
 
 
 def read_approval(session: Session, model: ModelSettings, since: datetime = EVER) -> dict[str, Any]:

@@ -19,7 +19,6 @@ SERVER_VARIABLE: Final = "ORRERY_MODEL_SERVER_URL"
 WAREHOUSE_VARIABLE: Final = "ORRERY_WAREHOUSE_URI"
 PASSWORD_VARIABLE: Final = "ORRERY_AIRFLOW_PASSWORD"  # noqa: S105 - the variable's name
 DBT_TARGET_VARIABLE: Final = "ORRERY_DBT_TARGET"
-TRACKING_VARIABLE: Final = "ORRERY_MLFLOW_URI"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ class Place:
         airflow: its address, as those below.
         model_server: None where it is not named; then no requests are sent.
         warehouse: None likewise.
-        mlflow: None likewise.
         passwords: of Airflow's users; the first one triggers and looks.
         logs: Airflow's folder of logs, if it is on this machine.
         check: raises StackError when a part of the stack on this machine has died.
@@ -39,7 +37,6 @@ class Place:
     airflow: str
     model_server: str | None
     warehouse: str | None = field(repr=False)
-    mlflow: str | None
     passwords: Mapping[str, str] = field(repr=False)
     logs: Path | None = None
     check: Callable[[], None] = lambda: None
@@ -63,7 +60,7 @@ def place_stack(stack: Stack, user: str = "admin") -> Place:
         raise StackError(f"The stack's Airflow has no user {user!r}. Its users are: {', '.join(passwords)}.")
     uris = stack.uris
     return Place(
-        uris.airflow, uris.model_server, uris.warehouse, uris.mlflow, {user: passwords[user], **passwords},
+        uris.airflow, uris.model_server, uris.warehouse, {user: passwords[user], **passwords},
         stack.home.airflow / "logs", partial(check_stack, stack),
     )  # fmt: skip
 
@@ -82,9 +79,7 @@ def find_place(
     password = environment.get(PASSWORD_VARIABLE)
     if not password:
         raise StackError(f"The password of {user} at {airflow} is not known. Put it into {PASSWORD_VARIABLE}.")
-    return Place(
-        airflow, server, environment.get(WAREHOUSE_VARIABLE), environment.get(TRACKING_VARIABLE), {user: password},
-    )  # fmt: skip
+    return Place(airflow, server, environment.get(WAREHOUSE_VARIABLE), {user: password})
 
 
 def find_local_stack(home: str | None = None) -> Stack | None:

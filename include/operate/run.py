@@ -21,7 +21,6 @@ from include.operate.model_summary import describe_model
 from include.operate.models import choose_models
 from include.operate.place import (
     DBT_TARGET_VARIABLE,
-    TRACKING_VARIABLE,
     WAREHOUSE_VARIABLE,
     Place,
     find_local_stack,
@@ -280,16 +279,15 @@ def describe_deployment(run: FinishedRun) -> str:
 
 def describe_run(hops: Hops, since: datetime) -> list[str]:
     """What happened to each model since a moment of the warehouse, from the stores where they are known."""
-    warehouse, mlflow = hops.place.warehouse, hops.place.mlflow
+    warehouse = hops.place.warehouse
     lines = [""]
     for name, model in hops.models.items():
         lines.append(f"Model {name}")
         notes = hops.notes[name]
-        if warehouse and mlflow:
-            lines += describe_model(report_model(warehouse, mlflow, model, hops.progress.stages, notes, since))
+        if warehouse:
+            lines += describe_model(report_model(warehouse, model, hops.progress.stages, notes, since))
         elif notes.failure:
             lines += ["it ended early:", notes.failure]
-    stores = {WAREHOUSE_VARIABLE: warehouse, TRACKING_VARIABLE: mlflow}
-    if missing := [variable for variable, uri in stores.items() if not uri]:
-        lines.append(f"Figures of a model are in the warehouse and in MLflow: set {' and '.join(missing)} for them.")
+    if not warehouse:
+        lines.append(f"Figures of a model are in the warehouse: set {WAREHOUSE_VARIABLE} for them.")
     return lines

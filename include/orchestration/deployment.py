@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.errors import RegistryError, RolloutError
+from include.assets import candidate_of
+from include.errors import ApprovalError, RegistryError, RolloutError
 from include.features.read import read_online_rows
-from include.governance.approvals import Approval, record_approval
+from include.governance.approvals import Approval, check_approval, record_approval, require_approval
+from include.orchestration.assets import asset
+from include.registry.files import fetch_onnx
+from include.registry.ledger import RegisteredVersion, find_newest, find_version, read_gates, require_version
 from include.registry.onnx import OnnxModel
-from include.registry.registry import ModelVersion, fetch_onnx, read_version, set_alias
+from include.registry.registry import CHAMPION, set_alias
 from include.rollout.canary import StepStatus, plan_steps, run_canary_step
 from include.rollout.check import Check
 from include.rollout.orphans import end_orphaned_canaries
@@ -30,7 +34,7 @@ from include.rollout.state import (
     start_canary,
 )
 from include.settings import load_settings
-from include.warehouse.session import open_session
+from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
     from include.registry.contract import ModelContract
@@ -38,50 +42,84 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SAMPLE_ROWS = 5
+_FACTS: Final = (
+    "task", "family", "feature_set", "selection_method", "score_name", "score", "score_low", "score_high",
+    "data_version", "feature_version", "code_revision", "trained_by",
+)  # fmt: skip
 
 
-def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSettings) -> dict[str, Any]:
-    """Send real requests to the candidate beside production; none where its model has no canary.
+def pick_version(context: Any, uri: str, model: ModelSettings) -> int:
+    """The version that a run deploys, always the same one: whatever is trained later, its approval stays with it.
+
+    That is the parameter ``version``; else the one whose registration has started the run; else, for a run that was
+    started by hand, the newest that the gates had judged by then.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    if context["params"].get("version"):
+        return int(context["params"]["version"])
+    events = context["triggering_asset_events"].get(asset(candidate_of(model.name)), [])
+    named = [event.extra["version"] for event in events if "version" in event.extra]
+    if named:
+        return int(max(named))
+    with open_session(uri) as session:
+        found = find_newest(session, model.name, until=context["dag_run"].run_after)
+    if found is None:
+        raise RegistryError(f"No version of {model.name!r} was registered. Run the DAG {model.name}.train_candidates.")
+    return found.version
+
+
+def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSettings, version: int) -> dict[str, Any]:
+    """Send real requests to a version beside production; none where its model has no canary.
 
     Returns:
         ``version``, ``trained_by``, and ``subject`` and ``summary`` of the approval request.
 
     Raises:
         RolloutError: a check failed; its number and threshold are in the message.
-        AirflowSkipException: the candidate was cleared for staging only, or a gate leaves it to a person and
+        AirflowSkipException: the version was cleared for staging only, or a gate leaves it to a person and
             nobody is asked.
     """
     name = model.name
-    candidate = require_version(tracking_uri, name, "candidate")
     with open_session(uri) as session:
+        candidate = require_version(session, name, version)
+        gates = read_gates(session, candidate.run_id)
         if read_rollout(session, name) is None:
-            bootstrap_champion(session, name, require_version(tracking_uri, name, "champion").version)
+            bootstrap_champion(session, name, _require_baseline(session, name))
     checks = () if model.rollout.strategy == "none" else send_requests(uri, tracking_uri, server_url, candidate, model)
-    if candidate.tags.get("decision") != "production":
-        raise AirflowSkipException(f"Candidate {candidate.version} was cleared for staging only.")
-    questions = list_questions(candidate)
+    if candidate.decision != "production":
+        raise AirflowSkipException(f"Version {version} was cleared for {candidate.decision} only.")
+    questions = list_questions(gates)
     if questions and not model.governance.is_approval_required:
         raise AirflowSkipException(
-            f"Candidate {candidate.version} stays in staging: {'; '.join(questions)}. Nobody is asked, because "
+            f"Version {version} stays in staging: {'; '.join(questions)}. Nobody is asked, because "
             f"governance.is_approval_required is false for {name!r}. Set it to true and trigger this DAG again."
         )
     return {
-        "version": candidate.version,
-        "trained_by": candidate.tags.get("trained_by", ""),
-        "subject": f"Put {name} version {candidate.version} into production?",
-        "summary": summarise_candidate(candidate, checks),
+        "version": version,
+        "trained_by": candidate.trained_by,
+        "subject": f"Put {name} version {version} into production?",
+        "summary": summarise_candidate(candidate, gates, checks),
     }
 
 
+def _require_baseline(session: Session, name: str) -> int:
+    baseline = find_newest(session, name, is_baseline=True)
+    if baseline is None:
+        raise RegistryError(f"{name!r} has no baseline to be its first champion. Run the DAG {name}.train_candidates.")
+    return baseline.version
+
+
 def send_requests(
-    uri: str, tracking_uri: str, server_url: str, candidate: ModelVersion, model: ModelSettings
+    uri: str, tracking_uri: str, server_url: str, candidate: RegisteredVersion, model: ModelSettings
 ) -> tuple[Check, ...]:
     """The staging checks of a candidate, by requests about a few entities.
 
     Raises:
         RolloutError: a check failed.
     """
-    contract = read_contract(tracking_uri, model.name, candidate.version)
+    contract = read_contract(tracking_uri, candidate)
     with open_session(uri) as session:
         rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
     report = check_staging(server_url, contract, candidate.version, rows, model.rollout.staging)
@@ -92,52 +130,42 @@ def send_requests(
     return report.checks
 
 
-def require_version(tracking_uri: str, name: str, alias: str) -> ModelVersion:
-    """The registered version with an alias.
-
-    Raises:
-        RegistryError: no version carries it.
-    """
-    found = read_version(tracking_uri, name, alias)
-    if found is None:
-        raise RegistryError(f"No version of {name!r} is the {alias}. Run the DAG {name}.train_candidates first.")
-    return found
-
-
-def read_contract(tracking_uri: str, name: str, version: int) -> ModelContract:
+def read_contract(tracking_uri: str, version: RegisteredVersion) -> ModelContract:
     """What a version says of itself, out of its verified file.
 
     Raises:
-        RegistryError: MLflow is away, or the file is not the one that was registered.
+        RegistryError: MLflow is away, or the file is not the one that was tested.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return OnnxModel(fetch_onnx(tracking_uri, name, version, Path(folder)).onnx_path).contract
+        return OnnxModel(fetch_onnx(tracking_uri, version, Path(folder))).contract
 
 
-def list_questions(candidate: ModelVersion) -> list[str]:
+def list_questions(gates: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the gates leave to the person who approves, a line each."""
-    gates = json.loads(candidate.tags.get("gates", "[]"))
     asked = [gate for gate in gates if not gate["is_passed"] and gate["severity"] == "ask"]
     return [" ".join(f"{gate['name']}: {gate['reason']}".split()) for gate in asked]
 
 
-def summarise_candidate(candidate: ModelVersion, checks: tuple[Check, ...]) -> str:
+def summarise_candidate(
+    candidate: RegisteredVersion, gates: Sequence[Mapping[str, Any]], checks: Sequence[Check]
+) -> str:
     """What an approver needs to see, in Markdown; first of all what the gates leave to them."""
-    tags = candidate.tags
-    facts = (
-        "task", "family", "feature_set", "selection_method", "score_name", "score", "score_low", "score_high",
-        "baseline_score", "baseline_feature", "data_version", "feature_version", "trained_by",
-    )  # fmt: skip
-    lines = [line for question in list_questions(candidate) for line in (f"**To decide.** {question}", "")]
+    measured = candidate.result
+    lines = [line for question in list_questions(gates) for line in (f"**To decide.** {question}", "")]
     lines += ["| fact | value |", "|---|---|"]
-    lines += [f"| {fact} | {tags[fact]} |" for fact in facts if fact in tags]
-    metrics = json.loads(tags.get("metrics", "{}"))
-    lines += [f"| {name} | {value:.4g} |" for name, value in metrics.items() if name != "score"]
+    lines += [f"| {fact} | {_show(measured[fact])} |" for fact in _FACTS if measured.get(fact) is not None]
+    baseline = measured.get("baseline") or {}
+    lines += [f"| baseline_{key} | {_show(baseline[key])} |" for key in ("score", "feature") if key in baseline]
+    lines += [f"| {name} | {value:.4g} |" for name, value in measured["metrics"].items() if name != "score"]
     if not checks:
         return "\n".join([*lines, "", "The model server was asked nothing (`rollout.strategy: none`)."])
     lines += ["", "| staging check | passed | observed | threshold |", "|---|---|---|---|"]
     lines += [f"| {c.name} | {'yes' if c.is_passed else 'NO'} | {c.observed} | {c.threshold} |" for c in checks]
     return "\n".join(lines)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any]:
@@ -156,7 +184,8 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
         model_name=model.name,
         model_version=seen["version"],
         decision=answer["chosen_options"][0],
-        answered_by=(answer["responded_by_user"] or {}).get("name", ""),
+        answered_by=(answer["responded_by_user"] or {}).get("id", ""),
+        answered_by_name=(answer["responded_by_user"] or {}).get("name", ""),
         trained_by=seen["trained_by"],
         dag_id=run.dag_id,
         run_id=run.run_id,
@@ -176,6 +205,7 @@ def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dic
     """
     name, steps = model.name, plan_steps(model.rollout)
     with open_session(uri) as session:
+        check_cleared(session, model, version)
         state = require_rollout(session, name)
         if weight == steps[0]:
             start_canary(session, state, version, weight)
@@ -188,6 +218,26 @@ def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dic
     if decision.action != "proceed":
         raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
     return {"weight": weight, "checks": len(decision.checks)}
+
+
+def check_cleared(session: Session, model: ModelSettings, version: int) -> None:
+    """Insist that the gates have cleared a version for production, and that a person has, where one is asked.
+
+    Whoever marks the tasks before as successful gets no further than this.
+
+    Raises:
+        RolloutError: the gates have not.
+        ApprovalError: nobody has approved it, or the newest answer is no.
+        RegistryError: there is no such version.
+    """
+    found = require_version(session, model.name, version)
+    if found.decision != "production":
+        raise RolloutError(
+            f"Version {version} of {model.name!r} is not cleared for production: its newest decision in ml.decisions "
+            f"is {found.decision!r}."
+        )
+    if model.governance.is_approval_required:
+        require_approval(session, model.name, version)
 
 
 def log_progress(status: StepStatus) -> None:
@@ -212,6 +262,7 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSet
     """
     name = model.name
     with open_session(uri) as session:
+        check_cleared(session, model, version)
         state = require_rollout(session, name)
         if model.rollout.strategy == "none":
             promote_directly(session, state, version)
@@ -221,9 +272,19 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSet
                     f"Version {version} of {name!r} has not carried all of the traffic: {describe_canary(state)}. "
                     "Clear the first canary task of the run that it belongs to."
                 )
-            promote_challenger(session, state)
-    set_alias(tracking_uri, name, "champion", version)
+            promote_challenger(session, state, version)
+    follow_champion(uri, tracking_uri, name, version)
     return {"model": name, "version": version}
+
+
+def follow_champion(uri: str, tracking_uri: str, name: str, version: int) -> None:
+    """Give MLflow's alias to the champion, once the rollout row has it.
+
+    Raises:
+        RegistryError: MLflow is away; the version serves all the same, and the task is tried again.
+    """
+    with open_session(uri) as session:
+        set_alias(session, tracking_uri, CHAMPION, require_version(session, name, version))
 
 
 def describe_canary(state: RolloutState) -> str:
@@ -245,15 +306,33 @@ def end_orphans(uri: str) -> list[str]:
         return end_orphaned_canaries(session, [*settings.models, *settings.broken_models])
 
 
-def restore_version(uri: str, tracking_uri: str, version: int, reason: str, name: str) -> dict[str, Any]:
+def restore_version(
+    uri: str, tracking_uri: str, version: int, reason: str, model: ModelSettings, overridden_by: str | None = None
+) -> dict[str, Any]:
     """Put an earlier version back as champion: the rollout row first, the registry's alias after it.
+
+    Args:
+        overridden_by: who answers for a version that was never champion: an approver of the model who did not train
+            it; None for a version that was.
 
     Raises:
         RolloutError: no such version is registered, or it was never champion.
+        ApprovalError: whoever overrides may not approve the version.
     """
-    if read_version(tracking_uri, name, version) is None:
-        raise RolloutError(f"{name!r} has no version {version}. Look in MLflow for the versions that there are.")
+    name = model.name
     with open_session(uri) as session:
-        restore_champion(session, require_rollout(session, name), version, reason)
-    set_alias(tracking_uri, name, "champion", version)
+        found = find_version(session, name, version)
+        if found is None:
+            raise RolloutError(f"{name!r} has no version {version}. The versions that there are stand in ml.versions.")
+        if overridden_by is not None:
+            _check_override(found, model, overridden_by)
+        restore_champion(session, require_rollout(session, name), version, reason, overridden_by)
+    follow_champion(uri, tracking_uri, name, version)
     return {"model": name, "version": version}
+
+
+def _check_override(version: RegisteredVersion, model: ModelSettings, person: str) -> None:
+    asked = Approval(model.name, version.version, "Approve", person, version.trained_by, "", "")
+    check = check_approval(asked, model.governance.all_approvers)
+    if not check.is_approved:
+        raise ApprovalError(f"{check.reason} Only an approver of the model who did not train it may override.")

@@ -3,72 +3,141 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.ingestion.version import read_data_version
-from include.registry.registry import register_baseline, register_candidate
+from include.features.builds import read_built_version
+from include.orchestration.models import find_spec
+from include.registry.ledger import (
+    RegisteredVersion,
+    find_newest,
+    record_candidate,
+    record_decision,
+    record_gates,
+    require_version,
+)
+from include.registry.registry import register_run
 from include.rollout.events import read_former_champions
-from include.settings import PROJECT_ROOT
+from include.rollout.state import read_rollout
+from include.training.code_revision import read_code_revision
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
-    from include.features.spec import ModelSpec
+    import pandas as pd
+
     from include.settings.models import ModelSettings
     from include.training.fit import TrainingLineage
 
 log = logging.getLogger(__name__)
 
+ASSEMBLE: Final = "assemble_training_set"
+ASSEMBLED: Final = "assembled"
+"""XCom of the task that reads the training set: when, of which data, of which features."""
+_ATTEMPTS: Final = 3
 
-def training_lineage(triggered_by: str | None, uri: str, model: ModelSettings, spec: ModelSpec) -> TrainingLineage:
+
+def assemble(context: Any, uri: str, model: ModelSettings) -> pd.DataFrame:
+    """Read the training set, and note for the fits which data it was read from.
+
+    Data that is published while it is read is no part of it for sure: it is read again then.
+    """
+    from include.training.dataset import build_training_set
+
+    spec = find_spec(model)
+    for attempt in range(_ATTEMPTS):
+        assembled_at = datetime.now(UTC).isoformat()
+        before = _read_data_version(uri)
+        frame = build_training_set(uri, spec, model.training)
+        if attempt == _ATTEMPTS - 1 or _read_data_version(uri) == before:
+            break
+        log.info("Features were built while the training set was read: it is read again.")
+    facts = {"assembled_at": assembled_at, "data_version": before, "feature_version": spec.feature_version}
+    context["ti"].xcom_push(key=ASSEMBLED, value=facts)
+    return frame
+
+
+def _read_data_version(uri: str) -> str:
+    with open_session(uri) as session:
+        return read_built_version(session)
+
+
+def fit_candidate(
+    context: Any, frame: pd.DataFrame, candidate: dict[str, Any], uri: str, tracking_uri: str, model: ModelSettings
+) -> dict[str, Any]:
+    """Train, test and log one candidate, and keep what was measured in ``ml.candidates``."""
+    from include.training.attempt import FAILURE, attempt_family
+
+    lineage = describe_lineage(context, model)
+    incumbents = find_incumbents(uri, model.name)
+    result = attempt_family(
+        frame, candidate["family"], find_spec(model), model.training, lineage, tracking_uri,
+        candidate["feature_set"], incumbents,
+    )  # fmt: skip
+    if FAILURE not in result:
+        with open_session(uri) as session:
+            record_candidate(session, model.name, result)
+    return result
+
+
+def describe_lineage(context: Any, model: ModelSettings) -> TrainingLineage:
     """What a model is made from, and who answers for it.
 
-    Args:
-        triggered_by: the user who started the run by hand; None when an asset started it, and then
-            the trainer named in the model's file is accountable.
+    That is the user who has started the run by hand; where an asset started it, the trainer named in the model's file.
     """
     from include.training.fit import TrainingLineage
 
+    user = context["dag_run"].triggering_user_name
+    facts = context["ti"].xcom_pull(task_ids=ASSEMBLE, key=ASSEMBLED)
+    return TrainingLineage(**facts, code_revision=read_code_revision(), trained_by=user or model.trainer)
+
+
+def find_incumbents(uri: str, name: str) -> list[RegisteredVersion]:
+    """The champion, then the versions that were, the newest first; before the first deployment, the baseline."""
     with open_session(uri) as session:
-        data_version = read_data_version(session)
-    return TrainingLineage(
-        data_version=data_version,
-        feature_version=spec.feature_version,
-        code_revision=read_code_revision(),
-        trained_by=triggered_by or model.trainer,
-    )
+        former = read_former_champions(session, name)
+        if former:
+            return [require_version(session, name, version) for version in former]
+        baseline = find_newest(session, name, is_baseline=True)
+    return [] if baseline is None else [baseline]
 
 
-def find_former_champions(uri: str, model: ModelSettings) -> list[int]:
-    """Every version that is or was champion, the newest champion first."""
+def record_judgement(uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
+    """Keep what the gates said and what was decided in tables of ours; returns the judgement."""
+    run_id = judgement["candidate"]["run_id"]
     with open_session(uri) as session:
-        return read_former_champions(session, model.name)
+        record_gates(session, run_id, judgement["gates"])
+        record_decision(session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"])
+    return judgement
 
 
-def read_code_revision() -> str:
-    """The commit of the code that runs: ``ORRERY_CODE_REVISION`` of the image, else git's, else 'unknown'."""
-    known = os.environ.get("ORRERY_CODE_REVISION")
-    if known:
-        return known
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) -> dict[str, Any]:
+def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, name: str) -> dict[str, Any]:
     """Register the judged candidate; before the first one, the baseline as the incumbent that it has to beat.
 
     Raises:
         AirflowSkipException: the gates refused it; every reason is in the message.
+        RegistryError: MLflow is away, or the decision in ``ml.decisions`` is another one.
     """
+    _log_judgement(judgement)
+    with open_session(uri) as session:
+        _register_incumbent(session, tracking_uri, name, judgement["baseline"]["run_id"])
+    if judgement["decision"] == "refuse":
+        raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
+    with open_session(uri) as session:
+        version = register_run(session, tracking_uri, name, judgement["candidate"]["run_id"])
+    log.info("Version %s of %s is the candidate.", version.version, name)
+    return {"model": name, "version": version.version, "decision": version.decision}
+
+
+def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str) -> None:
+    """The first canary needs an incumbent: the baseline, unless there is a champion or a baseline already."""
+    if read_rollout(session, name) is None and find_newest(session, name, is_baseline=True) is None:
+        baseline = register_run(session, tracking_uri, name, run_id)
+        log.info("The baseline is version %s of %s, its first champion.", baseline.version, name)
+
+
+def _log_judgement(judgement: dict[str, Any]) -> None:
     for gate in judgement["gates"]:
         log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
     log.info("%s", judgement["ranking_reason"])
@@ -76,16 +145,3 @@ def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) 
     log.info("%s of %s candidates were judged.", judged, judged + len(failures))
     for failure in failures:
         log.warning("%s could not be fitted: %s", failure["name"], failure["reason"])
-    incumbent = register_baseline(tracking_uri, name, judgement["baseline"])
-    if judgement["decision"] == "refuse":
-        raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
-    version = register_candidate(
-        tracking_uri,
-        name,
-        judgement["candidate"],
-        judgement["decision"],
-        judgement["gates"],
-        judgement["baseline"],
-    )
-    log.info("Version %s of %s is the candidate; the baseline is version %s.", version, name, incumbent)
-    return {"model": name, "version": version, "decision": judgement["decision"]}

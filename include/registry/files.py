@@ -1,50 +1,50 @@
-"""Fetches the file of a registered version and checks that it is the one that was tested."""
+"""Fetches the file of a model and checks that it is the one that was tested."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from include.errors import RegistryError
+from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import ONNX_FILE
 from include.registry.rest import MlflowRest
-from include.registry.version import parse_version
+
+_LOGGED: Final = "models:/"
 
 
-@dataclass(frozen=True)
-class LoadedModelFiles:
-    """A version on disk, verified; what it takes and means is in its contract (``include.registry.contract``).
-
-    Attributes:
-        sha256: of the file, equal to the version's tag.
-    """
-
-    onnx_path: Path
-    version: int
-    sha256: str
+def fetch_onnx(tracking_uri: str, version: RegisteredVersion, folder: Path) -> Path:
+    """Download a version's ONNX file into ``folder``; see :func:`fetch_file`."""
+    title = f"{version.model_name} {version.version}"
+    return fetch_file(tracking_uri, version.model_uri, version.onnx_sha256, folder, title)
 
 
-def fetch_onnx(tracking_uri: str, model_name: str, version: int, folder: Path) -> LoadedModelFiles:
-    """Download a version's ONNX file into ``folder``, unless the right one is there already.
+def fetch_file(tracking_uri: str, model_uri: str, sha256: str, folder: Path, title: str) -> Path:
+    """Download a logged model's ONNX file into ``folder``, unless the right one is there already.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. It is found by the logged model, whatever the registry's numbers and tags say.
+
+    Args:
+        model_uri: ``models:/m-…``.
+        sha256: of the file that was tested, as ``ml.candidates`` has it.
+        title: of the model, for people.
 
     Raises:
-        RegistryError: MLflow is away, there is no such version, or the file is not the one that was
-            registered (its SHA-256 differs from the tag ``onnx_sha256``).
+        RegistryError: MLflow is away, the logged model or its file is gone, or the file is not the one that was tested.
     """
+    path = folder / ONNX_FILE
+    if path.exists() and hash_file(path) == sha256:
+        return path
+    if not model_uri.startswith(f"{_LOGGED}m-"):
+        raise RegistryError(f"The file of {title} is at {model_uri!r}, which is no logged model of MLflow. Train anew.")
     with MlflowRest(tracking_uri) as mlflow:
-        key = {"name": model_name, "version": str(version)}
-        found = parse_version(mlflow.get("model-versions/get", key)["model_version"], aliases=())
-        expected = found.require_tag("onnx_sha256")
-        path = folder / ONNX_FILE
-        if not path.exists() or hash_file(path) != expected:
-            artifact_uri = mlflow.get("model-versions/get-download-uri", key)["artifact_uri"]
-            _write_verified(path, mlflow.download(artifact_uri, ONNX_FILE), expected, f"{model_name} {version}")
-    return LoadedModelFiles(onnx_path=path, version=found.version, sha256=expected)
+        found = mlflow.get(f"logged-models/{model_uri.removeprefix(_LOGGED)}", {})
+        content = mlflow.download(found["model"]["info"]["artifact_uri"], ONNX_FILE)
+    _write_verified(path, content, sha256, title)
+    return path
 
 
 def hash_file(path: Path) -> str:
@@ -52,11 +52,11 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write_verified(path: Path, content: bytes, expected: str, name: str) -> None:
+def _write_verified(path: Path, content: bytes, expected: str, title: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise RegistryError(
-            f"The file of {name} is not the one that was tested: SHA-256 is {found}, registered was {expected}. "
+            f"The file of {title} is not the one that was tested: SHA-256 is {found}, tested was {expected}. "
             "It was changed in the artifact store. Do not serve it: roll back, and train anew."
         )
     path.parent.mkdir(parents=True, exist_ok=True)

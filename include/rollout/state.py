@@ -108,18 +108,23 @@ def set_weight(session: Session, state: RolloutState, weight: float) -> RolloutS
     return _change(session, replace(state, challenger_weight=weight), "weight_set", {})
 
 
-def promote_challenger(session: Session, state: RolloutState) -> RolloutState:
-    """Make the challenger champion; done again right after a promotion, nothing happens.
+def promote_challenger(session: Session, state: RolloutState, version: int) -> RolloutState:
+    """Make the challenger champion, if it is the version that is asked for; done again right after it, nothing happens.
 
     Raises:
-        RolloutError: there is no challenger, or the row changed since it was read.
+        RolloutError: there is no challenger, or another one, or the row changed since it was read.
     """
     if state.challenger_version is None:
         last = read_last_event(session, state.model_name)
-        if last is not None and last.event == "promoted":
+        if last is not None and (last.event, state.champion_version) == ("promoted", version):
             return state
         raise RolloutError(f"Model {state.model_name!r} has no challenger to promote. Start a canary first.")
-    wanted = replace(_without_challenger(state), champion_version=state.challenger_version)
+    if state.challenger_version != version:
+        raise RolloutError(
+            f"The challenger of {state.model_name!r} is version {state.challenger_version}, not {version}. Nothing was "
+            "promoted."
+        )
+    wanted = replace(_without_challenger(state), champion_version=version)
     return _change(session, wanted, "promoted", {"previous_champion_version": state.champion_version})
 
 
@@ -159,16 +164,24 @@ def roll_back(session: Session, state: RolloutState, reason: str) -> RolloutStat
     return _change(session, _without_challenger(state), "rolled_back", detail)
 
 
-def restore_champion(session: Session, state: RolloutState, version: int, reason: str) -> RolloutState:
+def restore_champion(
+    session: Session, state: RolloutState, version: int, reason: str, overridden_by: str | None = None
+) -> RolloutState:
     """Put an earlier champion back at once, and end a canary if one runs.
 
+    Args:
+        overridden_by: the person who answers for a version that was never champion; kept with the reason.
+
     Raises:
-        RolloutError: the version was never champion, or the row changed since it was read.
+        RolloutError: the version was never champion and nobody answers for it, or the row changed since it was read.
     """
     if state.champion_version == version and state.stage == "idle":
         return state
-    _check_was_champion(session, state, version)
     detail = {"reason": reason, "previous_champion_version": state.champion_version}
+    if overridden_by is None:
+        _check_was_champion(session, state, version)
+    else:
+        detail["overridden_by"] = overridden_by
     return _change(session, replace(_without_challenger(state), champion_version=version), "restored", detail)
 
 
@@ -179,8 +192,9 @@ def _check_was_champion(session: Session, state: RolloutState, version: int) -> 
     others = ", ".join(str(champion) for champion in champions if champion != state.champion_version)
     raise RolloutError(
         f"Version {version} of {state.model_name!r} was never champion, so it cannot be restored; the versions that "
-        f"can be: {others or 'none'}. A new version goes into production by training, approval and canary only: "
-        f"run {state.model_name}.train_candidates."
+        f"can be: {others or 'none'}. A new version goes into production by training, approval and canary: "
+        f"run {state.model_name}.train_candidates. In an emergency an approver other than its trainer may set "
+        "override."
     )
 
 

@@ -12,8 +12,9 @@ from include.errors import ServingError, SourceError
 from include.features.matrix import from_table
 from include.features.read import read_as_of_dates, read_features
 from include.registry.contract import ModelContract
+from include.registry.files import fetch_onnx
+from include.registry.ledger import require_version
 from include.registry.onnx import OnnxModel
-from include.registry.registry import fetch_onnx
 from include.rollout.state import read_rollout
 from include.scoring.predictions import (
     build_rows,
@@ -55,9 +56,10 @@ def score_entities(uri: str, tracking_uri: str, model_name: str, now: datetime |
             return {"scored": 0, "reason": f"model {model_name!r} has no champion yet"}
         fence = f"predictions.{model_name}"
         token = take_fence(session, fence)
-    version = rollout.champion_version
+        champion = require_version(session, model_name, rollout.champion_version)
+    version = champion.version
     with tempfile.TemporaryDirectory() as folder:
-        model = OnnxModel(fetch_onnx(tracking_uri, model_name, version, Path(folder)).onnx_path)
+        model = OnnxModel(fetch_onnx(tracking_uri, champion, Path(folder)))
     with open_session(uri) as session:
         dates = find_unscored_dates(session, model.contract, version)
     if not dates:

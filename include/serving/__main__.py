@@ -41,7 +41,7 @@ def main() -> None:
     server = ModelServer(
         uri,
         declared.read(),
-        make_registry_loader(tracking_uri, folder),
+        make_registry_loader(uri, tracking_uri, folder),
         settings.server,
         on_first_log=partial(report_serving, spool, uri, settings.lineage),
         read_names=declared.read,

@@ -13,10 +13,12 @@ from include.errors import ServingError
 from include.features.catalog import FeatureKind
 from include.features.matrix import from_rows
 from include.registry.contract import ModelContract
+from include.registry.files import fetch_onnx
+from include.registry.ledger import require_version
 from include.registry.onnx import OnnxModel
-from include.registry.registry import fetch_onnx
 from include.serving.feature_reader import select_entities
 from include.serving.request_check import RequestCheck
+from include.warehouse.session import open_session
 
 Loader = Callable[[str, int], "ServedModel"]
 """Opens a version of a model, by the model's name and the version's number."""
@@ -94,11 +96,16 @@ def _time_run(onnx: OnnxModel, version: int, row: Mapping[str, Any]) -> float:
     return (time.perf_counter() - began_at) * 1000
 
 
-def make_registry_loader(tracking_uri: str, folder: Path) -> Loader:
-    """A loader that fetches versions from the registry into ``folder/NAME/VERSION`` and opens them."""
+def make_registry_loader(uri: str, tracking_uri: str, folder: Path) -> Loader:
+    """A loader that fetches versions into ``folder/NAME/VERSION`` and opens them: those that ``ml.versions`` has.
+
+    Args:
+        uri: the warehouse, which says what file a version is; MLflow only hands it out.
+    """
 
     def load(model_name: str, version: int) -> ServedModel:
-        fetched = fetch_onnx(tracking_uri, model_name, version, folder / model_name / str(version))
-        return open_model(fetched.onnx_path, version)
+        with open_session(uri) as session:
+            wanted = require_version(session, model_name, version)
+        return open_model(fetch_onnx(tracking_uri, wanted, folder / model_name / str(version)), version)
 
     return load

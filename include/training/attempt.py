@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import RegistryError
 from include.features.spec import ModelSpec
+from include.registry.ledger import RegisteredVersion
 from include.settings.training import BASELINE, TrainingSettings
 from include.training.candidates import name_candidate
 from include.training.fit import TrainingLineage, fit_family
@@ -30,7 +31,7 @@ def attempt_family(
     lineage: TrainingLineage,
     tracking_uri: str,
     feature_set: str | None = None,
-    former: Sequence[int] = (),
+    incumbents: Sequence[RegisteredVersion] = (),
 ) -> dict[str, Any]:
     """As :func:`include.training.fit.fit_family`, but for a family that fails.
 
@@ -43,7 +44,7 @@ def attempt_family(
         Exception: the baseline failed, with which all others are compared.
     """
     try:
-        return fit_family(frame, family, spec, settings, lineage, tracking_uri, feature_set, former)
+        return fit_family(frame, family, spec, settings, lineage, tracking_uri, feature_set, incumbents)
     except RegistryError:
         raise
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +12,18 @@ from typing import TYPE_CHECKING, Final
 from include.errors import ServingError
 from include.features.matrix import FeatureMatrix
 from include.registry.contract import ModelContract
+from include.registry.files import fetch_onnx
+from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel
-from include.registry.registry import CHAMPION, fetch_onnx, read_version
 from include.settings.training import TrainingSettings
-from include.training.compare import measure_gain
+from include.tasks.task import Task
+from include.training.compare import measure_gain, measure_score
 from include.training.splits import SplitData
 
 if TYPE_CHECKING:
     from include.tasks.task import Floats
 
-MOST_FORMER: Final = 5
+MOST_ASKED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -40,64 +43,68 @@ class ChampionComparison:
     note: str
 
 
-def compare_with_champion(
-    tracking_uri: str, contract: ModelContract, test: SplitData, predictions: Floats, settings: TrainingSettings
-) -> ChampionComparison | None:
-    """Let the champion answer for the test rows too; None when there is no champion yet.
+def compare_with_incumbents(
+    tracking_uri: str, incumbents: Sequence[RegisteredVersion], contract: ModelContract, test: SplitData,
+    predictions: Floats, settings: TrainingSettings,
+) -> tuple[ChampionComparison | None, ChampionComparison | None]:  # fmt: skip
+    """Let the champion, and those that were champion before it, answer for the test rows too.
 
     Args:
+        incumbents: the champion, then former ones, the newest first; the first ``MOST_ASKED`` are asked.
         contract: the candidate's.
         predictions: what the candidate says of the test rows.
 
-    Raises:
-        RegistryError: MLflow is away, or the champion's file is not the registered one.
-    """
-    version = read_version(tracking_uri, contract.model, CHAMPION)
-    if version is None:
-        return None
-    return _compare(tracking_uri, version.version, contract, test, predictions, settings)
-
-
-def compare_with_best(
-    tracking_uri: str, former: Sequence[int], contract: ModelContract, test: SplitData, predictions: Floats,
-    settings: TrainingSettings,
-) -> ChampionComparison | None:  # fmt: skip
-    """Let former champions answer for the test rows; the best of them, None where none of them can.
-
-    Args:
-        former: their versions, the newest champion first; the newest ``MOST_FORMER`` are asked.
+    Returns:
+        the champion, None where there is none; and the best of all that were asked, None where none of them can answer.
 
     Raises:
-        RegistryError: MLflow is away, or a file is not the registered one.
+        RegistryError: MLflow is away, or a file is not the one that was tested.
     """
-    known = [version for version in former if read_version(tracking_uri, contract.model, version) is not None]
-    compared = [
-        _compare(tracking_uri, version, contract, test, predictions, settings) for version in known[:MOST_FORMER]
-    ]
-    able = [one for one in compared if one.score is not None]
-    return max(able, key=lambda one: one.score or 0.0, default=None)
+    asked = [_ask(tracking_uri, version, contract, test) for version in incumbents[:MOST_ASKED]]
+    if not asked:
+        return None, None
+    champion = _compare(asked[0], test, predictions, settings)
+    able = [answer for answer in asked if answer.predictions is not None]
+    best = max(able, key=lambda answer: answer.measure(test), default=None)
+    if best is None or best is asked[0]:
+        return champion, champion if best else None
+    return champion, _compare(best, test, predictions, settings)
 
 
-def _compare(
-    tracking_uri: str, version: int, contract: ModelContract, test: SplitData, predictions: Floats,
-    settings: TrainingSettings,
-) -> ChampionComparison:  # fmt: skip
+@dataclass(frozen=True)
+class _Answer:
+    """What a version says of the test rows; None with the reason where it cannot answer for them."""
+
+    version: int
+    task: Task | None
+    predictions: Floats | None
+    note: str = ""
+
+    def measure(self, test: SplitData) -> float:
+        if self.task is None or self.predictions is None:
+            return -math.inf
+        return measure_score(self.task, test.labels, self.predictions)
+
+
+def _ask(tracking_uri: str, version: RegisteredVersion, contract: ModelContract, test: SplitData) -> _Answer:
     with tempfile.TemporaryDirectory() as folder:
-        files = fetch_onnx(tracking_uri, contract.model, version, Path(folder))
+        path = fetch_onnx(tracking_uri, version, Path(folder))
         try:
-            champion = OnnxModel(files.onnx_path)
+            model = OnnxModel(path)
         except ServingError as error:
-            return _leave_open(version, str(error))
-    problem = find_difference(champion.contract, contract, test.matrix)
+            return _Answer(version.version, None, None, str(error))
+    problem = find_difference(model.contract, contract, test.matrix)
     if problem is not None:
-        return _leave_open(version, problem)
-    gain = measure_gain(champion.task, test.labels, predictions, champion.predict(test.matrix), settings)
+        return _Answer(version.version, None, None, problem)
+    return _Answer(version.version, model.task, model.predict(test.matrix))
+
+
+def _compare(answer: _Answer, test: SplitData, predictions: Floats, settings: TrainingSettings) -> ChampionComparison:
+    if answer.task is None or answer.predictions is None:
+        return ChampionComparison(answer.version, None, None, None, None, answer.note)
+    gain = measure_gain(answer.task, test.labels, predictions, answer.predictions, settings)
     note = f"gain {gain.gain:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
-    return ChampionComparison(version, gain.score, gain.gain, gain.low, gain.high, note)
-
-
-def _leave_open(version: int, note: str) -> ChampionComparison:
-    return ChampionComparison(version, None, None, None, None, note)
+    return ChampionComparison(answer.version, gain.score, gain.gain, gain.low, gain.high, note)
 
 
 def find_difference(champion: ModelContract, candidate: ModelContract, matrix: FeatureMatrix) -> str | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from include.registry.registry import CANDIDATE, CHAMPION, get_alias
-from include.registry.runs import read_last_decision_at
+from include.registry.ledger import find_last_decision, list_versions
 from include.settings.models import ModelSettings
 from include.settings.training import TrainingSettings
 from include.warehouse.session import open_session
@@ -31,7 +30,7 @@ def decide_training(
 
     Args:
         retrain_requested_at: the newest request, answered or not.
-        last_trained_at: when candidates were last trained and decided about, refused ones included.
+        last_trained_at: when the newest training set was read that led to a decision, a refusal among them.
     """
     if not has_candidate_or_champion:
         return TrainingDecision(True, "there is no model yet")
@@ -51,25 +50,22 @@ def decide_training(
     )
 
 
-def check_training_due(
-    uri: str, tracking_uri: str, model: ModelSettings, now: datetime | None = None
-) -> TrainingDecision:
+def check_training_due(uri: str, model: ModelSettings, now: datetime | None = None) -> TrainingDecision:
     """Read what :func:`decide_training` needs, and decide.
 
     Args:
-        uri: the warehouse, for the requests of monitoring.
-        tracking_uri: MLflow, for models and trainings.
+        uri: the warehouse.
         now: the clock's time when absent.
 
     Raises:
-        RegistryError: MLflow is away.
         WarehouseError: the warehouse is away.
     """
-    has_model = any(get_alias(tracking_uri, model.name, alias) is not None for alias in (CHAMPION, CANDIDATE))
     with open_session(uri) as session:
+        has_model = bool(list_versions(session, model.name))
+        last = find_last_decision(session, model.name)
         requested_at = session.fetch_value(
             "select max(decided_at) from monitoring.decisions where model_name = %s and action = 'retrain'",
             (model.name,),
         )
-    trained_at = read_last_decision_at(tracking_uri, model.name)
+    trained_at = last["assembled_at"] if last else None
     return decide_training(has_model, requested_at, trained_at, now or datetime.now(UTC), model.training)

@@ -20,13 +20,14 @@ from include.features.catalog import Feature
 from include.features.matrix import split_names
 from include.features.spec import ModelSpec
 from include.registry.contract import ModelContract
+from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel, export_onnx, measure_parity
 from include.registry.tracking import check_tracking
 from include.settings.training import BASELINE, TrainingSettings
 from include.tasks import TASKS
 from include.tasks.bootstrap import estimate_interval
 from include.tasks.task import Decision, Task
-from include.training.champion import compare_with_best, compare_with_champion
+from include.training.champion import compare_with_incumbents
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
@@ -45,8 +46,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingLineage:
-    """What a model was made from, and by whom."""
+    """What a model was made from, and by whom.
 
+    Attributes:
+        assembled_at: when the training set was read (ISO, with its zone).
+        data_version: of the published data at that time.
+    """
+
+    assembled_at: str
     data_version: str
     feature_version: str
     code_revision: str
@@ -77,7 +84,7 @@ def fit_family(
     lineage: TrainingLineage,
     tracking_uri: str,
     feature_set: str | None = None,
-    former: Sequence[int] = (),
+    incumbents: Sequence[RegisteredVersion] = (),
 ) -> dict[str, Any]:
     """Fit one family on the training split, tune its decision on validation, validate and test it, log it to MLflow.
 
@@ -85,7 +92,7 @@ def fit_family(
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
         family: 'baseline', or one of the task's.
         feature_set: one of the compared sets; None for all features of the model.
-        former: versions that are or were champion, the newest champion first.
+        incumbents: the champion, then versions that were, the newest first.
 
     Returns:
         what XCom carries: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
@@ -115,9 +122,8 @@ def fit_family(
     result["selection_method"] = None if selection is None else selection.method
     result["selected_features"] = None if selection is None else len(selection.kept)
     answers = onnx.predict(data.test.matrix)
-    champion = compare_with_champion(tracking_uri, fitted.contract, data.test, answers, settings)
+    champion, best = compare_with_incumbents(tracking_uri, incumbents, fitted.contract, data.test, answers, settings)
     result["champion"] = None if champion is None else asdict(champion)
-    best = compare_with_best(tracking_uri, former, fitted.contract, data.test, answers, settings)
     result["best_ever"] = None if best is None else asdict(best)
     return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
 

@@ -16,7 +16,8 @@ from include.training.importance import measure_importance
 from include.training.splits import SplitData
 
 _TAGS: Final = (
-    "family", "task", "data_version", "feature_version", "code_revision", "trained_by", "test_as_of_date",
+    "family", "task", "assembled_at", "data_version", "feature_version", "code_revision", "trained_by",
+    "test_as_of_date",
 )  # fmt: skip
 _COMPARED: Final = ("score", "gain", "gain_low", "gain_high")
 

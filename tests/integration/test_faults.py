@@ -18,12 +18,11 @@ import pytest
 from include.errors import RegistryError, TransientError, WarehouseError
 from include.servers.ports import find_free_port
 from include.servers.postgres import PostgresServer
-from include.training.due import check_training_due
 from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.arrow import write_arrow
 from include.warehouse.session import open_session
 from tests.integration.conftest import BIG_ROWS, COPYING, HASHING, INSERTING, NEXT_DAY, WAITING
-from tests.model.machines import load_training, make_frame, make_model, make_spec
+from tests.model.machines import load_training, make_frame, make_spec
 from tests.unit.ingestion.conftest import DAY, ROWS, Pipeline
 
 pytestmark = pytest.mark.integration
@@ -159,19 +158,12 @@ def test_a_table_that_is_being_replaced_stays_what_it_was(server: PostgresServer
 def test_without_mlflow_no_family_is_fitted(airflow_home: Path) -> None:
     # Too small to learn from: had any work been begun, that would be the complaint.
     frame, spec = make_frame("binary", machines=4), make_spec("binary")
-    lineage = TrainingLineage("data-1", "features-1", "code-1", "scientist")
+    lineage = TrainingLineage("2026-03-01T12:00:00+00:00", "data-1", "features-1", "code-1", "scientist")
 
     with pytest.raises(RegistryError, match="is away") as caught:
         fit_family(frame, "baseline", spec, load_training("binary"), lineage, closed_address())
 
     assert isinstance(caught.value, TransientError)
-    assert decide_retry(caught.value) != "fail"
-
-
-def test_without_mlflow_nobody_says_whether_training_is_due(airflow_home: Path, uri: str) -> None:
-    with pytest.raises(RegistryError, match="is away") as caught:
-        check_training_due(uri, closed_address(), make_model("binary"))
-
     assert decide_retry(caught.value) != "fail"
 
 

@@ -12,7 +12,7 @@ import sys
 import pytest
 from packaging.requirements import Requirement
 
-from include.operate.place import TRACKING_VARIABLE, WAREHOUSE_VARIABLE
+from include.operate.place import WAREHOUSE_VARIABLE
 from tests.unit.delivery.project import AIRFLOW_SERVICES, ROOT, TAKEN_PORTS, read, read_own_services, read_services
 
 
@@ -55,12 +55,11 @@ def test_a_service_is_open_to_this_machine_alone_and_on_a_port_that_the_cli_leav
         assert host_port not in TAKEN_PORTS
 
 
-def test_the_readme_names_the_stores_to_make_run_at_the_ports_that_the_services_open() -> None:
+def test_the_readme_names_the_warehouse_to_make_run_at_the_port_that_its_service_opens() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     exported = dict(re.findall(r"^export (ORRERY_\w+)=(\S+)$", text, flags=re.MULTILINE))
-    for variable, service in ((WAREHOUSE_VARIABLE, "warehouse"), (TRACKING_VARIABLE, "mlflow")):
-        address, port, _ = read_own_services()[service]["ports"][0].split(":")
-        assert f"{address}:{port}" in exported[variable]
+    address, port, _ = read_own_services()["warehouse"]["ports"][0].split(":")
+    assert f"{address}:{port}" in exported[WAREHOUSE_VARIABLE]
 
 
 def test_the_metadata_database_of_airflow_is_left_alone() -> None:

@@ -32,9 +32,7 @@ def airflow() -> Chains:
 @pytest.fixture
 def loop(airflow_url: str, models: dict[str, ModelSettings], monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     """The loop of both models against the server; the model server never gets ready."""
-    place = Place(
-        airflow_url, "http://127.0.0.1:1", "postgresql://nowhere", None, {"admin": "right", "approver": "right"}
-    )
+    place = Place(airflow_url, "http://127.0.0.1:1", "postgresql://nowhere", {"admin": "right", "approver": "right"})
     monkeypatch.setattr(hops_module, "read_entities", lambda *_: [{"machine_id": 1}])
     progress = Progress("demo", list_stages([*models], days=2), is_live=False)
     specs: Any = {name: SimpleNamespace() for name in models}

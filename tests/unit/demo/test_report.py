@@ -23,8 +23,8 @@ from include.operate.hops import ModelNotes
 from include.operate.progress import Progress, Stage
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
-from tests.unit.operate.test_model_report import TAGS, plant_champion, register, rename
-from tests.unit.registry.mlflow_server import start_shared_server
+from tests.unit.operate.test_model_report import MEASURED, plant_champion, rename
+from tests.unit.registry.planting import make_measured, plant_version
 
 SECTION: dict[str, Any] = {
     "task": "binary",
@@ -55,12 +55,11 @@ GOOD: dict[str, Any] = {
 def test_the_report_has_what_is_shared_and_a_section_for_each_model(
     warehouse_uri: str, models: dict[str, ModelSettings]
 ) -> None:
-    tracking_uri = start_shared_server().uri
     declared = {
         name: rename(model, name) for name, model in zip(("report_a", "report_b"), models.values(), strict=True)
     }
     for name in declared:
-        plant_champion(warehouse_uri, name, register(tracking_uri, name, TAGS))
+        plant_champion(warehouse_uri, name, plant_version(warehouse_uri, name, make_measured(**MEASURED)))
     stages = [
         Stage("start_stack", "start", None, started_at=100.0, seconds=1.26),
         Stage("report_a.train_candidates", "train", "report_a", started_at=101.0, seconds=9.0),
@@ -70,7 +69,7 @@ def test_the_report_has_what_is_shared_and_a_section_for_each_model(
     runs = [{"dag_id": "report_a.score_batch", "run_id": "r", "state": "success"}]
     notes = {"report_a": ModelNotes(True, 50, 1), "report_b": ModelNotes(failure="report_b.deploy_model failed\nlog")}
 
-    report = build_report(warehouse_uri, tracking_uri, declared, notes, Progress("demo", stages, is_live=False), runs)
+    report = build_report(warehouse_uri, declared, notes, Progress("demo", stages, is_live=False), runs)
 
     assert report["stages"] == [
         {"name": "start_stack", "model": None, "seconds": 1.3},

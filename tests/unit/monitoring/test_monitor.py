@@ -12,9 +12,10 @@ import pytest
 from include.errors import RegistryError, SettingsError, SourceError, StaleWriterError
 from include.features.catalog import Entity, Key
 from include.monitoring import monitor
+from include.monitoring.decision import Baseline
 from include.monitoring.monitor import load_contract, monitor_champion, read_baseline
-from include.monitoring.records import MonitoringRun
 from include.registry.contract import SplitRule
+from include.registry.ledger import require_version
 from include.rollout.state import bootstrap_champion
 from include.scoring.entities import score_entities
 from include.training.entity_split import is_held_out
@@ -35,10 +36,10 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="session")
-def versions(mlflow_uri: str) -> dict[str, int]:
+@pytest.fixture
+def versions(warehouse_uri: str, mlflow_uri: str) -> dict[str, int]:
     """Each model, registered with a score of 0.90 in its test."""
-    return {case.name: register(mlflow_uri, case) for case in CASES}
+    return {case.name: register(warehouse_uri, mlflow_uri, case) for case in CASES}
 
 
 @pytest.fixture
@@ -223,7 +224,7 @@ def test_outcomes_that_the_champion_did_not_foresee_start_a_retraining(
 def test_a_champion_is_not_judged_by_what_it_was_trained_on(uri: str, mlflow_uri: str, case: ModelCase) -> None:
     # given a champion that was split by entity, and foresees nothing but what it has learned by heart
     split = replace(case, contract=replace(case.contract, split=SplitRule("entity", 0.3)))
-    version = register(mlflow_uri, split)
+    version = register(uri, mlflow_uri, split)
     with open_session(uri) as session:
         session.execute("update serving.rollouts set champion_version = %s", (version,))
         session.execute(f"update ml.{case.name}_predictions set model_version = %s", (version,))
@@ -388,18 +389,16 @@ def test_a_worker_that_was_overtaken_decides_nothing(
     assert [read_all(uri, table) for table in ("performance", "drift", "decisions")] == [[], [], []]
 
 
-def make_run(version: int) -> MonitoringRun:
-    """A run for a version of the machines' model."""
-    return MonitoringRun(MACHINE.name, version, TODAY, NOW, "")
-
-
-def test_a_version_with_another_score_has_no_baseline(mlflow_uri: str, versions: dict[str, int]) -> None:
-    other = register(mlflow_uri, MACHINE, score_name="accuracy")
-    contract = load_contract(mlflow_uri, make_run(other))
+@pytest.mark.parametrize(("score_name", "baseline"), [("accuracy", None), ("auc", Baseline(0.9, 0.88, 0.92))])
+def test_a_version_with_another_score_has_no_baseline(
+    warehouse_uri: str, mlflow_uri: str, score_name: str, baseline: Baseline | None
+) -> None:
+    number = register(warehouse_uri, mlflow_uri, MACHINE, score_name=score_name)
+    with open_session(warehouse_uri) as session:
+        version = require_version(session, MACHINE.name, number)
+    contract = load_contract(mlflow_uri, version)
     assert contract == MACHINE.contract
-    assert read_baseline(mlflow_uri, contract, make_run(other)) is None
-    assert read_baseline(mlflow_uri, contract, make_run(other + 1000)) is None
-    assert read_baseline(mlflow_uri, contract, make_run(versions[MACHINE.name])) is not None
+    assert read_baseline(contract, version) == baseline
 
 
 @only_machines

@@ -1,4 +1,4 @@
-"""What a report says of one model, read from a real warehouse and a real MLflow."""
+"""What a report says of one model, read from a real warehouse."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from datetime import UTC, datetime
 
 from include.operate.hops import ModelNotes
 from include.operate.model_report import read_approval, read_canary, read_monitoring, read_performance, report_model
-from include.registry.rest import MlflowRest
-from include.servers.ports import find_free_port
+from include.registry.ledger import record_decision
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
-from tests.unit.registry.mlflow_server import start_shared_server
+from tests.unit.registry.planting import make_measured, plant_candidate, plant_version
 
-TAGS = {
-    "family": "random_forest", "score_name": "auc", "score": "0.853219", "score_low": "0.81", "score_high": "0.89",
-    "metrics": '{"auc": 0.853219, "f1": 0.4}', "decision": "production", "baseline_score": "0.8",
-    "baseline_feature": "age_days", "gates": '[{"name": "leakage", "is_passed": true}]',
-    "feature_set": "full", "selection_method": "importance", "selected_features": "11",
+MEASURED = {
+    "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81, "score_high": 0.89,
+    "metrics": {"auc": 0.853219, "f1": 0.4}, "feature_set": "full", "selection_method": "importance",
+    "selected_features": 11,
+    "baseline": {"feature": "age_days", "score": 0.8, "gain": 0.053219, "gain_low": 0.01, "gain_high": 0.09},
 }  # fmt: skip
+GATES = [
+    {
+        "name": "leakage", "is_passed": True, "observed": 0.85, "threshold": 0.9, "severity": "blocking", "reason": "",
+    }
+]  # fmt: skip
 
 
 def plant_champion(warehouse_uri: str, model_name: str, version: int) -> None:
@@ -28,41 +32,23 @@ def plant_champion(warehouse_uri: str, model_name: str, version: int) -> None:
         )
 
 
-def register(tracking_uri: str, model_name: str, tags: dict[str, str]) -> int:
-    """A registered version with these tags; nobody loads its model."""
-    with MlflowRest(tracking_uri) as mlflow:
-        run = mlflow.send("runs/create", {"experiment_id": "0"})["run"]["info"]
-        mlflow.send("registered-models/create", {"name": model_name})
-        body = {
-            "name": model_name,
-            "run_id": run["run_id"],
-            "source": f"{run['artifact_uri']}/model",
-            "tags": [{"key": key, "value": value} for key, value in tags.items()],
-        }
-        return int(mlflow.send("model-versions/create", body)["model_version"]["version"])
-
-
 def rename(model: ModelSettings, name: str) -> ModelSettings:
     return model.model_copy(update={"name": name})
 
 
 def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
-    tracking_uri, name = start_shared_server().uri, "report_section"
-    plant_champion(warehouse_uri, name, register(tracking_uri, name, TAGS))
+    name = "report_section"
+    plant_champion(warehouse_uri, name, plant_version(warehouse_uri, name, make_measured(**MEASURED), gates=GATES))
 
-    section = report_model(warehouse_uri, tracking_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
+    section = report_model(warehouse_uri, rename(models["failures"], name), [], ModelNotes(True, 10, 0))
 
     assert section["champion"] == {
         "version": 1, "family": "random_forest", "score_name": "auc", "score": 0.853219, "score_low": 0.81,
         "score_high": 0.89, "metrics": {"auc": 0.853219, "f1": 0.4},
         "feature_set": "full", "selection_method": "importance", "selected_features": 11,
     }  # fmt: skip
-    assert section["baseline"]["feature"] == "age_days"
-    assert section["gates"] == {
-        "decision": "production",
-        "results": [{"name": "leakage", "is_passed": True}],
-        "refused": [],
-    }
+    assert section["baseline"] == MEASURED["baseline"]
+    assert section["gates"] == {"decision": "production", "results": GATES, "refused": []}
     assert section["approval"] == {
         "is_required": True, "answered_by": None, "trained_by": None, "is_trainer_refused": True,
     }  # fmt: skip
@@ -71,9 +57,16 @@ def test_a_section_tells_what_the_stores_hold(warehouse_uri: str, models: dict[s
 
 
 def test_a_model_without_a_champion_says_so(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
-    nowhere = f"http://127.0.0.1:{find_free_port()}"
-    section = report_model(warehouse_uri, nowhere, models["units"], [], ModelNotes())
-    assert section["champion"] is None
+    section = report_model(warehouse_uri, models["units"], [], ModelNotes())
+    assert (section["champion"], section["gates"]["refused"]) == (None, [])
+
+
+def test_of_a_model_that_was_refused_the_reasons_are_told(warehouse_uri: str, models: dict[str, ModelSettings]) -> None:
+    run_id = plant_candidate(warehouse_uri, "units", make_measured(), "refuse")
+    with open_session(warehouse_uri) as session:
+        record_decision(session, run_id, "refuse", ["parity: too far", "leakage: too good"])
+    section = report_model(warehouse_uri, models["units"], [], ModelNotes())
+    assert section["gates"]["refused"] == ["parity: too far", "leakage: too good"]
 
 
 def test_a_champion_that_the_registry_does_not_know_serves_nobody(
@@ -81,7 +74,7 @@ def test_a_champion_that_the_registry_does_not_know_serves_nobody(
 ) -> None:
     plant_champion(warehouse_uri, "report_unregistered", 7)
     model = rename(models["units"], "report_unregistered")
-    section = report_model(warehouse_uri, start_shared_server().uri, model, [], ModelNotes())
+    section = report_model(warehouse_uri, model, [], ModelNotes())
     assert section["champion"] is None
 
 

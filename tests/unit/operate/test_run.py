@@ -50,7 +50,7 @@ def start(airflow_url: str, models: dict[str, ModelSettings]) -> Iterator[Callab
     opened: list[Hops] = []
 
     def begin(**choices: Any) -> DayRun:
-        place = Place(airflow_url, None, None, None, PASSWORDS)
+        place = Place(airflow_url, None, None, PASSWORDS)
         specs: Any = {name: SimpleNamespace() for name in models}
         opened.append(Hops(place, models, specs, Progress("run", list_stages([*models]), is_live=False)))
         opened[-1].follower.poll_s = 0.005
@@ -231,7 +231,7 @@ def test_a_person_who_may_not_approve_is_not_asked(
 def test_an_answer_that_nobody_here_could_give_is_refused_before_anything_starts(
     models: dict[str, ModelSettings],
 ) -> None:
-    place = Place("http://a", None, None, None, {"scientist": "right"})
+    place = Place("http://a", None, None, {"scientist": "right"})
     check_approvers(models, place, RunChoices())
     with pytest.raises(StackError, match="Nobody could approve failures"):
         check_approvers(models, place, RunChoices(is_approving=True))
@@ -250,13 +250,12 @@ def test_without_anybody_there_it_is_said_first_that_candidates_wait(
     assert not warning or ("units" in warning and "--approve" in warning)
 
 
-def test_a_store_that_is_not_named_is_told_where_its_figures_would_stand(start: Callable[..., DayRun]) -> None:
+def test_where_the_warehouse_is_not_named_it_is_told_how_to(start: Callable[..., DayRun]) -> None:
     hops = start().hops
-    hops.place = replace(hops.place, warehouse="postgresql://127.0.0.1:9/warehouse")
+    hops.place = replace(hops.place, warehouse=None)
     *models, last = [line for line in describe_run(hops, EVER) if line]
     assert models == [f"Model {name}" for name in hops.models]
-    assert "ORRERY_MLFLOW_URI" in last
-    assert "ORRERY_WAREHOUSE_URI" not in last
+    assert "ORRERY_WAREHOUSE_URI" in last
 
 
 def add_rollout(uri: str, version: int) -> None:
@@ -281,7 +280,7 @@ def test_what_is_told_at_the_end_is_what_has_happened_since_the_beginning(
 ) -> None:  # fmt: skip
     # given a rollout of before
     add_rollout(warehouse_uri, 5)
-    place = Place(airflow_url, None, warehouse_uri, "http://127.0.0.1:9", PASSWORDS)
+    place = Place(airflow_url, None, warehouse_uri, PASSWORDS)
     monkeypatch.setattr(run_module, "find_local_stack", lambda _: None)
     monkeypatch.setattr(run_module, "find_place", lambda *_: place)
     monkeypatch.setattr(run_module, "choose_models", lambda *_: ({"units": models["units"]}, {"units": None}))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from include.errors import ApprovalError, RolloutError
-from include.registry.registry import CHAMPION, ModelVersion, get_alias, register_baseline, register_candidate
+from include.errors import ApprovalError, RegistryError, RolloutError
+from include.governance.approvals import Approval, record_approval
+from include.registry.ledger import RegisteredVersion, list_versions, record_decision, require_version
+from include.registry.registry import CHAMPION, find_alias_run
 from include.rollout.check import Check
 from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
@@ -30,6 +32,7 @@ from tests.unit.registry.conftest import (
     onnx_bytes,
     tracking_uri,
 )
+from tests.unit.registry.planting import make_measured, plant_version, register
 from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
 __all__ = [
@@ -56,18 +59,34 @@ def model(config_dir: Path, write_model: WriteModel, model_name: str) -> ModelSe
 
 @pytest.fixture
 def champion_uri(warehouse_uri: str, model: ModelSettings) -> str:
-    """A warehouse in which version 1 is the champion."""
+    """A warehouse in which version 1 is the champion, and 2 is approved."""
+    plant_version(warehouse_uri, model.name, make_measured(family="baseline"))
+    approve(warehouse_uri, model.name, plant_version(warehouse_uri, model.name, make_measured()))
     with open_session(warehouse_uri) as session:
         bootstrap_champion(session, model.name, 1)
     return warehouse_uri
 
 
 @pytest.fixture
-def versions(tracking_uri: str, make_result: MakeResult, model_name: str) -> tuple[int, int]:
-    """The champion and the candidate in the registry."""
-    baseline = make_result(family="baseline", baseline_feature="wear")
-    champion = register_baseline(tracking_uri, model_name, baseline)
-    return champion, register_candidate(tracking_uri, model_name, make_result(), "production")
+def versions(warehouse_uri: str, tracking_uri: str, make_result: MakeResult, model_name: str) -> tuple[int, int]:
+    """The baseline, which is the first champion, and an approved candidate, in warehouse and registry."""
+    champion = register(warehouse_uri, tracking_uri, model_name, make_result(family="baseline"))
+    candidate = register(warehouse_uri, tracking_uri, model_name, make_result())
+    approve(warehouse_uri, model_name, candidate)
+    return champion, candidate
+
+
+def approve(uri: str, name: str, version: int) -> None:
+    """What the task record_approval leaves behind of a yes."""
+    with open_session(uri) as session:
+        record_approval(session, Approval(name, version, "Approve", "ada", "scientist", "d", f"run {version}"))
+
+
+def read_alias(uri: str, tracking_uri: str, name: str) -> int | None:
+    """The version to whose run MLflow's alias points."""
+    run_id = find_alias_run(tracking_uri, name, CHAMPION)
+    with open_session(uri) as session:
+        return next((one.version for one in list_versions(session, name) if one.run_id == run_id), None)
 
 
 def make_context(seen: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
@@ -152,8 +171,8 @@ def test_the_task_that_records_the_answer_names_the_ledger_as_its_output(
         record_answer(make_context(SEEN, make_answer(option, "ada")), warehouse_uri, model)
 
     [report] = reports
-    assert report["inputs"] == []
     [output] = report["outputs"]
+    assert {table.name for table in report["inputs"]} == {output.name}  # the newest answer, which may be the same
     assert output.name == f"{warehouse_uri.rsplit('/', 1)[1]}.governance.approvals"
     assert "answered_by" in {field.name for field in output.facets["schema"].fields}
 
@@ -254,11 +273,11 @@ def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
     first = promote_candidate(warehouse_uri, tracking_uri, candidate, model)
     promoted = read_state(warehouse_uri, model)
     assert (promoted.champion_version, promoted.stage) == (candidate, "idle")
-    assert get_alias(tracking_uri, name, CHAMPION) == candidate
+    assert read_alias(warehouse_uri, tracking_uri, name) == candidate
 
     assert promote_candidate(warehouse_uri, tracking_uri, candidate, model) == first
     assert read_state(warehouse_uri, model) == promoted
-    assert get_alias(tracking_uri, name, CHAMPION) == candidate
+    assert read_alias(warehouse_uri, tracking_uri, name) == candidate
 
 
 def test_what_has_no_canary_is_not_promoted(
@@ -274,7 +293,7 @@ def test_what_has_no_canary_is_not_promoted(
         promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
     assert read_state(warehouse_uri, model) == before
-    assert get_alias(tracking_uri, name, CHAMPION) == champion
+    assert read_alias(warehouse_uri, tracking_uri, name) == champion
 
 
 @pytest.mark.parametrize(("is_newer", "weight"), [(True, 1.0), (False, 0.5)], ids=["another canary", "half of the way"])
@@ -297,7 +316,7 @@ def test_a_promotion_that_was_not_earned_changes_nothing(
         promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
     assert read_state(warehouse_uri, model) == before
-    assert get_alias(tracking_uri, name, CHAMPION) == champion
+    assert read_alias(warehouse_uri, tracking_uri, name) == champion
 
 
 def without_canary(model: ModelSettings) -> ModelSettings:
@@ -316,7 +335,7 @@ def test_a_model_without_a_canary_is_promoted_at_once_and_again_changes_nothing(
     for _ in range(2):
         promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
         assert read_state(warehouse_uri, model).champion_version == candidate
-        assert get_alias(tracking_uri, model.name, CHAMPION) == candidate
+        assert read_alias(warehouse_uri, tracking_uri, model.name) == candidate
     with open_session(warehouse_uri) as session:
         events = session.fetch_all("select event, detail from serving.rollout_events order by id")
     assert events[1:] == [{"event": "promoted", "detail": {"previous_champion_version": champion, "strategy": "none"}}]
@@ -331,13 +350,13 @@ def test_a_promotion_without_a_canary_that_is_done_again_does_not_undo_a_rollbac
     with open_session(warehouse_uri) as session:
         bootstrap_champion(session, model.name, champion)
     promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
-    restore_version(warehouse_uri, tracking_uri, champion, "worse in use", model.name)
+    restore_version(warehouse_uri, tracking_uri, champion, "worse in use", model)
 
     with pytest.raises(RolloutError, match=f"Version {candidate} .* is or was champion.*rollback_model"):
         promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
 
     assert read_state(warehouse_uri, model).champion_version == champion
-    assert get_alias(tracking_uri, model.name, CHAMPION) == champion
+    assert read_alias(warehouse_uri, tracking_uri, model.name) == champion
 
 
 def test_a_canary_that_is_not_judged_yet_is_not_passed_over_when_the_strategy_changes(
@@ -353,7 +372,7 @@ def test_a_canary_that_is_not_judged_yet_is_not_passed_over_when_the_strategy_ch
         promote_candidate(warehouse_uri, tracking_uri, candidate, without_canary(model))
 
     assert read_state(warehouse_uri, model) == before
-    assert get_alias(tracking_uri, model.name, CHAMPION) == champion
+    assert read_alias(warehouse_uri, tracking_uri, model.name) == champion
 
 
 def test_the_candidate_of_a_model_without_a_canary_needs_no_model_server(
@@ -362,7 +381,7 @@ def test_the_candidate_of_a_model_without_a_canary_needs_no_model_server(
     from include.orchestration.deployment import check_candidate
 
     nowhere = f"http://127.0.0.1:{find_free_port()}"
-    found = check_candidate(warehouse_uri, tracking_uri, nowhere, without_canary(model))
+    found = check_candidate(warehouse_uri, tracking_uri, nowhere, without_canary(model), versions[1])
 
     assert found["version"] == versions[1]
     assert "The model server was asked nothing" in found["summary"]
@@ -380,18 +399,18 @@ def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_ref
 
     for version, message in ((99, "has no version 99"), (candidate, "champion")):
         with pytest.raises(RolloutError, match=message):
-            restore_version(warehouse_uri, tracking_uri, version, "a try", name)
+            restore_version(warehouse_uri, tracking_uri, version, "a try", model)
         assert read_state(warehouse_uri, model) == before
-        assert get_alias(tracking_uri, name, CHAMPION) == champion
+        assert read_alias(warehouse_uri, tracking_uri, name) == champion
 
     with open_session(warehouse_uri) as session:
         set_weight(session, start_canary(session, before, candidate, 0.05), 1.0)
     promote_candidate(warehouse_uri, tracking_uri, candidate, model)
 
-    restored = restore_version(warehouse_uri, tracking_uri, champion, "better", name)
+    restored = restore_version(warehouse_uri, tracking_uri, champion, "better", model)
     assert restored == {"model": name, "version": champion}
     assert read_state(warehouse_uri, model).champion_version == champion
-    assert get_alias(tracking_uri, name, CHAMPION) == champion
+    assert read_alias(warehouse_uri, tracking_uri, name) == champion
 
 
 def test_a_canary_is_ended_when_the_file_is_gone_and_not_when_it_is_wrong(
@@ -412,17 +431,17 @@ def test_a_canary_is_ended_when_the_file_is_gone_and_not_when_it_is_wrong(
     assert end_orphans(champion_uri) == [model.name]
 
 
+def make_version(measured: dict[str, Any]) -> RegisteredVersion:
+    return RegisteredVersion("hours", 3, datetime.now(UTC), "r", "models:/m-0", "0", "grace", "production", measured)
+
+
 def test_an_approver_sees_score_and_metrics_of_the_task_and_every_staging_check() -> None:
     from include.orchestration.deployment import summarise_candidate
 
-    tags = {
-        "task": "regression",
-        "score_name": "d2_absolute_error",
-        "score": "0.4",
-        "metrics": '{"score": 0.4, "mae": 12.5}',
-    }
-    candidate = ModelVersion("hours", 3, "r", "s", datetime.now(UTC), (), tags)
-    text = summarise_candidate(candidate, (Check("readiness", True, 0.2, 60, "ready"),))
+    measured = make_measured(
+        task="regression", score_name="d2_absolute_error", score=0.4, metrics={"score": 0.4, "mae": 12.5}
+    )
+    text = summarise_candidate(make_version(measured), [], [Check("readiness", True, 0.2, 60, "ready")])
 
     assert "| score_name | d2_absolute_error |" in text
     assert "| mae | 12.5 |" in text
@@ -444,8 +463,7 @@ def ask_about(reason: str) -> list[dict[str, Any]]:
 def test_an_approver_sees_why_a_candidate_could_not_be_compared() -> None:
     from include.orchestration.deployment import summarise_candidate
 
-    tags = {"gates": json.dumps(ask_about(INCOMPARABLE))}
-    text = summarise_candidate(ModelVersion("hours", 3, "r", "s", datetime.now(UTC), (), tags), ())
+    text = summarise_candidate(make_version(make_measured()), ask_about(INCOMPARABLE), ())
 
     assert text.startswith("**To decide.** production: champion version 1 could not be compared: ")
     assert "the champion needs wear, | which is gone" in text.splitlines()[0]
@@ -465,16 +483,117 @@ def test_a_candidate_that_could_not_be_compared_goes_on_only_if_a_person_is_aske
 
     from include.orchestration import deployment
 
-    register_baseline(tracking_uri, model.name, make_result(family="baseline", baseline_feature="wear"))
-    register_candidate(tracking_uri, model.name, make_result(), "production", ask_about(INCOMPARABLE))
+    plant_version(warehouse_uri, model.name, make_result(family="baseline"))
+    version = plant_version(warehouse_uri, model.name, make_result(), gates=ask_about(INCOMPARABLE))
     monkeypatch.setattr(deployment, "read_online_rows", lambda *_: [])
     monkeypatch.setattr(deployment, "check_staging", lambda *_: StagingReport(2, ()))
     governance = model.governance.model_copy(update={"is_approval_required": is_required})
     changed = model.model_copy(update={"governance": governance})
 
     if is_required:
-        found = deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed)
+        found = deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed, version)
         assert "could not be compared" in found["summary"]
     else:
         with pytest.raises(AirflowSkipException, match=r"could not be compared.*is_approval_required"):
-            deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed)
+            deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed, version)
+
+
+class Event:
+    """What Airflow says of the registration that has started a run."""
+
+    def __init__(self, **extra: int) -> None:
+        self.extra = extra
+
+
+def make_run(model: ModelSettings, events: Sequence[Event] = (), version: int | None = None, after: Any = None) -> Any:
+    """The part of Airflow's context that says why a run was started."""
+    from include.assets import candidate_of
+    from include.orchestration.assets import asset
+
+    return {
+        "params": {"version": version},
+        "triggering_asset_events": {asset(candidate_of(model.name)): list(events)} if events else {},
+        "dag_run": SimpleNamespace(run_after=after or datetime.now(UTC)),
+    }
+
+
+def test_a_run_stays_with_its_version_whatever_is_registered_later(champion_uri: str, model: ModelSettings) -> None:
+    from include.orchestration.deployment import pick_version
+
+    by_hand = make_run(model, after=datetime.now(UTC) + timedelta(seconds=1))
+    assert pick_version(by_hand, champion_uri, model) == 2
+    with open_session(champion_uri) as session:
+        after = require_version(session, model.name, 2).registered_at
+    assert plant_version(champion_uri, model.name, make_measured()) == 3
+    assert pick_version(make_run(model, after=after), champion_uri, model) == 2
+    assert pick_version(make_run(model, [Event(version=2)]), champion_uri, model) == 2
+    assert pick_version(make_run(model, [Event(version=2), Event(version=3), Event()]), champion_uri, model) == 3
+    assert pick_version(make_run(model, [Event(version=3)], version=2), champion_uri, model) == 2
+
+
+def test_where_nothing_was_registered_the_remedy_is_named(warehouse_uri: str, model: ModelSettings) -> None:
+    from include.orchestration.deployment import pick_version
+
+    with pytest.raises(RegistryError, match=r"Run the DAG .*train_candidates"):
+        pick_version(make_run(model), warehouse_uri, model)
+
+
+@pytest.mark.parametrize("step", ["canary", "promotion", "promotion without a canary"])
+@pytest.mark.parametrize("lacks", ["an approval", "the gates' clearance"])
+def test_whoever_passes_over_the_question_gets_no_further_than_the_next_task(
+    warehouse_uri: str, model: ModelSettings, step: str, lacks: str
+) -> None:
+    from include.orchestration.deployment import promote_candidate, run_step
+
+    # given a version that nobody has approved, or that the gates have meanwhile refused
+    plant_version(warehouse_uri, model.name, make_measured(family="baseline"))
+    measured = make_measured()
+    version = plant_version(warehouse_uri, model.name, measured)
+    with open_session(warehouse_uri) as session:
+        before = bootstrap_champion(session, model.name, 1)
+        if lacks == "the gates' clearance":
+            record_decision(session, measured["run_id"], "staging", ["calibration"])
+    if lacks == "the gates' clearance":
+        approve(warehouse_uri, model.name, version)
+    # then neither its canary nor its promotion begins
+    declared = without_canary(model) if "without" in step else model
+    kind, reason = (ApprovalError, "no approval") if lacks == "an approval" else (RolloutError, "is 'staging'")
+    with pytest.raises(kind, match=reason):
+        if step == "canary":
+            run_step(warehouse_uri, version, 0.05, declared)
+        else:
+            promote_candidate(warehouse_uri, "http://127.0.0.1:1", version, declared)
+    assert read_state(warehouse_uri, model) == before
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [("grace", "grace trained"), ("eve", "eve may not approve"), ("", "Nobody"), ("ada", None)],
+    ids=["the trainer", "a stranger", "nobody", "an approver"],
+)
+def test_only_an_approver_who_is_not_the_trainer_puts_a_version_into_production_that_was_never_there(
+    warehouse_uri: str,
+    tracking_uri: str,
+    make_result: MakeResult,
+    model: ModelSettings,
+    person: str,
+    reason: str | None,
+) -> None:
+    from include.orchestration.deployment import restore_version
+
+    plant_version(warehouse_uri, model.name, make_measured(family="baseline"))
+    version = plant_version(warehouse_uri, model.name, make_result(trained_by="grace"))
+    with open_session(warehouse_uri) as session:
+        before = bootstrap_champion(session, model.name, 1)
+
+    if reason is not None:
+        with pytest.raises(ApprovalError, match=reason):
+            restore_version(warehouse_uri, tracking_uri, version, "the shop is down", model, person)
+        assert read_state(warehouse_uri, model) == before
+        return
+    restore_version(warehouse_uri, tracking_uri, version, "the shop is down", model, person)
+    assert read_state(warehouse_uri, model).champion_version == version
+    with open_session(warehouse_uri) as session:
+        detail = session.fetch_value("select detail from serving.rollout_events order by id desc limit 1")
+    assert (detail["overridden_by"], detail["reason"]) == ("ada", "the shop is down")
+    assert read_alias(warehouse_uri, tracking_uri, model.name) == version

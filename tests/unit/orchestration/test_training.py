@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from include.errors import RegistryError
+from include.features.builds import read_built_version
 from include.features.catalog import Catalog
 from include.features.spec import ModelSpec, resolve_model
-from include.registry.registry import list_versions, read_version
+from include.ingestion.version import read_data_version
+from include.registry.ledger import RegisteredVersion, list_versions, read_gates, record_candidate
+from include.registry.registry import find_alias_run
+from include.rollout.state import bootstrap_champion, promote_challenger, start_canary
 from include.servers.ports import find_free_port
-from include.settings import PROJECT_ROOT, load_settings
+from include.settings import load_settings
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
 from tests.unit.features.conftest import catalog, manifest
@@ -29,6 +31,7 @@ from tests.unit.registry.conftest import (
     onnx_bytes,
     tracking_uri,
 )
+from tests.unit.registry.planting import make_measured, plant_version
 from tests.unit.settings.conftest import WriteModel, config_dir, write_model
 
 __all__ = [
@@ -63,17 +66,85 @@ def published_uri(warehouse_uri: str) -> str:
     return warehouse_uri
 
 
-@pytest.mark.parametrize(("triggered_by", "accountable"), [("grace", "grace"), (None, "ada"), ("", "ada")])
+def describe_run(user: str | None, facts: dict[str, str] | None = None) -> dict[str, Any]:
+    """The part of Airflow's context that says who has started the run, and what its training set was read from."""
+    pulled: list[tuple[str, str]] = []
+
+    def pull(task_ids: str, key: str) -> dict[str, str] | None:
+        pulled.append((task_ids, key))
+        return facts
+
+    return {
+        "dag_run": SimpleNamespace(triggering_user_name=user),
+        "ti": SimpleNamespace(xcom_pull=pull),
+        "pulled": pulled,
+    }
+
+
+FACTS = {"assembled_at": "2026-03-10T12:00:00+00:00", "data_version": "d7", "feature_version": "readings=1"}
+
+
+@pytest.mark.parametrize(("user", "accountable"), [("grace", "grace"), (None, "ada"), ("", "ada")])
 def test_whoever_started_the_run_answers_for_the_model_before_the_trainer(
-    published_uri: str, model: ModelSettings, spec: ModelSpec, triggered_by: str | None, accountable: str
+    model: ModelSettings, user: str | None, accountable: str
 ) -> None:
-    from include.orchestration.training import training_lineage
+    from include.orchestration.training import describe_lineage
 
     assert model.trainer == "ada"
-    lineage = training_lineage(triggered_by, published_uri, model, spec)
+    context = describe_run(user, FACTS)
+    lineage = describe_lineage(context, model)
 
     assert lineage.trained_by == accountable
-    assert lineage.feature_version == "readings=1"
+    # the data is that of the training set, and not of when this family is fitted
+    assert (lineage.assembled_at, lineage.data_version, lineage.feature_version) == tuple(FACTS.values())
+    assert context["pulled"] == [("assemble_training_set", "assembled")]
+
+
+class TrainingSet:
+    """Stands in for the reading of a training set; publishes something meanwhile, for the first ``changes`` times."""
+
+    def __init__(self, uri: str, changes: int) -> None:
+        self.uri, self.changes, self.reads = uri, changes, 0
+
+    def read(self, *_: Any) -> int:
+        self.reads += 1
+        if self.reads <= self.changes:
+            with open_session(self.uri) as session:
+                session.execute("insert into raw.partitions (source, batch_day, row_count, content_hash) "
+                    "values ('repairs', date '2026-03-01' + %s, 3, 'a')", (self.reads,))  # fmt: skip
+        return self.reads
+
+
+@pytest.mark.parametrize(("changes", "reads"), [(0, 1), (1, 2), (9, 3)])
+def test_a_training_set_under_which_the_data_changes_is_read_again(
+    published_uri: str, model: ModelSettings, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, changes: int, reads: int
+) -> None:
+    from include.orchestration import training
+
+    training_set, pushed = TrainingSet(published_uri, changes), {}
+    monkeypatch.setattr("include.training.dataset.build_training_set", training_set.read)
+    monkeypatch.setattr(training, "find_spec", lambda _: spec)
+    context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
+
+    assert training.assemble(context, published_uri, model) == reads
+
+    facts = pushed["assembled"]
+    assert set(facts) == set(FACTS)
+    with open_session(published_uri) as session:
+        now = read_data_version(session)
+    assert (facts["data_version"] == now) is (changes < reads)
+
+
+@pytest.mark.parametrize(("built", "is_taken"), [("version-of-the-build", True), ("undone", False), (None, False)])
+def test_the_data_version_is_that_of_which_the_features_were_built(
+    published_uri: str, built: str | None, is_taken: bool
+) -> None:
+    with open_session(published_uri) as session:
+        if built:
+            session.execute(
+                "insert into governance.feature_builds (data_version, project_hash) values (%s, 'p')", (built,)
+            )
+        assert read_built_version(session) == (built if is_taken else read_data_version(session))
 
 
 @pytest.mark.parametrize(
@@ -87,162 +158,150 @@ def test_whoever_started_the_run_answers_for_the_model_before_the_trainer(
         "values ('repairs', '2026-03-09', 3, 'a')",
     ],
 )
-def test_other_data_is_another_data_version(
-    published_uri: str, model: ModelSettings, spec: ModelSpec, change: str
-) -> None:
-    from include.orchestration.training import training_lineage
-
-    before = training_lineage(None, published_uri, model, spec)
+def test_other_data_is_another_data_version(published_uri: str, change: str) -> None:
     with open_session(published_uri) as session:
+        before = read_data_version(session)
         assert session.execute(change) == 1
-    after = training_lineage(None, published_uri, model, spec)
-
-    assert after.data_version != before.data_version
-    assert replace(after, data_version=before.data_version) == before
+        assert read_data_version(session) != before
 
 
-def test_the_same_data_published_again_is_the_same_version(
-    published_uri: str, model: ModelSettings, spec: ModelSpec
-) -> None:
-    from include.orchestration.training import training_lineage
-
-    before = training_lineage(None, published_uri, model, spec)
+def test_the_same_data_published_again_is_the_same_version(published_uri: str) -> None:
     with open_session(published_uri) as session:
+        before = read_data_version(session)
         assert session.execute("update raw.partitions set published_at = published_at + interval '1 day'") == 2
-
-    assert training_lineage(None, published_uri, model, spec) == before
-
-
-def test_the_image_says_which_code_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.orchestration.training import read_code_revision
-
-    monkeypatch.setenv("ORRERY_CODE_REVISION", "release-7")
-
-    assert read_code_revision() == "release-7"
+        assert read_data_version(session) == before
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git (the Astro image does not carry it)")
-def test_without_an_image_git_says_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from include.orchestration import training
+def test_the_champion_is_followed_by_the_champions_of_before(warehouse_uri: str, model: ModelSettings) -> None:
+    from include.orchestration.training import find_incumbents
 
-    monkeypatch.delenv("ORRERY_CODE_REVISION", raising=False)
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
-        subprocess.run([*git, *command], cwd=tmp_path, check=True)
-    monkeypatch.setattr(training, "PROJECT_ROOT", tmp_path)
-
-    assert re.fullmatch("[0-9a-f]{12}", training.read_code_revision())
-
-
-@pytest.mark.parametrize("is_git_there", [True, False])
-def test_code_of_unknown_origin_is_said_to_be(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_git_there: bool
-) -> None:
-    from include.orchestration import training
-
-    monkeypatch.setenv("ORRERY_CODE_REVISION", "")
-    monkeypatch.setattr(training, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    if not is_git_there:
-        monkeypatch.setenv("PATH", str(tmp_path))
-
-    assert tmp_path != PROJECT_ROOT
-    assert training.read_code_revision() == "unknown"
+    name = model.name
+    assert find_incumbents(warehouse_uri, name) == []
+    baseline = plant_version(warehouse_uri, name, make_measured(family="baseline"))
+    assert [one.version for one in find_incumbents(warehouse_uri, name)] == [baseline]
+    later = plant_version(warehouse_uri, name, make_measured())
+    never = plant_version(warehouse_uri, name, make_measured())
+    with open_session(warehouse_uri) as session:
+        state = start_canary(session, bootstrap_champion(session, name, baseline), later, 0.5)
+        promote_challenger(session, state, later)
+    assert [one.version for one in find_incumbents(warehouse_uri, name)] == [later, baseline]
+    assert never == 3
 
 
-def judge(make_result: MakeResult, decision: str) -> dict[str, Any]:
-    """What the gates hand over: two logged models, and what was decided about the better one."""
-    gate = {"name": "auc", "is_passed": decision != "refuse", "observed": 0.85, "threshold": 0.8, "reason": "auc .85"}
-    return {
-        "candidate": make_result(),
-        "baseline": make_result(family="baseline", score=0.8, baseline_feature="wear"),
-        "decision": decision,
-        "gates": [gate],
-        "reasons": ["auc is too low", "parity is broken"],
-        "ranking": [{"family": "logistic_regression"}],
-        "ranking_reason": "logistic_regression ranks first",
-        "failures": [{"name": "random_forest", "reason": "ValueError: no trees", "run_id": "run-9"}],
-    }
+@pytest.fixture
+def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> Callable[[str], dict[str, Any]]:
+    """What the gates hand over, recorded: two logged models, and what was decided about the better one."""
+
+    def make(decision: str) -> dict[str, Any]:
+        from include.orchestration.training import record_judgement
+
+        gate = {
+            "name": "auc", "is_passed": decision != "refuse", "observed": 0.85, "threshold": 0.8, "reason": "auc .85",
+            "severity": "blocking",
+        }  # fmt: skip
+        judgement = {
+            "candidate": make_result(), "baseline": make_result(family="baseline", score=0.8), "decision": decision,
+            "gates": [gate], "reasons": ["auc is too low", "parity is broken"],
+            "ranking": [{"family": "logistic_regression"}], "ranking_reason": "logistic_regression ranks first",
+            "failures": [{"name": "random_forest", "reason": "ValueError: no trees", "run_id": "run-9"}],
+        }  # fmt: skip
+        with open_session(warehouse_uri) as session:
+            for one in ("candidate", "baseline"):
+                record_candidate(session, model.name, judgement[one])
+        return record_judgement(warehouse_uri, judgement)
+
+    return make
+
+
+Judge = Callable[[str], dict[str, Any]]
+
+
+def read_versions(uri: str, name: str) -> list[RegisteredVersion]:
+    with open_session(uri) as session:
+        return list_versions(session, name)
 
 
 @pytest.mark.parametrize("decision", ["production", "staging"])
 def test_a_candidate_that_passed_is_registered_and_the_baseline_is_its_incumbent(
-    tracking_uri: str, make_result: MakeResult, model: ModelSettings, decision: str
+    warehouse_uri: str, tracking_uri: str, judge: Judge, model: ModelSettings, decision: str
 ) -> None:
     from include.orchestration.training import register_or_refuse
 
-    name, judgement = model.name, judge(make_result, decision)
+    name, judgement = model.name, judge(decision)
 
-    registered = register_or_refuse(judgement, tracking_uri, model.name)
+    registered = register_or_refuse(judgement, warehouse_uri, tracking_uri, name)
 
-    champion, candidate = (read_version(tracking_uri, name, alias) for alias in ("champion", "candidate"))
-    assert champion is not None
-    assert candidate is not None
+    candidate, champion = read_versions(warehouse_uri, name)
     assert registered == {"model": name, "version": candidate.version, "decision": decision}
     assert champion.run_id == judgement["baseline"]["run_id"]
     assert candidate.run_id == judgement["candidate"]["run_id"]
-    assert (champion.tags["decision"], candidate.tags["decision"]) == ("baseline", decision)
-    assert candidate.tags["baseline_score"] == "0.8"
+    assert (champion.decision, candidate.decision) == ("baseline", decision)
+    assert find_alias_run(tracking_uri, name, "champion") == champion.run_id
+    assert find_alias_run(tracking_uri, name, "candidate") == candidate.run_id
+    with open_session(warehouse_uri) as session:
+        assert read_gates(session, candidate.run_id) == judgement["gates"]
 
 
-def test_a_rerun_registers_nothing_new(tracking_uri: str, make_result: MakeResult, model: ModelSettings) -> None:
+def test_a_rerun_registers_nothing_new(
+    warehouse_uri: str, tracking_uri: str, judge: Judge, model: ModelSettings
+) -> None:
     from include.orchestration.training import register_or_refuse
 
-    judgement = judge(make_result, "production")
-    first = register_or_refuse(judgement, tracking_uri, model.name)
-    before = list_versions(tracking_uri, model.name)
+    judgement = judge("production")
+    first = register_or_refuse(judgement, warehouse_uri, tracking_uri, model.name)
+    before = read_versions(warehouse_uri, model.name)
 
-    assert register_or_refuse(judgement, tracking_uri, model.name) == first
-    assert list_versions(tracking_uri, model.name) == before
+    assert register_or_refuse(judgement, warehouse_uri, tracking_uri, model.name) == first
+    assert read_versions(warehouse_uri, model.name) == before
     assert len(before) == 2
 
 
 def test_the_next_candidate_does_not_unseat_the_champion(
-    tracking_uri: str, make_result: MakeResult, model: ModelSettings
+    warehouse_uri: str, tracking_uri: str, judge: Judge, model: ModelSettings
 ) -> None:
     from include.orchestration.training import register_or_refuse
 
     name = model.name
-    register_or_refuse(judge(make_result, "production"), tracking_uri, model.name)
-    before = read_version(tracking_uri, name, "champion")
+    register_or_refuse(judge("production"), warehouse_uri, tracking_uri, name)
+    before = find_alias_run(tracking_uri, name, "champion")
 
-    second = register_or_refuse(judge(make_result, "production"), tracking_uri, model.name)
+    second = register_or_refuse(judge("production"), warehouse_uri, tracking_uri, name)
 
-    assert read_version(tracking_uri, name, "champion") == before
-    candidate = read_version(tracking_uri, name, "candidate")
-    assert candidate is not None
-    assert candidate.version == second["version"] == 3
+    assert find_alias_run(tracking_uri, name, "champion") == before
+    assert second["version"] == 3
+    assert [one.version for one in read_versions(warehouse_uri, name)] == [3, 2, 1]
 
 
 def test_a_refused_candidate_is_not_registered_and_every_reason_is_told(
-    tracking_uri: str, make_result: MakeResult, model: ModelSettings
+    warehouse_uri: str, tracking_uri: str, judge: Judge, model: ModelSettings
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.orchestration.training import register_or_refuse
 
-    name, judgement = model.name, judge(make_result, "refuse")
+    judgement = judge("refuse")
 
     with pytest.raises(AirflowSkipException, match="auc is too low; parity is broken"):
-        register_or_refuse(judgement, tracking_uri, model.name)
+        register_or_refuse(judgement, warehouse_uri, tracking_uri, model.name)
 
-    assert [(item.aliases, item.run_id) for item in list_versions(tracking_uri, name)] == [
-        (("champion",), judgement["baseline"]["run_id"])
-    ]
+    assert [one.run_id for one in read_versions(warehouse_uri, model.name)] == [judgement["baseline"]["run_id"]]
 
 
-def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(model: ModelSettings) -> None:
+def test_whoever_rewrites_what_the_tasks_hand_over_registers_nothing(
+    warehouse_uri: str, tracking_uri: str, judge: Judge, model: ModelSettings
+) -> None:
     from include.orchestration.training import register_or_refuse
 
-    judgement = {
-        "gates": [],
-        "ranking": [],
-        "failures": [],
-        "ranking_reason": "",
-        "decision": "refuse",
-        "reasons": ["r"],
-        "baseline": {},
-    }
+    judgement = judge("refuse") | {"decision": "production"}
+
+    with pytest.raises(RegistryError, match=r"newest decision in ml\.decisions is 'refuse'"):
+        register_or_refuse(judgement, warehouse_uri, tracking_uri, model.name)
+
+
+def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(
+    warehouse_uri: str, judge: Judge, model: ModelSettings
+) -> None:
+    from include.orchestration.training import register_or_refuse
 
     with pytest.raises(RegistryError, match="is away"):
-        register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", model.name)
+        register_or_refuse(judge("refuse"), warehouse_uri, f"http://127.0.0.1:{find_free_port()}", model.name)

@@ -17,6 +17,7 @@ from include.registry.onnx import export_onnx
 from include.registry.tracking import log_onnx, open_run
 from include.warehouse.names import TableName
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
+from tests.unit.registry.planting import make_measured
 
 FEATURES = (
     Feature("wear", "numeric", "machine_features"),
@@ -81,23 +82,7 @@ def make_result(tracking_uri: str, onnx_bytes: bytes, model_name: str) -> MakeRe
         with open_run(tracking_uri, model_name, "fit", {"family": "logistic_regression"}) as mlflow:
             model_uri = log_onnx(onnx_bytes, CONTRACT)
             run_id = mlflow.active_run().info.run_id
-        return {
-            "score_name": "auc",
-            "score": 0.85,
-            "score_low": 0.83,
-            "score_high": 0.87,
-            "metrics": {"score": 0.85, "auc": 0.85, "f1": 0.5},
-            "task": "binary",
-            "family": "logistic_regression",
-            "data_version": "d1",
-            "feature_version": "machine_features=1",
-            "code_revision": "c1",
-            "trained_by": "scientist",
-            "test_as_of_date": "2017-12-04",
-            "onnx_sha256": hashlib.sha256(onnx_bytes).hexdigest(),
-            "baseline_feature": None,
-            "run_id": run_id,
-            "model_uri": model_uri,
-        } | replaced
+        sha256 = hashlib.sha256(onnx_bytes).hexdigest()
+        return make_measured(run_id=run_id, model_uri=model_uri, onnx_sha256=sha256) | replaced
 
     return make

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 import httpx
 import pytest
 
 from include.errors import RegistryError
 from include.registry.rest import MlflowRest
-from include.registry.runs import read_last_decision_at, record_decision
+from include.registry.runs import tag_decision
 from include.registry.tracking import open_run
 
 
-def read_run(uri: str, run_id: str) -> dict[str, dict[str, object]]:
+def read_run(uri: str, run_id: str) -> dict[str, dict[str, Any]]:
     """A run as MLflow's API gives it."""
     answer = httpx.get(f"{uri}/api/2.0/mlflow/runs/get", params={"run_id": run_id}).raise_for_status()
-    run: dict[str, dict[str, object]] = answer.json()["run"]
+    run: dict[str, dict[str, Any]] = answer.json()["run"]
     return run
 
 
@@ -27,7 +29,7 @@ def test_a_run_that_fails_is_marked_and_its_error_comes_through(tracking_uri: st
         raise ZeroDivisionError
     run = read_run(tracking_uri, run_id)
     assert run["info"]["status"] == "FAILED"
-    assert {"key": "family", "value": "x"} in run["data"]["tags"]  # type: ignore[operator]
+    assert {"key": "family", "value": "x"} in run["data"]["tags"]
 
 
 def test_the_environment_is_as_before_a_run(
@@ -41,19 +43,13 @@ def test_the_environment_is_as_before_a_run(
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
 
 
-def test_the_newest_decision_is_remembered_and_undecided_runs_do_not_count(tracking_uri: str, model_name: str) -> None:
-    assert read_last_decision_at(tracking_uri, model_name) is None
+def test_what_was_decided_is_written_onto_the_run(tracking_uri: str, model_name: str) -> None:
     with open_run(tracking_uri, model_name, "decided", {}) as mlflow:
         run_id = mlflow.active_run().info.run_id
-    assert read_last_decision_at(tracking_uri, model_name) is None
-    record_decision(tracking_uri, run_id, "refuse", [{"name": "parity", "is_passed": False}])
-    with open_run(tracking_uri, model_name, "undecided", {}):
-        pass
-    decided_at = read_last_decision_at(tracking_uri, model_name)
-    assert decided_at is not None
-    assert decided_at.timestamp() * 1000 == pytest.approx(
-        int(str(read_run(tracking_uri, run_id)["info"]["start_time"]))
-    )
+    gates = [{"name": "parity", "is_passed": False}]
+    tag_decision(tracking_uri, run_id, "refuse", gates)
+    tags = {tag["key"]: tag["value"] for tag in read_run(tracking_uri, run_id)["data"]["tags"]}
+    assert (tags["decision"], json.loads(tags["gates"]), json.loads(tags["ranking"])) == ("refuse", gates, [])
 
 
 def test_an_experiment_that_somebody_deleted_is_restored_with_its_runs(

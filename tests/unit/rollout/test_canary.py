@@ -181,6 +181,6 @@ def test_a_step_without_a_canary_is_refused(warehouse_uri: str) -> None:
 
 def test_a_champion_that_was_restored_meanwhile_ends_the_canary(canary_uri: str) -> None:
     with open_session(canary_uri) as session:
-        state = promote_challenger(session, require_rollout(session, MODEL))
+        state = promote_challenger(session, require_rollout(session, MODEL), 2)
         restore_champion(session, start_canary(session, state, 3, 0.5), 1, "by hand")
     assert "by hand" in run_canary_step(canary_uri, MODEL, 0.25, CRITERIA).reason

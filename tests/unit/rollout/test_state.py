@@ -49,7 +49,7 @@ def test_a_version_goes_from_canary_to_champion(warehouse_uri: str) -> None:
         assert (state.stage, state.challenger_version, state.challenger_weight) == ("canary", 2, 0.05)
         state = set_weight(session, state, 0.5)
         assert state.challenger_weight == 0.5
-        state = promote_challenger(session, state)
+        state = promote_challenger(session, state, 2)
         assert (state.stage, state.champion_version, state.challenger_version) == ("idle", 2, None)
         assert (state.challenger_weight, state.row_version) == (0.0, 4)
         assert read_rollout(session, MODEL) == state
@@ -70,7 +70,7 @@ def test_a_rollback_leaves_the_champion_and_keeps_the_reason(warehouse_uri: str)
 
 def test_an_earlier_version_is_restored_in_the_middle_of_a_canary(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        state = promote_challenger(session, begin(session))
+        state = promote_challenger(session, begin(session), 2)
         state = restore_champion(session, start_canary(session, state, 3, 0.1), 1, "complaints")
         assert (state.stage, state.champion_version, state.challenger_version) == ("idle", 1, None)
         event = read_last_event(session, MODEL)
@@ -81,7 +81,7 @@ def test_an_earlier_version_is_restored_in_the_middle_of_a_canary(warehouse_uri:
 def test_a_version_that_was_never_champion_cannot_be_restored(warehouse_uri: str) -> None:
     # given champions 1 and 2, version 3 in a canary that was rolled back, and champion 9 of another model
     with open_session(warehouse_uri) as session:
-        state = promote_challenger(session, begin(session))
+        state = promote_challenger(session, begin(session), 2)
         state = roll_back(session, start_canary(session, state, 3, 0.1), "slow")
         bootstrap_champion(session, OTHER, 9)
 
@@ -102,7 +102,7 @@ def test_a_first_champion_has_nothing_to_be_restored(warehouse_uri: str) -> None
 
 def test_a_restored_champion_can_be_left_and_restored_again(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        state = restore_champion(session, promote_challenger(session, begin(session)), 1, "wrong")
+        state = restore_champion(session, promote_challenger(session, begin(session), 2), 1, "wrong")
         state = restore_champion(session, state, 2, "right after all")
         assert restore_champion(session, state, 1, "wrong").champion_version == 1
         assert read_former_champions(session, MODEL) == [1, 2]
@@ -116,10 +116,10 @@ def test_two_models_are_promoted_at_the_same_moment(warehouse_uri: str) -> None:
 
     # when the second is promoted while the first is not committed yet
     with open_session(warehouse_uri) as session:
-        promote_challenger(session, first)
+        promote_challenger(session, first, 2)
         with open_session(warehouse_uri) as other:
             other.execute("set local lock_timeout = '10s'")
-            promote_challenger(other, second)
+            promote_challenger(other, second, 2)
 
     with open_session(warehouse_uri) as session:
         assert [require_rollout(session, name).champion_version for name in (MODEL, OTHER)] == [2, 2]
@@ -159,8 +159,8 @@ def test_everything_done_twice_is_done_once(warehouse_uri: str) -> None:
         assert set_weight(session, state, 0.5) == state
         # A canary that is started again goes on where it was.
         assert start_canary(session, state, 2, 0.05).challenger_weight == 0.5
-        state = promote_challenger(session, state)
-        assert promote_challenger(session, state) == state
+        state = promote_challenger(session, state, 2)
+        assert promote_challenger(session, state, 2) == state
         state = roll_back(session, start_canary(session, state, 3, 0.1), "slow")
         assert roll_back(session, state, "slow") == state
         assert restore_champion(session, state, 2, "none") == state
@@ -180,7 +180,7 @@ def test_of_two_changes_on_the_same_row_the_later_one_loses(warehouse_uri: str) 
     with open_session(warehouse_uri) as first:
         set_weight(first, seen, 0.25)
     with pytest.raises(RolloutError) as conflict, open_session(warehouse_uri) as second:
-        promote_challenger(second, seen)
+        promote_challenger(second, seen, 2)
     assert "row version 2" in str(conflict.value)
     assert "row version 3" in str(conflict.value)
     assert "champion 1, challenger 2 at 25%" in str(conflict.value)
@@ -202,7 +202,13 @@ def test_of_two_changes_on_the_same_row_the_later_one_loses(warehouse_uri: str) 
             "is the champion",
         ),
         (lambda session, state: set_weight(session, roll_back(session, state, "slow"), 0.5), "no canary"),
-        (lambda session, state: promote_challenger(session, roll_back(session, state, "slow")), "no challenger"),
+        (lambda session, state: promote_challenger(session, roll_back(session, state, "slow"), 2), "no challenger"),
+        (lambda session, state: promote_challenger(session, state, 3), "is version 2, not 3"),
+        (
+            lambda session, state: promote_challenger(session, promote_challenger(session, state, 2), 3),
+            "no challenger",
+        ),
+        (lambda session, state: restore_champion(session, state, 2, "a try"), "never champion"),
     ],
 )  # fmt: skip
 def test_a_step_that_the_state_does_not_allow_is_refused(warehouse_uri: str, change: object, message: str) -> None:
@@ -212,7 +218,7 @@ def test_a_step_that_the_state_does_not_allow_is_refused(warehouse_uri: str, cha
 
 def test_changes_are_seen_by_lineage(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session, trace_tables() as trace:
-        promote_challenger(session, begin(session))
-        promote_challenger(session, require_rollout(session, MODEL))
+        promote_challenger(session, begin(session), 2)
+        promote_challenger(session, require_rollout(session, MODEL), 2)
     assert {str(table) for table in trace.writes} == {"serving.rollouts", "serving.rollout_events"}
     assert {str(table) for table in trace.reads} == {"serving.rollouts", "serving.rollout_events"}

@@ -1,4 +1,4 @@
-"""Three small models, one for each kind of label, registered in a real MLflow as training does."""
+"""Three small models, one for each kind of label, logged to a real MLflow as training does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ import pytest
 from include.features.catalog import Entity, Feature, FeatureGroup, GroupTable, Key, LabelTable
 from include.features.spec import ModelSpec
 from include.registry.contract import ModelContract
-from include.registry.onnx import export_onnx
-from include.registry.registry import register_candidate
+from include.registry.onnx import OnnxModel, export_onnx
 from include.registry.tracking import log_onnx, open_run
 from include.tasks import TASKS
 from include.warehouse.names import TableName
 from include.warehouse.session import open_session
 from tests.unit.registry.mlflow_server import start_shared_server
+from tests.unit.registry.planting import make_measured, plant_version
 
 TEST_DAY = date(2024, 3, 10)
 
@@ -154,11 +155,16 @@ def case(request: pytest.FixtureRequest) -> ModelCase:
 
 def make_onnx(case: ModelCase, is_broken: bool = False) -> bytes:
     """A model of the case as ONNX; a broken one answers what is no number."""
-    makers = {"binary": _fit_binary, "regression": _fit_regression, "multiclass": _fit_multiclass}
-    model = makers[case.contract.task]()
+    return _export(case.contract.to_json(), is_broken)
+
+
+@cache
+def _export(contract: str, is_broken: bool) -> bytes:
+    read = ModelContract.from_json(contract)
+    model = {"binary": _fit_binary, "regression": _fit_regression, "multiclass": _fit_multiclass}[read.task]()
     if is_broken:
         model[-1].coef_[:] = np.nan
-    return export_onnx(model, case.contract)
+    return export_onnx(model, read)
 
 
 def _fit_binary() -> Any:
@@ -202,27 +208,25 @@ def _fit_multiclass() -> Any:
     return make_pipeline(split, LogisticRegression()).fit(rows, labels)
 
 
-def register(tracking_uri: str, case: ModelCase, onnx: bytes | None = None, **tags: Any) -> int:
-    """Register a model of the case as a candidate; ``tags`` replaces what its training would have measured."""
-    content = onnx or make_onnx(case)
-    with open_run(tracking_uri, case.name, "test", {}) as mlflow:
-        model_uri = log_onnx(content, case.contract)
+@cache
+def log_file(tracking_uri: str, model_name: str, content: bytes) -> dict[str, Any]:
+    """Log a file to a real MLflow, once in all tests of a process; what a training says of it."""
+    contract = OnnxModel(content).contract
+    with open_run(tracking_uri, model_name, "test", {}) as mlflow:
+        model_uri = log_onnx(content, contract)
         run_id = mlflow.active_run().info.run_id
-    lineage = ("family", "data_version", "feature_version", "code_revision", "trained_by")
-    result = {
-        "run_id": run_id,
-        "model_uri": model_uri,
-        "onnx_sha256": hashlib.sha256(content).hexdigest(),
-        "task": case.contract.task,
-        "score_name": TASKS[case.contract.task].score_name,
-        "score": 0.9,
-        "score_low": 0.88,
-        "score_high": 0.92,
-        "metrics": {},
-        **dict.fromkeys(lineage, "test"),
-        "test_as_of_date": case.contract.test_as_of_date.isoformat(),
-    }
-    return register_candidate(tracking_uri, case.name, {**result, **tags}, "production")
+    return {"run_id": run_id, "model_uri": model_uri, "onnx_sha256": hashlib.sha256(content).hexdigest()}
+
+
+def register(uri: str, tracking_uri: str, case: ModelCase, onnx: bytes | None = None, **changed: Any) -> int:
+    """Make a model of the case a version; ``changed`` replaces what its training would have measured."""
+    task = case.contract.task
+    measured = make_measured(
+        **log_file(tracking_uri, case.name, onnx or make_onnx(case)), task=task, score_name=TASKS[task].score_name,
+        score=0.9, score_low=0.88, score_high=0.92, metrics={},
+        test_as_of_date=case.contract.test_as_of_date.isoformat(),
+    )  # fmt: skip
+    return plant_version(uri, case.name, measured | changed)
 
 
 def with_test_day(case: ModelCase, day: date) -> ModelCase:

@@ -37,10 +37,10 @@ NEWEST = TEST_DAY + timedelta(days=3)
 ENTITIES = 20
 
 
-@pytest.fixture(scope="session")
-def versions(mlflow_uri: str) -> dict[str, int]:
+@pytest.fixture
+def versions(warehouse_uri: str, mlflow_uri: str) -> dict[str, int]:
     """Each model, registered."""
-    return {case.name: register(mlflow_uri, case) for case in CASES}
+    return {case.name: register(warehouse_uri, mlflow_uri, case) for case in CASES}
 
 
 @pytest.fixture
@@ -83,7 +83,8 @@ def count_predictions(uri: str, case: ModelCase) -> int:
 def promote(uri: str, case: ModelCase, version: int) -> None:
     """Make another version champion."""
     with open_session(uri) as session:
-        promote_challenger(session, start_canary(session, require_rollout(session, case.name), version, 0.5))
+        canary = start_canary(session, require_rollout(session, case.name), version, 0.5)
+        promote_challenger(session, canary, version)
 
 
 def test_every_day_after_the_champions_test_is_scored(
@@ -192,7 +193,7 @@ def test_the_next_champion_scores_the_days_after_its_own_test_and_leaves_the_oth
 ) -> None:
     score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)
     before = read_predictions(champion_uri, MACHINE)
-    later = register(mlflow_uri, with_test_day(MACHINE, date(2024, 3, 12)))
+    later = register(champion_uri, mlflow_uri, with_test_day(MACHINE, date(2024, 3, 12)))
     promote(champion_uri, MACHINE, later)
     result = score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)
     assert (result["model_version"], result["scored"], result["first_as_of_date"]) == (later, ENTITIES, "2024-03-13")
@@ -201,7 +202,7 @@ def test_the_next_champion_scores_the_days_after_its_own_test_and_leaves_the_oth
 
 
 def test_the_newest_day_is_scored_even_by_a_champion_that_was_with_test_day_it(uri: str, mlflow_uri: str) -> None:
-    version = register(mlflow_uri, with_test_day(MACHINE, NEWEST))
+    version = register(uri, mlflow_uri, with_test_day(MACHINE, NEWEST))
     with open_session(uri) as session:
         bootstrap_champion(session, MACHINE.name, version)
     assert score_entities(uri, mlflow_uri, MACHINE.name, NOW)["last_as_of_date"] == NEWEST.isoformat()
@@ -281,7 +282,7 @@ def test_answers_that_are_no_predictions_are_refused_and_old_scores_stay(
 ) -> None:
     score_entities(champion_uri, mlflow_uri, case.name, NOW)
     before = read_predictions(champion_uri, case)
-    broken = register(mlflow_uri, case, make_onnx(case, is_broken=True))
+    broken = register(champion_uri, mlflow_uri, case, make_onnx(case, is_broken=True))
     promote(champion_uri, case, broken)
     with pytest.raises(ServingError, match=f"version {broken} gave .*nan.* and 19 more answers of 20 on 2024-03-11"):
         score_entities(champion_uri, mlflow_uri, case.name, NOW)

@@ -28,6 +28,7 @@ from include.settings import CONFIG_DIR
 from include.warehouse.session import open_session
 from tests.processes import die_with_parent
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
+from tests.unit.registry.planting import make_measured, plant_version
 from tests.unit.serving.live_server import MODEL, by_key, get, make_features, predict, read_log, show, wait_until
 
 
@@ -57,19 +58,15 @@ def config_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def register(server: MlflowServer, content: bytes) -> tuple[int, Path]:
-    """Register a file as the next version, as training does; its number, and where the server keeps it."""
+def register(uri: str, server: MlflowServer, content: bytes) -> tuple[int, Path]:
+    """Log a file and make it a version, as training does; its number, and where the server keeps it."""
     contract = OnnxModel(content).contract
     with open_run(server.uri, MODEL, "fit", {}) as mlflow:
         source = log_onnx(content, contract)
         run_id = mlflow.active_run().info.run_id
-    with MlflowRest(server.uri) as mlflow:
-        if mlflow.find("registered-models/get", {"name": MODEL}) is None:
-            mlflow.send("registered-models/create", {"name": MODEL})
-        tags = [{"key": "onnx_sha256", "value": hashlib.sha256(content).hexdigest()}]
-        model_id = source.removeprefix("models:/")
-        body = {"name": MODEL, "source": source, "run_id": run_id, "model_id": model_id, "tags": tags}
-        version = int(mlflow.send("model-versions/create", body)["model_version"]["version"])
+    sha256 = hashlib.sha256(content).hexdigest()
+    version = plant_version(uri, MODEL, make_measured(run_id=run_id, model_uri=source, onnx_sha256=sha256))
+    model_id = source.removeprefix("models:/")
     return version, next(server.artifacts.glob(f"*/models/{model_id}/artifacts/model.onnx"))
 
 
@@ -147,8 +144,8 @@ def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
 def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_asked(
     online_uri: str, registry: MlflowServer, config_folder: Path, onnx_folder: Path, tmp_path: Path
 ) -> None:
-    champion, _ = register(registry, (onnx_folder / "good.onnx").read_bytes())
-    challenger, stored = register(registry, (onnx_folder / "other.onnx").read_bytes())
+    champion, _ = register(online_uri, registry, (onnx_folder / "good.onnx").read_bytes())
+    challenger, stored = register(online_uri, registry, (onnx_folder / "other.onnx").read_bytes())
     stored.write_bytes(stored.read_bytes() + b"\0")
     with open_session(online_uri) as session:
         session.execute("update serving.rollouts set champion_version = %s", (champion,))
@@ -187,15 +184,35 @@ def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_aske
 
 
 def test_a_registered_version_answers_like_its_file_and_an_unknown_one_is_an_error(
-    registry: MlflowServer, onnx_folder: Path, tmp_path: Path
+    online_uri: str, registry: MlflowServer, onnx_folder: Path, tmp_path: Path
 ) -> None:
     content = (onnx_folder / "good.onnx").read_bytes()
-    version, _ = register(registry, content)
-    load = make_registry_loader(registry.uri, tmp_path)
+    version, _ = register(online_uri, registry, content)
+    load = make_registry_loader(online_uri, registry.uri, tmp_path)
     model, file = load(MODEL, version), OnnxModel(content)
     rows = [make_features(1), {**make_features(2), "load_28d": None}]
     expected = file.predict(from_rows(rows, file.contract.features))
     assert (model.version, model.contract) == (version, file.contract)
     assert model.predict(rows).tolist() == expected.tolist()
-    with pytest.raises(RegistryError):
+    with pytest.raises(RegistryError, match=f"has no version {version + 1000} in ml.versions"):
         load(MODEL, version + 1000)
+
+
+def test_a_version_that_only_mlflow_knows_is_not_served(
+    online_uri: str, registry: MlflowServer, onnx_folder: Path, tmp_path: Path
+) -> None:
+    """Somebody has deleted the model in MLflow and registered another file, which is version 1 there again."""
+    content = (onnx_folder / "other.onnx").read_bytes()
+    with open_run(registry.uri, MODEL, "by hand", {}) as mlflow:
+        source = log_onnx(content, OnnxModel(content).contract)
+        run_id = mlflow.active_run().info.run_id
+    with MlflowRest(registry.uri) as rest:
+        rest.send("registered-models/create", {"name": MODEL})
+        body = {"name": MODEL, "source": source, "run_id": run_id, "model_id": source.removeprefix("models:/")}
+        assert rest.send("model-versions/create", body)["model_version"]["version"] == "1"
+    load = make_registry_loader(online_uri, registry.uri, tmp_path)
+    with pytest.raises(RegistryError, match="has no version 1 in"):
+        load(MODEL, 1)
+    version, _ = register(online_uri, registry, (onnx_folder / "good.onnx").read_bytes())
+    assert version == 1
+    assert load(MODEL, 1).contract == OnnxModel((onnx_folder / "good.onnx").read_bytes()).contract

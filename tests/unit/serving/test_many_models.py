@@ -156,7 +156,7 @@ def promote_second_version(uri: str, name: str) -> None:
     """Version 2 becomes the champion."""
     put_canary(uri, 2, 0.5, name)
     with open_session(uri) as session:
-        promote_challenger(session, require_rollout(session, name))
+        promote_challenger(session, require_rollout(session, name), 2)
 
 
 def test_a_download_that_hangs_keeps_no_other_model_waiting(
@@ -210,7 +210,7 @@ def test_two_models_promoted_at_the_same_moment_both_switch(
         wait_until_seen(url, 2, 0.5)
         with open_session(many_uri) as session:
             for name in (MODEL, "units"):
-                promote_challenger(session, require_rollout(session, name))
+                promote_challenger(session, require_rollout(session, name), 2)
         wait_until(lambda: show(url)["champion_version"] == 2 and show(url, "units")["champion_version"] == 2)
         assert predict(url, by_key(1)).json()["model_version"] == 2
         assert predict(url, BOLT, "units").json()["model_version"] == 2

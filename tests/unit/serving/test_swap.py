@@ -26,7 +26,7 @@ def test_promotions_and_rollbacks_lose_no_request(server_url: str, online_uri: s
             put_canary(online_uri, version, 0.5)
             wait_until(lambda version=version: show(server_url)["challenger_version"] == version)  # type: ignore[misc]
             with open_session(online_uri) as session:
-                promote_challenger(session, require_rollout(session, MODEL))
+                promote_challenger(session, require_rollout(session, MODEL), version)
             wait_until(lambda version=version: champion() == version)  # type: ignore[misc]
         with open_session(online_uri) as session:
             # Version 1 is not in memory any more: it is loaded while version 4 answers.

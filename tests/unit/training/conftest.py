@@ -43,4 +43,4 @@ def tracking_uri() -> str:
 @pytest.fixture(scope="session")
 def lineage() -> TrainingLineage:
     """Where the test's models come from."""
-    return TrainingLineage("data-1", "machine_features=1", "code-1", "scientist")
+    return TrainingLineage("2026-03-01T12:00:00+00:00", "data-1", "machine_features=1", "code-1", "scientist")

@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import httpx
 import pandas as pd
 import pytest
 
 from include.features.spec import ModelSpec
 from include.registry.contract import SplitRule
-from include.registry.registry import register_baseline, register_candidate, set_alias
+from include.registry.ledger import RegisteredVersion, require_version
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
-from include.training.champion import compare_with_champion, find_difference
+from include.training.champion import compare_with_incumbents, find_difference
 from include.training.fit import TrainingLineage, fit_family, train_model
 from include.training.splits import read_training_data
+from include.warehouse.session import open_session
 from tests.model.machines import drop_features, load_training, make_frame, make_spec
+from tests.unit.registry.planting import make_measured, plant_version
 
-Promote = Callable[..., int]
+Promote = Callable[..., RegisteredVersion]
 
 
 @pytest.fixture
-def promote(settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str) -> Promote:
-    """Trains a family and makes it the champion; returns its version."""
+def promote(warehouse_uri: str, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str) -> Promote:
+    """Trains a family; its version, which may be champion."""
 
-    def run(frame: pd.DataFrame, family: str, spec: ModelSpec) -> int:
+    def run(frame: pd.DataFrame, family: str, spec: ModelSpec) -> RegisteredVersion:
         result = fit_family(frame, family, spec, settings, lineage, tracking_uri)
-        version = register_candidate(tracking_uri, spec.name, result, "production")
-        set_alias(tracking_uri, spec.name, "champion", version)
-        return version
+        number = plant_version(warehouse_uri, spec.name, result)
+        with open_session(warehouse_uri) as session:
+            return require_version(session, spec.name, number)
 
     return run
 
@@ -46,8 +47,8 @@ def test_a_champion_is_no_better_than_itself(
 ) -> None:
     frame, spec = make_frame(task), make_spec(task, f"machines_itself_{task}")
     version = promote(frame, family, spec)
-    champion = fit_family(frame, family, spec, settings, lineage, tracking_uri)["champion"]
-    assert champion["version"] == version
+    champion = fit_family(frame, family, spec, settings, lineage, tracking_uri, None, [version])["champion"]
+    assert champion["version"] == version.version
     assert (champion["gain"], champion["gain_low"], champion["gain_high"]) == (0, 0, 0)
 
 
@@ -61,8 +62,8 @@ def test_a_champion_that_knows_less_is_beaten_on_its_own_features(
 ) -> None:
     """The champion's features stand in another order than the candidate's."""
     fewer = drop_features(spec, "wear", "temperature")
-    promote(frame, "logistic_regression", replace(fewer, features=fewer.features[::-1]))
-    result = fit_family(frame, "random_forest", spec, settings, lineage, tracking_uri)
+    version = promote(frame, "logistic_regression", replace(fewer, features=fewer.features[::-1]))
+    result = fit_family(frame, "random_forest", spec, settings, lineage, tracking_uri, None, [version])
     champion = result["champion"]
     assert champion["gain"] == pytest.approx(result["score"] - champion["score"])
     assert champion["score"] > 0.6
@@ -71,12 +72,16 @@ def test_a_champion_that_knows_less_is_beaten_on_its_own_features(
 
 
 def test_the_registered_baseline_is_a_champion_like_any_other(
-    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+    frame: pd.DataFrame,
+    spec: ModelSpec,
+    settings: TrainingSettings,
+    lineage: TrainingLineage,
+    tracking_uri: str,
+    promote: Promote,
 ) -> None:
-    baseline = fit_family(frame, "baseline", spec, settings, lineage, tracking_uri)
-    version = register_baseline(tracking_uri, spec.name, baseline)
-    result = fit_family(frame, "gradient_boosting", spec, settings, lineage, tracking_uri)
-    assert result["champion"]["version"] == version
+    version = promote(frame, "baseline", spec)
+    result = fit_family(frame, "gradient_boosting", spec, settings, lineage, tracking_uri, None, [version])
+    assert result["champion"]["version"] == version.version
     compared = ("score", "gain", "gain_low", "gain_high")
     assert {key: result["champion"][key] for key in compared} == {key: result["baseline"][key] for key in compared}
 
@@ -89,10 +94,10 @@ def test_a_champion_still_answers_with_a_feature_that_new_models_leave_out(
     tracking_uri: str,
     promote: Promote,
 ) -> None:
-    promote(frame, "logistic_regression", spec)
+    version = promote(frame, "logistic_regression", spec)
     changed = frame.assign(temperature=None)
-    champion = fit_family(changed, "logistic_regression", spec, settings, lineage, tracking_uri)["champion"]
-    assert champion["score"] > 0.8
+    result = fit_family(changed, "logistic_regression", spec, settings, lineage, tracking_uri, None, [version])
+    assert result["champion"]["score"] > 0.8
 
 
 def test_a_champion_whose_feature_is_gone_leaves_the_question_open(
@@ -102,10 +107,12 @@ def test_a_champion_whose_feature_is_gone_leaves_the_question_open(
     fewer = drop_features(spec, "wear")
     data = read_training_data(frame, fewer, settings)
     fitted = train_model(data, "logistic_regression", fewer, settings)
-    found = compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings)
+    predictions = fitted.predict(data.test)
+    found, best = compare_with_incumbents(tracking_uri, [version], fitted.contract, data.test, predictions, settings)
     assert found is not None
-    assert (found.version, found.score, found.gain) == (version, None, None)
+    assert (found.version, found.score, found.gain) == (version.version, None, None)
     assert "needs wear" in found.note
+    assert best is None
 
 
 def test_without_a_champion_there_is_nothing_to_compare_with(
@@ -113,7 +120,9 @@ def test_without_a_champion_there_is_nothing_to_compare_with(
 ) -> None:
     data = read_training_data(frame, spec, settings)
     fitted = train_model(data, "baseline", spec, settings)
-    assert compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings) is None
+    predictions = fitted.predict(data.test)
+    found = compare_with_incumbents(tracking_uri, [], fitted.contract, data.test, predictions, settings)
+    assert found == (None, None)
 
 
 def test_what_makes_two_models_incomparable_is_said() -> None:
@@ -141,9 +150,9 @@ def test_a_champion_that_may_have_learned_from_the_tested_rows_is_not_compared()
 
 
 def test_a_champion_without_a_contract_leaves_the_question_open(
-    frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str, tmp_path_factory: object
+    warehouse_uri: str, frame: pd.DataFrame, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str
 ) -> None:
-    """It was registered by an earlier release, or by another tool."""
+    """It was registered by an earlier release."""
     import hashlib
 
     import onnx
@@ -168,15 +177,13 @@ def test_a_champion_without_a_contract_leaves_the_question_open(
             save_as_external_data=False,
         )
         run_id = mlflow.active_run().info.run_id
-    api = f"{tracking_uri}/api/2.0/mlflow"
-    httpx.post(f"{api}/registered-models/create", json={"name": spec.name}).raise_for_status()
-    version = {
-        "name": spec.name, "source": logged.model_uri, "run_id": run_id, "model_id": logged.model_id,
-        "tags": [{"key": "onnx_sha256", "value": hashlib.sha256(proto.SerializeToString()).hexdigest()}],
-    }  # fmt: skip
-    httpx.post(f"{api}/model-versions/create", json=version).raise_for_status()
-    set_alias(tracking_uri, spec.name, "champion", 1)
-    found = compare_with_champion(tracking_uri, fitted.contract, data.test, fitted.predict(data.test), settings)
+    sha256 = hashlib.sha256(proto.SerializeToString()).hexdigest()
+    measured = make_measured(run_id=run_id, model_uri=logged.model_uri, onnx_sha256=sha256)
+    number = plant_version(warehouse_uri, spec.name, measured)
+    with open_session(warehouse_uri) as session:
+        version = require_version(session, spec.name, number)
+    predictions = fitted.predict(data.test)
+    found, _ = compare_with_incumbents(tracking_uri, [version], fitted.contract, data.test, predictions, settings)
     assert found is not None
     assert found.gain is None
     assert "holds no contract" in found.note
@@ -192,11 +199,10 @@ def test_the_best_that_ever_was_champion_is_found_among_those_that_can_answer(
     spec = make_spec("binary", "machines_best_ever")
     good = promote(frame, "gradient_boosting", spec)
     poor = promote(frame, "logistic_regression", drop_features(spec, "wear"))
-    former = [poor, 99, good]
-    result = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri, None, former)
-    assert result["champion"]["version"] == poor
-    assert result["best_ever"]["version"] == good
+    result = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri, None, [poor, good])
+    assert result["champion"]["version"] == poor.version
+    assert result["best_ever"]["version"] == good.version
     assert result["best_ever"]["score"] > result["champion"]["score"]
     assert result["best_ever"]["gain_low"] <= result["best_ever"]["gain"] <= result["best_ever"]["gain_high"]
-    alone = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri)
-    assert alone["best_ever"] is None
+    alone = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri, None, [good])
+    assert alone["best_ever"] == alone["champion"]

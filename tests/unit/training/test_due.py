@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
-import pytest
-
-from include.errors import RegistryError
-from include.registry.registry import register_baseline
-from include.registry.runs import record_decision
-from include.servers.ports import find_free_port
 from include.settings.training import TrainingSettings
 from include.training.due import check_training_due, decide_training
-from include.training.fit import TrainingLineage, fit_family
 from include.warehouse.session import open_session
-from tests.model.machines import make_model, make_spec
+from tests.model.machines import make_model
+from tests.unit.registry.planting import make_measured, plant_candidate, plant_version
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, SOON = timedelta(days=1), timedelta(seconds=1)
 
 
 def test_without_a_model_training_is_due(settings: TrainingSettings) -> None:
@@ -62,29 +55,22 @@ def request_retraining(uri: str, model_name: str, action: str, at: datetime) -> 
         )
 
 
-def test_what_is_on_record_is_read_from_the_warehouse_and_from_mlflow(
-    warehouse_uri: str, tracking_uri: str, frame: pd.DataFrame, settings: TrainingSettings, lineage: TrainingLineage
-) -> None:
-    model = make_model("binary", "machines_due")
-    assert "no model" in check_training_due(warehouse_uri, tracking_uri, model).reason
+def test_what_is_on_record_is_read_from_the_warehouse(warehouse_uri: str) -> None:
+    model, now = make_model("binary", "machines_due"), datetime.now(UTC)
+    assert "no model" in check_training_due(warehouse_uri, model).reason
 
-    result = fit_family(frame, "baseline", make_spec("binary", model.name), settings, lineage, tracking_uri)
-    register_baseline(tracking_uri, model.name, result)
-    assert "no training is on record" in check_training_due(warehouse_uri, tracking_uri, model).reason
-    record_decision(tracking_uri, result["run_id"], "refuse", [])
-    assert not check_training_due(warehouse_uri, tracking_uri, model).is_due
+    plant_version(warehouse_uri, model.name, make_measured(family="baseline"))
+    assert "no training is on record" in check_training_due(warehouse_uri, model).reason
+    # a refusal is a training, too
+    plant_candidate(warehouse_uri, model.name, make_measured(assembled_at=now.isoformat()), "refuse")
+    assert not check_training_due(warehouse_uri, model).is_due
 
-    soon = datetime.now(UTC) + timedelta(minutes=5)
-    request_retraining(warehouse_uri, "another_model", "retrain", soon)
-    request_retraining(warehouse_uri, model.name, "keep", soon + DAY)
-    assert not check_training_due(warehouse_uri, tracking_uri, model).is_due
-    request_retraining(warehouse_uri, model.name, "retrain", soon)
-    assert "requested" in check_training_due(warehouse_uri, tracking_uri, model).reason
+    # what is requested while the candidates are fitted was not known to their training set
+    request_retraining(warehouse_uri, "another_model", "retrain", now + SOON)
+    request_retraining(warehouse_uri, model.name, "keep", now + DAY)
+    assert not check_training_due(warehouse_uri, model).is_due
+    request_retraining(warehouse_uri, model.name, "retrain", now + SOON)
+    assert "requested" in check_training_due(warehouse_uri, model).reason
 
-    later = datetime.now(UTC) + timedelta(days=model.training.max_model_age_days + 1)
-    assert check_training_due(warehouse_uri, tracking_uri, model, now=later).is_due
-
-
-def test_without_mlflow_nothing_is_decided(warehouse_uri: str) -> None:
-    with pytest.raises(RegistryError, match="is away"):
-        check_training_due(warehouse_uri, f"http://127.0.0.1:{find_free_port()}", make_model("binary"))
+    later = now + timedelta(days=model.training.max_model_age_days + 1)
+    assert check_training_due(warehouse_uri, model, now=later).is_due

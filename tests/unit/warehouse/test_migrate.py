@@ -140,4 +140,11 @@ def test_the_migrations_make_no_table_of_a_source_or_a_model(warehouse_uri: str)
         rows = session.fetch_all("select schemaname || '.' || tablename as name from pg_tables order by 1")
 
     own = {row["name"] for row in rows if row["name"].partition(".")[0] in {"landing", "raw", "ml"}}
-    assert own == {"landing.deliveries", "raw.arrivals", "raw.partitions", "raw.snapshots"}
+    shared = {"candidates", "decisions", "gate_results", "versions"}
+    assert own == {
+        "landing.deliveries",
+        "raw.arrivals",
+        "raw.partitions",
+        "raw.snapshots",
+        *(f"ml.{name}" for name in shared),
+    }
