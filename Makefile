@@ -2,7 +2,7 @@
 
 # What a verb may be told. Each is kept as it was typed, whatever make or a shell would read in it, and reaches the
 # recipe in its environment.
-TOLD := ALSO APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER RELEASE TIME TIME_ZONE TO_DAY TRAINER
+TOLD := ALSO APPROVERS ENTITY EVENTS FROM FROM_DAY GROUP LABEL MODEL NAME OWNER REASON RELEASE TIME TIME_ZONE TO_DAY TRAINER VERSION
 define keep
 override $(1) := $$(value $(1))
 export $(1)
@@ -13,7 +13,7 @@ $(foreach name,$(TOLD),$(if $(filter command,$(origin $(name))),$(eval $(call ke
 told = $(if $(filter override,$(origin $(1))),$(if $(value $(1)),$(2)"$$$(1)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run traffic test test-all lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run rollback traffic test test-all lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -79,6 +79,9 @@ new-model: setup ## write dbt models and file of a first model (NAME=name ENTITY
 
 run: setup ## load days, follow what they set off (FROM_DAY=2026-01-01 TO_DAY=2026-01-31 MODEL=name ARGS="--train")
 	@$(PY) -m include.operate run $(call told,FROM_DAY,--from-day=) $(call told,TO_DAY,--to-day=) $(call told,MODEL,--model=) $(ARGS)
+
+rollback: setup ## put an earlier champion back (MODEL=name VERSION=2 REASON="what went wrong" ARGS="--user approver")
+	@$(PY) -m include.operate rollback $(call told,MODEL,--model=) $(call told,VERSION,--version=) $(call told,REASON,--reason=) $(ARGS)
 
 traffic: setup ## send requests to the model server, until Ctrl-C (MODEL=name ARGS="--rate 20")
 	@$(PY) -m include.operate traffic $(call told,MODEL,--model=) $(ARGS)

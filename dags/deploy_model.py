@@ -83,7 +83,7 @@ def deploy_model(model: ModelSettings) -> None:
                 """Give the candidate this share of the traffic and judge what happens."""
                 from include.orchestration.deployment import run_step
 
-                return run_step(warehouse_uri(), candidate["version"], weight, model)
+                return run_step(warehouse_uri(), mlflow_uri(), candidate["version"], weight, model)
 
             return watch(candidate)
 

@@ -1,4 +1,4 @@
-"""``python -m include.operate``: load days and follow what they set off; send requests to the model server."""
+"""``python -m include.operate``: load days and follow what they set off; send requests; put a champion back."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--airflow", metavar="URL", help="Airflow's address")
     run.add_argument("--user", default="admin", help="the Airflow user who starts the runs (default: admin)")
 
+    back = add("rollback", roll_back, "put an earlier champion back, at once and without a canary")
+    back.add_argument("--version", type=int, metavar="N", help="which one (default: the champion before this one)")
+    back.add_argument("--reason", metavar="TEXT", help="why; it is kept with the event")
+    back.add_argument(
+        "--override", action="store_true", help="also one that was never champion; the user must be an approver"
+    )
+    back.add_argument("--airflow", metavar="URL", help="Airflow's address")
+    back.add_argument("--user", default="admin", help="the Airflow user who answers for it (default: admin)")
+
     traffic = add("traffic", send, "send requests about random entities to the model server, until Ctrl-C")
     traffic.add_argument(
         "--rate", type=parse_positive, default=60.0, help="requests a second, each model (default: 60)"
@@ -58,6 +67,13 @@ def run_days(options: argparse.Namespace) -> int:
     from include.operate.run import run_days
 
     return run_days(options)
+
+
+def roll_back(options: argparse.Namespace) -> int:
+    """``make rollback``; the exit code."""
+    from include.operate.rollback import roll_back
+
+    return roll_back(options)
 
 
 def send(options: argparse.Namespace) -> int:

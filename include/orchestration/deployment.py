@@ -18,7 +18,7 @@ from include.orchestration.assets import asset
 from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion, find_newest, find_version, read_gates, require_version
 from include.registry.onnx import OnnxModel
-from include.registry.registry import CHAMPION, set_alias
+from include.registry.registry import CHALLENGER, CHAMPION, remove_alias, set_alias
 from include.rollout.canary import StepStatus, plan_steps, run_canary_step
 from include.rollout.check import Check
 from include.rollout.orphans import end_orphaned_canaries
@@ -196,7 +196,7 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
     return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
 
 
-def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dict[str, Any]:
+def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings) -> dict[str, Any]:
     """Give the candidate a share of the traffic and judge it; the first step starts the canary.
 
     Raises:
@@ -209,6 +209,8 @@ def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dic
         state = require_rollout(session, name)
         if weight == steps[0]:
             start_canary(session, state, version, weight)
+            session.commit()
+            show_challenger(session, tracking_uri, name, version)
         elif state.stage == "canary" and state.challenger_version != version:
             raise RolloutError(
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
@@ -216,8 +218,21 @@ def run_step(uri: str, version: int, weight: float, model: ModelSettings) -> dic
             )
     decision = run_canary_step(uri, name, weight, model.rollout.canary.criteria, on_progress=log_progress)
     if decision.action != "proceed":
+        with open_session(uri) as session:
+            show_challenger(session, tracking_uri, name, None)
         raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
     return {"weight": weight, "checks": len(decision.checks)}
+
+
+def show_challenger(session: Session, tracking_uri: str, name: str, version: int | None) -> None:
+    """Let MLflow's alias ``challenger`` follow the canary; it is for people, and a canary needs no MLflow."""
+    try:
+        if version is None:
+            remove_alias(tracking_uri, name, CHALLENGER)
+        else:
+            set_alias(session, tracking_uri, CHALLENGER, require_version(session, name, version))
+    except RegistryError as error:
+        log.warning("MLflow's alias of the challenger is not as it should be: %s", error)
 
 
 def check_cleared(session: Session, model: ModelSettings, version: int) -> None:
@@ -285,6 +300,7 @@ def follow_champion(uri: str, tracking_uri: str, name: str, version: int) -> Non
     """
     with open_session(uri) as session:
         set_alias(session, tracking_uri, CHAMPION, require_version(session, name, version))
+        show_challenger(session, tracking_uri, name, None)
 
 
 def describe_canary(state: RolloutState) -> str:

@@ -23,6 +23,7 @@ from include.registry.tags import describe_result
 from include.warehouse.session import Session
 
 CANDIDATE: Final = "candidate"
+CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
 _REGISTERED: Final = ("staging", "production")
 
@@ -63,6 +64,17 @@ def set_alias(session: Session, tracking_uri: str, alias: str, version: Register
     with MlflowRest(tracking_uri) as mlflow:
         number = _ensure_version(mlflow, version.model_name, version.result, str(version.decision), gates)
         _write_alias(mlflow, version.model_name, alias, number)
+
+
+def remove_alias(tracking_uri: str, model_name: str, alias: str) -> None:
+    """Take an alias away in MLflow; where there is none, nothing happens.
+
+    Raises:
+        RegistryError: MLflow is away.
+    """
+    with MlflowRest(tracking_uri) as mlflow:
+        if mlflow.find("registered-models/alias", {"name": model_name, "alias": alias}) is not None:
+            mlflow.send("registered-models/alias", {"name": model_name, "alias": alias}, "DELETE")
 
 
 def find_alias_run(tracking_uri: str, model_name: str, alias: str) -> str | None:

@@ -20,6 +20,7 @@ import uvicorn
 
 from include.errors import ServingError, SettingsError
 from include.governance.spool import Spool
+from include.serving.alias_watch import make_stray_finder
 from include.serving.app import create_app
 from include.serving.declared_models import DeclaredModels
 from include.serving.lineage import report_serving
@@ -45,6 +46,7 @@ def main() -> None:
         settings.server,
         on_first_log=partial(report_serving, spool, uri, settings.lineage),
         read_names=declared.read,
+        find_stray=make_stray_finder(uri, tracking_uri),
     )
     uvicorn.run(create_app(server), host=arguments.host, port=arguments.port, access_log=False, proxy_headers=False)
 

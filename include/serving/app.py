@@ -26,7 +26,6 @@ from include.serving.schemas import (
     ServerStatus,
 )
 from include.serving.server import ModelServer
-from include.serving.status import describe_model
 
 
 class PlainRoute(APIRoute):
@@ -108,7 +107,7 @@ def _add_models(app: FastAPI, server: ModelServer) -> None:
     @app.get("/models/{name}", responses={404: REFUSALS[404]})
     async def show_model(name: str) -> ModelStatus:
         """What one model takes, which versions are loaded, and who answers."""
-        return describe_model(server.find_engine(name))
+        return server.describe_model(name)
 
     @app.get(
         "/models/{name}/readyz",

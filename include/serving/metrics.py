@@ -28,6 +28,7 @@ _HELP: Final = {
     "champion_version": "The version that answers; 0 for none.",
     "challenger_version": "The version under test; 0 for none.",
     "challenger_weight": "The challenger's share of requests.",
+    "is_alias_right": "Whether MLflow's alias is at the model's champion, as far as is known.",
     "is_warehouse_reachable": "Whether the last look at the rollouts went well.",
     "log_rows_waiting": "Rows of the inference log that are not written yet.",
     "log_rows_written": "Rows of the inference log that were written.",

@@ -124,6 +124,7 @@ class ModelStatus(BaseModel):
     keys: list[KeyField]
     features: list[FeatureField]
     champion_version: int | None
+    stray_alias: str | None
     challenger_version: int | None
     challenger_weight: float
     versions: list[VersionStatus]

@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from include.serving.alias_watch import AliasWatch, FindStray
 from include.serving.engine import ModelEngine
 from include.serving.feature_reader import OnlineStore
 from include.serving.inference_log import InferenceLog
@@ -19,7 +20,7 @@ from include.serving.metrics import Gauges, Metrics
 from include.serving.model_store import ModelStore
 from include.serving.recorder import PredictionRecorder
 from include.serving.refusal import RequestRefusedError, describe_invalid, list_names
-from include.serving.schemas import BatchRequest, Readiness, ServerReadiness, ServerStatus
+from include.serving.schemas import BatchRequest, ModelStatus, Readiness, ServerReadiness, ServerStatus
 from include.serving.status import describe_model, read_gauges
 from include.serving.warehouse_pool import WarehousePool
 from include.serving.watcher import RolloutWatcher
@@ -48,6 +49,7 @@ class ModelServer:
         settings: ServerSettings,
         on_first_log: ReportFirstLog | None = None,
         read_names: Callable[[], Iterable[str]] | None = None,
+        find_stray: FindStray | None = None,
     ) -> None:
         """Serve the models of these names.
 
@@ -55,6 +57,7 @@ class ModelServer:
             on_first_log: called once for each model that answered, with the online tables that it reads.
             read_names: called at every look at the rollouts, on another thread; gives the names that are declared
                 then. Without it, the names stay the same.
+            find_stray: where MLflow's alias of a champion is instead; without it, nobody looks.
         """
         sizes = {"read": settings.connections_max, "log": 1, "watch": 1}
         self._pools = {
@@ -75,6 +78,7 @@ class ModelServer:
         self._names_error = ""
         self.engines = {name: self._make_engine(name) for name in sorted(model_names)}
         self._watcher = RolloutWatcher(self._pools["watch"], self._refresh_stores, settings.poll_interval_s)
+        self._aliases = AliasWatch(find_stray or (lambda *_: None), settings.alias_interval_s)
 
     def _make_engine(self, name: str) -> ModelEngine:
         return ModelEngine(
@@ -113,13 +117,17 @@ class ModelServer:
         for pool in self._pools.values():
             await pool.open()
         stop = asyncio.Event()
-        watching = asyncio.create_task(self._watcher.run())
+        watching = [
+            asyncio.create_task(self._watcher.run()),
+            asyncio.create_task(self._aliases.run(self._read_champions)),
+        ]
         writing = asyncio.create_task(self._log.run(stop))
         try:
             yield
         finally:
             stop.set()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             with suppress(TimeoutError):
                 await asyncio.wait_for(writing, _FLUSH_AT_END_S)
             for engine in self.engines.values():
@@ -206,13 +214,25 @@ class ModelServer:
     def describe(self) -> ServerStatus:
         """Models, versions, weights and counts of this moment."""
         return ServerStatus(
-            models=[describe_model(engine) for engine in self.engines.values()],
+            models=[self.describe_model(name) for name in self.engines],
             is_warehouse_reachable=self._watcher.is_reachable,
             log_rows_waiting=self._log.waiting,
             log_rows_dropped=self._log.dropped,
             log_error=self._log.last_error,
             started_at=self._started_at,
         )
+
+    def describe_model(self, model_name: str) -> ModelStatus:
+        """One model at this moment.
+
+        Raises:
+            RequestRefusedError: 404, see :meth:`find_engine`.
+        """
+        return describe_model(self.find_engine(model_name), self._aliases.strays.get(model_name))
+
+    def _read_champions(self) -> dict[str, int]:
+        routings = {name: engine.store.routing for name, engine in self.engines.items()}
+        return {name: routing.champion.version for name, routing in routings.items() if routing.champion is not None}
 
     def render_metrics(self) -> bytes:
         """All counters and gauges for Prometheus."""
@@ -225,7 +245,8 @@ class ModelServer:
             "log_rows_written": self._log.written,
             "log_rows_dropped": self._log.dropped,
         }
-        return {**read_gauges(self.engines), **{name: {"": value} for name, value in own.items()}}
+        strays: Gauges = {"is_alias_right": {name: int(name not in self._aliases.strays) for name in self.engines}}
+        return {**read_gauges(self.engines), **strays, **{name: {"": value} for name, value in own.items()}}
 
     def _tell_first_log(self, model_name: str) -> None:
         engine = self.engines.get(model_name)

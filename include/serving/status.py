@@ -9,8 +9,12 @@ from include.serving.metrics import Gauges
 from include.serving.schemas import FeatureField, KeyField, ModelStatus, VersionStatus
 
 
-def describe_model(engine: ModelEngine) -> ModelStatus:
-    """Contract, versions, weights and counts of one model at this moment."""
+def describe_model(engine: ModelEngine, stray_alias: str | None) -> ModelStatus:
+    """Contract, versions, weights and counts of one model at this moment.
+
+    Args:
+        stray_alias: where MLflow's alias of the champion is instead, in words.
+    """
     routing = engine.store.routing
     contract = routing.champion.contract if routing.champion else None
     return ModelStatus(
@@ -22,6 +26,7 @@ def describe_model(engine: ModelEngine) -> ModelStatus:
         keys=[KeyField(name=key.name, type=key.type) for key in (contract.entity.keys if contract else ())],
         features=[FeatureField(name=item.name, kind=item.kind) for item in (contract.features if contract else ())],
         champion_version=routing.champion.version if routing.champion else None,
+        stray_alias=stray_alias,
         challenger_version=routing.challenger_version,
         challenger_weight=routing.challenger_weight,
         versions=[

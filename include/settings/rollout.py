@@ -70,6 +70,7 @@ class ServerSettings(Section):
     """How the model server polls, logs and bounds a challenger."""
 
     poll_interval_s: Positive
+    alias_interval_s: Positive
     log_flush_interval_s: Positive
     log_capacity: Count
     challenger_deadline_ms: Positive

@@ -71,6 +71,7 @@ class FakeAirflow:
         approvals: what waits for a person, by run.
         answers: (user, run) of each answered request; ``chosen`` is what was answered.
         forbidden: users who may not answer.
+        ends: how a run ends that is asked for by its id.
     """
 
     looks: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])
@@ -85,6 +86,7 @@ class FakeAirflow:
     chosen: list[str] = field(default_factory=list)
     forbidden: set[str] = field(default_factory=set)
     triggered: list[dict[str, Any]] = field(default_factory=list)
+    ends: str = "success"
 
     def answer(self, method: str, path: str, body: Any, user: str) -> tuple[int, Any]:
         """Status and content of an answer to a request below ``/api/v2``."""
@@ -96,7 +98,7 @@ class FakeAirflow:
             return self._read(path, steps)
         if method == "POST":
             self.triggered.append({**body, "dag_id": steps[1]})
-            return 200, {"dag_run_id": body["dag_run_id"]}
+            return 200, {"dag_run_id": body["dag_run_id"] or "manual__1"}
         if user in self.forbidden:
             return 403, {"detail": "not a respondent"}
         self.answers.append((user, steps[3]))
@@ -113,6 +115,8 @@ class FakeAirflow:
                 return 200, list_page("import_errors", self.import_errors)
             case ["monitor", "health"]:
                 return 200, self.health
+            case ["dags", _, "dagRuns", run]:
+                return 200, {"dag_run_id": run, "state": self.ends}
             case ["dags", dag, "dagRuns", run, "taskInstances"]:
                 return 200, list_page("task_instances", self.tasks.get(f"{dag} {run}", []))
             case ["dags", _, "dagRuns", run, "taskInstances", task, "logs", number]:

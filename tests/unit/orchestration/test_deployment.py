@@ -15,7 +15,7 @@ import pytest
 from include.errors import ApprovalError, RegistryError, RolloutError
 from include.governance.approvals import Approval, record_approval
 from include.registry.ledger import RegisteredVersion, list_versions, record_decision, require_version
-from include.registry.registry import CHAMPION, find_alias_run
+from include.registry.registry import CHALLENGER, CHAMPION, find_alias_run
 from include.rollout.check import Check
 from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
@@ -42,6 +42,8 @@ __all__ = [
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
+NOWHERE = "http://127.0.0.1:9"
+"""A canary needs no MLflow."""
 SEEN = {"version": 2, "trained_by": "grace", "summary": "| auc | 0.85 |"}
 
 
@@ -211,11 +213,11 @@ def test_the_first_step_starts_the_canary_and_a_later_one_raises_its_share(
 
     log_answers(champion_uri, model.name)
 
-    assert run_step(champion_uri, 2, 0.05, model)["weight"] == 0.05
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model)["weight"] == 0.05
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.05)
 
-    assert run_step(champion_uri, 2, 0.5, model)["checks"] > 0
+    assert run_step(champion_uri, NOWHERE, 2, 0.5, model)["checks"] > 0
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.5)
 
@@ -226,7 +228,7 @@ def test_a_later_step_never_starts_a_canary(champion_uri: str, model: ModelSetti
     before = read_state(champion_uri, model)
 
     with pytest.raises(RolloutError, match="no canary"):
-        run_step(champion_uri, 2, 0.5, model)
+        run_step(champion_uri, NOWHERE, 2, 0.5, model)
 
     assert read_state(champion_uri, model) == before
 
@@ -239,7 +241,7 @@ def test_the_canary_of_another_version_is_left_alone(champion_uri: str, model: M
         before = start_canary(session, require_rollout(session, model.name), 3, 0.05)
 
     with pytest.raises(RolloutError, match="version 3"):
-        run_step(champion_uri, 2, weight, model)
+        run_step(champion_uri, NOWHERE, 2, weight, model)
 
     assert read_state(champion_uri, model) == before
 
@@ -252,9 +254,9 @@ def test_a_step_that_fails_is_rolled_back_and_a_later_step_does_not_begin_again(
     log_answers(champion_uri, model.name, errors=5)
 
     with pytest.raises(RolloutError, match=r"rolled back at 5%.*error_rate"):
-        run_step(champion_uri, 2, 0.05, model)
+        run_step(champion_uri, NOWHERE, 2, 0.05, model)
     with pytest.raises(RolloutError, match=r"rolled back at 50%.*error_rate"):
-        run_step(champion_uri, 2, 0.5, model)
+        run_step(champion_uri, NOWHERE, 2, 0.5, model)
 
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.stage) == (1, None, "idle")
@@ -278,6 +280,34 @@ def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
     assert promote_candidate(warehouse_uri, tracking_uri, candidate, model) == first
     assert read_state(warehouse_uri, model) == promoted
     assert read_alias(warehouse_uri, tracking_uri, name) == candidate
+
+
+def find_challenger(tracking_uri: str, name: str) -> str | None:
+    return find_alias_run(tracking_uri, name, CHALLENGER)
+
+
+@pytest.mark.parametrize("errors", [0, 5], ids=["promoted", "rolled back"])
+def test_the_alias_of_the_challenger_comes_and_goes_with_the_canary(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int], errors: int
+) -> None:
+    from include.orchestration.deployment import promote_candidate, run_step
+
+    champion, candidate = versions
+    with open_session(warehouse_uri) as session:
+        bootstrap_champion(session, model.name, champion)
+        run_id = require_version(session, model.name, candidate).run_id
+    assert find_challenger(tracking_uri, model.name) is None
+    log_answers(warehouse_uri, model.name, errors)
+    if errors:
+        with pytest.raises(RolloutError, match="rolled back"):
+            run_step(warehouse_uri, tracking_uri, candidate, 0.05, model)
+    else:
+        run_step(warehouse_uri, tracking_uri, candidate, 0.05, model)
+        assert find_challenger(tracking_uri, model.name) == run_id
+        with open_session(warehouse_uri) as session:
+            set_weight(session, require_rollout(session, model.name), 1.0)
+        promote_candidate(warehouse_uri, tracking_uri, candidate, model)
+    assert find_challenger(tracking_uri, model.name) is None
 
 
 def test_what_has_no_canary_is_not_promoted(
@@ -560,7 +590,7 @@ def test_whoever_passes_over_the_question_gets_no_further_than_the_next_task(
     kind, reason = (ApprovalError, "no approval") if lacks == "an approval" else (RolloutError, "is 'staging'")
     with pytest.raises(kind, match=reason):
         if step == "canary":
-            run_step(warehouse_uri, version, 0.05, declared)
+            run_step(warehouse_uri, NOWHERE, version, 0.05, declared)
         else:
             promote_candidate(warehouse_uri, "http://127.0.0.1:1", version, declared)
     assert read_state(warehouse_uri, model) == before
