@@ -80,6 +80,12 @@ class FeatureMatrix:
         return self.categorical[:, self.categorical_names.index(name)]
 
 
+_DIGITS: Final = 38
+_EXACT: Final = 2**53
+_EXACT_POWER: Final = 22
+"""Integers up to the one, and powers of ten up to the other, are float64 numbers without rounding."""
+
+
 def split_names(features: Sequence[Feature]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the numeric and boolean features, and of the categorical ones, each in their order."""
     categorical = tuple(item.name for item in features if item.kind == "categorical")
@@ -133,8 +139,36 @@ def _to_floats(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
         raise SourceError(
             f"Feature {name!r} should be a number or a boolean, found {column.type}. Cast it in dbt/models."
         )
-    values: npt.NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values: npt.NDArray[np.float64] = to_float64(column).to_numpy(zero_copy_only=False)
     return values
+
+
+def to_float64(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers and booleans as float64; of exact decimals the nearest, as Python, PostgreSQL and numpy have it.
+
+    Arrow's own cast multiplies by a power of ten, which is off by the last digit for every eighth price.
+    """
+    import pyarrow as pa
+
+    if not pa.types.is_decimal(column.type):
+        return column.cast(pa.float64(), safe=False)  # a bigint may have more digits
+    chunks = [_round_decimals(chunk) for chunk in column.cast(pa.decimal128(_DIGITS, column.type.scale)).chunks]
+    return pa.chunked_array(chunks, pa.float64())
+
+
+def _round_decimals(chunk: pa.Array) -> pa.Array:
+    """A division of two numbers that float64 holds exactly gives the nearest to their quotient (IEEE 754)."""
+    import numpy as np
+    import pyarrow as pa
+
+    scale, missing = chunk.type.scale, chunk.is_null().to_numpy(zero_copy_only=False)
+    halves = np.frombuffer(chunk.buffers()[1], dtype=np.int64).reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
+    low, high = np.where(missing[:, None], 0, halves).T
+    is_exact = (-_EXACT <= low) & (low <= _EXACT) & (high == low >> 63) & (scale <= _EXACT_POWER)
+    values = low / 10.0 ** min(scale, _EXACT_POWER)
+    for position in np.flatnonzero(~is_exact & ~missing):
+        values[position] = float(chunk[int(position)].as_py())
+    return pa.array(values, pa.float64(), mask=missing)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from include.errors import TrainingError
 from include.features.columns import FEATURE_NAMES_TAKEN
+from include.features.matrix import to_float64
 from include.features.read import AS_OF, read_checked, select_features
 from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings
@@ -111,7 +112,7 @@ def _arrange(rows: pa.Table, spec: ModelSpec, splits: Sequence[Split]) -> pa.Tab
 
     columns = {name: rows.column(name) for name in (AS_OF, *spec.entity.key_names)}
     columns |= {SPLIT: pa.array(splits, pa.string()), LABEL: _cast_label(rows.column(LABEL), spec)}
-    columns |= {feature.name: _as_float(rows.column(feature.name)) for feature in spec.features}
+    columns |= {feature.name: _round_decimals(rows.column(feature.name)) for feature in spec.features}
     return pa.table(columns)
 
 
@@ -169,8 +170,8 @@ def _cast_label(column: pa.ChunkedArray, spec: ModelSpec) -> pa.ChunkedArray:
         ) from error
 
 
-def _as_float(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _round_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Exact decimals as float64, as every model takes them; other columns as they are."""
     import pyarrow as pa
 
-    return column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
+    return to_float64(column) if pa.types.is_decimal(column.type) else column
