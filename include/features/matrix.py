@@ -164,7 +164,7 @@ def _round_decimals(chunk: pa.Array) -> pa.Array:
     scale, missing = chunk.type.scale, chunk.is_null().to_numpy(zero_copy_only=False)
     halves = np.frombuffer(chunk.buffers()[1], dtype=np.int64).reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
     low, high = np.where(missing[:, None], 0, halves).T
-    is_exact = (-_EXACT <= low) & (low <= _EXACT) & (high == low >> 63) & (scale <= _EXACT_POWER)
+    is_exact = (low >= -_EXACT) & (low <= _EXACT) & (high == low >> 63) & (scale <= _EXACT_POWER)
     values = low / 10.0 ** min(scale, _EXACT_POWER)
     for position in np.flatnonzero(~is_exact & ~missing):
         values[position] = float(chunk[int(position)].as_py())

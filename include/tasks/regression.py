@@ -128,14 +128,15 @@ class RegressionTask:
         import numpy as np
 
         order = np.argsort(labels, kind="stable")
-        ordered, ranked = weights[:, order], labels[order]
-        cumulated = np.cumsum(ordered, axis=1)
-        medians = ranked[(cumulated * 2 >= cumulated[:, -1:]).argmax(axis=1)]
-        errors = (ordered * np.abs(predictions.astype(np.float64) - labels)[order]).sum(axis=1)
-        constant = (ordered * np.abs(ranked[None, :] - medians[:, None])).sum(axis=1)
-        scores: npt.NDArray[np.float64] = np.divide(
-            constant - errors, constant, out=np.full(len(weights), np.nan), where=constant > 0
-        )
+        ranked, misses = labels[order], np.abs(predictions.astype(np.float64) - labels)[order]
+        scores = np.full(len(weights), np.nan)
+        for row, weighting in enumerate(weights):  # one at a time stays in the processor's cache
+            ordered = weighting[order]
+            cumulated = np.cumsum(ordered)
+            median = ranked[np.searchsorted(cumulated * 2, cumulated[-1])]
+            constant = ordered @ np.abs(ranked - median)
+            if constant > 0:
+                scores[row] = 1 - ordered @ misses / constant
         return scores
 
     def score_features(self, numeric: Floats, labels: Labels) -> npt.NDArray[np.float64]:

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from include.tasks import TASKS
-from include.tasks.bootstrap import estimate_gain_interval, estimate_interval, estimate_standard_error
+from include.tasks import TASKS, bootstrap
+from include.tasks.bootstrap import (
+    draw_weights,
+    estimate_gain_interval,
+    estimate_interval,
+    estimate_standard_error,
+)
+from include.training.compare import measure_score
 
 RANDOM = np.random.default_rng(4)
 LABELS = (RANDOM.random(500) < 0.2).astype(np.int64)
@@ -89,3 +95,41 @@ def test_rows_of_one_entity_are_not_independent_evidence() -> None:
 @pytest.mark.parametrize("n", [0, 1])
 def test_one_entity_has_no_standard_error(n: int) -> None:
     assert estimate_standard_error(BINARY, LABELS[:n], SCORES[:n], np.zeros(n, np.int64), 100, seed=1) is None
+
+
+def test_many_rows_give_an_interval_as_wide_as_all_of_them_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    labels = random.integers(0, 2, 8000)
+    scores = random.normal(labels, 1.0)
+    whole = estimate_interval(BINARY, labels, scores, repetitions=400, seed=1)
+    monkeypatch.setattr(bootstrap, "MOST_ROWS", 1000)
+    part = estimate_interval(BINARY, labels, scores, repetitions=400, seed=1)
+    assert part != whole
+    assert part.high - part.low == pytest.approx(whole.high - whole.low, rel=0.3)
+    assert (part.high + part.low) / 2 == pytest.approx((whole.high + whole.low) / 2, abs=0.003)
+    gain = estimate_gain_interval(BINARY, labels, scores, -scores, repetitions=400, seed=1)
+    assert gain.low < measure_score(BINARY, labels, scores) - measure_score(BINARY, labels, -scores) < gain.high
+
+
+def test_many_clusters_give_the_error_that_all_of_them_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(6)
+    clusters = np.repeat(np.arange(2000), 3)
+    labels = random.integers(0, 2, 6000)
+    scores = random.normal(labels, 1.0)
+    whole = estimate_standard_error(BINARY, labels, scores, clusters, 400, seed=1)
+    monkeypatch.setattr(bootstrap, "MOST_ROWS", 1500)
+    part = estimate_standard_error(BINARY, labels, scores, clusters, 400, seed=1)
+    assert whole is not None
+    assert part != whole
+    assert part == pytest.approx(whole, rel=0.3)
+
+
+def test_samples_are_the_same_however_they_are_batched_and_hold_a_bounded_number_of_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = np.concatenate([*draw_weights(50, 30, seed=1)])
+    monkeypatch.setattr(bootstrap, "_BATCH_CELLS", 200)
+    batches = [*draw_weights(50, 30, seed=1)]
+    assert [batch.size for batch in batches[:-1]] == [200] * (len(batches) - 1)
+    assert np.array_equal(np.concatenate(batches), together)
+    assert all(len(batch) == 1 for batch in draw_weights(5, 3, seed=1, cells=10_000))
