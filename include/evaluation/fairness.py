@@ -89,9 +89,7 @@ def measure_fairness(candidate: Candidate) -> tuple[AttributeEvidence, ...] | No
         return None
     if not limits.attributes:
         return ()
-    events = candidate.task.list_events(
-        candidate.data.test.labels, candidate.answers, candidate.onnx.contract.decision
-    )
+    events = candidate.task.list_events(candidate.data.test.labels, candidate.answers, candidate.onnx.contract.decision)
     groupings = [group_rows(candidate, name) for name in limits.attributes]
     return tuple(compare_groups(grouping, events, limits.min_group_count) for grouping in groupings)
 

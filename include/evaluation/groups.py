@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 from include.evaluation.candidate import Candidate
@@ -63,8 +64,8 @@ def read_values(candidate: Candidate, column: str) -> Sequence[Any]:
 
 def name_value(value: Any) -> str:
     """A value as people read it: 3, not 3.0; yes and no; nothing where it is missing."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN
-        return MISSING_TEXT
+    if isinstance(value, float):
+        return MISSING_TEXT if isnan(value) else f"{value:g}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return MISSING_TEXT if value is None else str(value)

@@ -72,9 +72,7 @@ def join_splits(first: SplitData, second: SplitData) -> SplitData:
         numeric=np.concatenate([one.numeric, two.numeric]),
         categorical=np.concatenate([one.categorical, two.categorical]),
     )
-    return SplitData(
-        matrix, np.concatenate([first.labels, second.labels]), np.concatenate([first.days, second.days])
-    )
+    return SplitData(matrix, np.concatenate([first.labels, second.labels]), np.concatenate([first.days, second.days]))
 
 
 def weigh_features(candidate: Candidate, fold: SplitData) -> Numbers:

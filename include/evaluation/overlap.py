@@ -9,10 +9,10 @@ from typing import Final
 
 from include.evaluation.candidate import Candidate
 from include.features.read import AS_OF
-from include.training.cutoffs import SPLITS
+from include.training.cutoffs import SPLITS, Split
 from include.training.splits import SPLIT
 
-_NEXT: Final = ("validation", "test")
+_PAIRS: Final[tuple[tuple[Split, Split], ...]] = (("train", "validation"), ("validation", "test"))
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OverlapEvidence:
 
     Attributes:
         kind: of the split, 'time' or 'entity'.
-        entities: of validation and test that are in an earlier split as well; where time splits, at the same as-of date.
+        entities: of validation and test that are in an earlier split, too; where time splits, at the same as-of date.
         held_out: entities of validation and test in all.
         gaps: days from the newest row of a split to the oldest of the next one (by the name of the next one); empty
             where entities are split.
@@ -56,5 +56,4 @@ def measure_overlap(candidate: Candidate) -> OverlapEvidence:
 def measure_gaps(splits: Sequence[str], days: Sequence[date]) -> dict[str, int]:
     """Days between each split and the next one."""
     held = {name: [day for day, split in zip(days, splits, strict=True) if split == name] for name in SPLITS}
-    pairs = zip(SPLITS[:-1], _NEXT, strict=True)
-    return {later: (min(held[later]) - max(held[earlier])).days for earlier, later in pairs}
+    return {later: (min(held[later]) - max(held[earlier])).days for earlier, later in _PAIRS}

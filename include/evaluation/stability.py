@@ -83,9 +83,7 @@ def list_groupings(candidate: Candidate) -> Iterator[Grouping]:
     return (group_rows(candidate, name) for name in chosen)
 
 
-def _measure_segment(
-    candidate: Candidate, column: str, value: str, rows: npt.NDArray[np.bool_], count: int
-) -> Segment:
+def _measure_segment(candidate: Candidate, column: str, value: str, rows: npt.NDArray[np.bool_], count: int) -> Segment:
     """The interval is drawn only where the score itself is too low."""
     task, labels, answers = candidate.task, candidate.data.test.labels[rows], candidate.answers[rows]
     score = high = measure_score(task, labels, answers)

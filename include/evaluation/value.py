@@ -60,6 +60,4 @@ def compare_profits(own: Numbers, others: Mapping[str, Numbers]) -> ValueEvidenc
     best = max(means, key=lambda name: means[name])
     gains = own - others[best]
     gain, error = float(gains.mean()), float(gains.std()) / sqrt(len(gains))
-    return ValueEvidence(
-        float(own.mean()), means, best, gain, gain - _REACH * error, gain + _REACH * error, len(own)
-    )
+    return ValueEvidence(float(own.mean()), means, best, gain, gain - _REACH * error, gain + _REACH * error, len(own))

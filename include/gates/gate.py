@@ -79,7 +79,7 @@ GATES: Final[Mapping[str, Gate]] = {
 }  # fmt: skip
 
 
-def rank(results: Iterable[Mapping[str, Any]], model: ModelSettings) -> dict[str, Any]:
+def rank_results(results: Iterable[Mapping[str, Any]], model: ModelSettings) -> dict[str, Any]:
     """Rank the fitted families.
 
     Args:
@@ -138,13 +138,11 @@ def run_gate(name: str, candidate: Candidate) -> GateResult:
         return GateResult(name, False, None, None, reason[:1000], getattr(limits, name).severity)
 
 
-def conclude(
-    ranked: Mapping[str, Any], answers: Iterable[Mapping[str, Any]], tracking_uri: str
-) -> dict[str, Any]:
+def conclude(ranked: Mapping[str, Any], answers: Iterable[Mapping[str, Any]], tracking_uri: str) -> dict[str, Any]:
     """Decide about the candidate that was ranked first, and write it onto its MLflow run.
 
     Args:
-        ranked: what :func:`rank` returned.
+        ranked: what :func:`rank_results` returned.
         answers: what each gate said, as mappings; every gate of ``GATES``, once.
 
     Returns:

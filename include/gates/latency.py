@@ -15,8 +15,8 @@ def check_latency(evidence: LatencyEvidence, limits: LatencyGate) -> GateResult:
         observed=keep_finite(evidence.median_ms),
         threshold=limits.max_ms,
         reason=(
-            f"one row takes {evidence.median_ms:.3g} ms in the median of {evidence.calls}, {evidence.high_ms:.3g} ms at "
-            f"the 95th percentile; {limits.max_ms:g} ms are allowed in the median"
+            f"one row takes {evidence.median_ms:.3g} ms in the median of {evidence.calls}, "
+            f"{evidence.high_ms:.3g} ms at the 95th percentile; {limits.max_ms:g} ms are allowed in the median"
         ),
         severity=limits.severity,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isnan
 
 from include.evaluation.robustness import Damage, RobustnessEvidence
 from include.gates.result import GateResult, keep_finite
@@ -25,7 +26,7 @@ class _Comparison:
     @property
     def excess(self) -> float:
         """How many times the limit; what is no number is beyond any."""
-        return self.observed / self.limit if self.observed == self.observed else float("inf")  # noqa: PLR0124 - NaN
+        return inf if isnan(self.observed) else self.observed / self.limit
 
     def describe(self) -> str:
         """In words."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -63,6 +66,33 @@ def read_code_revision() -> str:
     return done.stdout.strip() or "unknown"
 
 
+def answer_gate(
+    name: str, ranked: Mapping[str, Any], model: ModelSettings, warehouse: str, tracking_uri: str
+) -> dict[str, Any]:
+    """What one gate says of the candidate that was ranked first, as a mapping.
+
+    Raises:
+        RegistryError: MLflow is away, or the candidate's file is not the one that was measured.
+        WarehouseError: the warehouse is away.
+        SettingsError: a declaration does not fit.
+    """
+    from include.evaluation.candidate import Candidate, StoredCandidate
+    from include.gates.gate import run_gate
+    from include.orchestration.models import find_spec
+
+    source = StoredCandidate(warehouse, tracking_uri, partial(find_spec, model))
+    answer = run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source))
+    log.info("%s: %s", describe_answer(asdict(answer)), answer.reason)
+    return asdict(answer)
+
+
+def describe_answer(gate: Mapping[str, Any]) -> str:
+    """Whether a gate passed, as logs show it."""
+    if not gate.get("is_clear", True):
+        return f"unclear {gate['name']}"
+    return f"{'passed' if gate['is_passed'] else 'FAILED'} {gate['name']}"
+
+
 def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) -> dict[str, Any]:
     """Register the judged candidate; before the first one, the baseline as the incumbent that it has to beat.
 
@@ -70,7 +100,7 @@ def register_or_refuse(judgement: dict[str, Any], tracking_uri: str, name: str) 
         AirflowSkipException: the gates refused it; every reason is in the message.
     """
     for gate in judgement["gates"]:
-        log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
+        log.info("%s: %s", describe_answer(gate), gate["reason"])
     log.info("%s", judgement["ranking_reason"])
     judged, failures = len(judgement["ranking"]), judgement["failures"]
     log.info("%s of %s candidates were judged.", judged, judged + len(failures))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from include.registry.rest import MlflowRest
+
+_REASON_LENGTH: Final = 300
 
 
 def record_decision(
@@ -23,10 +25,16 @@ def record_decision(
         gates: what each gate said, as mappings.
         ranking: every candidate with its score, best first.
     """
-    facts = {"gates": json.dumps(list(gates)), "ranking": json.dumps(list(ranking)), "decision": decision}
+    facts = {"gates": json.dumps(list(map(_shorten, gates))), "ranking": json.dumps(list(ranking)), "decision": decision}
     with MlflowRest(tracking_uri) as mlflow:
         for key, value in facts.items():
             mlflow.send("runs/set-tag", {"run_id": run_id, "key": key, "value": value})
+
+
+def _shorten(gate: Mapping[str, Any]) -> dict[str, Any]:
+    """A tag of a run holds 8,000 characters; the whole reasons are among the tags of the version and in the logs."""
+    reason = str(gate.get("reason", ""))
+    return {**gate, "reason": reason if len(reason) <= _REASON_LENGTH else f"{reason[: _REASON_LENGTH - 1]}…"}
 
 
 def read_last_decision_at(tracking_uri: str, experiment: str) -> datetime | None:

@@ -215,3 +215,7 @@ class GateSettings(Section):
     value: ValueGate
     latency: LatencyGate
     size: SizeGate
+
+
+GATE_NAMES: Final = tuple(GateSettings.model_fields)
+"""Every gate, in the order in which they are listed."""

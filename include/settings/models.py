@@ -116,7 +116,7 @@ class ModelSettings(Section):
         names, found = GAIN_NAMES[self.task], self.gates.value.gains
         if set(found) != set(names):
             raise ValueError(
-                f"gates.value.gains of a {self.task} model to be {', '.join(names)}; it has {', '.join(found) or 'none'}"
+                f"gates.value.gains of a {self.task} model to be {', '.join(names)}; found {', '.join(found) or 'none'}"
             )
         return self
 

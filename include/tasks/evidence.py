@@ -39,9 +39,7 @@ class EvidenceOfTask(Protocol):
     change_title: str
     """What :meth:`measure_change` measures, in words."""
 
-    def weighted_calibration(
-        self, labels: Labels, predictions: Floats, weights: Labels
-    ) -> npt.NDArray[np.float64]:
+    def weighted_calibration(self, labels: Labels, predictions: Floats, weights: Labels) -> npt.NDArray[np.float64]:
         """How far predictions lie from outcomes, of each weighting of the rows (int64 [repetitions, n]); 0 is best."""
         ...
 

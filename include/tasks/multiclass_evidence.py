@@ -43,7 +43,11 @@ class MulticlassEvidence:
         return {f"answering {classes[most]} for all": np.tile(np.eye(len(classes))[most], (count, 1))}
 
     def measure_profits(
-        self, labels: Labels, predictions: Floats, decision: Mapping[str, Any], gains: Mapping[str, float]  # noqa: ARG002
+        self,
+        labels: Labels,
+        predictions: Floats,
+        decision: Mapping[str, Any],  # noqa: ARG002
+        gains: Mapping[str, float],
     ) -> npt.NDArray[np.float64]:
         """The gain of a right answer, or of a wrong one."""
         import numpy as np

@@ -51,7 +51,11 @@ class RegressionEvidence:
         }
 
     def measure_profits(
-        self, labels: Labels, predictions: Floats, decision: Mapping[str, Any], gains: Mapping[str, float]  # noqa: ARG002
+        self,
+        labels: Labels,
+        predictions: Floats,
+        decision: Mapping[str, Any],  # noqa: ARG002
+        gains: Mapping[str, float],
     ) -> npt.NDArray[np.float64]:
         """The gain (a loss, mostly) of each unit that is forecast too many or too few."""
         import numpy as np
