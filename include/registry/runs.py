@@ -25,7 +25,11 @@ def record_decision(
         gates: what each gate said, as mappings.
         ranking: every candidate with its score, best first.
     """
-    facts = {"gates": json.dumps(list(map(_shorten, gates))), "ranking": json.dumps(list(ranking)), "decision": decision}
+    facts = {
+        "gates": json.dumps(list(map(_shorten, gates))),
+        "ranking": json.dumps(list(ranking)),
+        "decision": decision,
+    }
     with MlflowRest(tracking_uri) as mlflow:
         for key, value in facts.items():
             mlflow.send("runs/set-tag", {"run_id": run_id, "key": key, "value": value})

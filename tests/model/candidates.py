@@ -64,9 +64,9 @@ def declare(task: TaskName) -> ModelSettings:
     return change_gates(make_model(task), fairness={"attributes": ("paint",)}, robustness={"max_rows": 1000})
 
 
-def simulate(task: TaskName) -> pd.DataFrame:
+def simulate(task: TaskName, machines: int = MACHINES) -> pd.DataFrame:
     """A training set; for regression with labels around 0, so that a bias may be large and cost little score."""
-    frame = make_frame(task, MACHINES)
+    frame = make_frame(task, machines)
     return frame.assign(label=frame["label"] - 12.0) if task == "regression" else frame
 
 
