@@ -2,9 +2,9 @@
 ### Train candidates
 
 Trains every family of the model, on each compared feature set, from one point-in-time training set, ranks them by what
-they reach on later cutoffs (validation), and lets the best one pass through the gates, a task each, which judge what serves
-of it on the newest cutoff (test). Three outcomes: **refused** (nothing is registered, the reasons are in the log), **staging** only, or
-**production** (goes on to approval).
+they reach on later cutoffs (validation), and lets the best one pass through the gates, a task each, which judge what
+serves of it on the newest cutoff (test). Three outcomes: **refused** (nothing is registered, the reasons are in the
+log), **staging** only, or **production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if
 it is due: there is no version yet, a retraining was requested, or the newest version is too old
@@ -14,9 +14,9 @@ instance after a change of the settings.
 **When it fails**
 - `fit` for one candidate: one that cannot be fitted is recorded in MLflow with its reason, and the others go on; the
   log of `register` says how many were judged. Without the baseline nothing is. MLflow being away is retried.
-- `gate` for one gate: a candidate that cannot be measured has failed it, with the error as the reason; a gate task fails
-  only while the warehouse or MLflow is away, or where a declaration does not fit, and nothing is registered before it
-  was cleared.
+- `gate` for one gate: MLflow or the warehouse is away, and it is tried again; or a declaration does not fit. A
+  candidate that cannot be measured has failed the gate, and the task succeeds. Nothing is decided before every gate
+  has answered: correct what is wrong and clear the failed ones.
 - `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 from include.evaluation.stability import Segment, StabilityEvidence
 from include.gates.result import GateResult, settle
 from include.settings.gates import StabilityGate
@@ -15,7 +17,8 @@ def check_stability(evidence: StabilityEvidence, title: str, limits: StabilityGa
     Args:
         title: of the score, for people.
     """
-    fall, floor = max(evidence.slices) - min(evidence.slices), evidence.score - limits.max_segment_loss
+    is_known, floor = not any(map(isnan, evidence.slices)), evidence.score - limits.max_segment_loss
+    fall = max(evidence.slices) - min(evidence.slices) if is_known else nan
     over_time = (
         f"{title} between {min(evidence.slices):.3f} and {max(evidence.slices):.3f} over {len(evidence.slices)} times, "
         f"a fall of {limits.max_time_loss:g} is allowed"
