@@ -246,3 +246,27 @@ def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(model: ModelSetti
 
     with pytest.raises(RegistryError, match="is away"):
         register_or_refuse(judgement, f"http://127.0.0.1:{find_free_port()}", model.name)
+
+
+def test_a_gate_is_answered_from_what_was_ranked(make_result: MakeResult, model: ModelSettings) -> None:
+    from include.orchestration.training import answer_gate
+
+    ranked = {"candidate": make_result(size_bytes=10), "baseline": make_result(family="baseline")}
+    answer = answer_gate("size", ranked, model, "postgresql://127.0.0.1:1/none", "http://127.0.0.1:1")
+
+    assert (answer["name"], answer["is_passed"], answer["observed"], answer["is_clear"]) == ("size", True, 10.0, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"is_passed": True, "is_clear": True}, "passed parity"),
+        ({"is_passed": False, "is_clear": True}, "FAILED parity"),
+        ({"is_passed": False, "is_clear": False}, "unclear parity"),
+        ({"is_passed": True}, "passed parity"),
+    ],
+)
+def test_the_log_says_whether_a_gate_passed(answer: dict[str, Any], text: str) -> None:
+    from include.orchestration.training import describe_answer
+
+    assert describe_answer({"name": "parity", **answer}) == text
