@@ -1,12 +1,13 @@
 """What it costs to judge a candidate: all gates, over 50,000 test rows and as many training rows.
 
-Measured, each in a process of its own: seconds of all gates of one candidate, one after another, and the greatest
-memory that the process had, at three sizes; and the seconds of the slowest gates at the size in the middle. The
-candidate is a random forest of 100 trees over 24 numbers and two categories as ONNX, the slowest of the families to
-ask, with two attributes for the gate on fairness. There is no peer.
+Measured: seconds of all gates of one candidate, one after another, and the greatest memory that the process had, at
+three sizes; and the seconds of the slowest gates at the size in the middle. The candidate is a random forest of 100
+trees over 24 numbers and two categories as ONNX, the slowest of the families to ask, with two attributes for the gate
+on fairness. There is no peer.
 
-Left out: the start of a task for each gate (see ``task_overhead``), the warehouse and MLflow: rows and files are in
-memory when the clock starts, but not yet arrays.
+Fair because: each size is judged in a process of its own, by every gate, and a gate that measured nothing stops the
+benchmark. Left out are the start of a task for each gate (see ``task_overhead``), the warehouse and MLflow: rows and
+files are in memory when the clock starts, but not yet arrays.
 """
 
 from __future__ import annotations

@@ -33,10 +33,13 @@ def observe(*groups: tuple[int, float]) -> AttributeEvidence:
         ([(80, 0.5), (80, 0.35)], False, False),
         ([(4000, 0.5), (29, 0.0)], False, False),
         ([(4000, 0.5), (4000, 0.5), (20, 0.0)], True, True),
+        ([(4000, 0.5), (50, 0.5)], False, False),
+        ([(4000, 0.5), (4000, 0.3), (40, 0.2)], False, True),
         ([(4000, 0.5)], False, False),
         ([(4000, 0.0), (4000, 0.0)], True, True),
     ],
-    ids=["alike", "nearly", "half as often", "never", "chance", "one group too small", "a third too small",
+    ids=["alike", "nearly", "half as often", "never", "chance", "one group too small", "a third too small", "few of whom it is true",
+         "a small one lower still",
          "one group", "nobody"],
 )  # fmt: skip
 def test_groups_are_answered_alike(groups: list[tuple[int, float]], is_passed: bool, is_clear: bool) -> None:

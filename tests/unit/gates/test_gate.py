@@ -57,6 +57,7 @@ def test_a_candidate_bad_in_one_way_alone_is_stopped_by_that_gate_alone(fault: s
     results = run_gates(spoil(task))
     assert {result.name: result.reason for result in results if not result.is_passed}.keys() == {gate}
     assert all(result.is_clear for result in results)
+    assert json.dumps(list(map(asdict, results)), allow_nan=False)
     assert decide(results).outcome == ("staging" if gate == "evidence" else "refuse")
 
 
