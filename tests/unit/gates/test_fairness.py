@@ -33,7 +33,7 @@ def observe(*groups: tuple[int, float]) -> AttributeEvidence:
         ([(80, 0.5), (80, 0.35)], False, False),
         ([(4000, 0.5), (29, 0.0)], False, False),
         ([(4000, 0.5), (4000, 0.5), (20, 0.0)], True, True),
-        ([(4000, 0.5), (50, 0.5)], False, False),
+        ([(4000, 0.5), (40, 0.5)], False, False),
         ([(4000, 0.5), (4000, 0.3), (40, 0.2)], False, True),
         ([(4000, 0.5)], False, False),
         ([(4000, 0.0), (4000, 0.0)], True, True),
