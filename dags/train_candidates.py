@@ -2,9 +2,9 @@
 ### Train candidates
 
 Trains every family of the model, on each compared feature set, from one point-in-time training set, ranks them by what
-they reach on later cutoffs (validation), and lets the best one pass through the gates, which judge it on the newest
-cutoff (test). Three outcomes: **refused** (nothing is registered, the reasons are in the log), **staging** only, or
-**production** (goes on to approval).
+they reach on later cutoffs (validation), and lets the best one pass through the gates, a task each, which judge what
+serves of it on the newest cutoff (test). Three outcomes: **refused** (nothing is registered, the reasons are in the
+log), **staging** only, or **production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if
 it is due: there is no version yet, a retraining was requested, or the newest version is too old
@@ -14,6 +14,9 @@ instance after a change of the settings.
 **When it fails**
 - `fit` for one candidate: one that cannot be fitted is recorded in MLflow with its reason, and the others go on; the
   log of `register` says how many were judged. Without the baseline nothing is. MLflow being away is retried.
+- `gate` for one gate: MLflow or the warehouse is away, and it is tried again; or a declaration does not fit. A
+  candidate that cannot be measured has failed the gate, and the task succeeds. Nothing is decided before every gate
+  has answered: correct what is wrong and clear the failed ones.
 - `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
 """
 
@@ -30,6 +33,7 @@ from include.orchestration.connections import WAREHOUSE, mlflow_uri, warehouse_u
 from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
+from include.settings.gates import GATE_NAMES
 from include.settings.models import ModelSettings
 from include.training.candidates import list_candidates
 from include.warehouse.names import name_table
@@ -77,12 +81,28 @@ def train_candidates(model: ModelSettings) -> None:
 
         @task
         @traced
-        def judge(results: list[dict[str, Any]]) -> dict[str, Any]:
-            """Rank the candidates and run the gates on the best one."""
-            from include.gates.gate import judge_candidates
+        def rank(results: list[dict[str, Any]]) -> dict[str, Any]:
+            """Rank the candidates on what they reach in validation."""
+            from include.gates.gate import rank_results
+
+            return rank_results(results, model)
+
+        @task(map_index_template="{{ task.op_kwargs['name'] }}")
+        @traced
+        def gate(ranked: dict[str, Any], name: str) -> dict[str, Any]:
+            """Measure one kind of evidence of the best candidate, and judge it."""
+            from include.orchestration.training import answer_gate
+
+            return answer_gate(name, ranked, model, warehouse_uri(), mlflow_uri())
+
+        @task
+        @traced
+        def judge(ranked: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
+            """Decide from what the gates say: refuse, staging or production."""
+            from include.gates.gate import conclude
             from include.orchestration.training import record_judgement
 
-            return record_judgement(warehouse_uri(), judge_candidates(results, mlflow_uri(), model))
+            return record_judgement(warehouse_uri(), conclude(ranked, answers, mlflow_uri()))
 
         @task(outlets=[asset(candidate_of(model.name))])
         @traced
@@ -97,7 +117,8 @@ def train_candidates(model: ModelSettings) -> None:
 
         frame = assemble_training_set()
         is_training_due() >> frame
-        register(judge(fit.partial(frame=frame).expand(candidate=list_candidates(model))))
+        ranked = rank(fit.partial(frame=frame).expand(candidate=list_candidates(model)))
+        register(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
 
     wire()
 

@@ -113,7 +113,7 @@ def _check_model(model: ModelSettings, catalog: Catalog, file: Path) -> Iterator
         spec = resolve_model(model, catalog)
     except SettingsError as error:
         text = re.sub(rf"^\S*{re.escape(file.name)}:? ", "", str(error))
-        key = re.match(r"(?:its )?(label|task|features(?:\.\w+)*)", text)
+        key = re.match(r"(?:its )?(label|task|features(?:\.\w+)*|gates(?:\.\w+)*)", text)
         yield _REPORT.fault(model.name, text, "", find_key(file, key[1] if key else ""))
         return
     yield from _check_training(model, spec, file)

@@ -158,6 +158,7 @@ class FeatureGroup:
         sets: the feature sets of each feature.
         keeps_history: whether each published row is kept, to be read as known on a day.
         details: what else the yml says of each feature.
+        attributes: columns that are no features (``meta: {feature: false}``), by which gates may group entities.
     """
 
     name: str
@@ -176,6 +177,7 @@ class FeatureGroup:
     tags: tuple[str, ...] = ()
     keeps_history: bool = False
     details: Mapping[str, FeatureDetail] = field(default_factory=dict)
+    attributes: tuple[Feature, ...] = ()
 
     @property
     def location(self) -> GroupTable:
@@ -295,10 +297,13 @@ def _check(meta_type: type[Any], content: Any, name: str, key: str) -> Any:
 def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, Any]) -> FeatureGroup:
     name = node["name"]
     entity = _read_entity(node, meta.entity, meta.keys, meta.event_time)
-    features, sets, details = [], {}, {}
+    features, attributes, sets, details = [], [], {}, {}
     for column, description in node["columns"].items():
         column_meta = _read_column_meta(name, column, description)
-        if column in (*meta.keys, meta.event_time) or not column_meta.feature:
+        if column in (*meta.keys, meta.event_time):
+            continue
+        if not column_meta.feature:
+            attributes += _read_attribute(name, column, description)
             continue
         check_feature_name(node, column)
         features.append(Feature(column, _find_kind(name, column, description), name))
@@ -324,7 +329,14 @@ def _read_group(node: Mapping[str, Any], meta: GroupMeta, nodes: Mapping[str, An
         tags=meta.tags,
         keeps_history=meta.history,
         details=details,
+        attributes=tuple(attributes),
     )
+
+
+def _read_attribute(name: str, column: str, description: Mapping[str, Any]) -> list[Feature]:
+    """A column that is no feature, if it is of a type by which rows can be grouped."""
+    kind = _FEATURE_KINDS.get(read_type(description))
+    return [Feature(column, kind, name)] if kind else []
 
 
 def _read_detail(name: str, feature: Feature, description: Mapping[str, Any], meta: ColumnMeta) -> FeatureDetail:

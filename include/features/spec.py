@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from include.errors import SettingsError
 from include.features.catalog import Catalog, Entity, Feature, FeatureGroup, LabelTable
+from include.settings.gates import GateSettings
 from include.settings.models import ModelSettings, TaskName
 from include.warehouse.names import TableName, name_table
 
@@ -22,6 +23,7 @@ class ModelSpec:
     Attributes:
         features: in the order of the groups and of their columns.
         feature_sets: those of ``features`` that each compared set holds, by its name; empty when none are compared.
+        attributes: columns of the groups that are no features of the model, and by which its gates group entities.
         horizon_days: a label is known so many days after its as-of date.
     """
 
@@ -33,6 +35,7 @@ class ModelSpec:
     groups: tuple[FeatureGroup, ...]
     features: tuple[Feature, ...]
     feature_sets: Mapping[str, tuple[Feature, ...]] = field(default_factory=dict)
+    attributes: tuple[Feature, ...] = ()
 
     @property
     def horizon_days(self) -> int:
@@ -61,8 +64,8 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
     Raises:
         SettingsError: the label or a group does not exist or is declared wrongly, the label is of another kind
             than the task, a group is of another entity than the label or has other keys, two groups have one
-            feature, a feature set is unknown, or compared and empty or the same
-            as another; the message names the file and the nearest name.
+            feature, a feature set is unknown, or compared and empty or the same as another, or a gate groups entities
+            by a column that no group has; the message names the file and the nearest name.
     """
     file = f"include/config/models/{settings.name}.yml"
     _check_declared(file, (settings.label_table, *settings.features.groups), catalog)
@@ -81,8 +84,9 @@ def resolve_model(settings: ModelSettings, catalog: Catalog) -> ModelSpec:
         _check_entity(file, group, label)
     features = _select_features(file, groups, settings.features.sets)
     compared = _select_compared(file, groups, features, settings.features.compare)
+    attributes = _select_attributes(file, groups, features, settings.gates)
     return ModelSpec(
-        settings.name, settings.task, label.entity, label, settings.label_column, groups, features, compared
+        settings.name, settings.task, label.entity, label, settings.label_column, groups, features, compared, attributes
     )
 
 
@@ -155,3 +159,18 @@ def _select_compared(
             raise SettingsError(f"{where} holds the same features as features.compare.{found[kept]}. Remove one.")
         found[kept] = name
     return {name: kept for kept, name in found.items()}
+
+
+def _select_attributes(
+    file: str, groups: Sequence[FeatureGroup], features: Sequence[Feature], gates: GateSettings
+) -> tuple[Feature, ...]:
+    """The columns by which gates group entities, other than the model's features."""
+    known = {item.name: item for group in reversed(groups) for item in (*group.features, *group.attributes)}
+    declared = {"fairness.attributes": gates.fairness.attributes, "stability.segments": gates.stability.segments}
+    chosen: dict[str, Feature] = {}
+    for key, names in declared.items():
+        for name in names or ():
+            found = _find(name, known, f"{file}: gates.{key} names", "column of its feature groups")
+            chosen[name] = found
+    used = {item.name for item in features}
+    return tuple(item for name, item in chosen.items() if name not in used)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from include.gates.result import GateResult
+from include.gates.result import GateResult, ResultSeverity
 
 Outcome = Literal["refuse", "staging", "production"]
+_ORDER: Final[tuple[ResultSeverity, ...]] = ("blocking", "advisory", "ask", "note")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Where a candidate may go, and the reasons of the gates that it did not pass."""
+    """Where a candidate may go, and the reasons of the gates that it did not pass, the gravest first."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
@@ -22,12 +23,13 @@ class Decision:
 def decide(results: Sequence[GateResult]) -> Decision:
     """One failed blocking gate refuses; else one failed advisory gate means staging; else production.
 
-    A failed gate that asks does not keep the candidate from production: its reason is shown to the approver.
-    No gates at all is no evidence: refused.
+    A failed gate that asks, or that has no consequence, does not keep the candidate from production: its reason is
+    among the reasons, and the first is shown to the approver. No gates at all is no evidence: refused.
     """
     if not results:
         return Decision("refuse", ("no gate was run",))
     failed = [result for result in results if not result.is_passed]
+    failed.sort(key=lambda result: _ORDER.index(result.severity))
     reasons = tuple(f"{result.name}: {result.reason}" for result in failed)
     if any(result.severity == "blocking" for result in failed):
         return Decision("refuse", reasons)

@@ -58,4 +58,5 @@ def _answer_incomparable(champion: Mapping[str, Any], limits: ProductionGate) ->
             f"(gates, production.when_incomparable: {limits.when_incomparable})"
         ),
         severity="ask" if is_asked else "advisory",
+        is_clear=False,
     )

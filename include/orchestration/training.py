@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -104,12 +107,39 @@ def find_incumbents(uri: str, name: str) -> list[RegisteredVersion]:
 
 
 def record_judgement(uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
-    """Keep what the gates said and what was decided in tables of ours; returns the judgement."""
+    """Keep what was decided in ``ml.decisions``; returns the judgement."""
     run_id = judgement["candidate"]["run_id"]
     with open_session(uri) as session:
-        record_gates(session, run_id, judgement["gates"])
         record_decision(session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"])
     return judgement
+
+
+def answer_gate(
+    name: str, ranked: Mapping[str, Any], model: ModelSettings, uri: str, tracking_uri: str
+) -> dict[str, Any]:
+    """What one gate says of the candidate that was ranked first, as a mapping; it is kept in ``ml.gate_results``.
+
+    Raises:
+        RegistryError: MLflow is away, or the candidate's file is not the one that was measured.
+        WarehouseError: the warehouse is away.
+        SettingsError: a declaration does not fit.
+    """
+    from include.evaluation.candidate import Candidate, StoredCandidate
+    from include.gates.gate import run_gate
+
+    source = StoredCandidate(uri, tracking_uri, partial(find_spec, model))
+    answer = asdict(run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source)))
+    log.info("%s: %s", describe_answer(answer), answer["reason"])
+    with open_session(uri) as session:
+        record_gates(session, ranked["candidate"]["run_id"], [answer])
+    return answer
+
+
+def describe_answer(gate: Mapping[str, Any]) -> str:
+    """Whether a gate passed, as logs show it."""
+    if not gate.get("is_clear", True):
+        return f"unclear {gate['name']}"
+    return f"{'passed' if gate['is_passed'] else 'FAILED'} {gate['name']}"
 
 
 def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, name: str) -> dict[str, Any]:
@@ -139,7 +169,7 @@ def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str)
 
 def _log_judgement(judgement: dict[str, Any]) -> None:
     for gate in judgement["gates"]:
-        log.info("%s %s: %s", "passed" if gate["is_passed"] else "FAILED", gate["name"], gate["reason"])
+        log.info("%s: %s", describe_answer(gate), gate["reason"])
     log.info("%s", judgement["ranking_reason"])
     judged, failures = len(judgement["ranking"]), judgement["failures"]
     log.info("%s of %s candidates were judged.", judged, judged + len(failures))

@@ -36,15 +36,25 @@ def fetch_file(tracking_uri: str, model_uri: str, sha256: str, folder: Path, tit
         RegistryError: MLflow is away, the logged model or its file is gone, or the file is not the one that was tested.
     """
     path = folder / ONNX_FILE
-    if path.exists() and hash_file(path) == sha256:
-        return path
+    if not path.exists() or hash_file(path) != sha256:
+        _write_whole(path, read_file(tracking_uri, model_uri, sha256, title))
+    return path
+
+
+def read_file(tracking_uri: str, model_uri: str, sha256: str, title: str) -> bytes:
+    """A logged model's ONNX file; see :func:`fetch_file`."""
     if not model_uri.startswith(f"{_LOGGED}m-"):
         raise RegistryError(f"The file of {title} is at {model_uri!r}, which is no logged model of MLflow. Train anew.")
     with MlflowRest(tracking_uri) as mlflow:
-        found = mlflow.get(f"logged-models/{model_uri.removeprefix(_LOGGED)}", {})
-        content = mlflow.download(found["model"]["info"]["artifact_uri"], ONNX_FILE)
-    _write_verified(path, content, sha256, title)
-    return path
+        logged = mlflow.get(f"logged-models/{model_uri.removeprefix(_LOGGED)}", {})
+        content = mlflow.download(logged["model"]["info"]["artifact_uri"], ONNX_FILE)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise RegistryError(
+            f"The file of {title} is not the one that was tested: SHA-256 is {found}, tested was {sha256}. "
+            "It was changed in the artifact store. Do not serve it: roll back, and train anew."
+        )
+    return content
 
 
 def hash_file(path: Path) -> str:
@@ -52,13 +62,7 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write_verified(path: Path, content: bytes, expected: str, title: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise RegistryError(
-            f"The file of {title} is not the one that was tested: SHA-256 is {found}, tested was {expected}. "
-            "It was changed in the artifact store. Do not serve it: roll back, and train anew."
-        )
+def _write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "wb") as file:

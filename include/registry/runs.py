@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from include.registry.rest import MlflowRest
+
+_REASON_LENGTH: Final = 300
 
 
 def tag_decision(
@@ -22,7 +24,17 @@ def tag_decision(
         gates: what each gate said, as mappings.
         ranking: every candidate with its score, best first.
     """
-    facts = {"gates": json.dumps(list(gates)), "ranking": json.dumps(list(ranking)), "decision": decision}
+    facts = {
+        "gates": json.dumps(list(map(_shorten, gates))),
+        "ranking": json.dumps(list(ranking)),
+        "decision": decision,
+    }
     with MlflowRest(tracking_uri) as mlflow:
         for key, value in facts.items():
             mlflow.send("runs/set-tag", {"run_id": run_id, "key": key, "value": value})
+
+
+def _shorten(gate: Mapping[str, Any]) -> dict[str, Any]:
+    """A tag of a run holds 8,000 characters; the whole reasons are in ``ml.gate_results``."""
+    reason = str(gate.get("reason", ""))
+    return {**gate, "reason": reason if len(reason) <= _REASON_LENGTH else f"{reason[: _REASON_LENGTH - 1]}…"}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from include.errors import SettingsError
-from include.settings.gates import GateSettings
+from include.settings.gates import GAIN_NAMES, GateSettings
 from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
 from include.settings.rollout import RolloutSettings
@@ -109,6 +109,15 @@ class ModelSettings(Section):
             weight for name, weight in self.training.selection_weights if name in ("f1", "precision", "recall")
         ):
             raise ValueError("selection_weights of score, training_seconds and size only: regression has no f1")
+        return self
+
+    @model_validator(mode="after")
+    def _check_gains(self) -> Self:
+        names, found = GAIN_NAMES[self.task], self.gates.value.gains
+        if set(found) != set(names):
+            raise ValueError(
+                f"gates.value.gains of a {self.task} model to be {', '.join(names)}; found {', '.join(found) or 'none'}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
+from include.tasks.binary_evidence import BinaryEvidence
 from include.tasks.classification import (
     CLASSIFIERS,
     describe_wrong_probability,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _TEXTS = ("false", "true")
 
 
-class BinaryTask:
+class BinaryTask(BinaryEvidence):
     """See :class:`include.tasks.task.Task`; the score is the AUC."""
 
     name: TaskName = "binary"

@@ -12,6 +12,7 @@ from include.tasks.classification import (
     find_non_probabilities,
     fit_single_feature,
 )
+from include.tasks.multiclass_evidence import MulticlassEvidence
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from include.tasks.task import Floats, Labels
 
 
-class MulticlassTask:
+class MulticlassTask(MulticlassEvidence):
     """See :class:`include.tasks.task.Task`; the score is the mean AUC of each class against the others."""
 
     name: TaskName = "multiclass"

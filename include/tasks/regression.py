@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
 from include.tasks.ranking import fill_with_median
+from include.tasks.regression_evidence import RegressionEvidence
 from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _REGRESSORS: Final[Mapping[str, EstimatorBuilder]] = {
 }
 
 
-class RegressionTask:
+class RegressionTask(RegressionEvidence):
     """See :class:`include.tasks.task.Task`; the score is D² absolute error (Hastie, Tibshirani & Wainwright, 2015).
 
     D² is ``1 - MAE / MAE of the best constant``, the median: 0 for a model that is as good as the median, 1 for

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from include.tasks.evidence import EvidenceOfTask
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -36,7 +38,7 @@ class FittedBaseline:
     model: Any
 
 
-class Task(Protocol):
+class Task(EvidenceOfTask, Protocol):
     """One kind of label.
 
     ``labels`` are int64 [n] (binary: 0 and 1; multiclass: positions in the classes) or float64 [n]

@@ -162,6 +162,14 @@ def test_families_are_mapped_astro_sdk_tasks(dag_bag: dict[str, Any]) -> None:
         assert "Dataframe" in tasks["assemble_training_set"]["type"]
 
 
+def test_every_gate_is_a_mapped_task_and_nothing_is_decided_before_all_have_answered(dag_bag: dict[str, Any]) -> None:
+    for name in MODELS:
+        tasks = dag_bag["dags"][f"{name}.train_candidates"]["tasks"]
+        assert tasks["gate"]["mapped"]
+        assert set(tasks["judge"]["upstream"]) == {"rank", "gate"}
+        assert set(tasks["register"]["upstream"]) == {"judge"}
+
+
 def test_a_file_more_is_a_model_more_and_a_file_less_takes_its_dags_away(
     read_dags: DagBagReader, tmp_path: Path
 ) -> None:

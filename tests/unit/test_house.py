@@ -16,7 +16,8 @@ INCLUDE = ROOT / "include"
 ORCHESTRATORS = {"airflow", "cosmos", "astro"}
 SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "tasks", "config"}
 FLOW = [
-    "sources", "quality", "ingestion", "features", "training", "gates", "rollout", "serving", "scoring", "monitoring",
+    "sources", "quality", "ingestion", "features", "training", "evaluation", "gates", "rollout", "serving",
+    "scoring", "monitoring",
 ]  # fmt: skip
 # Rooms around the library: what checks declarations, the embedded stack, the demo on it, the examples' data, what runs
 # a project by hand, what adopts a checkout. Arrows go from left to right.

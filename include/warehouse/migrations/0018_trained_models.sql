@@ -35,7 +35,7 @@ create table ml.gate_results (
     gate text not null,
     is_passed boolean not null,
     observed double precision,
-    threshold double precision not null,
+    threshold double precision,
     severity text not null,
     reason text not null,
     detail jsonb not null

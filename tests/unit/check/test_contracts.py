@@ -104,8 +104,12 @@ def test_an_online_model_that_dbt_does_not_have_is_a_fault(look_at_dbt, project)
         ("[machine_readings]", "[machine_reading]", "features.groups", "did you mean 'machine_readings'?"),
         ("task: binary", "task: multiclass", "task", "task is multiclass, but the label"),
         ("groups: [machine_readings]", "groups: [machine_readings], sets: [basic]", "features.sets", "no feature set"),
+        (
+            "trainer: ada", "trainer: ada\ngates: {fairness: {attributes: [heat_maxx]}}", "gates.fairness.attributes",
+            "did you mean 'heat_max'?",
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_a_model_names_and_dbt_does_not_have_is_a_fault(look_at_dbt, declare, old, new, key, reason) -> None:
     declare(old, new)
 

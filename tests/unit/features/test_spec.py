@@ -53,11 +53,35 @@ def test_a_model_has_the_features_of_its_groups_in_their_order(resolve: Any) -> 
             r"names 'reading', which is no feature group; did you mean 'readings'\?",
         ),
         ({"features": {"groups": ["readings"], "sets": ["basics"]}}, r"'basics', which is no feature set"),
+        (
+            {"gates": {"fairness": {"attributes": ["makers"]}}},
+            r"models/outages\.yml: gates\.fairness\.attributes names 'makers'.*did you mean 'maker'\?",
+        ),
+        (
+            {"gates": {"stability": {"segments": ["site"]}}},
+            r"models/outages\.yml: gates\.stability\.segments names 'site'.*no column of its feature groups",
+        ),
     ],
 )
 def test_what_the_catalog_does_not_have_is_named(resolve: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         resolve(**changes)
+
+
+def test_gates_may_group_by_what_is_no_feature_of_the_model(
+    config_dir: Path, write_model: WriteModel, manifest: dict[str, Any]
+) -> None:
+    columns = manifest["nodes"]["model.plant.readings"]["columns"]
+    columns["maker"]["config"]["meta"]["feature"] = False
+    columns["seen_at"] = {"name": "seen_at", "data_type": "timestamp", "config": {"meta": {"feature": False}}}
+    gates = {"fairness": {"attributes": ["maker", "heat"]}, "stability": {"segments": ["is_new"]}}
+    write_model("outages", label="outage_labels.failed", features={"groups": ["readings"]}, gates=gates)
+    model = load_settings(config_dir, "development").models["outages"]
+
+    spec = resolve_model(model, read_catalog(manifest))
+
+    assert [item.name for item in spec.features] == ["heat", "is_new"]
+    assert [(item.name, item.kind, item.group) for item in spec.attributes] == [("maker", "categorical", "readings")]
 
 
 @pytest.mark.parametrize(("node", "part"), [("repairs", "feature_group"), ("outage_labels", "label")])

@@ -1,4 +1,4 @@
-"""A candidate of each task that passes every gate; tests make it bad in one way at a time."""
+"""The figures of a candidate of each task that passes every gate."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from typing import Any
 
 import pytest
 
-from include.settings.gates import GateSettings
 from include.settings.models import TaskName
-from tests.model.machines import make_model
 
 MakeResult = Callable[..., dict[str, Any]]
-LoadLimits = Callable[[TaskName], GateSettings]
 SCORES: dict[TaskName, tuple[str, float]] = {
     "binary": ("auc", 0.86), "multiclass": ("auc_macro", 0.82), "regression": ("d2_absolute_error", 0.4),
 }  # fmt: skip
-
-
-@pytest.fixture
-def load_limits() -> LoadLimits:
-    """The gates of a task as they ship."""
-    return lambda task: make_model(task).gates
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from include.features.builds import read_built_version
 from include.features.catalog import Catalog
 from include.features.spec import ModelSpec, resolve_model
 from include.ingestion.version import read_data_version
-from include.registry.ledger import RegisteredVersion, list_versions, read_gates, record_candidate
+from include.registry.ledger import RegisteredVersion, list_versions, read_gates, record_candidate, record_gates
 from include.registry.registry import find_alias_run
 from include.rollout.state import bootstrap_champion, promote_challenger, start_canary
 from include.servers.ports import find_free_port
@@ -208,6 +208,7 @@ def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> 
         with open_session(warehouse_uri) as session:
             for one in ("candidate", "baseline"):
                 record_candidate(session, model.name, judgement[one])
+            record_gates(session, judgement["candidate"]["run_id"], judgement["gates"])
         return record_judgement(warehouse_uri, judgement)
 
     return make
@@ -305,3 +306,33 @@ def test_without_mlflow_a_judgement_is_not_taken_for_a_refusal(
 
     with pytest.raises(RegistryError, match="is away"):
         register_or_refuse(judge("refuse"), warehouse_uri, f"http://127.0.0.1:{find_free_port()}", model.name)
+
+
+def test_a_gate_is_answered_from_what_was_ranked_and_the_answer_is_kept(
+    warehouse_uri: str, make_result: MakeResult, model: ModelSettings
+) -> None:
+    from include.orchestration.training import answer_gate
+
+    ranked = {"candidate": make_result(size_bytes=10), "baseline": make_result(family="baseline")}
+    with open_session(warehouse_uri) as session:
+        record_candidate(session, model.name, ranked["candidate"])
+    answer = answer_gate("size", ranked, model, warehouse_uri, "http://127.0.0.1:1")
+
+    assert (answer["name"], answer["is_passed"], answer["observed"], answer["is_clear"]) == ("size", True, 10.0, True)
+    with open_session(warehouse_uri) as session:
+        assert read_gates(session, ranked["candidate"]["run_id"]) == [answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"is_passed": True, "is_clear": True}, "passed parity"),
+        ({"is_passed": False, "is_clear": True}, "FAILED parity"),
+        ({"is_passed": False, "is_clear": False}, "unclear parity"),
+        ({"is_passed": True}, "passed parity"),
+    ],
+)
+def test_the_log_says_whether_a_gate_passed(answer: dict[str, Any], text: str) -> None:
+    from include.orchestration.training import describe_answer
+
+    assert describe_answer({"name": "parity", **answer}) == text

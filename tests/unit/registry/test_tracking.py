@@ -46,7 +46,7 @@ def test_the_environment_is_as_before_a_run(
 def test_what_was_decided_is_written_onto_the_run(tracking_uri: str, model_name: str) -> None:
     with open_run(tracking_uri, model_name, "decided", {}) as mlflow:
         run_id = mlflow.active_run().info.run_id
-    gates = [{"name": "parity", "is_passed": False}]
+    gates = [{"name": "parity", "is_passed": False, "reason": "too far"}]
     tag_decision(tracking_uri, run_id, "refuse", gates)
     tags = {tag["key"]: tag["value"] for tag in read_run(tracking_uri, run_id)["data"]["tags"]}
     assert (tags["decision"], json.loads(tags["gates"]), json.loads(tags["ranking"])) == ("refuse", gates, [])

@@ -37,6 +37,22 @@ def test_a_model_takes_what_it_does_not_change_from_the_shared_files(config_dir:
     assert (model.label_table, model.label_column) == ("failure_labels", "failed")
 
 
+@pytest.mark.parametrize(
+    ("task", "gains"),
+    [("binary", {"correct": 1}), ("multiclass", {"true_positive": 1}), ("regression", {"over": -1, "undre": -2})],
+)
+def test_gains_of_another_task_are_refused(
+    task: str, gains: dict[str, float], config_dir: Path, write_model: WriteModel
+) -> None:
+    label = {"binary": "failure_labels.failed"}.get(task, "hour_labels.hours")
+    write_model("failures", task=task, label=label, gates={"value": {"gains": gains}})
+
+    problem = load_settings(config_dir, "production").broken_models["failures"]
+
+    assert f"gates.value.gains of a {task} model" in problem
+    assert next(iter(set(gains) - {"over"})) in problem
+
+
 def test_the_task_decides_which_defaults_hold(config_dir: Path, write_model: WriteModel) -> None:
     write_model("failures")
     write_model("hours", task="regression", label="hour_labels.hours")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.errors import RegistryError, TrainingError
-from include.gates.gate import judge_candidates
+from include.gates.gate import rank_results
 from include.registry.rest import MlflowRest
 from include.servers.ports import find_free_port
 from include.training import fit
@@ -54,10 +54,10 @@ def test_the_others_are_judged_and_the_failure_is_on_record(tracking_uri: str, l
     assert tags["failure"] == failed["failure"]
     assert tags["family"] == "random_forest"
 
-    judged = judge_candidates(results, tracking_uri, make_model("binary"))
-    assert [entry["family"] for entry in judged["ranking"]] == ["logistic_regression"]
-    assert judged["failures"] == list_failures(results)
-    assert judged["failures"] == [
+    ranked = rank_results(results, make_model("binary"))
+    assert [entry["family"] for entry in ranked["ranking"]] == ["logistic_regression"]
+    assert ranked["failures"] == list_failures(results)
+    assert ranked["failures"] == [
         {"name": "random_forest", "reason": failed["failure"], "run_id": failed["run_id"]}
     ]  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_the_others_are_judged_and_the_failure_is_on_record(tracking_uri: str, l
 def test_where_every_candidate_fails_each_reason_is_said(tracking_uri: str, lineage: TrainingLineage) -> None:
     results = [attempt(family, lineage, tracking_uri) for family in ("baseline", "random_forest")]
     with pytest.raises(TrainingError, match="random_forest: ValueError: n_estimators must be positive"):
-        judge_candidates(results, tracking_uri, make_model("binary"))
+        rank_results(results, make_model("binary"))
 
 
 def test_a_baseline_that_fails_stops_the_training(
