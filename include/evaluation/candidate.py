@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from include.features.read import AS_OF, read_features
 from include.features.spec import ModelSpec
-from include.registry.files import read_file
+from include.governance.upstream import UpstreamTrace, trace_upstream
+from include.registry.files import list_files, read_file
 from include.registry.onnx import OnnxModel
 from include.settings.models import ModelSettings
 from include.tasks import TASKS
@@ -17,7 +18,8 @@ from include.tasks.task import Task
 from include.training.splits import SPLIT, TrainingData, read_training_data
 from include.warehouse.arrow import read_arrow
 from include.warehouse.frames import to_frame
-from include.warehouse.names import name_table
+from include.warehouse.names import TableName, name_table
+from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +36,14 @@ class CandidateSource(Protocol):
 
     def read_onnx(self, result: Mapping[str, Any]) -> bytes:
         """The served form of a fitted family, verified."""
+        ...
+
+    def list_files(self, result: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+        """Every file of its logged model by its path, with the content of ``MLmodel``."""
+        ...
+
+    def trace_upstream(self, tables: Collection[TableName]) -> UpstreamTrace:
+        """What the tables were made from."""
         ...
 
     def read_rows(self, spec: ModelSpec) -> pa.Table:
@@ -65,6 +75,15 @@ class StoredCandidate:
         """RegistryError when MLflow is away, or when the file is not the one that was measured."""
         title = f"the run {result['run_id']}"
         return read_file(self.tracking_uri, result["model_uri"], result["onnx_sha256"], title)
+
+    def list_files(self, result: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+        """RegistryError when MLflow is away."""
+        return list_files(self.tracking_uri, result["model_uri"])
+
+    def trace_upstream(self, tables: Collection[TableName]) -> UpstreamTrace:
+        """WarehouseError when the warehouse is away."""
+        with open_session(self.warehouse_uri) as session:
+            return trace_upstream(session, tables)
 
     def read_rows(self, spec: ModelSpec) -> pa.Table:
         """WarehouseError when the warehouse is away."""

@@ -10,17 +10,20 @@ from typing import Any, Final
 from include.errors import RegistryError, SettingsError, TrainingError, WarehouseError
 from include.evaluation.calibration import measure_calibration
 from include.evaluation.candidate import Candidate
+from include.evaluation.compliance import measure_compliance
 from include.evaluation.fairness import measure_fairness
 from include.evaluation.interpretability import measure_interpretability
 from include.evaluation.latency import measure_latency
 from include.evaluation.overlap import measure_overlap
 from include.evaluation.robustness import measure_robustness
+from include.evaluation.security import measure_security
 from include.evaluation.size import measure_size
 from include.evaluation.stability import measure_stability
 from include.evaluation.value import measure_value
 from include.gates.baseline import check_baseline
 from include.gates.best_ever import check_best_ever
 from include.gates.calibration import check_calibration
+from include.gates.compliance import check_compliance
 from include.gates.decision import decide
 from include.gates.evidence import check_evidence
 from include.gates.fairness import check_fairness
@@ -33,6 +36,7 @@ from include.gates.parity import check_parity
 from include.gates.production import check_production
 from include.gates.result import GateResult
 from include.gates.robustness import check_robustness
+from include.gates.security import check_security
 from include.gates.size import check_size
 from include.gates.stability import check_stability
 from include.gates.value import check_value
@@ -76,6 +80,8 @@ GATES: Final[Mapping[str, Gate]] = {
     "value": lambda one, limits: check_value(measure_value(one), limits.value),
     "latency": lambda one, limits: check_latency(measure_latency(one), limits.latency),
     "size": lambda one, limits: check_size(measure_size(one), limits.size),
+    "security": lambda one, limits: check_security(measure_security(one, limits.security), limits.security),
+    "compliance": lambda one, limits: check_compliance(measure_compliance(one), limits.compliance),
 }  # fmt: skip
 
 

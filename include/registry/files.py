@@ -14,6 +14,7 @@ from include.registry.onnx import ONNX_FILE
 from include.registry.rest import MlflowRest
 
 _LOGGED: Final = "models:/"
+_DESCRIPTION: Final = "MLmodel"
 
 
 def fetch_onnx(tracking_uri: str, version: RegisteredVersion, folder: Path) -> Path:
@@ -55,6 +56,19 @@ def read_file(tracking_uri: str, model_uri: str, sha256: str, title: str) -> byt
             "It was changed in the artifact store. Do not serve it: roll back, and train anew."
         )
     return content
+
+
+def list_files(tracking_uri: str, model_uri: str) -> dict[str, bytes | None]:
+    """Every file of a logged model by its path, with the content of ``MLmodel``, which says how it is loaded.
+
+    Raises:
+        RegistryError: MLflow is away, or the logged model is gone.
+    """
+    with MlflowRest(tracking_uri) as mlflow:
+        logged = mlflow.get(f"logged-models/{model_uri.removeprefix(_LOGGED)}", {})
+        root = logged["model"]["info"]["artifact_uri"]
+        paths = mlflow.list_artifacts(root)
+        return {path: mlflow.download(root, path) if path == _DESCRIPTION else None for path in paths}
 
 
 def hash_file(path: Path) -> str:

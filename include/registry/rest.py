@@ -72,13 +72,25 @@ class MlflowRest:
         Raises:
             RegistryError: there is none, or the server does not hand out artifacts.
         """
-        parts = urlsplit(artifact_uri)
-        if parts.scheme != "mlflow-artifacts":
-            raise RegistryError(
-                f"The artifacts of this version are at {artifact_uri}, which the MLflow server at "
-                f"{self.tracking_uri} does not hand out. Start it with --serve-artifacts and register again."
-            )
-        return bytes(self._send("GET", _ARTIFACTS + quote(f"{parts.path.strip('/')}/{path}")).content)
+        root = _find_path(artifact_uri, self.tracking_uri)
+        return bytes(self._send("GET", _ARTIFACTS + quote(f"{root}/{path}")).content)
+
+    def list_artifacts(self, artifact_uri: str) -> list[str]:
+        """The paths of all artifacts below an address, as the server names them.
+
+        Raises:
+            RegistryError: the server does not hand out artifacts.
+        """
+        root = _find_path(artifact_uri, self.tracking_uri)
+        found: list[str] = []
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            answer = self._send("GET", _ARTIFACTS.rstrip("/"), params={"path": f"{root}/{folder}".rstrip("/")})
+            for entry in answer.json().get("files", []):
+                path = f"{folder}/{entry['path']}".lstrip("/")
+                (folders if entry["is_dir"] else found).append(path)
+        return sorted(found)
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         with explain_outage(self.tracking_uri):
@@ -91,6 +103,16 @@ class MlflowRest:
             f"MLflow at {self.tracking_uri} refused {method} {path} ({response.status_code}): {message}. "
             "Its log says more; while the server starts, the task is tried again."
         )
+
+
+def _find_path(artifact_uri: str, tracking_uri: str) -> str:
+    parts = urlsplit(artifact_uri)
+    if parts.scheme != "mlflow-artifacts":
+        raise RegistryError(
+            f"The artifacts of this version are at {artifact_uri}, which the MLflow server at "
+            f"{tracking_uri} does not hand out. Start it with --serve-artifacts and register again."
+        )
+    return parts.path.strip("/")
 
 
 class _NotFoundError(RegistryError):

@@ -196,6 +196,25 @@ class SizeGate(Section):
     severity: Severity
 
 
+class SecurityGate(Section):
+    """Asks that the artifact holds nothing that runs, and that few installed packages have advisories.
+
+    Attributes:
+        advisories_url: of a database with OSV's interface; None asks nobody.
+        max_advisories: packages with advisories; more keep a candidate in staging.
+    """
+
+    advisories_url: str | None
+    max_advisories: Annotated[int, Field(ge=0)]
+    severity: Severity
+
+
+class ComplianceGate(MeasuredGate):
+    """Asks for a whole lineage, for descriptions, and for no feature that identifies a person."""
+
+    severity: Severity
+
+
 class GateSettings(Section):
     """Settings of the gates of one model, in the order in which they are run."""
 
@@ -215,6 +234,8 @@ class GateSettings(Section):
     value: ValueGate
     latency: LatencyGate
     size: SizeGate
+    security: SecurityGate
+    compliance: ComplianceGate
 
 
 GATE_NAMES: Final = tuple(GateSettings.model_fields)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.evaluation.candidate import Candidate
 from include.features.spec import ModelSpec
+from include.governance.upstream import UpstreamTrace
 from include.registry.onnx import OnnxModel
 from include.settings.models import ModelSettings, TaskName
 from include.training.fit import measure_family, train_model
 from include.training.splits import read_training_data
 from include.warehouse.frames import from_frame
+from include.warehouse.names import TableName
 from tests.model.machines import make_frame, make_model, make_spec
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ FAMILY = "gradient_boosting"
 MACHINES = 1500
 
 
+FOLDER: dict[str, bytes | None] = {
+    "MLmodel": b"flavors: {onnx: {data: model.onnx, code: null}, python_function: {loader_module: mlflow.onnx}}",
+    "conda.yaml": None, "model.onnx": None, "python_env.yaml": None, "requirements.txt": None,
+}  # fmt: skip
+UPSTREAM = UpstreamTrace((TableName("raw", "readings"),), ())
+
+
 @dataclass(frozen=True)
 class HeldCandidate:
     """The parts of a candidate; ``asked`` says which of them were read."""
@@ -32,6 +41,8 @@ class HeldCandidate:
     files: Mapping[str, bytes]
     rows: pa.Table
     attributes: pa.Table | None = None
+    folder: Mapping[str, bytes | None] = field(default_factory=lambda: FOLDER)
+    upstream: UpstreamTrace = field(default_factory=lambda: UPSTREAM)
     asked: list[str] = field(default_factory=list)
 
     def find_spec(self) -> ModelSpec:
@@ -41,6 +52,14 @@ class HeldCandidate:
     def read_onnx(self, result: Mapping[str, Any]) -> bytes:
         self.asked.append("onnx")
         return self.files[result["family"]]
+
+    def list_files(self, result: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+        self.asked.append("files")
+        return self.folder
+
+    def trace_upstream(self, tables: Collection[TableName]) -> UpstreamTrace:
+        self.asked.append("lineage")
+        return self.upstream
 
     def read_rows(self, spec: ModelSpec) -> pa.Table:
         self.asked.append("rows")
@@ -101,12 +120,14 @@ def train_good(task: TaskName) -> Candidate:
 
 def vary(
     candidate: Candidate, *, model: ModelSettings | None = None, files: Mapping[str, bytes] | None = None,
-    rows: pa.Table | None = None, **replaced: Any,
+    rows: pa.Table | None = None, spec: ModelSpec | None = None, folder: Mapping[str, bytes | None] | None = None,
+    upstream: UpstreamTrace | None = None, **replaced: Any,
 ) -> Candidate:  # fmt: skip
     """The same candidate with other settings, files or rows, or other fields of its result."""
     held = candidate.source
     assert isinstance(held, HeldCandidate)
     source = HeldCandidate(
-        held.spec, {**held.files, **(files or {})}, held.rows if rows is None else rows, held.attributes
-    )
+        spec or held.spec, {**held.files, **(files or {})}, held.rows if rows is None else rows, held.attributes,
+        held.folder if folder is None else folder, upstream or held.upstream,
+    )  # fmt: skip
     return Candidate(candidate.result | replaced, candidate.baseline, model or candidate.model, source)

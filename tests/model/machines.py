@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.features.catalog import Entity, Feature, FeatureGroup, FeatureKind, Key, LabelTable
+from include.features.catalog import Entity, Feature, FeatureDetail, FeatureGroup, FeatureKind, Key, LabelTable
 from include.features.spec import ModelSpec
 from include.settings import CONFIG_DIR, load_settings
 from include.settings.models import ModelSettings, TaskName, read_shared
@@ -35,12 +35,14 @@ def make_spec(task: TaskName, name: str = "machines") -> ModelSpec:
     table = TableName("features", "machine_features")
     features = tuple(Feature(feature, kind, "machine_features") for feature, kind in KINDS.items())
     online = TableName("online", "machine_features_latest")
+    details = {feature: FeatureDetail(f"The {feature} of a machine.") for feature in KINDS}
     group = FeatureGroup(
-        "machine_features", "", "owner", 1, MACHINE, "as_of_date", table, online, 1, features, dict.fromkeys(KINDS, ())
-    )
+        "machine_features", "What is known of a machine.", "owner", 1, MACHINE, "as_of_date", table, online, 1,
+        features, dict.fromkeys(KINDS, ()), details=details,
+    )  # fmt: skip
     label = LabelTable(
-        "machine_labels", "", "owner", MACHINE, "as_of_date", TableName("features", "machine_labels"), 28,
-        {LABELS[task]: task},
+        "machine_labels", "What becomes of a machine.", "owner", MACHINE, "as_of_date",
+        TableName("features", "machine_labels"), 28, {LABELS[task]: task},
     )  # fmt: skip
     return ModelSpec(name, task, MACHINE, label, LABELS[task], (group,), features)
 

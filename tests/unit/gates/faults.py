@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import pyarrow as pa
 from onnx import helper, numpy_helper
 
 from include.evaluation.candidate import Candidate
+from include.features.catalog import FeatureDetail
 from include.registry.contract import METADATA_KEY, ModelContract
 from include.settings.models import TaskName
 from include.tasks import TASKS
 from include.training.splits import SPLIT
-from tests.model.candidates import FAMILY, change_gates, simulate, train_candidate, train_good, vary
+from tests.model.candidates import FAMILY, FOLDER, change_gates, simulate, train_candidate, train_good, vary
 from tests.model.machines import TEST_DATE, drop_features, make_spec
 
 Fault = Callable[[TaskName], Candidate]
@@ -183,6 +185,54 @@ def change_limit(**changed: dict[str, Any]) -> Fault:
 
 
 # Of each fault, the gate that has to see it.
+def smuggle(path: str, content: bytes | None = None) -> Fault:
+    """A folder with a file that an ONNX model does not have, or with other content."""
+    return lambda task: vary(train_good(task), folder={**FOLDER, path: content})
+
+
+def use_a_foreign_operator(task: TaskName) -> Candidate:
+    """A node that only a library of somebody's own can run."""
+    proto = onnx.load_model_from_string(train_good(task).source.read_onnx(train_good(task).result))
+    proto.graph.node.append(helper.make_node("Shell", [], ["never"], domain="com.example"))
+    return vary_file(task, proto)
+
+
+def keep_data_outside(task: TaskName) -> Candidate:
+    """A tensor whose values stand in a file above the model's folder."""
+    proto = onnx.load_model_from_string(train_good(task).source.read_onnx(train_good(task).result))
+    tensor = numpy_helper.from_array(np.zeros(3, dtype=np.float32), "outside")
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../../etc/passwd"
+    proto.graph.initializer.append(tensor)
+    return vary_file(task, proto)
+
+
+def vary_file(task: TaskName, proto: onnx.ModelProto) -> Candidate:
+    """The good candidate, whose file is another one for whoever inspects it, and answers as before."""
+    good = train_good(task)
+    changed = vary(good, files={FAMILY: bytes(proto.SerializeToString())})
+    changed.__dict__["onnx"] = good.onnx  # a model server would refuse the file; what is measured stays
+    return changed
+
+
+def describe_nothing(task: TaskName) -> Candidate:
+    """A feature without a description."""
+    spec = make_spec(task)
+    group = spec.groups[0]
+    details = {name: detail for name, detail in group.details.items() if name != "wear"}
+    return vary(train_good(task), spec=replace(spec, groups=(replace(group, details=details),)))
+
+
+def name_a_person(task: TaskName) -> Candidate:
+    """A feature that is tagged as identifying a person."""
+    spec = make_spec(task)
+    group = spec.groups[0]
+    details = {**group.details, "wear": FeatureDetail("Whose it is.", ("pii",))}
+    return vary(train_good(task), spec=replace(spec, groups=(replace(group, details=details),)))
+
+
 FAULTS: dict[str, tuple[str, Fault]] = {
     "no gain over the rule": (
         "baseline",
@@ -211,4 +261,13 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a policy that loses money": ("value", lose_money),
     "too slow": ("latency", change_limit(latency={"max_ms": 1e-9})),
     "too large": ("size", change_result(size_bytes=60_000_000)),
+    "a pickle in the folder": ("security", smuggle("model.pkl")),
+    "a path out of the folder": ("security", smuggle("../model.onnx")),
+    "a loader of its own": (
+        "security", smuggle("MLmodel", b"flavors: {python_function: {loader_module: mlflow.sklearn}}")
+    ),
+    "an operator of its own": ("security", use_a_foreign_operator),
+    "data in another file": ("security", keep_data_outside),
+    "a feature without a description": ("compliance", describe_nothing),
+    "a feature that identifies a person": ("compliance", name_a_person),
 }  # fmt: skip

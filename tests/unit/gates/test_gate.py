@@ -163,7 +163,7 @@ def test_the_best_candidate_is_judged_and_the_judgement_written_onto_its_run(
     other = make_candidate(task, family="linear", validation=worse)
     log_runs(uri, [other, best, baseline])
     ranked = rank_results([other, best, baseline], make_model(task))
-    answers = answer_all(parity={"is_passed": False}, size={"reason": "x" * 900})
+    answers = answer_all(parity={"is_passed": False}, compliance={"reason": "x" * 900})
     judged = conclude(ranked, reversed(answers), uri)
     assert judged["decision"] == "refuse"
     assert judged["reasons"] == ["parity: reason of parity"]
