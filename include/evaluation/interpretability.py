@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from include.evaluation.candidate import Candidate
 from include.evaluation.robustness import draw_rows
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Numbers = npt.NDArray[np.float64]
+
+
+REPETITIONS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -76,18 +79,23 @@ def join_splits(first: SplitData, second: SplitData) -> SplitData:
 
 
 def weigh_features(candidate: Candidate, fold: SplitData) -> Numbers:
-    """The loss of score of each feature of the model when it is shuffled among the rows, at least 0, [k]."""
+    """The loss of score of each feature of the model when it is shuffled among the rows, at least 0, [k].
+
+    The mean over ``REPETITIONS`` shuffles: of few rows, one alone would say something else each time.
+    """
     import numpy as np
 
     task, onnx = candidate.task, candidate.onnx
     matrix = fold.matrix.select(onnx.contract.feature_names)
-    order = np.random.default_rng(candidate.seed).permutation(len(matrix))
+    generator = np.random.default_rng(candidate.seed)
+    orders = [generator.permutation(len(matrix)) for _ in range(REPETITIONS)]
     score = measure_score(task, fold.labels, onnx.predict(matrix))
-    losses = [
-        score - measure_score(task, fold.labels, onnx.predict(replace_column(matrix, name, order)))
+    shuffled = [
+        [measure_score(task, fold.labels, onnx.predict(replace_column(matrix, name, order))) for order in orders]
         for name in onnx.contract.feature_names
     ]
-    return np.maximum(np.array(losses), 0.0)
+    losses: Numbers = np.maximum(score - np.array(shuffled).mean(axis=1), 0.0)
+    return losses
 
 
 def replace_column(matrix: FeatureMatrix, name: str, order: npt.NDArray[Any]) -> FeatureMatrix:

@@ -58,7 +58,7 @@ def rewrite_output(
 def exaggerate(task: TaskName) -> Candidate:
     """Probabilities that are too sure of themselves, with the same ranking and the same answers; biased forecasts."""
     good = train_good(task)
-    power = 4.0 if task != "regression" else 0.35 * float(np.abs(good.data.test.labels).mean())
+    power = 4.0 if task != "regression" else 0.36 * float(np.abs(good.data.test.labels).mean())
 
     def keep_answers(contract: ModelContract) -> dict[str, Any]:
         if task != "binary":
@@ -117,7 +117,7 @@ def fail_in_a_segment(task: TaskName) -> Candidate:
 def fall_over_time(task: TaskName) -> Candidate:
     """One of the earlier cutoffs was predicted far worse."""
     score = train_good(task).result["score"]
-    return vary(train_good(task), validation={"folds": 3, "scores": [score, score - 0.2, score]})
+    return vary(train_good(task), validation={"folds": 3, "scores": [score, score - 0.3, score]})
 
 
 def hang_on_one_feature(task: TaskName) -> Candidate:

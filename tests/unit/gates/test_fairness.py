@@ -38,9 +38,10 @@ def observe(*groups: tuple[int, float]) -> AttributeEvidence:
         ([(4000, 0.5)], False, False),
         ([(4000, 0.0), (4000, 0.0)], True, True),
     ],
-    ids=["alike", "nearly", "half as often", "never", "chance", "one group too small", "a third too small",
-         "few positives", "a small one lower still",
-         "one group", "nobody"],
+    ids=[
+        "alike", "nearly", "half as often", "never", "chance", "one group too small", "a third too small",
+        "few of whom it is true", "a small one lower still", "one group", "nobody",
+    ],
 )  # fmt: skip
 def test_groups_are_answered_alike(groups: list[tuple[int, float]], is_passed: bool, is_clear: bool) -> None:
     result = check_fairness([observe(*groups)], LIMITS)

@@ -18,8 +18,8 @@ from include.registry.tracking import open_run
 from include.servers.ports import find_free_port
 from include.settings.gates import GATE_NAMES
 from include.settings.models import TaskName
-from tests.model.candidates import HeldCandidate, change_gates, train_good, vary
-from tests.model.machines import make_model
+from tests.model.candidates import HeldCandidate, change_gates, simulate, train_candidate, train_good, vary
+from tests.model.machines import drop_features, make_model, make_spec
 from tests.unit.gates.conftest import MakeResult
 from tests.unit.gates.faults import FAULTS
 from tests.unit.registry.mlflow_server import start_shared_server
@@ -209,3 +209,13 @@ def test_without_mlflow_the_judgement_is_not_lost_in_silence(make_candidate: Mak
     results = [make_candidate(), make_candidate(family="baseline", run_id="run-0")]
     with pytest.raises(RegistryError, match="is away"):
         conclude(rank_results(results, make_model("binary")), answer_all(), f"http://127.0.0.1:{find_free_port()}")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_of_categories_alone_is_measured_like_any_other(task: TaskName) -> None:
+    spec = drop_features(make_spec(task), "wear", "is_covered", "units_last", "temperature")
+    candidate = train_candidate(task, simulate(task), spec=spec)
+    answers = {name: run_gate(name, candidate) for name in GATES}
+    assert [one.reason for one in answers.values() if "could not be measured" in one.reason] == []
+    assert answers["robustness"].is_passed
+    assert "a constant" in answers["value"].reason
