@@ -35,9 +35,9 @@ AIRFLOW_MODULES: Final = (
 TASK_MODULES: Final = (
     "adbc_driver_postgresql.dbapi", "cosmos.converter", "cosmos.operators.watcher", "cosmos.profiles",
     "dbt.adapters.postgres", "dbt.cli.main", "great_expectations.expectations", "httpcore", "httpx",
-    "matplotlib.figure", "mlflow", "pandas", "psycopg", "pyarrow.compute", "pyarrow.csv",
-    "pyarrow.parquet", "scipy.stats", "skl2onnx", "sklearn.calibration", "sklearn.ensemble",
-    "sklearn.feature_selection", "sklearn.linear_model", "sqlglot.lineage", "sqlglot.optimizer.qualify",
+    "matplotlib.figure", "mlflow", "pandas", "psycopg", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet",
+    "scipy.stats", "skl2onnx", "sklearn.calibration", "sklearn.ensemble", "sklearn.feature_selection",
+    "sklearn.linear_model", "sqlglot.lineage", "sqlglot.optimizer.qualify",
 )  # fmt: skip
 
 
@@ -53,7 +53,6 @@ class Component:
         needs: jobs that must be done before it starts.
         preload: modules to import before it is forked; without any it is a program of its own.
         is_job: runs to its end; a failure stops the start.
-        niceness: steps by which it lets the others go first, for one that is forked.
         owner: user and group id that it runs as, when not the caller's.
     """
 
@@ -66,7 +65,6 @@ class Component:
     needs: Sequence[str] = ()
     preload: Sequence[str] = ()
     is_job: bool = False
-    niceness: int = 0
     owner: Sequence[int] | None = None
 
 
@@ -135,12 +133,10 @@ def build_airflow(stack: Stack, environment: Mapping[str, str]) -> list[Componen
     url, preload = stack.uris.airflow, AIRFLOW_MODULES if can_fork() else ()
     report = f"{url}/api/v2/monitor/health"
 
-    def serve(
-        name: str, *options: str, needs: tuple[str, ...] = (), tasks: tuple[str, ...] = (), niceness: int = 0
-    ) -> Component:
+    def serve(name: str, *options: str, needs: tuple[str, ...] = (), tasks: tuple[str, ...] = ()) -> Component:
         return Component(
             f"airflow-{name}", run_module("airflow", name, *options), environment, (report,), name.replace("-", "_"),
-            needs=("airflow-migration", *needs), preload=(*preload, *tasks) if preload else (), niceness=niceness,
+            needs=("airflow-migration", *needs), preload=(*preload, *tasks) if preload else (),
         )  # fmt: skip
 
     return [
@@ -154,8 +150,7 @@ def build_airflow(stack: Stack, environment: Mapping[str, str]) -> list[Componen
             (f"{url}/api/v2/version", f"{url}/execution/health"), address=url, needs=("airflow-migration",),
             preload=preload,
         ),
-        # It parses all files again and again, which can wait while tasks run.
-        serve("dag-processor", needs=("manifest",), niceness=10),
+        serve("dag-processor", needs=("manifest",)),
         # Logs of tasks and triggers are read from disk: no log servers, which would listen on all interfaces.
         serve("triggerer", "--skip-serve-logs"),
         serve("scheduler", "--skip-serve-logs", tasks=TASK_MODULES),

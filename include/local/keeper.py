@@ -17,7 +17,6 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -136,7 +135,6 @@ def run_component(component: Component, log: Path) -> int:
     """Do in this process what the component's command, ``python -m module arguments…``, would; its exit code."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()
-    lower_priority(component.niceness)
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -154,16 +152,6 @@ def run_component(component: Component, log: Path) -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-def lower_priority(niceness: int) -> None:
-    """Let the processes of other components go first, by 0 to 19 steps; where the system refuses, they do not."""
-    if niceness:
-        with suppress(OSError):
-            os.nice(niceness)
-        # Where Linux shares the processors among sessions first, niceness within one says nothing to the others.
-        with suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def stop_processes(home: StackHome, token: str) -> StackState:

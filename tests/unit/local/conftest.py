@@ -87,7 +87,7 @@ def modules(tmp_path: Path) -> Path:
             import json, os, sys
             import fake_shared
             facts = {"arguments": sys.argv[1:], "session": os.getsid(0), "pid": os.getpid(),
-                     "imported_by": fake_shared.PID, "input": sys.stdin.read(), "niceness": os.nice(0)}
+                     "imported_by": fake_shared.PID, "input": sys.stdin.read()}
             print(json.dumps(facts), flush=True)
         """,
         "fake_shared": "import os; PID = os.getpid()",

@@ -125,17 +125,6 @@ def test_it_gets_its_arguments_and_a_session_of_its_own(
     assert (facts["imported_by"] != facts["pid"]) == bool(preload)
 
 
-def test_one_that_can_wait_lets_the_others_go_first(
-    keep: Keep, make: Callable[..., Component], home: StackHome
-) -> None:
-    if not can_fork():
-        pytest.skip("only what is forked has a niceness")
-    keep(make("fake_facts", preload=("fake_shared",), niceness=3))
-
-    assert wait_for(home, "fake_facts") == 0
-    assert json.loads(home.log("fake_facts").read_text())["niceness"] == os.nice(0) + 3
-
-
 def test_what_needs_a_job_starts_when_it_is_done(keep: Keep, make: Callable[..., Component], home: StackHome) -> None:
     keep(make("fake_sleeper", needs=("fake_job",)), make("fake_job", is_job=True), make("fake_message", needs=("x",)))
 
