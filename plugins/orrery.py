@@ -1,4 +1,4 @@
-"""Links and pages in Airflow's navigation, and the listener that migrates the warehouse at the start."""
+"""Links and pages in Airflow's navigation, and the listeners of its start: one migrates the warehouse."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from include.feature_pages.paths import ROOT as FEATURES
 from include.orchestration.migration import MigrateAtStart
+from include.orchestration.model_ends import EndQuietly
 from include.orchestration.page_apps import PageApp, page_view
 from include.quality.page_paths import ROOT as QUALITY
 
@@ -25,10 +26,10 @@ def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
 
 
 class OrreryPlugin(AirflowPlugin):
-    """Registers the links, the pages and the listener."""
+    """Registers the links, the pages and the listeners."""
 
     name = "orrery"
-    listeners: ClassVar[list[Any]] = [MigrateAtStart()]
+    listeners: ClassVar[list[Any]] = [MigrateAtStart(), EndQuietly()]
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
         {"app": PageApp(f"include.orchestration.{name}_routes"), "url_prefix": root, "name": name}
         for name, root in (("quality", QUALITY), ("feature", FEATURES))

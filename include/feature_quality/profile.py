@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final
 
 from include.features.catalog import Feature, FeatureGroup, FeatureKind
@@ -20,11 +21,16 @@ _LARGEST: Final = "1e150"
 
 @dataclass(frozen=True)
 class DateContent:
-    """One as-of date of a group: how many rows, and a hash of all of them."""
+    """One as-of date of a group: how many rows, and a hash of all of them.
+
+    Attributes:
+        row_versions: changes with each row that is written, also where its values stay; None where nothing tells.
+    """
 
     as_of_date: date
     row_count: int
     content_hash: str
+    row_versions: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,15 +61,44 @@ class FeatureProfile:
         return self.null_count / self.row_count if self.row_count else 0.0
 
 
-def read_contents(session: Session, group: FeatureGroup) -> list[DateContent]:
-    """Every as-of date that the group's table has now, ascending; rows without a date have none."""
+def read_contents(
+    session: Session, group: FeatureGroup, known: Mapping[date, DateContent] = MappingProxyType({})
+) -> list[DateContent]:
+    """Every as-of date that the group's table has now, ascending; rows without a date have none.
+
+    Args:
+        known: what was seen before; of a date whose rows were not written since, the values are not read again.
+    """
     time = quote_column(group.event_time)
+    versions = _read_row_versions(session, group)
+    same = {day: one for day, one in known.items() if one.row_versions and one.row_versions == versions.get(day)}
+    wanted, parameters = "is not null", []
+    if same:
+        wanted, parameters = "= any(%s)", [[day for day in versions if day not in same]]
     rows = session.fetch_all(
         f"select rows.{time} as as_of_date, count(*) as row_count, "
         f"sum(hashtextextended(rows::text, 0))::text as content_hash "
-        f"from {group.table.quoted} as rows where rows.{time} is not null group by 1 order by 1"
+        f"from {group.table.quoted} as rows where rows.{time} {wanted} group by 1",
+        parameters or None,
     )
-    return [DateContent(**row) for row in rows]
+    read = [DateContent(**row, row_versions=versions.get(row["as_of_date"])) for row in rows]
+    return sorted([*same.values(), *read], key=lambda one: one.as_of_date)
+
+
+def _read_row_versions(session: Session, group: FeatureGroup) -> dict[date, str]:
+    """By as-of date, a sum that each written row changes; nothing where the group is no plain table."""
+    kind = session.fetch_value(
+        "select relkind::text from pg_catalog.pg_class where oid = to_regclass(%s)", (group.table.quoted,)
+    )
+    if kind != "r":
+        return {}
+    time = quote_column(group.event_time)
+    # Place and writing transaction: a tenth of the time that it takes to hash the values.
+    rows = session.fetch_all(
+        f"select {time} as day, sum(hashtidextended(ctid, xmin::text::bigint))::text as versions "
+        f"from {group.table.quoted} where {time} is not null group by 1"
+    )
+    return {row["day"]: row["versions"] for row in rows}
 
 
 def count_double_rows(session: Session, group: FeatureGroup, dates: Sequence[date]) -> int:

@@ -25,7 +25,9 @@ from include.feature_quality.records import (
     has_validation,
     keep_dates,
     keep_profiles,
+    keep_row_versions,
     keep_validation,
+    list_contents,
     read_history,
     read_known_dates,
 )
@@ -134,7 +136,7 @@ def hold_back(uri: str, group: FeatureGroup, settings: FeatureSettings, build_ke
             return []
         _lock(session, group)
         known = read_known_dates(session, group.name)
-        changed, _ = find_changed(read_contents(session, group), known, group.version)
+        changed, _ = find_changed(read_contents(session, group, list_contents(known)), known, group.version)
         unseen = [one for one in changed if (last := known.get(one.as_of_date)) is None or last.content != one]
         keep_dates(session, group, build_key, unseen, is_published=False)
         if unseen and not has_validation(session, group.name, build_key):
@@ -192,8 +194,9 @@ def describe_refusal(group: FeatureGroup, found: GroupPublication) -> str:
 
 def _validate(session: Session, uri: str, group: FeatureGroup, settings: FeatureSettings) -> GroupPublication:
     """Write the online table and decide whether that may be committed."""
-    contents = read_contents(session, group)
-    changed, gone = find_changed(contents, read_known_dates(session, group.name), group.version)
+    known = read_known_dates(session, group.name)
+    contents = read_contents(session, group, list_contents(known))
+    changed, gone = find_changed(contents, known, group.version)
     dates = [one.as_of_date for one in changed]
     profiles = profile_dates(session, group, dates)
     online = write_online(session, group)
@@ -224,6 +227,7 @@ def _keep(session: Session, group: FeatureGroup, build_key: str, found: GroupPub
         keep_rows(session, group, [*found.gone, *(one.as_of_date for one in kept)])
     forget_dates(session, group.name, found.gone)
     keep_dates(session, group, build_key, found.changed, is_published=is_published)
+    keep_row_versions(session, group.name, found.contents)
     if found.changed or not is_published or not has_validation(session, group.name, build_key):
         keep_validation(session, build_key, group, _describe_validation(found))
 

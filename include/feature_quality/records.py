@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,12 +25,13 @@ class KnownDate:
 def read_known_dates(session: Session, group: str) -> dict[date, KnownDate]:
     """Every as-of date that was validated, by date."""
     rows = session.fetch_all(
-        "select as_of_date, row_count, content_hash, version, state from quality.feature_dates where group_name = %s",
+        "select as_of_date, row_count, content_hash, row_versions, version, state from quality.feature_dates "
+        "where group_name = %s",
         (group,),
     )
     return {
         row["as_of_date"]: KnownDate(
-            DateContent(row["as_of_date"], row["row_count"], row["content_hash"]),
+            DateContent(row["as_of_date"], row["row_count"], row["content_hash"], row["row_versions"]),
             row["version"],
             row["state"] == "published",
         )
@@ -106,6 +107,25 @@ def keep_dates(
             for one in contents
         ],
     )
+
+
+def keep_row_versions(session: Session, group: str, contents: Sequence[DateContent]) -> None:
+    """Note which versions of the rows have the contents that are noted, so that they need not be read again."""
+    session.execute(
+        "update quality.feature_dates as noted set row_versions = seen.row_versions "
+        "from unnest(%s::date[], %s::text[], %s::text[]) as seen (as_of_date, content_hash, row_versions) "
+        "where noted.group_name = %s and noted.as_of_date = seen.as_of_date "
+        "and noted.content_hash = seen.content_hash and noted.row_versions is distinct from seen.row_versions",
+        (
+            [one.as_of_date for one in contents], [one.content_hash for one in contents],
+            [one.row_versions for one in contents], group,
+        ),
+    )  # fmt: skip
+
+
+def list_contents(known: Mapping[date, KnownDate]) -> dict[date, DateContent]:
+    """The contents that were seen last, by date."""
+    return {day: one.content for day, one in known.items()}
 
 
 def forget_dates(session: Session, group: str, dates: Sequence[date]) -> None:

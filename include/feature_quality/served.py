@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from include.errors import FeatureError
 from include.feature_quality.profile import read_contents
-from include.feature_quality.records import read_known_dates
+from include.feature_quality.records import list_contents, read_known_dates
 from include.features.catalog import SQL_TYPES, Feature, FeatureGroup
 from include.features.read import AS_OF, select_features
 from include.features.spec import ModelSpec
@@ -112,7 +112,7 @@ def find_unpublished(session: Session, groups: Sequence[FeatureGroup]) -> list[d
         content.as_of_date
         for group in groups
         if (known := read_known_dates(session, group.name))  # else nothing of it was ever validated
-        for content in read_contents(session, group)
+        for content in read_contents(session, group, list_contents(known))
         if (last := known.get(content.as_of_date)) is None or last.content != content
     ]
 

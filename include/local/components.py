@@ -34,10 +34,10 @@ AIRFLOW_MODULES: Final = (
 )  # fmt: skip
 TASK_MODULES: Final = (
     "adbc_driver_postgresql.dbapi", "cosmos.converter", "cosmos.operators.watcher", "cosmos.profiles",
-    "dbt.adapters.postgres", "dbt.cli.main", "great_expectations.expectations", "httpx", "matplotlib.figure",
-    "mlflow", "pandas", "psycopg", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "scipy.stats", "skl2onnx",
-    "sklearn.calibration", "sklearn.ensemble", "sklearn.feature_selection", "sklearn.linear_model",
-    "sqlglot.lineage", "sqlglot.optimizer.qualify",
+    "dbt.adapters.postgres", "dbt.cli.main", "great_expectations.expectations", "httpcore", "httpx",
+    "matplotlib.figure", "mlflow", "pandas", "psycopg", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet",
+    "scipy.stats", "skl2onnx", "sklearn.calibration", "sklearn.ensemble", "sklearn.feature_selection",
+    "sklearn.linear_model", "sqlglot.lineage", "sqlglot.optimizer.qualify",
 )  # fmt: skip
 
 

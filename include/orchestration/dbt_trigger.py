@@ -29,6 +29,8 @@ Ending = Literal["built", "tests_failed", "failed", "left_out"]
 _BUILT: Final = frozenset({"success", "pass", "warn"})
 _OVER: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _KEPT_S: Final = 3600.0
+# Looks at what was reported for each look at the build's state.
+_STATE_EVERY: Final = 4
 
 log = logging.getLogger(__name__)
 
@@ -74,17 +76,24 @@ class BuildState:
     run_id: str
     task_id: str
     read_at: float = -1.0
+    state_read_at: float = -1.0
     state: str | None = None
     nodes: Mapping[str, NodeReport] = field(default_factory=dict)
     compiled: dict[str, Mapping[str, str]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def refresh(self, max_age_s: float) -> None:
-        """Ask again what is older than ``max_age_s`` seconds: first for the state, then for the reports."""
+        """Ask again what is older than ``max_age_s`` seconds: first for the state, then for the reports.
+
+        The state, which changes once, is asked for less often.
+        """
         async with self.lock:
-            if time.monotonic() - self.read_at < max_age_s:
+            now = time.monotonic()
+            if now - self.read_at < max_age_s:
                 return
-            self.state = (await read_states(self.dag_id, self.run_id, [self.task_id]))[self.task_id]
+            if now - self.state_read_at >= 2 * _STATE_EVERY * max_age_s:
+                self.state = (await read_states(self.dag_id, self.run_id, [self.task_id]))[self.task_id]
+                self.state_read_at = time.monotonic()
             self.nodes = await read_xcom(self.dag_id, self.run_id, self.task_id, REPORTS) or {}
             self.read_at = time.monotonic()
 
@@ -218,6 +227,10 @@ class ModelTrigger(BaseTrigger):  # type: ignore[misc]
                 said = found["message"] if found and found["status"] not in _BUILT else "its tests could not be run."
                 reason = f"{name} was not built, or not tested; the log of {self.build_task} has more: {said}"
                 return TriggerEvent({"status": FAIL, "reason": f"{reason}{list_tests(broken)}", FAILED_TESTS: []})
+
+
+class CalledModelTrigger(ModelTrigger):
+    """Of a task that has a callback on success, which Airflow calls for it; see ``model_ends``."""
 
 
 def describe_failed_tests(model: str, tests: Mapping[str, str | None]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from include.errors import WarehouseError
 from include.warehouse.arrow_types import match_columns, plain_types, restore_decimals, scaled_columns, unscale_decimals
@@ -25,28 +26,59 @@ IfExists = Literal["replace", "append"]
 CHUNK_ROWS: Final = 1 << 16
 # "Cannot convert NaN to bigint" is PostgreSQL's feature_not_supported.
 _NO_BIGINT: Final = "0A000"
+_MAINTENANCE: Final = "postgres"
+# PostgreSQL's own objects have smaller numbers (FirstNormalObjectId).
+_FIRST_OWN_OID: Final = 16384
 
 
 @lru_cache(maxsize=4)
-def _open_database(uri: str) -> Any:
+def _open_database(uri: str, *, knows_all: bool = True) -> Any:
     """The driver's knowledge of a database's types, which connections share; it holds no connection itself.
 
-    The driver reads the whole catalogue for it, which takes eight times as long as a connection.
+    The driver reads the whole catalogue for it, which takes thirty times as long as a connection where there are
+    hundreds of partitions.
+
+    Args:
+        knows_all: else PostgreSQL's own types are enough, which are the same in each database of a server.
     """
     import adbc_driver_postgresql
     from adbc_driver_manager.dbapi import _SharedDatabase
 
-    return _SharedDatabase(adbc_driver_postgresql.connect(uri))
+    small = None if knows_all else _find_small_catalogue(uri)
+    database = adbc_driver_postgresql.connect(small or uri)
+    if small:
+        database.set_options(uri=uri)  # of the connections from now on; the types are those that were read
+    return _SharedDatabase(database)
+
+
+def _find_small_catalogue(uri: str) -> str | None:
+    """The server's database ``postgres``, if it lets us in and has no types of its own, whose numbers mislead."""
+    import psycopg
+
+    parts = urlsplit(uri)
+    if "dbname" in parse_qs(parts.query) or not parts.scheme.startswith("postgres"):
+        return None
+    small = urlunsplit(parts._replace(path=f"/{_MAINTENANCE}"))
+    try:
+        with psycopg.connect(small, connect_timeout=2) as connection:
+            found = connection.execute("select not exists (select from pg_type where oid >= %s)", (_FIRST_OWN_OID,))
+            return small if (found.fetchone() or (False,))[0] else None
+    except psycopg.Error:
+        return None
 
 
 @contextmanager
-def open_adbc(uri: str) -> Iterator[Any]:
-    """One ADBC connection in one transaction: commits at the end of the block, or rolls back."""
+def open_adbc(uri: str, *, knows_all: bool = True) -> Iterator[Any]:
+    """One ADBC connection in one transaction: commits at the end of the block, or rolls back.
+
+    Args:
+        knows_all: whether it knows the types that the database does not have from PostgreSQL itself.
+    """
     from adbc_driver_manager import AdbcConnection, Error
     from adbc_driver_manager.dbapi import Connection
 
     try:
-        database = _open_database(uri)
+        database = _open_database(uri, knows_all=knows_all)
         connection = Connection(database, AdbcConnection(database._db))
     except Error as error:
         raise WarehouseError(
@@ -151,8 +183,8 @@ def _fetch(uri: str, sql: str) -> pa.Table:
 
 
 def _read(uri: str, fetch: Callable[[Any], pa.Table]) -> pa.Table:
-    """What ``fetch`` reads with a cursor; read again where a type is younger than what the driver knows."""
-    with open_adbc(uri) as connection, connection.cursor() as cursor:
+    """What ``fetch`` reads with a cursor; read again where a type is none that the driver knows."""
+    with open_adbc(uri, knows_all=False) as connection, connection.cursor() as cursor:
         table = fetch(cursor)
     if not any(_has_unknown_type(field) for field in table.schema):
         return table

@@ -389,6 +389,27 @@ def test_a_build_with_nothing_new_computes_nothing(warehouse: str, project: Proj
         assert nodes[name].adapter_response["rows_affected"] == 0
 
 
+def test_a_view_is_made_anew_only_where_its_sql_or_what_it_reads_has_changed(
+    warehouse: str, project: Project, tmp_path: Path
+) -> None:
+    views = "select 'staging.stg_products'::regclass::oid, 'latest.customer_features'::regclass::oid"
+    ((products, newest),) = fetch_all(warehouse, views)
+    project.run(warehouse, "run")
+    assert fetch_all(warehouse, views) == [(products, newest)]
+
+    with psycopg.connect(warehouse) as connection:
+        connection.execute("alter table raw.products add column shelf text")
+    project.run(warehouse, "run")
+    ((wider, same),) = fetch_all(warehouse, views)
+    assert (wider != products, same) == (True, newest)
+
+    edited = copy_project(tmp_path, project.target)
+    replace_text(edited.folder / "models/staging/stg_products.sql", "brand = 'Private'", "brand = 'Own'")
+    edited.run(warehouse, "run", "--select", "stg_products")
+    assert fetch_all(warehouse, views)[0][0] not in (products, wider)
+    assert fetch_all(warehouse, "select count(*) from staging.stg_products where is_private_label") == [(0,)]
+
+
 def test_a_day_within_a_week_computes_nothing_of_the_weekly_group(warehouse: str, project: Project) -> None:
     before = hash_marts(warehouse)
     plant_delivery(warehouse, *NEXT_DELIVERY)

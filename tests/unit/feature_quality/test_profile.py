@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -71,6 +72,31 @@ def test_the_content_of_a_date_changes_with_any_value_and_not_with_the_order_of_
     assert len(before) == DATES
     assert shuffled == before
     assert [one.as_of_date for one, other in zip(before, after, strict=True) if one != other] == [DAY]
+
+
+def test_values_are_read_again_only_where_rows_were_written(uri: str, group: FeatureGroup) -> None:
+    with open_session(uri) as session:
+        found = read_contents(session, group)
+        known = {one.as_of_date: replace(one, content_hash="noted") for one in found}
+        again = read_contents(session, group, known)
+        session.execute("update features.readings set maker = maker where part = 'p1' and as_of_date = %s", (DAY,))
+        session.execute("delete from features.readings where as_of_date = %s", (date(2024, 3, 2),))
+        add_day(session, DATES)
+        after = read_contents(session, group, known)
+
+    assert [one.content_hash for one in again] == ["noted"] * DATES
+    assert [one.as_of_date for one in after] == [DAY, *(date(2024, 3, day) for day in range(3, DATES + 2))]
+    assert [one.as_of_date for one in after if one.content_hash != "noted"] == [DAY, date(2024, 3, DATES + 1)]
+    assert after[0] == found[0]
+
+
+def test_all_values_are_read_where_nothing_tells_what_was_written(uri: str, group: FeatureGroup) -> None:
+    with open_session(uri) as session:
+        session.execute("alter table features.readings rename to parts")
+        session.execute("create view features.readings as select * from features.parts")
+        found = read_contents(session, group, {one.as_of_date: one for one in read_contents(session, group)})
+
+    assert [one.row_versions for one in found] == [None] * DATES
 
 
 def test_double_rows_are_counted_on_the_asked_dates_alone(uri: str, group: FeatureGroup) -> None:

@@ -86,6 +86,22 @@ def test_a_rerun_changes_nothing_and_a_new_day_is_the_only_one_measured(
     assert (done.drift.reference_date, done.drift.drifted) == (NEWEST, ())
 
 
+def test_of_a_date_that_was_written_again_with_the_same_values_the_next_run_reads_none(
+    published: str, group: FeatureGroup, settings: FeatureSettings
+) -> None:
+    noted = "select count(*) from quality.feature_dates where row_versions is not null"
+    seen = "select string_agg(row_versions, ',' order by as_of_date) from quality.feature_dates"
+    assert fetch(published, noted) == [(DATES,)]
+    before = fetch(published, seen)
+    change(published, "update features.readings set maker = maker where as_of_date = '2024-03-02'")
+
+    done = publish_group(published, group, settings, "second")
+
+    assert done.changed == ()
+    assert fetch(published, noted) == [(DATES,)]
+    assert fetch(published, seen) != before
+
+
 def test_only_changed_rows_of_the_online_table_are_written(
     published: str, group: FeatureGroup, settings: FeatureSettings
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from include.errors import TrainingError
 from include.monitoring.profiles import (
+    FINE_BINS,
     MAX_CATEGORIES,
     CategoryProfile,
     NumericProfile,
@@ -34,6 +35,16 @@ def test_every_value_of_a_count_has_a_bin_of_its_own() -> None:
 def test_values_outside_of_the_range_and_missing_ones_are_kept_apart() -> None:
     counts = profile_column(np.array([0.0, 1.0])).count(np.array([-5.0, 0.0, 0.5, 1.0, 9.0, 9.0, np.nan]))
     assert counts.tolist() == [1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, FINE_BINS, FINE_BINS + 1, 5000])
+def test_edges_are_quantiles_of_the_reference(size: int) -> None:
+    values = np.random.default_rng(size).integers(0, 2000, size).astype(float)
+    quantiles = np.quantile(values, np.linspace(0, 1, FINE_BINS + 1), method="inverted_cdf")
+
+    edges = profile_numbers(values).edges
+
+    assert edges.tolist() == sorted({*quantiles.tolist(), *np.nextafter(quantiles, -np.inf).tolist()})
 
 
 def test_no_row_is_lost_or_counted_twice() -> None:

@@ -17,7 +17,7 @@ from airflow.triggers.base import TaskSkippedEvent, TaskSuccessEvent, TriggerEve
 
 from include.orchestration import dbt_trigger
 from include.orchestration.dbt_reports import REPORTS, NodeReport
-from include.orchestration.dbt_trigger import BUILD_IT, FAIL, FAILED_TESTS, ModelTrigger, decide_ending
+from include.orchestration.dbt_trigger import BUILD_IT, FAIL, FAILED_TESTS, BuildState, ModelTrigger, decide_ending
 
 MODEL, TEST, OTHER_TEST = "model.shop.days", "test.shop.unique_days", "test.shop.agree"
 TESTS = {TEST: "unique_days", OTHER_TEST: "agree"}
@@ -144,6 +144,23 @@ def test_the_sql_of_models_that_were_reported_together_is_read_once(airflow: Air
     assert [type(event) for event in finish(make_trigger(), make_trigger())] == [TaskSuccessEvent, TaskSuccessEvent]
 
     assert airflow.read == ["sql.1.2"]
+
+
+def test_the_state_of_a_build_is_asked_for_less_often_than_its_reports(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(dbt_trigger.time, "monotonic", lambda: now[0])
+    build = BuildState("build", "today", BUILD)
+
+    async def look() -> None:
+        for _ in range(9):
+            await build.refresh(0.125)
+            now[0] += 0.25
+
+    asyncio.run(look())
+
+    assert airflow.asked == 3
 
 
 def test_a_model_ends_also_without_its_sql(airflow: Airflow, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from include.errors import WarehouseError
-from include.warehouse.arrow import read_arrow, read_table, write_arrow
+from include.servers.postgres import PostgresServer
+from include.warehouse.arrow import _find_small_catalogue, read_arrow, read_table, write_arrow
 from include.warehouse.session import open_session
 from include.warehouse.trace import trace_tables
 
@@ -144,3 +145,16 @@ def test_what_the_driver_keeps_holds_no_connection_and_knows_later_types(warehou
         session.commit()
 
     assert read_table(warehouse_uri, "ml.sized").to_pylist() == [{"size": "large"}]
+
+
+def test_types_are_read_from_a_small_catalogue_unless_that_has_types_of_its_own(postgres: PostgresServer) -> None:
+    uri = postgres.create_database("arrow_small")
+    with open_session(postgres.uri()) as session:
+        session.execute("create type public.mood as enum ('fine')")
+    own = _find_small_catalogue(uri)
+    with open_session(postgres.uri()) as session:
+        session.execute("drop type public.mood")
+
+    assert (own, _find_small_catalogue(uri)) == (None, postgres.uri())
+    assert _find_small_catalogue("postgresql://nobody:x@127.0.0.1:1/none") is None
+    assert read_arrow(uri, "select current_database()::text as name").to_pylist() == [{"name": "arrow_small"}]
