@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
+from include.families.discovery import FAMILIES
 from include.settings.section import Section
 
-FamilyName = Literal["baseline", "logistic_regression", "ridge", "random_forest", "gradient_boosting"]
 BASELINE: Final = "baseline"
 
 _Positive = Annotated[float, Field(gt=0)]
@@ -17,44 +17,18 @@ _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class LogisticRegressionSettings(Section):
-    """Parameters of ``sklearn.linear_model.LogisticRegression``, under its own names."""
+if TYPE_CHECKING:
+    FamilyName = str
 
-    C: _Positive
-    max_iter: _Count
+    class FamilyParameters(Section):
+        """Parameters of each model family, by its name; None of those that the settings leave out."""
 
-
-class RidgeSettings(Section):
-    """Parameters of ``sklearn.linear_model.Ridge``, under its own names."""
-
-    alpha: _Positive
-
-
-class RandomForestSettings(Section):
-    """Parameters of scikit-learn's random forests, under their own names."""
-
-    n_estimators: _Count
-    min_samples_leaf: _Count
-    max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)]
-
-
-class GradientBoostingSettings(Section):
-    """Parameters of scikit-learn's histogram gradient boosting, under their own names."""
-
-    learning_rate: _Positive
-    max_iter: _Count
-    max_leaf_nodes: Annotated[int, Field(ge=2)]
-    min_samples_leaf: _Count
-    l2_regularization: Annotated[float, Field(ge=0)]
-
-
-class FamilyParameters(Section):
-    """Parameters of each model family; the baseline has none to tune."""
-
-    logistic_regression: LogisticRegressionSettings
-    ridge: RidgeSettings
-    random_forest: RandomForestSettings
-    gradient_boosting: GradientBoostingSettings
+        def __getattr__(self, family: str) -> Any: ...
+else:
+    FamilyName = Literal[(BASELINE, *FAMILIES)]
+    FamilyParameters = create_model(
+        "FamilyParameters", __base__=Section, **{name: (one.parameters | None, None) for name, one in FAMILIES.items()}
+    )
 
 
 class SelectionWeights(Section):
@@ -130,6 +104,13 @@ class TrainingSettings(Section):
             raise ValueError("families to hold 'baseline' and at least one other family")
         if len(set(self.families)) < len(self.families):
             raise ValueError("each of the families once")
+        for name in self.families:
+            if name != BASELINE and getattr(self.parameters, name) is None:
+                raise ValueError(f"parameters.{name}, as families names it")
+        ensemble = self.parameters.ensemble
+        for name in () if ensemble is None else ensemble.members:
+            if name not in FAMILIES or name == "ensemble" or getattr(self.parameters, name) is None:
+                raise ValueError(f"parameters.ensemble.members to be families with parameters, {name!r} is none")
         if self.min_training_cutoffs > self.training_cutoffs:
             raise ValueError("min_training_cutoffs to be at most training_cutoffs")
         return self
