@@ -35,7 +35,8 @@ def _convert(model: Any, inputs: Sequence[tuple[str, Any]]) -> Any:
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
     from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-    register_converter(type(model[-1]).__module__.split(".")[0], type(model[-1]))
+    kind: Any = type(model[-1])
+    register_converter(kind.__module__.split(".")[0], kind)
     try:
         converted = convert_sklearn(
             model,

@@ -18,7 +18,7 @@ from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
 from include.settings.rollout import RolloutSettings
 from include.settings.section import Environment, Section, check_section, merge_mappings, read_overrides, read_yaml
-from include.settings.task_name import TaskName as TaskName  # other rooms know it from here
+from include.settings.task_name import TaskName as TaskName  # noqa: PLC0414 - other rooms know it from here
 from include.settings.training import TrainingSettings
 
 SECTIONS: Final[Mapping[str, type[Section]]] = {
