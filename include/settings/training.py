@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
 from include.families.discovery import FAMILIES
+from include.settings.search import SearchSettings
 from include.settings.section import Section
 
 BASELINE: Final = "baseline"
@@ -77,6 +80,7 @@ class TrainingSettings(Section):
     """Settings of training, evaluation and selection of one model.
 
     Attributes:
+        search: how parameters are searched for; without it, they are those of ``parameters``.
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
         validation_folds: how often each candidate is validated, the validation split among them.
     """
@@ -93,6 +97,7 @@ class TrainingSettings(Section):
     selection_weights: SelectionWeights
     cost_ceilings: CostCeilings
     feature_selection: FeatureSelectionSettings
+    search: SearchSettings = Field(default_factory=SearchSettings)
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count
@@ -107,10 +112,46 @@ class TrainingSettings(Section):
         for name in self.families:
             if name != BASELINE and getattr(self.parameters, name) is None:
                 raise ValueError(f"parameters.{name}, as families names it")
+        if self.min_training_cutoffs > self.training_cutoffs:
+            raise ValueError("min_training_cutoffs to be at most training_cutoffs")
+        return self
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Self:
         ensemble = self.parameters.ensemble
         for name in () if ensemble is None else ensemble.members:
             if name not in FAMILIES or name == "ensemble" or getattr(self.parameters, name) is None:
                 raise ValueError(f"parameters.ensemble.members to be families with parameters, {name!r} is none")
-        if self.min_training_cutoffs > self.training_cutoffs:
-            raise ValueError("min_training_cutoffs to be at most training_cutoffs")
         return self
+
+    @model_validator(mode="after")
+    def _check_spaces(self) -> Self:
+        for family, spaces in self.search.spaces.items():
+            usual = getattr(self.parameters, family, None)
+            if usual is None:
+                raise ValueError(f"search.spaces to be of families with parameters, {family!r} is none")
+            for name, space in spaces.items():
+                if name not in type(usual).model_fields:
+                    known = ", ".join(type(usual).model_fields)
+                    raise ValueError(f"search.spaces.{family} to hold parameters of {family} ({known}), not {name!r}")
+                for value in space.choices or (space.low, space.high):
+                    _check_value(usual, family, name, value)
+        return self
+
+
+def replace_parameters(usual: Section, changed: Mapping[str, Any]) -> Section:
+    """The parameters of a family with some of them changed, checked.
+
+    Raises:
+        ValidationError: a value does not fit.
+    """
+    values = {**usual.model_dump(mode="json"), **changed}
+    return type(usual).model_validate_json(json.dumps(values), strict=True)
+
+
+def _check_value(usual: Section, family: str, name: str, value: Any) -> None:
+    try:
+        replace_parameters(usual, {name: value})
+    except ValidationError as error:
+        told = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise ValueError(f"search.spaces.{family}.{name}: {told}, found {value!r}") from error

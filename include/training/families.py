@@ -64,6 +64,11 @@ def build_pipeline(
     return Pipeline([*found.prepare(matrix), ("estimate", found.build(parameters, context))])
 
 
+def build_estimator(family: str, task: Task, settings: TrainingSettings) -> Any:
+    """The unfitted estimator of a family alone, for inputs that its pipeline has prepared."""
+    return FAMILIES[family].build(read_section(family, settings), _build_context(task, settings, ()))
+
+
 def _build_context(task: Task, settings: TrainingSettings, held_out: HeldOut, members: Any = None) -> FitContext:
     return FitContext(task.name, settings.random_seed, settings.threads_per_fit, held_out, members)
 
