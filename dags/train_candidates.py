@@ -80,7 +80,9 @@ def train_candidates(model: ModelSettings) -> None:
             lineage = training_lineage(user, warehouse_uri(), model, spec)
             family, feature_set = candidate["family"], candidate["feature_set"]
             former = find_former_champions(warehouse_uri(), model)
-            return attempt_family(frame, family, spec, model.training, lineage, mlflow_uri(), feature_set, former)
+            return attempt_family(
+                frame, family, spec, model.training, lineage, mlflow_uri(), feature_set, former, warehouse_uri()
+            )
 
         @task
         @traced

@@ -96,4 +96,3 @@ def _draw_folds(data: TrainingData, task: Task, settings: TrainingSettings) -> I
         masks = [np.isin(np.arange(len(labels)), rows) for rows in (fitted, held_out)]
         train, validation = (data.train.take(mask) for mask in masks)
         yield replace(data, train=train, validation=validation)
-

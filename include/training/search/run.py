@@ -113,7 +113,9 @@ def _conclude(
     complete = [one for one in trials if one.state == TrialState.COMPLETE and one.value is not None]
     best = max(complete, key=lambda one: (one.value or 0.0, -one.number), default=None)
     parameters = {} if best is None else _decode(space, best.params)
-    same = [one.value for one in complete if all(usual[key] == value for key, value in _decode(space, one.params).items())]
+    same = [
+        one.value for one in complete if all(usual[key] == value for key, value in _decode(space, one.params).items())
+    ]
     return SearchResult(
         study=study.study_name,
         method=settings.search.method,

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 SCHEMA: Final = "search"
-HEARTBEAT_S: Final = 5
-GRACE_S: Final = 20
+HEARTBEAT_S = 5
+GRACE_S = 20
 """A trial whose worker has given no sign for so long counts as failed, and its parameters are tried anew."""
 
 
 @contextmanager
-def open_studies(uri: str | None, heartbeat_s: int = HEARTBEAT_S, grace_s: int = GRACE_S) -> Iterator[BaseStorage]:
+def open_studies(uri: str | None) -> Iterator[BaseStorage]:
     """The studies of a warehouse, whose tables are made at the first use; those of this process alone without ``uri``.
 
     Raises:
@@ -45,7 +45,7 @@ def open_studies(uri: str | None, heartbeat_s: int = HEARTBEAT_S, grace_s: int =
         with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
             storage = optuna.storages.RDBStorage(
                 uri.replace("postgresql://", "postgresql+psycopg://", 1), engine,
-                heartbeat_interval=heartbeat_s, grace_period=grace_s,
+                heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S,
             )  # fmt: skip
     try:
         yield storage

@@ -52,9 +52,7 @@ def run_trials(study: Study, score: Score, folds: int, space: Space, search: Sea
         study.optimize(objective, callbacks=[stop])
 
 
-def measure_trial(
-    trial: Trial, score: Callable[[int, float], float], folds: int, search: SearchSettings
-) -> float:
+def measure_trial(trial: Trial, score: Callable[[int, float], float], folds: int, search: SearchSettings) -> float:
     """The mean score over the folds; a trial that falls behind the others on the way is pruned.
 
     Steps are 1 for a share of the newest fold's rows, 2 for all of them, then twice the one before for each fold.

@@ -21,18 +21,26 @@ from tests.model.machines import MACHINE, load_training, make_model
 
 LIMIT = make_model("binary").gates.parity.max_difference
 TASK_NAMES: tuple[TaskName, ...] = ("binary", "multiclass", "regression")
+
+
+def list_changes(task: TaskName, family: str) -> list[dict[str, Any]]:
+    """The usual parameters of a family, and those that give its graph another form."""
+    known = set(FAMILIES[family].parameters.model_fields) if task != "regression" else set()
+    changes: list[dict[str, Any]] = [{}]
+    changes += [{"calibration": "sigmoid"}] if "calibration" in known else []
+    changes += [{"class_weight": "balanced"}] if "class_weight" in known else []
+    if family == "ensemble":
+        changes += [{"kind": "stacking"}, {"members": ["xgboost", "lightgbm", "neural_network"]}]
+    return changes
+
+
 CASES = [
     (task, family, changed)
     for task in TASK_NAMES
     for family, found in FAMILIES.items()
     if task in found.tasks
-    for changed in (
-        {},
-        *([{"calibration": "sigmoid"}] if task != "regression" and "calibration" in found.parameters.model_fields else []),
-        *([{"class_weight": "balanced"}] if task != "regression" and "class_weight" in found.parameters.model_fields else []),
-        *([{"kind": "stacking"}, {"members": ["xgboost", "lightgbm", "neural_network"]}] if family == "ensemble" else []),
-    )
-]  # fmt: skip
+    for changed in list_changes(task, family)
+]
 DECISIONS: dict[TaskName, dict[str, Any]] = {
     "binary": {"threshold": 0.5}, "multiclass": {"classes": ["a", "b", "c"]}, "regression": {},
 }  # fmt: skip
