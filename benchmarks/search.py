@@ -1,9 +1,9 @@
 """A search against scikit-learn's grid over the same space.
 
 Measured: seconds until the best parameters of gradient boosting are known, over three folds of up to 8,000 rows with
-twenty features: this project's search (Optuna, 20 trials that are given up when they fall behind), on one core. The peer
-is ``GridSearchCV`` over four parameters with three values each, in two processes. ``ratio`` (peer / ours) is how many times
-less ours takes. And the mean score over the folds of what each has found.
+twenty features: this project's search (Optuna, 20 trials that are given up when they fall behind), on one core. The
+peer is ``GridSearchCV`` over four parameters with three values each, in two processes. ``ratio`` (peer / ours) is how
+many times less ours takes. And the mean score over the folds of what each has found.
 
 Fair because: the same rows, folds, estimator and score; the space of ours has the ends of the grid; the best parameters
 of both are scored anew by the same code; and a score that is worse by more than 0.001 stops the benchmark.

@@ -127,9 +127,11 @@ class TrainingSettings(Section):
     @model_validator(mode="after")
     def _check_spaces(self) -> Self:
         for family, spaces in self.search.spaces.items():
-            usual = getattr(self.parameters, family, None)
+            if family not in FAMILIES:
+                raise ValueError(f"search.spaces to be of families ({', '.join(FAMILIES)}), not {family!r}")
+            usual = getattr(self.parameters, family)
             if usual is None:
-                raise ValueError(f"search.spaces to be of families with parameters, {family!r} is none")
+                continue
             for name, space in spaces.items():
                 if name not in type(usual).model_fields:
                     known = ", ".join(type(usual).model_fields)
