@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from include.errors import TrainingError
+from include.families.combination import Combination
 from include.families.discovery import FAMILIES
 from include.families.parameters import CLASSIFIER_KEYS
 from include.families.preparation import MIN_CATEGORY_ROWS
@@ -128,3 +129,24 @@ def test_a_family_takes_a_column_that_is_null_in_every_training_row(task: TaskNa
     model = build_family(family, matrix, TASKS[task], load_training(task)).fit(build_inputs(matrix), make_labels(task))
     known = make_matrix()
     assert not TASKS[task].find_invalid(TASKS[task].predict(model, build_inputs(known))).any()
+
+
+def test_a_calibrated_family_learns_its_correction_on_the_rows_held_out() -> None:
+    usual = load_training("binary").parameters.model_dump()
+    forest = {**usual["random_forest"], "calibration": "sigmoid"}
+    settings, matrix = load_training("binary", parameters={**usual, "random_forest": forest}), make_matrix()
+    held_out = [(np.arange(200), np.arange(200, 300))]
+    model = build_family("random_forest", matrix, TASKS["binary"], settings, held_out)[-1]
+    assert isinstance(model, Combination)
+    assert (model.is_stacked, model.context.held_out, len(model.members)) == (True, held_out, 1)
+    assert "calibration" not in model.members[0][-1].get_params()
+
+
+def test_an_ensemble_has_the_members_that_fit_the_task_with_their_parameters() -> None:
+    usual = load_training("regression").parameters.model_dump()
+    ensemble = {"members": ["logistic_regression", "ridge", "xgboost"], "kind": "stacking"}
+    settings = load_training("regression", parameters={**usual, "ensemble": ensemble})
+    model = build_family("ensemble", make_matrix(), TASKS["regression"], settings)[-1]
+    assert [type(member[-1]).__name__ for member in model.members] == ["Ridge", "XGBRegressor"]
+    assert model.members[0][-1].alpha == usual["ridge"]["alpha"]
+    assert model.is_stacked
