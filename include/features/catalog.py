@@ -24,8 +24,8 @@ from include.features.columns import (
     require_column,
 )
 from include.features.manifest import find_manifest, read_manifest
-from include.settings.models import TaskName
 from include.settings.section import Section, describe_problem
+from include.settings.task_name import TaskName
 from include.warehouse.names import TableName
 
 KeyType = Literal["integer", "text", "uuid", "date"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from include.errors import SettingsError
-from include.settings.models import TaskName
+from include.settings.task_name import TaskName
 
 FEATURE_NAMES_TAKEN: Final = frozenset({"as_of_date", "split", "label", "is_found"})
 """Columns that a training set has beside keys and features."""

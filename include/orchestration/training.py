@@ -76,7 +76,7 @@ def fit_candidate(
     incumbents = find_incumbents(uri, model.name)
     result = attempt_family(
         frame, candidate["family"], find_spec(model), model.training, lineage, tracking_uri,
-        candidate["feature_set"], incumbents,
+        candidate["feature_set"], incumbents, uri,
     )  # fmt: skip
     if FAILURE not in result:
         with open_session(uri) as session:

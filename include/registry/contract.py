@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 from include.errors import ServingError, WarehouseError
 from include.features.catalog import Entity, Feature, FeatureKind, GroupTable, Key, KeyType
 from include.features.matrix import split_names
-from include.settings.models import TaskName
+from include.settings.task_name import TaskName
 from include.settings.training import SplitKind
 from include.warehouse.names import parse_table
 

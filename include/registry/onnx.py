@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import ServingError
 from include.features.matrix import split_names
 from include.registry.contract import METADATA_KEY, ModelContract
+from include.registry.onnx_convert import convert_pipeline
 from include.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 NUMERIC: Final = "numeric"
 CATEGORICAL: Final = "categorical"
-OPSET: Final = 21
 ONNX_FILE: Final = "model.onnx"
 
 
@@ -40,9 +40,7 @@ def export_onnx(model: Any, contract: ModelContract) -> bytes:
     Raises:
         ServingError: the model has no ONNX form; it is named.
     """
-    from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     numeric, categorical = split_names(contract.features)
     inputs: list[tuple[str, Any]] = []
@@ -50,33 +48,17 @@ def export_onnx(model: Any, contract: ModelContract) -> bytes:
         inputs.append((NUMERIC, FloatTensorType([None, len(numeric)])))
     if categorical:
         inputs.append((CATEGORICAL, StringTensorType([None, len(categorical)])))
-    is_classifier = hasattr(model[-1], "predict_proba")
-    try:
-        converted = convert_sklearn(
-            model,
-            name="model",  # a fixed name, or the same model would not give the same file twice
-            initial_types=inputs,
-            options={id(model[-1]): {"zipmap": False}} if is_classifier else None,
-            target_opset=OPSET,
-        )
-    except (MissingConverter, MissingShapeCalculator) as error:
-        raise ServingError(
-            f"{type(model[-1]).__name__} has no ONNX form, and the model server loads nothing else. "
-            "Choose an estimator that skl2onnx converts."
-        ) from error
-    return _finish(converted, contract)
+    return _finish(convert_pipeline(model, inputs, contract.task), contract)
 
 
 def _finish(converted: Any, contract: ModelContract) -> bytes:
-    """Keep the one output, under its name and with its type, and write the contract."""
+    """Give the one output its name and its type, and write the contract."""
     from onnx import TensorProto
     from onnx.helper import make_node
-    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-    task = TASKS[contract.task]
-    last = converted.graph.output[-1].name
-    proto = select_model_inputs_outputs(converted, outputs=[last])
+    task, proto = TASKS[contract.task], converted
     output = proto.graph.output[0]
+    last = output.name
     if last != task.output_name:
         proto.graph.node.append(make_node("Identity", [last], [task.output_name], name="name_output"))
         output.name = task.output_name

@@ -52,7 +52,7 @@ def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, s
         RegistryError: MLflow is away, or refuses; the message says what to check.
     """
     restore_experiment(tracking_uri, experiment)
-    with _client_environment():
+    with client_environment():
         import mlflow
         import requests
         from mlflow.exceptions import MlflowException
@@ -84,7 +84,7 @@ def restore_experiment(tracking_uri: str, experiment: str) -> None:
 
 
 @contextmanager
-def _client_environment() -> Iterator[None]:
+def client_environment() -> Iterator[None]:
     """The client reads its limits from the environment at each call; what was set before comes back."""
     before = {key: os.environ.get(key) for key in _CLIENT_ENVIRONMENT}
     os.environ.update(_CLIENT_ENVIRONMENT)

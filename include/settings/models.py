@@ -6,19 +6,21 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
 from pydantic import Field, model_validator
 
 from include.errors import SettingsError
+from include.families.discovery import FAMILIES
+from include.families.parameters import CLASSIFIER_KEYS
 from include.settings.gates import GAIN_NAMES, GateSettings
 from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
 from include.settings.rollout import RolloutSettings
 from include.settings.section import Environment, Section, check_section, merge_mappings, read_overrides, read_yaml
+from include.settings.task_name import TaskName as TaskName  # noqa: PLC0414 - other rooms know it from here
 from include.settings.training import TrainingSettings
 
-TaskName = Literal["binary", "multiclass", "regression"]
 SECTIONS: Final[Mapping[str, type[Section]]] = {
     "training": TrainingSettings,
     "gates": GateSettings,
@@ -102,9 +104,17 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _check_fits_task(self) -> Self:
-        other = "ridge" if self.task != "regression" else "logistic_regression"
-        if other in self.training.families:
-            raise ValueError(f"families that fit the task; {other} does not fit {self.task}")
+        for name in self.training.families:
+            if name in FAMILIES and self.task not in FAMILIES[name].tasks:
+                raise ValueError(f"families that fit the task; {name} does not fit {self.task}")
+            wrong = [
+                key for key in CLASSIFIER_KEYS if getattr(getattr(self.training.parameters, name, None), key, None)
+            ]
+            if self.task == "regression" and wrong:
+                raise ValueError(f"training.parameters.{name}.{wrong[0]} to be null: regression has no classes")
+        members = getattr(self.training.parameters.ensemble, "members", ())
+        if "ensemble" in self.training.families and sum(self.task in FAMILIES[name].tasks for name in members) < 2:
+            raise ValueError(f"training.parameters.ensemble.members to hold two families at least that fit {self.task}")
         if self.task == "regression" and any(
             weight for name, weight in self.training.selection_weights if name in ("f1", "precision", "recall")
         ):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
+from include.families.discovery import FAMILIES
+from include.settings.search import SearchSettings
 from include.settings.section import Section
 
-FamilyName = Literal["baseline", "logistic_regression", "ridge", "random_forest", "gradient_boosting"]
 BASELINE: Final = "baseline"
 
 _Positive = Annotated[float, Field(gt=0)]
@@ -17,44 +20,18 @@ _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class LogisticRegressionSettings(Section):
-    """Parameters of ``sklearn.linear_model.LogisticRegression``, under its own names."""
+if TYPE_CHECKING:
+    FamilyName = str
 
-    C: _Positive
-    max_iter: _Count
+    class FamilyParameters(Section):
+        """Parameters of each model family, by its name; None of those that the settings leave out."""
 
-
-class RidgeSettings(Section):
-    """Parameters of ``sklearn.linear_model.Ridge``, under its own names."""
-
-    alpha: _Positive
-
-
-class RandomForestSettings(Section):
-    """Parameters of scikit-learn's random forests, under their own names."""
-
-    n_estimators: _Count
-    min_samples_leaf: _Count
-    max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)]
-
-
-class GradientBoostingSettings(Section):
-    """Parameters of scikit-learn's histogram gradient boosting, under their own names."""
-
-    learning_rate: _Positive
-    max_iter: _Count
-    max_leaf_nodes: Annotated[int, Field(ge=2)]
-    min_samples_leaf: _Count
-    l2_regularization: Annotated[float, Field(ge=0)]
-
-
-class FamilyParameters(Section):
-    """Parameters of each model family; the baseline has none to tune."""
-
-    logistic_regression: LogisticRegressionSettings
-    ridge: RidgeSettings
-    random_forest: RandomForestSettings
-    gradient_boosting: GradientBoostingSettings
+        def __getattr__(self, family: str) -> Any: ...
+else:
+    FamilyName = Literal[(BASELINE, *FAMILIES)]
+    FamilyParameters = create_model(
+        "FamilyParameters", __base__=Section, **{name: (one.parameters | None, None) for name, one in FAMILIES.items()}
+    )
 
 
 class SelectionWeights(Section):
@@ -103,6 +80,7 @@ class TrainingSettings(Section):
     """Settings of training, evaluation and selection of one model.
 
     Attributes:
+        search: how parameters are searched for; without it, they are those of ``parameters``.
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
         validation_folds: how often each candidate is validated, the validation split among them.
     """
@@ -119,6 +97,7 @@ class TrainingSettings(Section):
     selection_weights: SelectionWeights
     cost_ceilings: CostCeilings
     feature_selection: FeatureSelectionSettings
+    search: SearchSettings = Field(default_factory=SearchSettings)
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count
@@ -130,6 +109,51 @@ class TrainingSettings(Section):
             raise ValueError("families to hold 'baseline' and at least one other family")
         if len(set(self.families)) < len(self.families):
             raise ValueError("each of the families once")
+        for name in self.families:
+            if name != BASELINE and getattr(self.parameters, name) is None:
+                raise ValueError(f"parameters.{name}, as families names it")
         if self.min_training_cutoffs > self.training_cutoffs:
             raise ValueError("min_training_cutoffs to be at most training_cutoffs")
         return self
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Self:
+        ensemble = self.parameters.ensemble
+        for name in () if ensemble is None else ensemble.members:
+            if name not in FAMILIES or name == "ensemble" or getattr(self.parameters, name) is None:
+                raise ValueError(f"parameters.ensemble.members to be families with parameters, {name!r} is none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_spaces(self) -> Self:
+        for family, spaces in self.search.spaces.items():
+            if family not in FAMILIES:
+                raise ValueError(f"search.spaces to be of families ({', '.join(FAMILIES)}), not {family!r}")
+            usual = getattr(self.parameters, family)
+            if usual is None:
+                continue
+            for name, space in spaces.items():
+                if name not in type(usual).model_fields:
+                    known = ", ".join(type(usual).model_fields)
+                    raise ValueError(f"search.spaces.{family} to hold parameters of {family} ({known}), not {name!r}")
+                for value in space.choices or (space.low, space.high):
+                    _check_value(usual, family, name, value)
+        return self
+
+
+def replace_parameters(usual: Section, changed: Mapping[str, Any]) -> Section:
+    """The parameters of a family with some of them changed, checked.
+
+    Raises:
+        ValidationError: a value does not fit.
+    """
+    values = {**usual.model_dump(mode="json"), **changed}
+    return type(usual).model_validate_json(json.dumps(values), strict=True)
+
+
+def _check_value(usual: Section, family: str, name: str, value: Any) -> None:
+    try:
+        replace_parameters(usual, {name: value})
+    except ValidationError as error:
+        told = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise ValueError(f"search.spaces.{family}.{name}: {told}, found {value!r}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from include.settings.models import TaskName
+from include.settings.task_name import TaskName
 from include.tasks.binary import BinaryTask
 from include.tasks.multiclass import MulticlassTask
 from include.tasks.regression import RegressionTask

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 from include.errors import TrainingError
 from include.tasks.binary_evidence import BinaryEvidence
 from include.tasks.classification import (
-    CLASSIFIERS,
     describe_wrong_probability,
     find_non_probabilities,
     fit_single_feature,
 )
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
-from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
+from include.tasks.task import Decision, FittedBaseline
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from include.features.matrix import FeatureMatrix
-    from include.settings.models import TaskName
+    from include.settings.task_name import TaskName
     from include.tasks.task import Floats, Labels
 
 _TEXTS = ("false", "true")
@@ -37,7 +36,6 @@ class BinaryTask(BinaryEvidence):
     sql_type = "bigint"
     outcome_sql = "::integer::boolean::text"
     output_name = "probabilities"
-    estimators: Mapping[str, EstimatorBuilder] = CLASSIFIERS
 
     def find_classes(self, values: Sequence[Any]) -> tuple[str, ...]:  # noqa: ARG002
         """None: the classes are always the same."""

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
-from include.tasks.task import EstimatorBuilder, FittedBaseline
+from include.tasks.task import FittedBaseline
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from include.features.matrix import FeatureMatrix
-    from include.settings.training import TrainingSettings
     from include.tasks.task import Floats, Labels
 
 ROUNDING: Final = 1e-5
 """float32 sums of a tree ensemble may leave [0, 1] by this much."""
-
-
-def _logistic_regression(settings: TrainingSettings) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(random_state=settings.random_seed, **settings.parameters.logistic_regression.model_dump())
-
-
-def _random_forest(settings: TrainingSettings) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(
-        random_state=settings.random_seed, n_jobs=settings.threads_per_fit,
-        **settings.parameters.random_forest.model_dump(),
-    )  # fmt: skip
-
-
-def _gradient_boosting(settings: TrainingSettings) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(
-        random_state=settings.random_seed, early_stopping=False, **settings.parameters.gradient_boosting.model_dump()
-    )
-
-
-CLASSIFIERS: Final[Mapping[str, EstimatorBuilder]] = {
-    "logistic_regression": _logistic_regression,
-    "random_forest": _random_forest,
-    "gradient_boosting": _gradient_boosting,
-}
 
 
 def fit_single_feature(

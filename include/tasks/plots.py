@@ -108,6 +108,17 @@ def draw_selection(verdicts: Sequence[FeatureVerdict], title: str, top: int = 30
     return figure
 
 
+def draw_search(scores: Sequence[float | None], title: str) -> Figure:
+    """The score of each trial of a search in turn, and the best one until then; None for one that was given up."""
+    figure, axes = _new_figure(title)
+    shown = [(number, score) for number, score in enumerate(scores) if score is not None]
+    best = [max(score for _, score in shown[: place + 1]) for place in range(len(shown))]
+    axes.scatter([number for number, _ in shown], [score for _, score in shown], s=14)
+    axes.step([number for number, _ in shown], best, where="post")
+    axes.set(xlabel="trial (gaps: given up)", ylabel="mean score over the folds")
+    return figure
+
+
 def _new_figure(title: str) -> tuple[Figure, Any]:
     """A figure of its own, without pyplot, which keeps global state."""
     from matplotlib.figure import Figure

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
 from include.tasks.ranking import fill_with_median
 from include.tasks.regression_evidence import RegressionEvidence
-from include.tasks.task import Decision, EstimatorBuilder, FittedBaseline
+from include.tasks.task import Decision, FittedBaseline
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from include.features.matrix import FeatureMatrix
-    from include.settings.models import TaskName
-    from include.settings.training import TrainingSettings
+    from include.settings.task_name import TaskName
     from include.tasks.task import Floats, Labels
-
-
-def _ridge(settings: TrainingSettings) -> Any:
-    from sklearn.linear_model import Ridge
-
-    return Ridge(random_state=settings.random_seed, **settings.parameters.ridge.model_dump())
-
-
-def _random_forest(settings: TrainingSettings) -> Any:
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(
-        random_state=settings.random_seed, n_jobs=settings.threads_per_fit,
-        **settings.parameters.random_forest.model_dump(),
-    )  # fmt: skip
-
-
-def _gradient_boosting(settings: TrainingSettings) -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
-        loss="absolute_error", random_state=settings.random_seed, early_stopping=False,
-        **settings.parameters.gradient_boosting.model_dump(),
-    )  # fmt: skip
-
-
-_REGRESSORS: Final[Mapping[str, EstimatorBuilder]] = {
-    "ridge": _ridge,
-    "random_forest": _random_forest,
-    "gradient_boosting": _gradient_boosting,
-}
 
 
 class RegressionTask(RegressionEvidence):
@@ -66,7 +34,6 @@ class RegressionTask(RegressionEvidence):
     sql_type = "double precision"
     outcome_sql = "::text"
     output_name = "prediction"
-    estimators: Mapping[str, EstimatorBuilder] = _REGRESSORS
 
     def find_classes(self, values: Sequence[Any]) -> tuple[str, ...]:  # noqa: ARG002
         """None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,16 +13,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from include.features.matrix import FeatureMatrix
-    from include.settings.models import TaskName
-    from include.settings.training import TrainingSettings
+    from include.settings.task_name import TaskName
 
     Floats = npt.NDArray[np.floating[Any]]
     Labels = npt.NDArray[Any]
 
 Decision = Mapping[str, Any]
 """What turns predictions into answers: ``{"threshold": …}``, ``{"classes": […]}`` or nothing; JSON types."""
-
-EstimatorBuilder = Callable[["TrainingSettings"], Any]
 
 
 @dataclass(frozen=True)
@@ -65,9 +62,6 @@ class Task(EvidenceOfTask, Protocol):
 
     output_name: str
     """The ONNX output: ``probabilities`` or ``prediction``."""
-
-    estimators: Mapping[str, EstimatorBuilder]
-    """The unfitted estimator of each family besides the baseline."""
 
     def find_classes(self, values: Sequence[Any]) -> tuple[str, ...]:
         """The classes among the label values of the training rows; none for binary and regression."""

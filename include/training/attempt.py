@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from include.errors import RegistryError
+from include.errors import RegistryError, WarehouseError
 from include.features.spec import ModelSpec
 from include.registry.ledger import RegisteredVersion
 from include.settings.training import BASELINE, TrainingSettings
 from include.training.candidates import name_candidate
 from include.training.fit import TrainingLineage, fit_family
 from include.training.record import log_failure
+from include.training.search.record import log_search
+from include.training.search.run import search_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +34,13 @@ def attempt_family(
     tracking_uri: str,
     feature_set: str | None = None,
     incumbents: Sequence[RegisteredVersion] = (),
+    studies_uri: str | None = None,
 ) -> dict[str, Any]:
-    """As :func:`include.training.fit.fit_family`, but for a family that fails.
+    """As :func:`include.training.fit.fit_family`, with the parameters that a search has found if the settings ask for
+    one, and with an answer for a family that fails.
+
+    Args:
+        studies_uri: of the warehouse that keeps a search's trials; without it a search cannot go on after a kill.
 
     Returns:
         what was measured; or of a family that failed: ``family``, ``feature_set``, ``failure`` (the reason) and the
@@ -41,11 +48,17 @@ def attempt_family(
 
     Raises:
         RegistryError: MLflow is away; the task will be retried.
+        WarehouseError: the trials cannot be kept; the task will be retried.
         Exception: the baseline failed, with which all others are compared.
     """
     try:
-        return fit_family(frame, family, spec, settings, lineage, tracking_uri, feature_set, incumbents)
-    except RegistryError:
+        found = search_parameters(frame, family, spec, settings, lineage.data_version, feature_set, studies_uri)
+        chosen = settings if found is None else found.settings
+        result = fit_family(frame, family, spec, chosen, lineage, tracking_uri, feature_set, incumbents)
+        if found is not None:
+            log_search(tracking_uri, result["run_id"], found)
+        return result
+    except (RegistryError, WarehouseError):
         raise
     except Exception as error:
         if family == BASELINE:

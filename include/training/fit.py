@@ -32,7 +32,7 @@ from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
 from include.training.families import build_family, build_inputs
-from include.training.folds import Validation, validate
+from include.training.folds import Validation, hold_out_newest, validate
 from include.training.narrow import choose_features
 from include.training.record import log_run
 from include.training.single_feature import find_single_feature
@@ -135,14 +135,16 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
     task = TASKS[spec.task]
     with threadpool_limits(settings.threads_per_fit):
         started = time.process_time()
-        model, features = _fit(data, family, task, settings)
+        model, features = _fit(data, family, task, spec.horizon_days, settings)
         seconds = time.process_time() - started
     _, decision = _tune(task, model, features, data)
     contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
 
 
-def _fit(data: TrainingData, family: str, task: Task, settings: TrainingSettings) -> tuple[Any, tuple[Feature, ...]]:
+def _fit(
+    data: TrainingData, family: str, task: Task, horizon_days: int, settings: TrainingSettings
+) -> tuple[Any, tuple[Feature, ...]]:
     """A family fitted on the training split, and the features that it looks at."""
     train, features = data.train, data.features
     matrix = train.matrix.select(_name_features(features))
@@ -150,7 +152,8 @@ def _fit(data: TrainingData, family: str, task: Task, settings: TrainingSettings
         fit_rule = task.fit_baseline if matrix.numeric_names else fit_constant
         rule = fit_rule(matrix, train.labels, settings.random_seed)
         return rule.model, tuple(item for item in features if item.name == rule.feature)
-    return build_family(family, matrix, task, settings).fit(build_inputs(matrix), train.labels), features
+    model = build_family(family, matrix, task, settings, hold_out_newest(data, task, horizon_days, settings))
+    return model.fit(build_inputs(matrix), train.labels), features
 
 
 def validate_family(fitted: FittedFamily, data: TrainingData, settings: TrainingSettings) -> Validation:
@@ -162,7 +165,7 @@ def validate_family(fitted: FittedFamily, data: TrainingData, settings: Training
         settings = settings.model_copy(update={"validation_folds": 1})
 
     def predict(fold: TrainingData) -> tuple[Floats, Decision]:
-        model, features = _fit(fold, fitted.family, task, settings)
+        model, features = _fit(fold, fitted.family, task, contract.horizon_days, settings)
         return _tune(task, model, features, fold)
 
     first = fitted.predict(data.validation), contract.decision

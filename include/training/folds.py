@@ -16,7 +16,13 @@ from include.tasks.task import Decision, Task
 from include.training.splits import TrainingData, check_labels, check_training_rows
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from include.families.family import Rows
     from include.tasks.task import Floats
+
+    Mask = npt.NDArray[np.bool_]
 
 Predict = Callable[[TrainingData], "tuple[Floats, Decision]"]
 """Fits a family on the training split, and says what it predicts of the validation split, and how it decides."""
@@ -60,19 +66,37 @@ def list_folds(data: TrainingData, task: Task, horizon_days: int, settings: Trai
 
     A cutoff without enough rows before it, or in it, is none. A table that is split by entity has none.
     """
+    for fitted, held_out in _list_masks(data, task, horizon_days, settings.validation_folds - 1, settings):
+        yield replace(data, train=data.train.take(fitted), validation=data.train.take(held_out))
+
+
+def hold_out_newest(
+    data: TrainingData, task: Task, horizon_days: int, settings: TrainingSettings
+) -> list[tuple[Rows, Rows]]:
+    """The newest fold among the training rows, as positions to fit on and positions to predict; none if there is none.
+
+    For what learns from predictions of rows that a model has not seen: a calibration, a final model of an ensemble.
+    """
+    import numpy as np
+
+    masks = _list_masks(data, task, horizon_days, 1, settings)
+    return [(np.flatnonzero(fitted), np.flatnonzero(held_out)) for fitted, held_out in masks]
+
+
+def _list_masks(
+    data: TrainingData, task: Task, horizon_days: int, count: int, settings: TrainingSettings
+) -> Iterator[tuple[Mask, Mask]]:
+    """The training rows to fit on and those of the cutoff that is held out, newest first, as long as both suffice."""
     days, embargo = data.train.days, timedelta(days=max(horizon_days, 1))
-    cutoffs = sorted(set(days), reverse=True)
-    for cutoff in cutoffs[: settings.validation_folds - 1]:
-        fold = replace(
-            data, train=data.train.take(days <= cutoff - embargo), validation=data.train.take(days == cutoff)
-        )
+    for cutoff in sorted(set(days), reverse=True)[:count]:
+        fitted, held_out = days <= cutoff - embargo, days == cutoff
         try:
-            check_training_rows(len(fold.train.labels), settings)
-            for name, split in (("train", fold.train), ("validation", fold.validation)):
-                check_labels(name, split.labels, data.classes, task, settings)
+            check_training_rows(int(fitted.sum()), settings)
+            for name, rows in (("train", fitted), ("validation", held_out)):
+                check_labels(name, data.train.labels[rows], data.classes, task, settings)
         except TrainingError:
             return
-        yield fold
+        yield fitted, held_out
 
 
 def _average(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.features.matrix import FeatureMatrix
 from include.tasks.task import Task
 from include.training.compare import measure_score
-from include.training.families import build_family, build_inputs
+from include.training.families import build_family, build_inputs, build_pipeline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +110,7 @@ def judge_elimination(sample: Sample, family: str, task: Task, settings: Trainin
 
     folds = list(split_folds(labels, settings))
     # Each split looks at all features: with a share of them, dropping one would change the forest in other ways too.
-    forest = task.estimators["random_forest"](settings).set_params(max_features=None)
+    forest = build_pipeline("random_forest", sample.matrix, task, settings)[-1].set_params(max_features=None)
     search = RFECV(forest, step=ELIMINATION_STEP, cv=folds, scoring=score).fit(columns, labels)
     found = search.cv_results_
     counts, means = np.asarray(found["n_features"]), np.asarray(found["mean_test_score"])
@@ -159,7 +159,7 @@ def give_verdicts(
 
 def encode_columns(sample: Sample, task: Task, settings: TrainingSettings) -> Any:
     """One float column for each feature, [n, k], as a random forest takes them."""
-    prepare = build_family("random_forest", sample.matrix, task, settings)[:-1]
+    prepare = build_pipeline("random_forest", sample.matrix, task, settings)[:-1]
     return prepare.fit_transform(build_inputs(sample.matrix))
 
 

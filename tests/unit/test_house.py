@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 ORCHESTRATORS = {"airflow", "cosmos", "astro"}
-SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "tasks", "config"}
+SHARED_ROOMS = {"warehouse", "settings", "errors", "assets", "registry", "tasks", "families", "config"}
 FLOW = [
     "sources", "quality", "ingestion", "features", "training", "evaluation", "gates", "rollout", "serving",
     "scoring", "monitoring",
@@ -28,8 +28,9 @@ AROUND = [
 ]  # fmt: skip
 VAGUE_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
 HEAVY = {
-    "adbc_driver_manager", "adbc_driver_postgresql", "botocore", "fsspec", "gcsfs", "great_expectations", "matplotlib",
-    "mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "s3fs", "scipy", "skl2onnx", "sklearn", "sqlglot",
+    "adbc_driver_manager", "adbc_driver_postgresql", "botocore", "fsspec", "gcsfs", "great_expectations", "lightgbm",
+    "matplotlib", "mlflow", "numpy", "onnx", "onnxmltools", "onnxruntime", "optuna", "pandas", "pyarrow", "s3fs",
+    "scipy", "skl2onnx", "sklearn", "sqlglot", "xgboost",
 }  # fmt: skip
 # Rooms that run in processes of their own, where nothing parses them as part of a DAG file.
 OWN_PROCESS = {"serving", *AROUND}

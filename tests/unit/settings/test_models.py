@@ -110,6 +110,25 @@ def test_extra_approvers_are_added_to_those_of_every_model(config_dir: Path, wri
             r"failures\.yml, section 'gates'.*unknown key 'base_line'; did you mean 'baseline'\?",
         ),
         ({"training": {"families": ["baseline", "ridge"]}}, r"ridge does not fit binary"),
+        (
+            {
+                "training": {
+                    "families": ["baseline", "ensemble"],
+                    "parameters": {"ensemble": {"members": ["ridge", "xgboost"]}},
+                }
+            },
+            r"ensemble\.members to hold two families at least that fit binary",
+        ),
+        (
+            {
+                "task": "regression",
+                "training": {
+                    "families": ["baseline", "lightgbm"],
+                    "parameters": {"lightgbm": {"class_weight": "balanced"}},
+                },
+            },
+            r"parameters\.lightgbm\.class_weight to be null: regression has no classes",
+        ),
         ({"training": {"families": ["baseline", "forest"]}}, r"section 'training'.*'families\.1'"),
         ({"rollout": {"server": {"log_capacity": 1}}}, r"section 'rollout'.*unknown key 'server'"),
         ({"environments": {"live": {}}}, r"unknown environment 'environments\.live'"),

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from include.families.discovery import FAMILIES
 from include.settings import PROJECT_ROOT, Settings
 from include.settings.models import ModelSettings
 
-# Sections whose keys go on together, as arguments of an estimator or as name and weight, and how each is called.
+# Sections whose keys go on together, as arguments of an estimator or as name and weight, and how each is called. That
+# each family's parameters reach its estimator is for tests/unit/training/test_families.py to show.
 PASSED_WHOLE = {
-    "LogisticRegressionSettings": "logistic_regression",
-    "RidgeSettings": "ridge",
-    "RandomForestSettings": "random_forest",
-    "GradientBoostingSettings": "gradient_boosting",
     "SelectionWeights": "selection_weights",
+    "FamilyParameters": "parameters",
+    **{family.parameters.__name__: "parameters" for family in FAMILIES.values()},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -83,3 +84,25 @@ def test_a_baseline_that_fails_stops_the_training(
 def test_without_mlflow_the_task_is_tried_again(lineage: TrainingLineage) -> None:
     with pytest.raises(RegistryError, match="is away"):
         attempt("logistic_regression", lineage, f"http://127.0.0.1:{find_free_port()}")
+
+
+def test_the_parameters_that_a_search_finds_are_fitted_and_on_record(
+    tracking_uri: str, lineage: TrainingLineage, warehouse_uri: str
+) -> None:
+    spaces = {"random_forest": {"min_samples_leaf": {"low": 5, "high": 9}}}
+    settings = load_training("binary", search={"method": "random", "trials": 3, "spaces": spaces})
+    frame = make_frame("binary")
+    result = attempt_family(frame, "random_forest", SPEC, settings, lineage, tracking_uri, studies_uri=warehouse_uri)
+    run = read_run(tracking_uri, result["run_id"])
+    params = {item["key"]: item["value"] for item in run["data"]["params"]}
+    assert params["min_samples_leaf"] in ("5", "6", "7", "8", "9")
+    assert (params["search_method"], params["search_trials"]) == ("random", "3")
+    with MlflowRest(tracking_uri) as mlflow:
+        files = mlflow.get("artifacts/list", {"run_id": result["run_id"]})["files"]
+        told = json.loads(mlflow.download(run["info"]["artifact_uri"], "search.json"))
+    assert {"search.json", "search.png"} <= {item["path"] for item in files}
+    assert told["parameters"] == {"min_samples_leaf": int(params["min_samples_leaf"])}
+    assert told["score"] == max(trial["score"] for trial in told["trials"])
+    again = attempt_family(frame, "random_forest", SPEC, settings, lineage, tracking_uri, studies_uri=warehouse_uri)
+    assert again["onnx_sha256"] == result["onnx_sha256"]
+    assert again["metrics"] == result["metrics"]

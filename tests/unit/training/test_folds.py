@@ -11,7 +11,7 @@ import pytest
 from include.settings.training import TrainingSettings
 from include.tasks import TASKS
 from include.tasks.task import Decision
-from include.training.folds import list_folds, validate
+from include.training.folds import hold_out_newest, list_folds, validate
 from include.training.splits import TrainingData, read_training_data
 from tests.model.machines import load_training, make_frame, make_spec
 
@@ -75,3 +75,15 @@ def test_metrics_are_the_mean_over_the_folds(data: TrainingData, settings: Train
     assert found.scores[0] == pytest.approx(0.5)
     assert set(found.scores[1:]) == {1.0}
     assert found.metrics["auc"] == pytest.approx(np.mean(found.scores))
+
+
+def test_the_newest_cutoff_is_held_out_from_those_whose_labels_were_known(
+    data: TrainingData, settings: TrainingSettings
+) -> None:
+    [(fitted, held_out)] = hold_out_newest(data, TASK, 28, settings)
+    [first, *_] = list_folds(data, TASK, 28, settings)
+    np.testing.assert_array_equal(data.train.labels[fitted], first.train.labels)
+    np.testing.assert_array_equal(data.train.days[held_out], first.validation.days)
+    assert set(data.train.days[held_out]) == {max(data.train.days)}
+    too_few = settings.model_copy(update={"min_training_rows": len(data.train.labels)})
+    assert hold_out_newest(data, TASK, 28, too_few) == []
