@@ -83,8 +83,9 @@ def search_data(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     search, usual = settings.search, getattr(settings.parameters, family)
+    # Limits hold for libraries that are loaded: the scorer, which prepares the folds, loads scikit-learn.
+    scorer = FoldScorer(data, family, TASKS[spec.task], spec.horizon_days, settings)
     with threadpool_limits(settings.threads_per_fit), open_studies(studies_uri) as storage:
-        scorer = FoldScorer(data, family, TASKS[spec.task], spec.horizon_days, settings)
         space = adapt_spaces(search.spaces[family], scorer.shape, spec.task)
 
         def score(parameters: Mapping[str, Any], fold: int, share: float) -> float:
