@@ -172,6 +172,26 @@ def let_dbt_return(task: Any, monkeypatch: pytest.MonkeyPatch, method: str, **st
     monkeypatch.setattr(owner, method, run)
 
 
+def test_once_dbt_is_done_and_reported_the_task_leaves_the_processor_to_others(
+    producer: DbtBuild, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from include.orchestration import dbt_build
+
+    order: list[str] = []
+    ti = SimpleNamespace(try_number=1, xcom_push=lambda key, value: order.append(f"report {key}"))
+
+    def run(task: DbtBuild, *_: Any) -> str:
+        task._dbt_runner_callbacks[-1](make_event("NodeFinished", MODEL, "success"))
+        order.append("dbt")
+        return "result"
+
+    monkeypatch.setattr(dbt_build, "run_dbt", run)
+    monkeypatch.setattr(dbt_build.os, "nice", lambda by: order.append(f"nice {by}"))
+    producer._dbt_runner_callbacks = None
+    assert producer.run_dbt_runner(["dbt", "build"], {}, str(tmp_path), context={"ti": ti}) == "result"
+    assert order == ["dbt", f"report {REPORTS}", "nice 10"]
+
+
 def test_a_build_whose_tests_failed_is_not_tried_again(producer: DbtBuild, monkeypatch: pytest.MonkeyPatch) -> None:
     ti = Ti()
     let_dbt_return(producer, monkeypatch, "execute", days="success", unique_days="fail")
