@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import distributions
 from typing import Any, Final
+
+from include.training.environment import describe_packages
 
 _TIMEOUT_S: Final = 5.0
 _MOST: Final = 1000
@@ -13,8 +14,7 @@ _MOST: Final = 1000
 
 def list_packages() -> dict[str, str]:
     """The installed distributions with their versions, by name."""
-    named = {str(one.metadata["Name"]).lower(): one.version for one in distributions() if one.metadata["Name"]}
-    return dict(sorted(named.items()))
+    return {one["name"]: one["version"] for one in describe_packages()["components"]}
 
 
 def list_advisories(url: str | None, packages: Mapping[str, str] | None = None) -> tuple[str, ...] | None:

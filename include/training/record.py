@@ -10,15 +10,19 @@ from include.registry.onnx import OnnxModel
 from include.registry.tracking import log_onnx, open_run
 from include.settings.training import TrainingSettings
 from include.training.candidates import name_candidate
+from include.training.environment import describe_packages, hash_lock
 from include.training.families import read_parameters
 from include.training.feature_selection import FeatureSelection
 from include.training.importance import measure_importance
 from include.training.splits import SplitData
+from include.warehouse.names import name_table
 
 _TAGS: Final = (
     "family", "task", "assembled_at", "data_version", "feature_version", "code_revision", "trained_by",
     "test_as_of_date",
 )  # fmt: skip
+_DIGEST_LENGTH: Final = 36
+"""Of a dataset's digest in MLflow, at most."""
 _COMPARED: Final = ("score", "gain", "gain_low", "gain_high")
 
 
@@ -56,6 +60,8 @@ def log_run(
         figures["feature_selection.png"] = draw_selection(selection.verdicts, f"{name}: {selection.method}")
     with open_run(tracking_uri, contract.model, name, tags) as mlflow:
         mlflow.log_params(describe_parameters(onnx, result, settings))
+        log_dataset(contract.model, str(result["data_version"]))
+        mlflow.log_dict(describe_packages(), "sbom.json")
         mlflow.log_metrics(list_metrics(result))
         for step, score in enumerate(result["validation"]["scores"]):
             mlflow.log_metric("validation_fold_score", score, step=step)
@@ -68,6 +74,18 @@ def log_run(
         model_uri = log_onnx(onnx_bytes, contract)
         run_id = str(mlflow.active_run().info.run_id)
     return {"run_id": run_id, "model_uri": model_uri}
+
+
+def log_dataset(model: str, data_version: str) -> None:
+    """Name the training set as the input of the active run, with the version of the data that it was read from."""
+    import mlflow
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    table = name_table(model, "training_set")
+    source = CodeDatasetSource({"table": str(table), "data_version": data_version})
+    digest = data_version[:_DIGEST_LENGTH]
+    mlflow.log_input(MetaDataset(source, name=str(table), digest=digest), context="training")
 
 
 def log_failure(tracking_uri: str, model: str, family: str, feature_set: str | None, reason: str) -> str:
@@ -104,6 +122,7 @@ def describe_parameters(onnx: OnnxModel, result: Mapping[str, Any], settings: Tr
         **read_parameters(str(result["family"]), settings),
         **{f"selection_{key}": value for key, value in settings.feature_selection if result["selection_method"]},
         "random_seed": settings.random_seed,
+        "lock_sha256": hash_lock(),
         "n_features": len(onnx.contract.features),
         "training_rows": result["training_rows"],
         "scikit_learn": sklearn.__version__,

@@ -315,7 +315,7 @@ def test_a_release_that_changes_an_example_is_merged_by_one_command_more(
     assert len(blocks) > 3
     (release / "README.md").write_text("(examples begin)".join(block.replace(" the ", " THE ", 1) for block in blocks))
     verbs = release / "tests/unit/commands/test_makefile.py"
-    verbs.write_text(verbs.read_text().replace('"run", "traffic",', '"run", "traffic", "more",'))
+    verbs.write_text(verbs.read_text().replace('"rollback", "traffic",', '"rollback", "traffic", "more",'))
     git(release, "add", "-A")
     git(release, "commit", "-q", "-m", "Release")
     git(ours, "fetch", "-q", str(release), "HEAD:refs/tags/v2")

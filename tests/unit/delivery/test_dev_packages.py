@@ -20,7 +20,8 @@ def list_image_packages() -> set[str]:
     """What requirements.txt brings, with all that its packages require."""
     lines = (line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines())
     found: set[str] = set()
-    waiting = [Requirement(line).name for line in lines if line]
+    asked = [Requirement(line) for line in lines if line]
+    waiting = [each.name for each in asked if not each.marker or each.marker.evaluate()]
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
         if name not in found:

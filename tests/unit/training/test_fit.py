@@ -130,7 +130,7 @@ def test_the_run_holds_parameters_metrics_tags_and_figures(training: Training, t
     assert run["params"]["learning_rate"] == str(learning_rate)
     tags = ("family", "task", "data_version", "feature_version", "code_revision", "trained_by")
     assert {key: run["tags"][key] for key in tags} == {key: result[key] for key in tags}
-    expected = {"importance.json", "importance.png", "contract.json", *FIGURES[training.task]}
+    expected = {"importance.json", "importance.png", "contract.json", "sbom.json", *FIGURES[training.task]}
     assert list_artifacts(tracking_uri, result["run_id"]) == expected
 
 
