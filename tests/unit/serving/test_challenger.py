@@ -69,7 +69,7 @@ def test_a_good_challenger_goes_all_the_way_under_load(
             decision = run_canary_step(online_uri, MODEL, weight, rollout_settings.canary.criteria)
             assert decision.action == "proceed", decision.reason
         with open_session(online_uri) as session:
-            promote_challenger(session, require_rollout(session, MODEL))
+            promote_challenger(session, require_rollout(session, MODEL), 2)
         wait_until(lambda: responses[-1].json()["variant"] == "champion")
         assert responses[-1].json()["model_version"] == 2
     assert list_failed(responses) == []

@@ -65,8 +65,8 @@ def test_a_run_says_what_it_was_trained_on_and_with(
 ) -> None:
     result = fit_family(frame, "baseline", spec, settings, lineage, tracking_uri)
 
-    def ask(path: str, **parameters: str) -> Any:
-        return httpx.get(f"{tracking_uri}/{path}", params=parameters).raise_for_status()
+    def ask(endpoint: str, **parameters: str) -> Any:
+        return httpx.get(f"{tracking_uri}/{endpoint}", params=parameters).raise_for_status()
 
     run = ask("api/2.0/mlflow/runs/get", run_id=result["run_id"]).json()["run"]
     [read] = run["inputs"]["dataset_inputs"]
