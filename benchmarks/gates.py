@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from include.evaluation.candidate import Candidate
     from include.features.spec import ModelSpec
+    from include.governance.upstream import UpstreamTrace
     from include.settings.models import ModelSettings
+    from include.warehouse.names import TableName
 
 SIZES: Final = (5_000, 50_000, 500_000)
 SHOWN: Final = 50_000
@@ -66,9 +68,23 @@ class HeldParts:
         """The training set."""
         return self.rows
 
+    def list_files(self, result: Mapping[str, Any]) -> Mapping[str, bytes | None]:  # noqa: ARG002
+        """What training logs."""
+        from include.evaluation.security import KNOWN_FILES
+
+        description = b"flavors: {onnx: {data: model.onnx}, python_function: {loader_module: mlflow.onnx}}"
+        return {path: description if path == "MLmodel" else None for path in KNOWN_FILES}
+
+    def trace_upstream(self, tables: Collection[TableName]) -> UpstreamTrace:  # noqa: ARG002
+        """One published table behind everything."""
+        from include.governance.upstream import UpstreamTrace
+        from include.warehouse.names import TableName
+
+        return UpstreamTrace((TableName("raw", "measured"),), ())
+
     def read_attributes(self, spec: ModelSpec, rows: pa.Table) -> pa.Table:
-        """None that is no feature."""
-        raise NotImplementedError
+        """Keys and as-of date alone: both attributes are features."""
+        return rows.select(["as_of_date", *spec.entity.key_names])
 
 
 def measure(options: Options, tell: Tell) -> list[Figure]:

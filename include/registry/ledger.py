@@ -156,6 +156,11 @@ def find_newest(
     )  # fmt: skip
 
 
+def has_versions(session: Session, model_name: str) -> bool:
+    """Whether a model has any version."""
+    return bool(session.fetch_value("select exists (select from ml.versions where model_name = %s)", (model_name,)))
+
+
 def list_versions(session: Session, model_name: str) -> list[RegisteredVersion]:
     """Every version, newest first."""
     rows = session.fetch_all(f"{_VERSIONS} where versions.model_name = %s order by version desc", (model_name,))

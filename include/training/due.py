@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from include.registry.ledger import find_last_decision, list_versions
+from include.registry.ledger import find_last_decision, has_versions
 from include.settings.models import ModelSettings
 from include.settings.training import TrainingSettings
 from include.warehouse.session import open_session
@@ -61,7 +61,7 @@ def check_training_due(uri: str, model: ModelSettings, now: datetime | None = No
         WarehouseError: the warehouse is away.
     """
     with open_session(uri) as session:
-        has_model = bool(list_versions(session, model.name))
+        has_model = has_versions(session, model.name)
         last = find_last_decision(session, model.name)
         requested_at = session.fetch_value(
             "select max(decided_at) from monitoring.decisions where model_name = %s and action = 'retrain'",
