@@ -8,7 +8,8 @@ announced by itself, to the models that use it.
 Before a group is announced, `publish_GROUP` validates the as-of dates that have changed (rules and score in
 `quality.feature_validations`, limits in `include/config/features.yml`), measures drift against what was published
 before, and writes the changed rows of the online table. A group that is refused is not announced, and its online table
-is as it was; *Browse → Features* shows all of it.
+is as it was; *Browse → Features* shows all of it. Labels are announced when groups and models are done (`build_is_over`, whatever
+their end): scores wait for groups, and nothing but training waits for labels.
 
 Which days to compute is read from the data: every published day that has no features yet. A rerun
 computes nothing twice; a late delivery recomputes the days that it touched. Once an hour the DAG looks whether
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
 
 from include.assets import RAW, features_of, labels_of
@@ -78,12 +80,15 @@ def build_features() -> None:
     models >> recorded
     catalog = load_catalog()
     catalog.check()
+    build_is_over = EmptyOperator(task_id="build_is_over", trigger_rule="all_done")
+    models >> build_is_over
     for group in catalog.groups.values():
         published = publish(group.name, features_of(group.name), group=group)
         for node in (group.name, *([group.online_model] if group.online_model else [])):
-            find_task(models, node) >> published >> recorded
+            find_task(models, node) >> published >> [build_is_over, recorded]
     for label in catalog.labels.values():
-        find_task(models, label.name) >> publish(label.name, labels_of(label.name), label=label) >> recorded
+        published = publish(label.name, labels_of(label.name), label=label)
+        [find_task(models, label.name), build_is_over] >> published >> recorded
 
 
 build_features()

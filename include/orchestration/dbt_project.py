@@ -66,7 +66,7 @@ def dbt_models(
             profile_name="orrery",
             target_name=PROFILE_TARGET,
             profile_mapping=PostgresUserPasswordProfileMapping(
-                conn_id=WAREHOUSE, profile_args={"schema": "features", "threads": 2}
+                conn_id=WAREHOUSE, profile_args={"schema": "features", "threads": 3}
             ),
         ),
         render_config=RenderConfig(

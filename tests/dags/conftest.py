@@ -59,6 +59,7 @@ print("DAGS=" + json.dumps({
                     "downstream": sorted(t.downstream_task_ids),
                     "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
                     "tests": list(getattr(t, "tests", [])), "priority": t.priority_weight,
+                    "trigger_rule": str(t.trigger_rule),
                     "links": [link.name for link in getattr(t, "operator_extra_links", ())],
                     "waits_in_a_slot": hasattr(t, "poke") and not getattr(t, "deferrable", False)
                     and t.mode != "reschedule",

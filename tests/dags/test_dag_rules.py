@@ -128,6 +128,18 @@ def test_a_group_is_announced_when_it_and_its_online_table_are_tested_and_not_be
         assert {name.split(".")[1] for name in upstream} == nodes, f"publish_{group.name} waits for {upstream}"
 
 
+def test_labels_are_announced_after_the_groups_whatever_becomes_of_those(
+    dag_bag: dict[str, Any], manifest_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TARGET_VARIABLE, str(manifest_dir))
+    tasks, catalog = dag_bag["dags"]["build_features"]["tasks"], load_catalog()
+
+    assert {f"publish_{name}" for name in catalog.groups} < set(tasks["build_is_over"]["upstream"])
+    assert tasks["build_is_over"]["trigger_rule"].lower().endswith("all_done")
+    for name in catalog.labels:
+        assert set(tasks[f"publish_{name}"]["upstream"]) == {f"dbt.{name}", "build_is_over"}
+
+
 def test_ingestion_confirms_its_own_day_when_what_is_late_is_published(dag_bag: dict[str, Any]) -> None:
     tasks = dag_bag["dags"]["ingest_sources"]["tasks"]
 
@@ -146,7 +158,7 @@ def test_what_stands_between_new_data_and_its_scores_starts_before_the_look_whet
     }
     ingestion = [f"ingest_sources.{task}" for task in ("plan", "land", "audit", "publish")]
     scores = [f"{model}.score_batch.score" for model in MODELS]
-    looks = [priority for name, priority in priorities.items() if name.endswith(".is_training_due")]
+    looks = [priority for name, priority in priorities.items() if name.endswith(".train_candidates.plan")]
     assert len(looks) == len(MODELS)
     assert min(priorities[name] for name in (*ingestion, *scores)) > max(looks)
 
