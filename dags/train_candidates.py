@@ -7,9 +7,11 @@ serves of it on the newest cutoff (test). Three outcomes: **refused** (nothing i
 log), **staging** only, or **production** (goes on to approval).
 
 Runs when the feature groups and the label of this model arrive or monitoring asks for it, and trains only if
-it is due: there is no version yet, a retraining was requested, or the newest version is too old
-(`include/config/training.yml` and the model's own file). Trigger it with `force` to train all the same, for
-instance after a change of the settings.
+it is due: there is no version yet, a retraining was requested, the version of a feature group was raised, or the last
+training is too old. `plan` says why, and which strategies that calls for (`strategies` in `include/config/training.yml`
+and the model's own file): the standard families, a search, the ensemble, a selection of features, or first a light
+validation of the champion. Trigger it with `force`, or with strategies, to train all the same. A candidate that nothing
+has changed for is taken from the training before.
 
 **When it fails**
 - `fit` for one candidate: one that cannot be fitted is recorded in MLflow with its reason, and the others go on; the
@@ -35,7 +37,7 @@ from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.settings.gates import GATE_NAMES
 from include.settings.models import ModelSettings
-from include.training.candidates import list_candidates
+from include.settings.strategies import STRATEGIES
 from include.warehouse.names import name_table
 
 if TYPE_CHECKING:
@@ -51,26 +53,33 @@ def train_candidates(model: ModelSettings) -> None:
     @dag(
         dag_id=name_dag(model.name, "train_candidates"),
         schedule=all_assets(needed) | asset(retrain_requested_of(model.name)),
-        params={"force": Param(False, type="boolean", description="train even if no training is due")},
+        params={
+            "force": Param(False, type="boolean", description="train even if no training is due"),
+            "strategies": Param(
+                [],
+                type="array",
+                items={"enum": [*STRATEGIES]},
+                examples=[*STRATEGIES],
+                description="train by these, and not by those that the settings name for the cause",
+            ),
+        },
         **model_defaults(__doc__, model, "training"),
     )
     def wire() -> None:
         @task.short_circuit
         @traced
-        def is_training_due() -> bool:
-            """Go on only if there is a reason to train."""
-            from include.training.due import check_training_due
+        def plan() -> list[dict[str, Any]]:
+            """The candidates that there is a reason to fit; without any, nothing goes on."""
+            from include.orchestration.training import plan_run
 
-            if get_current_context()["params"]["force"]:
-                return True
-            return check_training_due(warehouse_uri(), model).is_due
+            return plan_run(get_current_context(), warehouse_uri(), model)
 
         @dataframe(output_table=training_set)
         def assemble_training_set() -> pd.DataFrame:
             """Features as they were known at each cutoff, with what happened afterwards."""
             from include.orchestration.training import assemble
 
-            return assemble(get_current_context(), warehouse_uri(), model)
+            return assemble(get_current_context(), warehouse_uri(), mlflow_uri(), model)
 
         @dataframe(map_index_template="{{ task.op_kwargs['candidate']['name'] }}")
         def fit(frame: pd.DataFrame, candidate: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +111,8 @@ def train_candidates(model: ModelSettings) -> None:
             from include.gates.gate import conclude
             from include.orchestration.training import record_judgement
 
-            return record_judgement(warehouse_uri(), conclude(ranked, answers, mlflow_uri()))
+            concluded = conclude(ranked, answers, mlflow_uri())
+            return record_judgement(get_current_context(), warehouse_uri(), concluded)
 
         @task(outlets=[asset(candidate_of(model.name))])
         @traced
@@ -115,9 +125,9 @@ def train_candidates(model: ModelSettings) -> None:
             events[asset(candidate_of(model.name))].extra = {"version": registered["version"]}
             return registered
 
-        frame = assemble_training_set()
-        is_training_due() >> frame
-        ranked = rank(fit.partial(frame=frame).expand(candidate=list_candidates(model)))
+        candidates, frame = plan(), assemble_training_set()
+        candidates >> frame
+        ranked = rank(fit.partial(frame=frame).expand(candidate=candidates))
         register(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
 
     wire()

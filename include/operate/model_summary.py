@@ -38,7 +38,7 @@ def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] |
     """The champion with its figures, and what it gains over the baseline."""
     if champion is None:
         return {"champion": "none"}
-    name = name_candidate(champion["family"], champion.get("feature_set"))
+    name = name_candidate(champion["family"], champion.get("feature_set"), champion.get("strategy"))
     lines = {"champion": f"version {champion['version']}, {name}: {describe_score(champion)}"}
     if champion.get("selection_method"):
         method = name_metric(champion["selection_method"])

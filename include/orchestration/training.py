@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.errors import SettingsError
 from include.features.builds import read_built_version
 from include.orchestration.models import find_spec
 from include.registry.ledger import (
@@ -24,7 +25,11 @@ from include.registry.ledger import (
 from include.registry.registry import register_run
 from include.rollout.events import read_former_champions
 from include.rollout.state import read_rollout
+from include.settings.strategies import LIGHT_VALIDATION
+from include.training.candidates import apply_strategy, list_candidates
 from include.training.code_revision import read_code_revision
+from include.training.due import TrainingPlan, check_training_due
+from include.training.history import record_plan, record_validation
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
@@ -35,14 +40,95 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PLAN: Final = "plan"
+STRATEGIES: Final = "strategies"
+"""XCom of the task that plans: what the run tries."""
 ASSEMBLE: Final = "assemble_training_set"
 ASSEMBLED: Final = "assembled"
 """XCom of the task that reads the training set: when, of which data, of which features."""
 _ATTEMPTS: Final = 3
 
 
-def assemble(context: Any, uri: str, model: ModelSettings) -> pd.DataFrame:
+def plan_run(context: Any, uri: str, model: ModelSettings) -> list[dict[str, Any]]:
+    """What the run fits; the strategies are kept for :func:`assemble`, the reason in ``ml.training_plans``.
+
+    A person who starts the DAG with ``force``, or names strategies, gets a training.
+
+    Returns:
+        the candidates; none if no training is due.
+
+    Raises:
+        SettingsError: the strategies fit no candidate of this model.
+    """
+    params = context["params"]
+    if params["force"] or params["strategies"]:
+        asked = tuple(params["strategies"]) or model.training.strategies.person
+        person = context["dag_run"].triggering_user_name or "somebody"
+        found = TrainingPlan("person", f"{person} asked for it", asked)
+    else:
+        found = check_training_due(uri, model, find_spec(model).feature_version)
+    log.info("%s", found.reason)
+    if not found.is_due:
+        return []
+    fitting = [one for one in found.strategies if one != LIGHT_VALIDATION]
+    candidates = list_candidates(model, fitting)
+    if fitting and len(candidates) == 1:
+        raise SettingsError(
+            f"The strategies {', '.join(fitting)} fit no candidate of {model.name}: a search is for families that have "
+            "a space (training.search.spaces), an ensemble asks for parameters.ensemble. Add 'standard'."
+        )
+    context["ti"].xcom_push(key=STRATEGIES, value=list(found.strategies))
+    with open_session(uri) as session:
+        record_plan(session, model.name, context["run_id"], found, [one["name"] for one in candidates])
+    return candidates
+
+
+def assemble(context: Any, uri: str, tracking_uri: str, model: ModelSettings) -> pd.DataFrame:
     """Read the training set, and note for the fits which data it was read from.
+
+    Raises:
+        AirflowSkipException: the plan has a light validation, and the champion holds.
+        RegistryError: MLflow is away, which that asks for the champion's file.
+    """
+    frame, facts = read_training_set(uri, model)
+    context["ti"].xcom_push(key=ASSEMBLED, value=facts)
+    strategies = context["ti"].xcom_pull(task_ids=PLAN, key=STRATEGIES)
+    if LIGHT_VALIDATION in strategies:
+        validate_lightly(frame, facts, uri, tracking_uri, model, is_alone=len(strategies) == 1)
+    return frame
+
+
+def validate_lightly(
+    frame: pd.DataFrame, facts: Mapping[str, str], uri: str, tracking_uri: str, model: ModelSettings, *, is_alone: bool
+) -> None:
+    """Measure the champion on the newest labelled cutoff, and keep what was found in ``ml.champion_validations``.
+
+    Args:
+        is_alone: nothing else is planned, whatever is found.
+
+    Raises:
+        AirflowSkipException: the champion holds, or nothing else is planned.
+        RegistryError: MLflow is away.
+    """
+    from include.training.validation import validate_champion
+
+    with open_session(uri) as session:
+        rollout = read_rollout(session, model.name)
+        champion = None if rollout is None else require_version(session, model.name, rollout.champion_version)
+    if champion is None:
+        reason, is_held = "there is no champion to validate", False
+    else:
+        found = validate_champion(frame, champion, find_spec(model), model.training, tracking_uri)
+        with open_session(uri) as session:
+            record_validation(session, model.name, facts, found)
+        reason, is_held = f"version {found.version} on {found.test_as_of_date}: {found.reason}", found.is_held
+    if is_held or is_alone:
+        raise AirflowSkipException(f"The champion {'holds' if is_held else 'does not hold'}: {reason}")
+    log.warning("The champion does not hold, and the other strategies are fitted: %s", reason)
+
+
+def read_training_set(uri: str, model: ModelSettings) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The training set, with ``assembled_at``, ``data_version`` and ``feature_version``.
 
     Data that is published while it is read is no part of it for sure: it is read again then.
     """
@@ -57,8 +143,7 @@ def assemble(context: Any, uri: str, model: ModelSettings) -> pd.DataFrame:
             break
         log.info("Features were built while the training set was read: it is read again.")
     facts = {"assembled_at": assembled_at, "data_version": before, "feature_version": spec.feature_version}
-    context["ti"].xcom_push(key=ASSEMBLED, value=facts)
-    return frame
+    return frame, facts
 
 
 def _read_data_version(uri: str) -> str:
@@ -69,18 +154,28 @@ def _read_data_version(uri: str) -> str:
 def fit_candidate(
     context: Any, frame: pd.DataFrame, candidate: dict[str, Any], uri: str, tracking_uri: str, model: ModelSettings
 ) -> dict[str, Any]:
-    """Train, test and log one candidate, and keep what was measured in ``ml.candidates``."""
-    from include.training.attempt import FAILURE, attempt_family
+    """Train, test and log one candidate, and keep what was measured in ``ml.candidates``.
 
-    lineage = describe_lineage(context, model)
+    One that an earlier training has made from the same inputs is taken from there.
+    """
+    from include.training.attempt import FAILURE, attempt_family
+    from include.training.unchanged import find_unchanged, hash_inputs
+
+    lineage, settings = describe_lineage(context, model), apply_strategy(model.training, candidate["strategy"])
     incumbents = find_incumbents(uri, model.name)
+    inputs_hash = hash_inputs(model.name, candidate, settings, lineage, incumbents)
+    with open_session(uri) as session:
+        unchanged = find_unchanged(session, inputs_hash, tracking_uri)
+    if unchanged is not None:
+        log.info("Nothing has changed since run %s, which is taken: %s", unchanged["run_id"], candidate["name"])
+        return unchanged
     result = attempt_family(
-        frame, candidate["family"], find_spec(model), model.training, lineage, tracking_uri,
-        candidate["feature_set"], incumbents, uri,
+        frame, candidate["family"], find_spec(model), settings, lineage, tracking_uri,
+        candidate["feature_set"], incumbents, uri, candidate["strategy"],
     )  # fmt: skip
     if FAILURE not in result:
         with open_session(uri) as session:
-            record_candidate(session, model.name, result)
+            record_candidate(session, model.name, result, inputs_hash)
     return result
 
 
@@ -92,8 +187,7 @@ def describe_lineage(context: Any, model: ModelSettings) -> TrainingLineage:
     from include.training.fit import TrainingLineage
 
     user = context["dag_run"].triggering_user_name
-    facts = context["ti"].xcom_pull(task_ids=ASSEMBLE, key=ASSEMBLED)
-    return TrainingLineage(**facts, code_revision=read_code_revision(), trained_by=user or model.trainer)
+    return TrainingLineage(**_pull_facts(context), code_revision=read_code_revision(), trained_by=user or model.trainer)
 
 
 def find_incumbents(uri: str, name: str) -> list[RegisteredVersion]:
@@ -106,12 +200,20 @@ def find_incumbents(uri: str, name: str) -> list[RegisteredVersion]:
     return [] if baseline is None else [baseline]
 
 
-def record_judgement(uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
+def record_judgement(context: Any, uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
     """Keep what was decided in ``ml.decisions``; returns the judgement."""
-    run_id = judgement["candidate"]["run_id"]
+    run_id, assembled_at = judgement["candidate"]["run_id"], _pull_facts(context)["assembled_at"]
     with open_session(uri) as session:
-        record_decision(session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"])
+        record_decision(
+            session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"], assembled_at
+        )
     return judgement
+
+
+def _pull_facts(context: Any) -> dict[str, str]:
+    """What the run's training set is: ``assembled_at``, ``data_version``, ``feature_version``."""
+    facts: dict[str, str] = context["ti"].xcom_pull(task_ids=ASSEMBLE, key=ASSEMBLED)
+    return facts
 
 
 def answer_gate(

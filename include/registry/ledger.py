@@ -50,20 +50,23 @@ class RegisteredVersion:
     result: Mapping[str, Any]
 
 
-def record_candidate(session: Session, model_name: str, result: Mapping[str, Any]) -> None:
+def record_candidate(
+    session: Session, model_name: str, result: Mapping[str, Any], inputs_hash: str | None = None
+) -> None:
     """Append what was measured of a fitted model; the same run again changes nothing.
 
     Args:
         result: what ``include.training.fit.fit_family`` returned.
+        inputs_hash: of everything that it was made from (``include.training.unchanged``).
     """
     session.execute(
         "insert into ml.candidates (run_id, assembled_at, model_name, family, feature_set, trained_by, data_version, "
-        "feature_version, code_revision, model_uri, onnx_sha256, result) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) on conflict (run_id) do nothing",
+        "feature_version, code_revision, model_uri, onnx_sha256, inputs_hash, result) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb) on conflict (run_id) do nothing",
         (
             result["run_id"], result["assembled_at"], model_name, result["family"], result.get("feature_set"),
             result["trained_by"], result["data_version"], result["feature_version"], result["code_revision"],
-            result["model_uri"], result["onnx_sha256"], _to_json(result),
+            result["model_uri"], result["onnx_sha256"], inputs_hash, _to_json(result),
         ),
     )  # fmt: skip
 
@@ -85,13 +88,24 @@ def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any
 
 
 def record_decision(
-    session: Session, run_id: str, decision: str, reasons: Sequence[str], ranking: Iterable[Mapping[str, Any]] = ()
+    session: Session,
+    run_id: str,
+    decision: str,
+    reasons: Sequence[str],
+    ranking: Iterable[Mapping[str, Any]] = (),
+    assembled_at: str | None = None,
 ) -> None:
-    """Append how far a candidate may go: 'refuse', 'staging' or 'production'."""
+    """Append how far a candidate may go: 'refuse', 'staging' or 'production'.
+
+    Args:
+        assembled_at: when the training set was read (ISO); None for when that of the candidate was, which is older
+            where the candidate was taken from an earlier training.
+    """
     session.execute(
-        "insert into ml.decisions (run_id, decision, reasons, ranking) values (%s, %s, %s, %s::jsonb)",
-        (run_id, decision, list(reasons), _to_json(list(ranking))),
-    )
+        "insert into ml.decisions (run_id, decision, reasons, ranking, assembled_at) "
+        "values (%s, %s, %s, %s::jsonb, %s)",
+        (run_id, decision, list(reasons), _to_json(list(ranking)), assembled_at),
+    )  # fmt: skip
 
 
 def add_version(session: Session, model_name: str, run_id: str, registry_version: int) -> int:
@@ -178,9 +192,14 @@ def read_gates(session: Session, run_id: str) -> list[dict[str, Any]]:
 
 
 def find_last_decision(session: Session, model_name: str) -> Row | None:
-    """The newest decision about a training of a model: ``run_id``, ``decision``, ``reasons``, ``assembled_at``."""
+    """The newest decision about a training of a model.
+
+    Returns:
+        ``run_id``, ``decision``, ``reasons``, and of the training set ``assembled_at`` and ``feature_version``.
+    """
     return session.fetch_one(
-        "select run_id, decision, reasons, assembled_at from ml.decisions join ml.candidates using (run_id) "
+        "select run_id, decision, reasons, coalesce(decisions.assembled_at, candidates.assembled_at) as assembled_at, "
+        "feature_version from ml.decisions as decisions join ml.candidates as candidates using (run_id) "
         "where model_name = %s order by decisions.id desc limit 1",
         (model_name,),
     )

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 from include.families.discovery import FAMILIES
 from include.settings.search import SearchSettings
 from include.settings.section import Section
+from include.settings.strategies import StrategySettings
 
 BASELINE: Final = "baseline"
 
@@ -76,11 +77,24 @@ class FeatureSelectionSettings(Section):
     folds: Annotated[int, Field(ge=2)]
 
 
+class LightValidationSettings(Section):
+    """When a champion holds on the newest labelled cutoff, so that nothing is trained.
+
+    Attributes:
+        max_score_drop: below the score of its test; so much or more, beyond chance, and it does not hold.
+        confidence: one-sided, of that chance.
+    """
+
+    max_score_drop: _Share = 0.05
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
 class TrainingSettings(Section):
     """Settings of training, evaluation and selection of one model.
 
     Attributes:
         search: how parameters are searched for; without it, they are those of ``parameters``.
+        strategies: what a training tries, by its cause.
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
         validation_folds: how often each candidate is validated, the validation split among them.
     """
@@ -98,6 +112,8 @@ class TrainingSettings(Section):
     cost_ceilings: CostCeilings
     feature_selection: FeatureSelectionSettings
     search: SearchSettings = Field(default_factory=SearchSettings)
+    strategies: StrategySettings = Field(default_factory=StrategySettings)
+    light_validation: LightValidationSettings = Field(default_factory=LightValidationSettings)
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count

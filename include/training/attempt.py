@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import RegistryError, WarehouseError
 from include.features.spec import ModelSpec
 from include.registry.ledger import RegisteredVersion
+from include.settings.strategies import STANDARD
 from include.settings.training import BASELINE, TrainingSettings
 from include.training.candidates import name_candidate
 from include.training.fit import TrainingLineage, fit_family
@@ -35,6 +36,7 @@ def attempt_family(
     feature_set: str | None = None,
     incumbents: Sequence[RegisteredVersion] = (),
     studies_uri: str | None = None,
+    strategy: str = STANDARD,
 ) -> dict[str, Any]:
     """As :func:`include.training.fit.fit_family`, with the parameters that a search has found if the settings ask for
     one, and with an answer for a family that fails.
@@ -43,8 +45,8 @@ def attempt_family(
         studies_uri: of the warehouse that keeps a search's trials; without it a search cannot go on after a kill.
 
     Returns:
-        what was measured; or of a family that failed: ``family``, ``feature_set``, ``failure`` (the reason) and the
-        ``run_id`` of its failed run.
+        what was measured; or of a family that failed: ``family``, ``feature_set``, ``strategy``, ``failure`` (the
+        reason) and the ``run_id`` of its failed run.
 
     Raises:
         RegistryError: MLflow is away; the task will be retried.
@@ -54,7 +56,7 @@ def attempt_family(
     try:
         found = search_parameters(frame, family, spec, settings, lineage.data_version, feature_set, studies_uri)
         chosen = settings if found is None else found.settings
-        result = fit_family(frame, family, spec, chosen, lineage, tracking_uri, feature_set, incumbents)
+        result = fit_family(frame, family, spec, chosen, lineage, tracking_uri, feature_set, incumbents, strategy)
         if found is not None:
             log_search(tracking_uri, result["run_id"], found)
         return result
@@ -63,16 +65,20 @@ def attempt_family(
     except Exception as error:
         if family == BASELINE:
             raise
-        name, reason = name_candidate(family, feature_set), _explain(error)
-        log.exception("%s cannot be judged; the other candidates go on.", name)
-        run_id = log_failure(tracking_uri, spec.name, family, feature_set, reason)
-        return {"family": family, "feature_set": feature_set, FAILURE: reason, "run_id": run_id}
+        reason = _explain(error)
+        asked = {"family": family, "feature_set": feature_set, "strategy": strategy}
+        log.exception("%s cannot be judged; the other candidates go on.", name_candidate(**asked))
+        return {**asked, FAILURE: reason, "run_id": log_failure(tracking_uri, spec.name, asked, reason)}
 
 
 def list_failures(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The candidates among the results that failed: ``name``, ``reason`` and ``run_id``."""
     return [
-        {"name": name_candidate(one["family"], one["feature_set"]), "reason": one[FAILURE], "run_id": one["run_id"]}
+        {
+            "name": name_candidate(one["family"], one["feature_set"], one["strategy"]),
+            "reason": one[FAILURE],
+            "run_id": one["run_id"],
+        }
         for one in results
         if FAILURE in one
     ]

@@ -60,7 +60,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
-def hash_code(root: Path) -> str:
+def hash_code(root: Path = PROJECT_ROOT) -> str:
     """The SHA-256 of the names and contents of the files that decide what is trained."""
     digest = hashlib.sha256()
     for part in _CODE:

@@ -1,71 +1,127 @@
-"""Whether there is a reason to train."""
+"""Whether there is a reason to train, and what a training for that reason tries."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from include.registry.ledger import find_last_decision, has_versions
 from include.settings.models import ModelSettings
+from include.settings.strategies import Strategy, TrainingCause
 from include.settings.training import TrainingSettings
-from include.warehouse.session import open_session
+from include.training.history import find_last_validation
+from include.warehouse.session import Session, open_session
 
 
 @dataclass(frozen=True)
-class TrainingDecision:
-    """Whether to train now, and why or why not."""
+class RetrainingRequest:
+    """What monitoring asked for: when, and the names of the checks that did not pass."""
 
-    is_due: bool
+    at: datetime
+    failed_checks: tuple[str, ...]
+
+    @property
+    def cause(self) -> TrainingCause:
+        """``decay`` where the score has fallen, with drift or without; else ``drift``."""
+        return "decay" if "score_drop" in self.failed_checks else "drift"
+
+
+@dataclass(frozen=True)
+class LastTraining:
+    """When the newest training set was read that led to a decision, a refusal among them, or on which a champion held.
+
+    Attributes:
+        feature_version: of the groups that it was read from.
+    """
+
+    at: datetime
+    feature_version: str
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Why a training is due, and what it tries; ``cause`` is None, and ``strategies`` are empty, where none is due."""
+
+    cause: TrainingCause | None
     reason: str
+    strategies: tuple[Strategy, ...] = ()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a reason."""
+        return self.cause is not None
 
 
-def decide_training(
-    has_candidate_or_champion: bool,
-    retrain_requested_at: datetime | None,
-    last_trained_at: datetime | None,
+def plan_training(
+    has_version: bool,
+    request: RetrainingRequest | None,
+    last: LastTraining | None,
+    feature_version: str,
     now: datetime,
     settings: TrainingSettings,
-) -> TrainingDecision:
-    """Train when there is no model, when monitoring asked since the last training, or when it is too old.
+) -> TrainingPlan:
+    """Train when there is no model, when monitoring asked since the last training, when the version of a feature
+    group was raised, or when the last training is too old.
 
     Args:
-        retrain_requested_at: the newest request, answered or not.
-        last_trained_at: when the newest training set was read that led to a decision, a refusal among them.
+        request: the newest one, answered or not.
+        feature_version: of the groups as they are declared now.
     """
-    if not has_candidate_or_champion:
-        return TrainingDecision(True, "there is no model yet")
-    if last_trained_at is None:
-        return TrainingDecision(True, "no training is on record for the model that there is")
-    if retrain_requested_at is not None and retrain_requested_at > last_trained_at:
-        return TrainingDecision(True, f"monitoring requested a retraining at {retrain_requested_at:%Y-%m-%d %H:%M %Z}")
-    age = now - last_trained_at
-    if age > timedelta(days=settings.max_model_age_days):
-        return TrainingDecision(
-            True, f"the last training is {age.days} days old, {settings.max_model_age_days} are allowed"
-        )
-    return TrainingDecision(
-        False,
-        f"the last training is {age.days} days old, {settings.max_model_age_days} are allowed, "
-        "and no retraining was requested since",
-    )
+
+    def plan(cause: TrainingCause, reason: str) -> TrainingPlan:
+        return TrainingPlan(cause, reason, getattr(settings.strategies, cause))
+
+    if not has_version:
+        return plan("first", "there is no model yet")
+    if last is None:
+        return plan("first", "no training is on record for the model that there is")
+    if request is not None and request.at > last.at:
+        found = " and ".join(request.failed_checks) or "a check that is not on record"
+        return plan(request.cause, f"monitoring requested a retraining at {request.at:%Y-%m-%d %H:%M %Z}: {found}")
+    if feature_version != last.feature_version:
+        return plan("feature_version", f"the feature groups are {feature_version}, trained was {last.feature_version}")
+    age = f"the last training is {(now - last.at).days} days old, {settings.max_model_age_days} are allowed"
+    if now - last.at > timedelta(days=settings.max_model_age_days):
+        return plan("schedule", age)
+    return TrainingPlan(None, f"{age}, and no retraining was requested since")
 
 
-def check_training_due(uri: str, model: ModelSettings, now: datetime | None = None) -> TrainingDecision:
-    """Read what :func:`decide_training` needs, and decide.
+def check_training_due(
+    uri: str, model: ModelSettings, feature_version: str, now: datetime | None = None
+) -> TrainingPlan:
+    """Read what :func:`plan_training` needs, and plan.
 
     Args:
         uri: the warehouse.
+        feature_version: of the model's groups (``include.features.spec.ModelSpec``).
         now: the clock's time when absent.
 
     Raises:
         WarehouseError: the warehouse is away.
     """
     with open_session(uri) as session:
-        has_model = has_versions(session, model.name)
-        last = find_last_decision(session, model.name)
-        requested_at = session.fetch_value(
-            "select max(decided_at) from monitoring.decisions where model_name = %s and action = 'retrain'",
-            (model.name,),
-        )
-    trained_at = last["assembled_at"] if last else None
-    return decide_training(has_model, requested_at, trained_at, now or datetime.now(UTC), model.training)
+        has_version = has_versions(session, model.name)
+        last, request = _find_last(session, model.name), _find_request(session, model.name)
+    return plan_training(has_version, request, last, feature_version, now or datetime.now(UTC), model.training)
+
+
+def _find_last(session: Session, name: str) -> LastTraining | None:
+    found = [find_last_decision(session, name), find_last_validation(session, name)]
+    known = [LastTraining(one["assembled_at"], one["feature_version"]) for one in found if one is not None]
+    return max(known, key=lambda one: one.at, default=None)
+
+
+def _find_request(session: Session, name: str) -> RetrainingRequest | None:
+    row = session.fetch_one(
+        "select decided_at, checks from monitoring.decisions where model_name = %s and action = 'retrain' "
+        "order by decided_at desc limit 1",
+        (name,),
+    )
+    return None if row is None else RetrainingRequest(row["decided_at"], list_failed(row["checks"]))
+
+
+def list_failed(checks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The names of the checks that did not pass."""
+    return tuple(str(check["name"]) for check in checks if not check["is_passed"])

@@ -23,6 +23,7 @@ from include.registry.contract import ModelContract
 from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel, export_onnx, measure_parity
 from include.registry.tracking import check_tracking
+from include.settings.strategies import STANDARD
 from include.settings.training import BASELINE, TrainingSettings
 from include.tasks import TASKS
 from include.tasks.bootstrap import estimate_interval
@@ -31,7 +32,7 @@ from include.training.champion import compare_with_incumbents
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
-from include.training.families import build_family, build_inputs
+from include.training.families import build_family, build_inputs, read_parameters
 from include.training.folds import Validation, hold_out_newest, validate
 from include.training.narrow import choose_features
 from include.training.record import log_run
@@ -85,6 +86,7 @@ def fit_family(
     tracking_uri: str,
     feature_set: str | None = None,
     incumbents: Sequence[RegisteredVersion] = (),
+    strategy: str = STANDARD,
 ) -> dict[str, Any]:
     """Fit one family on the training split, tune its decision on validation, validate and test it, log it to MLflow.
 
@@ -93,17 +95,17 @@ def fit_family(
         family: 'baseline', or one of the task's.
         feature_set: one of the compared sets; None for all features of the model.
         incumbents: the champion, then versions that were, the newest first.
+        strategy: that the settings are of, for the record.
 
     Returns:
-        what XCom carries: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
-        score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
-        parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
-        (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
-        baseline_feature (None but for the baseline), selection_method and selected_features (a count; both None
-        without a selection), validation (folds, scores, metrics: see ``include.training.folds``), champion (version,
-        score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the best that is or was
-        champion), and the fields of ``lineage``. All numbers are
-        finite.
+        what XCom carries: family, feature_set, strategy, parameters (the family's, by name), task, run_id,
+        model_uri, onnx_sha256, score_name, score, score_low, score_high, metrics, decision, test_as_of_date (ISO),
+        training_seconds (CPU), size_bytes, parity_difference, training_rows, test_rows, test_count, single_feature
+        and single_feature_score (best feature alone on the test rows), baseline (feature, score, gain, gain_low,
+        gain_high), baseline_feature (None but for the baseline), selection_method and selected_features (a count;
+        both None without a selection), validation (folds, scores, metrics: see ``include.training.folds``),
+        champion (version, score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the
+        best that is or was champion), and the fields of ``lineage``. All numbers are finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
@@ -117,7 +119,13 @@ def fit_family(
     data, selection = choose_features(data, family, spec, settings, feature_set)
     fitted = baseline if family == BASELINE else train_model(data, family, spec, settings)
     onnx = OnnxModel(fitted.onnx)
-    result = {"feature_set": feature_set, **asdict(lineage), **measure_family(fitted, onnx, baseline, data, settings)}
+    result = {
+        "feature_set": feature_set,
+        "strategy": strategy,
+        "parameters": read_parameters(family, settings),
+        **asdict(lineage),
+        **measure_family(fitted, onnx, baseline, data, settings),
+    }
     result["validation"] = validate_family(fitted, data, settings).describe()
     result["selection_method"] = None if selection is None else selection.method
     result["selected_features"] = None if selection is None else len(selection.kept)
@@ -138,7 +146,7 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
         model, features = _fit(data, family, task, spec.horizon_days, settings)
         seconds = time.process_time() - started
     _, decision = _tune(task, model, features, data)
-    contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
+    contract = build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
 
 
@@ -187,7 +195,7 @@ def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingDat
     return predictions, task.tune(validation.labels, predictions, data.classes)
 
 
-def _build_contract(
+def build_contract(
     spec: ModelSpec,
     features: tuple[Feature, ...],
     decision: Decision,

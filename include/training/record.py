@@ -50,12 +50,14 @@ def log_run(
     """
     from include.tasks.plots import draw_importance, draw_selection
 
-    contract, name = onnx.contract, name_candidate(str(result["family"]), result["feature_set"])
+    contract, name = onnx.contract, name_candidate(str(result["family"]), result["feature_set"], result["strategy"])
     importance = measure_importance(onnx, test, settings.random_seed)
     figures = onnx.task.draw_plots(test.labels, onnx.predict(test.matrix), name)
     figures["importance.png"] = draw_importance(importance, f"{name}: importance")
     tags = {key: str(result[key]) for key in _TAGS}
-    tags |= {key: str(result[key]) for key in ("feature_set", "selection_method") if result[key] is not None}
+    tags |= {
+        key: str(result[key]) for key in ("feature_set", "strategy", "selection_method") if result[key] is not None
+    }
     if selection is not None:
         figures["feature_selection.png"] = draw_selection(selection.verdicts, f"{name}: {selection.method}")
     with open_run(tracking_uri, contract.model, name, tags) as mlflow:
@@ -88,14 +90,17 @@ def log_dataset(model: str, data_version: str) -> None:
     mlflow.log_input(MetaDataset(source, name=str(table), digest=digest), context="training")
 
 
-def log_failure(tracking_uri: str, model: str, family: str, feature_set: str | None, reason: str) -> str:
+def log_failure(tracking_uri: str, model: str, asked: Mapping[str, Any], reason: str) -> str:
     """Write a failed MLflow run, with the reason as its tag ``failure``; its ``run_id``.
+
+    Args:
+        asked: ``family``, ``feature_set`` and ``strategy`` of the candidate.
 
     Raises:
         RegistryError: MLflow is away.
     """
-    tags = {"family": family, "failure": reason} | ({} if feature_set is None else {"feature_set": feature_set})
-    with open_run(tracking_uri, model, name_candidate(family, feature_set), tags) as mlflow:
+    tags = {"failure": reason} | {key: str(value) for key, value in asked.items() if value is not None}
+    with open_run(tracking_uri, model, name_candidate(**asked), tags) as mlflow:
         run_id = str(mlflow.active_run().info.run_id)
         mlflow.end_run("FAILED")
     return run_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.errors import TrainingError
+from include.settings.strategies import STANDARD
 from include.settings.training import BASELINE, CostCeilings, SelectionWeights
 from include.training.candidates import name_candidate
 
@@ -20,11 +21,12 @@ class RankedCandidate:
     score: float
     parts: Mapping[str, float]
     feature_set: str | None = None
+    strategy: str = STANDARD
 
     @property
     def name(self) -> str:
-        """Its family, with its compared feature set."""
-        return name_candidate(self.family, self.feature_set)
+        """Its family, with its compared feature set and its strategy."""
+        return name_candidate(self.family, self.feature_set, self.strategy)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ def _score_candidate(result: Mapping[str, Any], weights: SelectionWeights, ceili
     }
     values = {**result["validation"]["metrics"], **costs}
     parts = {name: weight * values[name] for name, weight in weights if weight}
-    return RankedCandidate(result["family"], result["run_id"], sum(parts.values()), parts, result.get("feature_set"))
+    strategy = result.get("strategy", STANDARD)
+    return RankedCandidate(
+        result["family"], result["run_id"], sum(parts.values()), parts, result.get("feature_set"), strategy
+    )
 
 
 def _cheapness(cost: float, ceiling: float) -> float:

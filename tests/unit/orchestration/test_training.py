@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from include.errors import RegistryError
+from include.errors import RegistryError, SettingsError
 from include.features.builds import read_built_version
 from include.features.catalog import Catalog
 from include.features.spec import ModelSpec, resolve_model
@@ -124,15 +125,106 @@ def test_a_training_set_under_which_the_data_changes_is_read_again(
     training_set, pushed = TrainingSet(published_uri, changes), {}
     monkeypatch.setattr("include.training.dataset.build_training_set", training_set.read)
     monkeypatch.setattr(training, "find_spec", lambda _: spec)
-    context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
+    ti = SimpleNamespace(
+        xcom_push=lambda key, value: pushed.update({key: value}), xcom_pull=lambda task_ids, key: ["standard"]
+    )  # fmt: skip
 
-    assert training.assemble(context, published_uri, model) == reads
+    assert training.assemble({"ti": ti}, published_uri, "unused", model) == reads
 
     facts = pushed["assembled"]
     assert set(facts) == set(FACTS)
     with open_session(published_uri) as session:
         now = read_data_version(session)
     assert (facts["data_version"] == now) is (changes < reads)
+
+
+def ask(model: ModelSettings, uri: str, spec: ModelSpec, patch: pytest.MonkeyPatch, **params: Any) -> tuple[Any, Any]:
+    """What a run with these parameters plans: its candidates, and what it keeps for the tasks after it."""
+    from include.orchestration import training
+
+    pushed: dict[str, Any] = {}
+    patch.setattr(training, "find_spec", lambda _: spec)
+    context = {
+        "params": {"force": False, "strategies": [], **params},
+        "dag_run": SimpleNamespace(triggering_user_name="grace"),
+        "run_id": f"run-{params}",
+        "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
+    }
+    return training.plan_run(context, uri, model), pushed
+
+
+def read_plans(uri: str, name: str) -> list[dict[str, Any]]:
+    with open_session(uri) as session:
+        return session.fetch_all("select * from ml.training_plans where model_name = %s order by id", (name,))
+
+
+def test_why_a_run_trains_and_what_it_tries_is_on_record(
+    warehouse_uri: str, model: ModelSettings, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates, pushed = ask(model, warehouse_uri, spec, monkeypatch)
+    assert [one["strategy"] for one in candidates] == ["standard"] * len(model.training.families)
+    assert pushed == {"strategies": ["standard"]}
+
+    newest = make_measured(assembled_at=datetime.now(UTC).isoformat(), feature_version=spec.feature_version)
+    plant_version(warehouse_uri, model.name, newest)
+    assert ask(model, warehouse_uri, spec, monkeypatch) == ([], {}), "nothing is due"
+    candidates, _ = ask(model, warehouse_uri, spec, monkeypatch, force=True)
+    assert len(candidates) == len(model.training.families)
+    candidates, pushed = ask(model, warehouse_uri, spec, monkeypatch, strategies=["light_validation", "search"])
+    assert {one["strategy"] for one in candidates if one["family"] != "baseline"} == {"search"}
+    assert pushed == {"strategies": ["light_validation", "search"]}
+
+    first, *others = read_plans(warehouse_uri, model.name)
+    assert (first["cause"], first["reason"]) == ("first", "there is no model yet")
+    assert first["candidates"] == list(model.training.families)
+    assert [(one["cause"], one["reason"]) for one in others] == [("person", "grace asked for it")] * 2
+
+
+def test_strategies_that_fit_no_candidate_are_refused_by_name(
+    warehouse_uri: str, model: ModelSettings, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = model.training.search.model_copy(update={"spaces": {}})
+    bare = model.model_copy(update={"training": model.training.model_copy(update={"search": search})})
+    with pytest.raises(SettingsError, match=f"search fit no candidate of {model.name}"):
+        ask(bare, warehouse_uri, spec, monkeypatch, strategies=["search"])
+
+
+@pytest.mark.parametrize(
+    ("strategies", "is_held", "goes_on"),
+    [
+        (["standard"], False, True),
+        (["light_validation", "standard"], True, False),
+        (["light_validation", "standard"], False, True),
+        (["light_validation"], False, False),
+    ],
+)
+def test_nothing_is_fitted_while_a_champion_holds_that_is_validated_lightly(
+    published_uri: str, model: ModelSettings, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch,
+    strategies: list[str], is_held: bool, goes_on: bool,
+) -> None:  # fmt: skip
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.orchestration import training
+    from include.training.validation import ChampionValidation
+
+    number = plant_version(published_uri, model.name, make_measured())
+    with open_session(published_uri) as session:
+        bootstrap_champion(session, model.name, number)
+    found = ChampionValidation(number, date(2026, 3, 2), None, None, is_held, "so it was measured")
+    monkeypatch.setattr("include.training.dataset.build_training_set", lambda *_: "the frame")
+    monkeypatch.setattr("include.training.validation.validate_champion", lambda *_: found)
+    monkeypatch.setattr(training, "find_spec", lambda _: spec)
+    ti = SimpleNamespace(xcom_push=lambda key, value: None, xcom_pull=lambda task_ids, key: strategies)
+
+    if goes_on:
+        assert training.assemble({"ti": ti}, published_uri, "unused", model) == "the frame"
+    else:
+        with pytest.raises(AirflowSkipException, match=r"holds?: version 1 on 2026-03-02: so it was measured"):
+            training.assemble({"ti": ti}, published_uri, "unused", model)
+
+    with open_session(published_uri) as session:
+        rows = session.fetch_all("select is_held from ml.champion_validations where model_name = %s", (model.name,))
+    assert [row["is_held"] for row in rows] == ([is_held] if "light_validation" in strategies else [])
 
 
 @pytest.mark.parametrize(("built", "is_taken"), [("version-of-the-build", True), ("undone", False), (None, False)])
@@ -209,7 +301,7 @@ def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> 
             for one in ("candidate", "baseline"):
                 record_candidate(session, model.name, judgement[one])
             record_gates(session, judgement["candidate"]["run_id"], judgement["gates"])
-        return record_judgement(warehouse_uri, judgement)
+        return record_judgement(describe_run(None, FACTS), warehouse_uri, judgement)
 
     return make
 

@@ -17,7 +17,8 @@ def make_measured(**replaced: Any) -> dict[str, Any]:
     """What ``fit_family`` returns of a binary model, with fields replaced at will; its run and file are nowhere."""
     return {
         "run_id": f"run-{next(_runs)}", "model_uri": "models:/m-0", "onnx_sha256": "0" * 64, "task": "binary",
-        "family": "logistic_regression", "feature_set": None, "score_name": "auc", "score": 0.85, "score_low": 0.83,
+        "family": "logistic_regression", "feature_set": None, "strategy": "standard", "parameters": {},
+        "score_name": "auc", "score": 0.85, "score_low": 0.83,
         "score_high": 0.87, "metrics": {"score": 0.85, "auc": 0.85, "f1": 0.5}, "assembled_at": "2026-03-01T12:00:00Z",
         "data_version": "d1", "feature_version": "machine_features=1", "code_revision": "c1", "trained_by": "scientist",
         "test_as_of_date": "2017-12-04", "selection_method": None, "selected_features": None,

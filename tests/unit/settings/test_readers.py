@@ -14,11 +14,12 @@ from include.families.discovery import FAMILIES
 from include.settings import PROJECT_ROOT, Settings
 from include.settings.models import ModelSettings
 
-# Sections whose keys go on together, as arguments of an estimator or as name and weight, and how each is called. That
+# Sections whose keys go on together, as arguments of an estimator or as name and value, and how each is called. That
 # each family's parameters reach its estimator is for tests/unit/training/test_families.py to show.
 PASSED_WHOLE = {
     "SelectionWeights": "selection_weights",
     "FamilyParameters": "parameters",
+    "StrategySettings": "strategies",  # by the cause of a training
     **{family.parameters.__name__: "parameters" for family in FAMILIES.values()},
 }
 

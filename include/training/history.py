@@ -1,0 +1,55 @@
+"""What trainings were asked for, and which validations stood in their place: tables that are only appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from include.warehouse.session import Row, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from include.training.due import TrainingPlan
+    from include.training.validation import ChampionValidation
+
+
+def record_plan(
+    session: Session, model_name: str, run_key: str, plan: TrainingPlan, candidates: Sequence[str | None]
+) -> None:
+    """Append why a run of ``train_candidates`` trains, and the names of its candidates; a retry changes nothing."""
+    session.execute(
+        "insert into ml.training_plans (model_name, run_key, cause, reason, strategies, candidates) "
+        "values (%s, %s, %s, %s, %s, %s) on conflict (model_name, run_key) do nothing",
+        (model_name, run_key, plan.cause, plan.reason, list(plan.strategies), list(candidates)),
+    )
+
+
+def record_validation(
+    session: Session, model_name: str, facts: Mapping[str, Any], validation: ChampionValidation
+) -> None:
+    """Append what was found of a champion.
+
+    Args:
+        facts: ``assembled_at``, ``data_version`` and ``feature_version`` of the training set.
+    """
+    score = validation.score
+    session.execute(
+        "insert into ml.champion_validations (model_name, version, assembled_at, data_version, feature_version, "
+        "test_as_of_date, score, score_low, score_high, baseline_score, is_held, reason) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            model_name, validation.version, facts["assembled_at"], facts["data_version"], facts["feature_version"],
+            validation.test_as_of_date, score and score.value, score and score.low, score and score.high,
+            validation.baseline_score, validation.is_held, validation.reason,
+        ),
+    )  # fmt: skip
+
+
+def find_last_validation(session: Session, model_name: str) -> Row | None:
+    """The newest validation on which the champion held: ``assembled_at`` and ``feature_version``; None for none."""
+    return session.fetch_one(
+        "select assembled_at, feature_version from ml.champion_validations where model_name = %s and is_held "
+        "order by id desc limit 1",
+        (model_name,),
+    )

@@ -1,0 +1,59 @@
+"""A champion is measured on a newer cutoff, and holds or does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.registry.ledger import require_version
+from include.settings.training import LightValidationSettings, TrainingSettings
+from include.training.compare import Gain
+from include.training.fit import TrainingLineage, fit_family
+from include.training.validation import Score, decide_champion, validate_champion
+from include.warehouse.session import open_session
+from tests.model.machines import drop_features, make_frame, make_spec
+from tests.unit.registry.planting import plant_version
+
+LIMITS = LightValidationSettings(max_score_drop=0.05, confidence=0.95)
+TESTED = Score(0.80, 0.78, 0.82)
+
+
+@pytest.mark.parametrize(
+    ("score", "gain", "is_held", "reason"),
+    [
+        (Score(0.83, 0.81, 0.85), 0.1, True, "a drop of less than 0.05"),
+        (Score(0.751, 0.74, 0.76), 0.1, True, "a drop of less than 0.05"),
+        (Score(0.74, 0.73, 0.75), 0.1, False, "a drop of 0.060, 0.05 or more"),
+        (Score(0.74, 0.60, 0.88), 0.1, True, "may be chance"),
+        (Score(0.80, 0.78, 0.82), -0.001, False, "the baseline reaches 0.700"),
+    ],
+)
+def test_a_champion_holds_unless_it_is_worse_beyond_chance_or_beaten_by_the_baseline(
+    score: Score, gain: float, is_held: bool, reason: str
+) -> None:
+    held, said = decide_champion(TESTED, score, Gain(0.7, gain, gain - 0.01, gain + 0.01), "AUC", LIMITS)
+    assert (held, reason in said) == (is_held, True), said
+
+
+def test_a_champion_answers_for_the_newest_rows_and_one_that_cannot_does_not_hold(
+    warehouse_uri: str, settings: TrainingSettings, lineage: TrainingLineage, tracking_uri: str
+) -> None:
+    spec = make_spec("binary", "machines_validated")
+    result = fit_family(make_frame("binary"), "logistic_regression", spec, settings, lineage, tracking_uri)
+    number = plant_version(warehouse_uri, spec.name, result)
+    with open_session(warehouse_uri) as session:
+        champion = require_version(session, spec.name, number)
+
+    newer = make_frame("binary", seed=8)
+    found = validate_champion(newer, champion, spec, settings, tracking_uri)
+    assert found.is_held, found.reason
+    assert found.version == number
+    assert found.score is not None
+    assert found.score.low < found.score.value < found.score.high
+    assert found.score.value != result["score"], "measured on the old rows"
+    assert found.baseline_score is not None
+    assert found.baseline_score < found.score.value
+
+    gone = result["single_feature"]
+    without = validate_champion(newer.drop(columns=gone), champion, drop_features(spec, gone), settings, tracking_uri)
+    assert (without.is_held, without.score) == (False, None)
+    assert gone in without.reason
