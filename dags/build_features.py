@@ -8,8 +8,8 @@ announced by itself, to the models that use it.
 Before a group is announced, `publish_GROUP` validates the as-of dates that have changed (rules and score in
 `quality.feature_validations`, limits in `include/config/features.yml`), measures drift against what was published
 before, and writes the changed rows of the online table. A group that is refused is not announced, and its online table
-is as it was; *Browse → Features* shows all of it. Labels are announced when groups and models are done (`build_is_over`, whatever
-their end): scores wait for groups, and nothing but training waits for labels.
+is as it was; *Browse → Features* shows all of it. Labels are announced when groups and models are done
+(`build_is_over`, whatever their end): scores wait for groups, and nothing but training waits for labels.
 
 Which days to compute is read from the data: every published day that has no features yet. A rerun
 computes nothing twice; a late delivery recomputes the days that it touched. Once an hour the DAG looks whether
