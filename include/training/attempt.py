@@ -67,7 +67,7 @@ def attempt_family(
             raise
         reason = _explain(error)
         asked = {"family": family, "feature_set": feature_set, "strategy": strategy}
-        log.exception("%s cannot be judged; the other candidates go on.", name_candidate(**asked))
+        log.exception("%s cannot be judged; the other candidates go on.", name_candidate(family, feature_set, strategy))
         return {**asked, FAILURE: reason, "run_id": log_failure(tracking_uri, spec.name, asked, reason)}
 
 

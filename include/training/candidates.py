@@ -29,8 +29,8 @@ def list_candidates(model: ModelSettings, strategies: Sequence[Strategy] = (STAN
     ensemble for settings that have its parameters.
     """
     compared: list[str | None] = [*model.features.compare] or [None]
-    found = [(BASELINE, None, STANDARD)]
-    seen = set()
+    found: list[tuple[str, str | None, str]] = [(BASELINE, None, STANDARD)]
+    seen: set[tuple[str, str, str]] = set()
     for strategy in strategies:
         settings = apply_strategy(model.training, strategy)
         for family in settings.families:
