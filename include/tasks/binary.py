@@ -12,6 +12,7 @@ from include.tasks.classification import (
     find_non_probabilities,
     fit_single_feature,
 )
+from include.tasks.paired import PairedTest, compare_answers
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, FittedBaseline
 
@@ -145,6 +146,14 @@ class BinaryTask(BinaryEvidence):
         import numpy as np
 
         return np.array([_TEXTS.index(text) for text in texts], dtype=np.int64)
+
+    def compare(
+        self, labels: Labels, predictions: Floats, decision: Decision, others: Floats, other_decision: Decision
+    ) -> PairedTest:
+        """McNemar's test."""
+        names = ("false", "true")
+        outcomes = [names[label] for label in labels]
+        return compare_answers(self.decide(predictions, decision), self.decide(others, other_decision), outcomes)
 
     def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
         """ROC curve and calibration."""

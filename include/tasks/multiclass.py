@@ -12,6 +12,7 @@ from include.tasks.classification import (
     fit_single_feature,
 )
 from include.tasks.multiclass_evidence import MulticlassEvidence
+from include.tasks.paired import PairedTest, compare_answers
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, FittedBaseline
 
@@ -174,6 +175,14 @@ class MulticlassTask(MulticlassEvidence):
 
         positions = {name: index for index, name in enumerate(decision["classes"])}
         return np.array([positions.get(text, -1) for text in texts], dtype=np.int64)
+
+    def compare(
+        self, labels: Labels, predictions: Floats, decision: Decision, others: Floats, other_decision: Decision
+    ) -> PairedTest:
+        """McNemar's test."""
+        names = decision["classes"]
+        outcomes = [names[label] for label in labels]
+        return compare_answers(self.decide(predictions, decision), self.decide(others, other_decision), outcomes)
 
     def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
         """The confusion of the classes."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
+from include.tasks.paired import PairedTest, compare_errors
 from include.tasks.ranking import fill_with_median
 from include.tasks.regression_evidence import RegressionEvidence
 from include.tasks.task import Decision, FittedBaseline
@@ -171,6 +172,20 @@ class RegressionTask(RegressionEvidence):
         import numpy as np
 
         return np.array([float(text) for text in texts], dtype=np.float64)
+
+    def compare(
+        self,
+        labels: Labels,
+        predictions: Floats,
+        decision: Decision,  # noqa: ARG002 - a forecast decides nothing
+        others: Floats,
+        other_decision: Decision,  # noqa: ARG002
+    ) -> PairedTest:
+        """Diebold and Mariano's test."""
+        import numpy as np
+
+        errors, other_errors = (np.abs(one.astype(np.float64) - labels) for one in (predictions, others))
+        return compare_errors(errors, other_errors)
 
     def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
         """Forecast against outcome, and the errors."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from include.tasks.evidence import EvidenceOfTask
+from include.tasks.paired import PairedTest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,6 +142,16 @@ class Task(EvidenceOfTask, Protocol):
 
     def parse_outcomes(self, texts: Sequence[str], decision: Decision) -> Labels:
         """Outcomes, which are kept as text, as ``labels``; a class that is unknown to the version is -1."""
+        ...
+
+    def compare(
+        self, labels: Labels, predictions: Floats, decision: Decision, others: Floats, other_decision: Decision
+    ) -> PairedTest:
+        """Whether the answers of two models differ by more than chance, each by its own decision.
+
+        Args:
+            others: of the other model, on the same rows.
+        """
         ...
 
     def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel
 from include.settings.training import TrainingSettings
-from include.tasks.task import Task
 from include.training.compare import measure_gain, measure_score
 from include.training.splits import SplitData
 
@@ -33,6 +32,7 @@ class ChampionComparison:
     Attributes:
         score: None when the champion cannot answer for these rows; ``note`` says why.
         gain_low: with ``gain_high``, the 95 % interval of the gain over shared bootstrap samples.
+        p_value: of a paired test of the answers (``include.tasks.paired``), two-sided.
     """
 
     version: int
@@ -41,6 +41,7 @@ class ChampionComparison:
     gain_low: float | None
     gain_high: float | None
     note: str
+    p_value: float | None = None
 
 
 def compare_with_incumbents(
@@ -51,7 +52,7 @@ def compare_with_incumbents(
 
     Args:
         incumbents: the champion, then former ones, the newest first; the first ``MOST_ASKED`` are asked.
-        contract: the candidate's.
+        contract: the candidate's, as it decides.
         predictions: what the candidate says of the test rows.
 
     Returns:
@@ -63,12 +64,12 @@ def compare_with_incumbents(
     asked = [_ask(tracking_uri, version, contract, test) for version in incumbents[:MOST_ASKED]]
     if not asked:
         return None, None
-    champion = _compare(asked[0], test, predictions, settings)
+    champion = _compare(asked[0], test, predictions, contract, settings)
     able = [answer for answer in asked if answer.predictions is not None]
     best = max(able, key=lambda answer: answer.measure(test), default=None)
     if best is None or best is asked[0]:
         return champion, champion if best else None
-    return champion, _compare(best, test, predictions, settings)
+    return champion, _compare(best, test, predictions, contract, settings)
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ class _Answer:
     """What a version says of the test rows; None with the reason where it cannot answer for them."""
 
     version: int
-    task: Task | None
+    model: OnnxModel | None
     predictions: Floats | None
     note: str = ""
 
     def measure(self, test: SplitData) -> float:
-        if self.task is None or self.predictions is None:
+        if self.model is None or self.predictions is None:
             return -math.inf
-        return measure_score(self.task, test.labels, self.predictions)
+        return measure_score(self.model.task, test.labels, self.predictions)
 
 
 def _ask(tracking_uri: str, version: RegisteredVersion, contract: ModelContract, test: SplitData) -> _Answer:
@@ -96,15 +97,19 @@ def _ask(tracking_uri: str, version: RegisteredVersion, contract: ModelContract,
     problem = find_difference(model.contract, contract, test.matrix)
     if problem is not None:
         return _Answer(version.version, None, None, problem)
-    return _Answer(version.version, model.task, model.predict(test.matrix))
+    return _Answer(version.version, model, model.predict(test.matrix))
 
 
-def _compare(answer: _Answer, test: SplitData, predictions: Floats, settings: TrainingSettings) -> ChampionComparison:
-    if answer.task is None or answer.predictions is None:
+def _compare(
+    answer: _Answer, test: SplitData, predictions: Floats, contract: ModelContract, settings: TrainingSettings
+) -> ChampionComparison:
+    if answer.model is None or answer.predictions is None:
         return ChampionComparison(answer.version, None, None, None, None, answer.note)
-    gain = measure_gain(answer.task, test.labels, predictions, answer.predictions, settings)
-    note = f"gain {gain.gain:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}"
-    return ChampionComparison(answer.version, gain.score, gain.gain, gain.low, gain.high, note)
+    task, others = answer.model.task, answer.predictions
+    gain = measure_gain(task, test.labels, predictions, others, settings)
+    paired = task.compare(test.labels, predictions, contract.decision, others, answer.model.contract.decision)
+    note = f"gain {gain.gain:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}; {paired.describe()}"
+    return ChampionComparison(answer.version, gain.score, gain.gain, gain.low, gain.high, note, paired.p_value)
 
 
 def find_difference(champion: ModelContract, candidate: ModelContract, matrix: FeatureMatrix) -> str | None:

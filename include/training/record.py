@@ -23,7 +23,7 @@ _TAGS: Final = (
 )  # fmt: skip
 _DIGEST_LENGTH: Final = 36
 """Of a dataset's digest in MLflow, at most."""
-_COMPARED: Final = ("score", "gain", "gain_low", "gain_high")
+_COMPARED: Final = ("score", "gain", "gain_low", "gain_high", "p_value")
 
 
 def log_run(
