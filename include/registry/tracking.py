@@ -98,6 +98,14 @@ def client_environment() -> Iterator[None]:
                 os.environ[key] = value
 
 
+def _make_example(spec: Any) -> Any:
+    """One row without any value, as an input takes it: not a number, and empty text."""
+    import numpy as np
+
+    empty = "" if spec.type.kind == "U" else np.nan
+    return np.full((1, spec.shape[1]), empty, dtype=spec.type)
+
+
 def log_onnx(onnx: bytes, contract: ModelContract) -> str:
     """Log an ONNX model with its signature to the active run; returns its URI, ``models:/m-…``.
 
@@ -122,5 +130,7 @@ def log_onnx(onnx: bytes, contract: ModelContract) -> str:
         # Named, because MLflow would otherwise start a process to find out.
         pip_requirements=[f"onnxruntime=={onnxruntime.__version__}", f"numpy=={np.__version__}"],
         save_as_external_data=False,
+        onnx_execution_providers=["CPUExecutionProvider"],
+        input_example={spec.name: _make_example(spec) for spec in inputs},
     )
     return str(info.model_uri)

@@ -14,8 +14,6 @@ from include.settings.training import BASELINE, TrainingSettings
 from include.training.candidates import name_candidate
 from include.training.fit import TrainingLineage, fit_family
 from include.training.record import log_failure
-from include.training.search.record import log_search
-from include.training.search.run import search_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,11 +36,7 @@ def attempt_family(
     studies_uri: str | None = None,
     strategy: str = STANDARD,
 ) -> dict[str, Any]:
-    """As :func:`include.training.fit.fit_family`, with the parameters that a search has found if the settings ask for
-    one, and with an answer for a family that fails.
-
-    Args:
-        studies_uri: of the warehouse that keeps a search's trials; without it a search cannot go on after a kill.
+    """As :func:`include.training.fit.fit_family`, with an answer for a family that fails.
 
     Returns:
         what was measured; or of a family that failed: ``family``, ``feature_set``, ``strategy``, ``failure`` (the
@@ -54,12 +48,9 @@ def attempt_family(
         Exception: the baseline failed, with which all others are compared.
     """
     try:
-        found = search_parameters(frame, family, spec, settings, lineage.data_version, feature_set, studies_uri)
-        chosen = settings if found is None else found.settings
-        result = fit_family(frame, family, spec, chosen, lineage, tracking_uri, feature_set, incumbents, strategy)
-        if found is not None:
-            log_search(tracking_uri, result["run_id"], found)
-        return result
+        return fit_family(
+            frame, family, spec, settings, lineage, tracking_uri, feature_set, incumbents, studies_uri, strategy
+        )
     except (RegistryError, WarehouseError):
         raise
     except Exception as error:

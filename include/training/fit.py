@@ -36,6 +36,8 @@ from include.training.families import build_family, build_inputs, read_parameter
 from include.training.folds import Validation, hold_out_newest, validate
 from include.training.narrow import choose_features
 from include.training.record import log_run
+from include.training.search.record import log_search
+from include.training.search.run import search_parameters
 from include.training.single_feature import find_single_feature
 from include.training.splits import SplitData, TrainingData, read_training_data
 
@@ -86,15 +88,18 @@ def fit_family(
     tracking_uri: str,
     feature_set: str | None = None,
     incumbents: Sequence[RegisteredVersion] = (),
+    studies_uri: str | None = None,
     strategy: str = STANDARD,
 ) -> dict[str, Any]:
-    """Fit one family on the training split, tune its decision on validation, validate and test it, log it to MLflow.
+    """Choose the features of one family, search its parameters, fit it on the training split, tune its decision on
+    validation, validate and test it, and log it to MLflow; the settings say whether there is a choice and a search.
 
     Args:
         frame: a training set as ``include.training.dataset.build_training_set`` makes it.
         family: 'baseline', or one of the task's.
         feature_set: one of the compared sets; None for all features of the model.
         incumbents: the champion, then versions that were, the newest first.
+        studies_uri: of the warehouse that keeps a search's trials; without it a search cannot go on after a kill.
         strategy: that the settings are of, for the record.
 
     Returns:
@@ -103,20 +108,24 @@ def fit_family(
         training_seconds (CPU), size_bytes, parity_difference, training_rows, test_rows, test_count, single_feature
         and single_feature_score (best feature alone on the test rows), baseline (feature, score, gain, gain_low,
         gain_high), baseline_feature (None but for the baseline), selection_method and selected_features (a count;
-        both None without a selection), validation (folds, scores, metrics: see ``include.training.folds``),
-        champion (version, score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the
-        best that is or was champion), and the fields of ``lineage``. All numbers are finite.
+        both None without a selection), search (method, study, score, usual_score, trials; None without one),
+        validation (folds, scores, metrics: see ``include.training.folds``), champion (version, score, gain,
+        gain_low, gain_high, note; None without one), best_ever (likewise, of the best that is or was champion), and
+        the fields of ``lineage``. All numbers are finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
             feature set, or the model answers some row with no number.
         ServingError: the model has no ONNX form.
         RegistryError: MLflow is away; the task will be retried.
+        WarehouseError: the trials cannot be kept; the task will be retried.
     """
     check_tracking(tracking_uri)
     data = read_training_data(frame, spec, settings)
     baseline = train_model(data, BASELINE, spec, settings)
     data, selection = choose_features(data, family, spec, settings, feature_set)
+    found = search_parameters(data, family, spec, settings, lineage.data_version, feature_set, studies_uri)
+    settings = settings if found is None else found.settings
     fitted = baseline if family == BASELINE else train_model(data, family, spec, settings)
     onnx = OnnxModel(fitted.onnx)
     result = {
@@ -133,7 +142,11 @@ def fit_family(
     champion, best = compare_with_incumbents(tracking_uri, incumbents, fitted.contract, data.test, answers, settings)
     result["champion"] = None if champion is None else asdict(champion)
     result["best_ever"] = None if best is None else asdict(best)
-    return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
+    result["search"] = None if found is None else found.summarise()
+    logged = log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
+    if found is not None:
+        log_search(tracking_uri, logged["run_id"], found)
+    return result | logged
 
 
 def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from include.features.spec import ModelSpec
 from include.settings.training import TrainingSettings, replace_parameters
 from include.tasks import TASKS
-from include.training.narrow import choose_features
 from include.training.search.folds import FoldScorer
 from include.training.search.spaces import Space, adapt_spaces
 from include.training.search.studies import name_study, open_studies
 from include.training.search.trials import open_study, run_trials
-from include.training.splits import TrainingData, read_training_data
+from include.training.splits import TrainingData
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
 OFF: Final = "none"
@@ -48,9 +46,14 @@ class SearchResult:
         """As ``search.json`` holds it."""
         return {key: value for key, value in asdict(self).items() if key != "settings"}
 
+    def summarise(self) -> dict[str, Any]:
+        """The method, the study, the number of trials, and the scores."""
+        known = {key: getattr(self, key) for key in ("method", "study", "score", "usual_score")}
+        return {**known, "trials": len(self.trials)}
+
 
 def search_parameters(
-    frame: pd.DataFrame,
+    data: TrainingData,
     family: str,
     spec: ModelSpec,
     settings: TrainingSettings,
@@ -61,16 +64,14 @@ def search_parameters(
     """Search for the parameters of a family as the settings say; None where there is nothing to search.
 
     Args:
-        frame: a training set as ``include.training.dataset.build_training_set`` makes it.
+        data: with the features that the candidate learns from.
         studies_uri: of the warehouse that keeps the trials; without it they are this process's own.
 
     Raises:
-        TrainingError: the training set is unfit to learn from.
         WarehouseError: the warehouse is away.
     """
     if settings.search.method == OFF or family not in settings.search.spaces:
         return None
-    data, _ = choose_features(read_training_data(frame, spec, settings), family, spec, settings, feature_set)
     names = [item.name for item in data.features]
     name = name_study(spec, family, feature_set, names, data_version, settings)
     return search_data(data, family, spec, settings, name, studies_uri)
@@ -79,7 +80,7 @@ def search_parameters(
 def search_data(
     data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings, name: str, studies_uri: str | None
 ) -> SearchResult:
-    """As :func:`search_parameters`, of a training set in arrays and under a study's name."""
+    """As :func:`search_parameters`, under a study's name."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     search, usual = settings.search, getattr(settings.parameters, family)

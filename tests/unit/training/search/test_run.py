@@ -13,7 +13,7 @@ from include.tasks import TASKS
 from include.training.search.folds import FoldScorer, split_training_rows
 from include.training.search.run import SearchResult, search_data, search_parameters
 from include.training.splits import TrainingData
-from tests.model.machines import load_training, make_frame, make_spec
+from tests.model.machines import load_training, make_spec
 
 SPEC = make_spec("binary")
 SPACES = {"logistic_regression": {"C": {"low": 1e-5, "high": 10.0, "log": True}}}
@@ -125,9 +125,13 @@ def test_the_search_ends_with_its_patience_and_with_its_seconds(data: TrainingDa
     assert len(search(data, ask("random", 50, seconds=1e-6)).trials) == 1
 
 
-def test_nothing_is_searched_unless_the_settings_ask() -> None:
-    frame, usual = make_frame("binary"), load_training("binary")
-    assert search_parameters(frame, "logistic_regression", SPEC, usual, "data-1") is None
-    assert search_parameters(frame, "baseline", SPEC, ask("random"), "data-1") is None
-    assert search_parameters(frame, "random_forest", SPEC, ask("random"), "data-1") is None
-    assert search_parameters(frame, "logistic_regression", SPEC, ask("random"), "data-1") is not None
+def test_nothing_is_searched_unless_the_settings_ask(data: TrainingData) -> None:
+    usual = load_training("binary")
+    assert search_parameters(data, "logistic_regression", SPEC, usual, "data-1") is None
+    assert search_parameters(data, "baseline", SPEC, ask("random"), "data-1") is None
+    assert search_parameters(data, "random_forest", SPEC, ask("random"), "data-1") is None
+    found = search_parameters(data, "logistic_regression", SPEC, ask("random"), "data-1")
+    assert found is not None
+    assert found.summarise() == {
+        "method": "random", "study": found.study, "trials": 8, "score": found.score, "usual_score": found.usual_score,
+    }  # fmt: skip
