@@ -11,7 +11,12 @@ from include.evaluation.advisories import list_advisories
 from include.evaluation.candidate import Candidate
 from include.settings.gates import SecurityGate
 
-KNOWN_FILES: Final = frozenset({"MLmodel", "conda.yaml", "model.onnx", "python_env.yaml", "requirements.txt"})
+KNOWN_FILES: Final = frozenset(
+    {
+        "MLmodel", "conda.yaml", "input_example.json", "model.onnx", "python_env.yaml", "requirements.txt",
+        "serving_input_example.json",
+    }
+)  # fmt: skip
 """What logging an ONNX model writes; none of it is executed."""
 KNOWN_LOADERS: Final = frozenset({"mlflow.onnx"})
 KNOWN_DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})

@@ -35,8 +35,8 @@ def build_training_set(uri: str, spec: ModelSpec, settings: TrainingSettings) ->
 
     Raises:
         TrainingError: too little history or too few rows, a split with too few rows of a class, infinite
-            values, a label that is none, labelled entities without features, or a column name that the
-            training set uses itself.
+            values, a label that is none, labelled entities without features, an entity that stands twice at one
+            as-of date, or a column name that the training set uses itself.
         SourceError: a table or a feature is gone.
         WarehouseError: the warehouse is away.
     """
@@ -104,7 +104,25 @@ def _read_entities(uri: str, spec: ModelSpec, dates: Sequence[date]) -> pa.Table
 def _read_checked_rows(uri: str, spec: ModelSpec, days: Sequence[date]) -> pa.Table:
     rows = read_checked(uri, _select_rows(spec, days), [group.location for group in spec.groups])
     _check_features_found(rows, spec)
+    _check_entities(rows, spec)
     return rows
+
+
+def _check_entities(table: pa.Table, spec: ModelSpec) -> None:
+    """Refuse two rows of one entity at one date: they would count twice, in training and in every figure."""
+    import pyarrow.compute as pc
+
+    keys = [*spec.entity.key_names, AS_OF]
+    counts = table.group_by(keys).aggregate([([], "count_all")])
+    doubled = counts.filter(pc.greater(counts.column("count_all"), 1))
+    if doubled.num_rows:
+        first = doubled.slice(0, 1).to_pylist()[0]
+        example = ", ".join(f"{key} {first[key]}" for key in keys)
+        raise TrainingError(
+            f"{doubled.num_rows:,} pairs of entity and as-of date stand in the training set more than once, such as "
+            f"{example} ({first['count_all']} rows). Give {spec.label.name} one row for each "
+            f"{spec.entity.name} and date in dbt/models."
+        )
 
 
 def _arrange(rows: pa.Table, spec: ModelSpec, splits: Sequence[Split]) -> pa.Table:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -65,13 +67,19 @@ class TrainingLineage:
 
 @dataclass(frozen=True)
 class FittedFamily:
-    """A fitted model and its ONNX form; ``training_seconds`` of CPU."""
+    """A fitted model and its ONNX form.
+
+    Attributes:
+        training_seconds: of CPU.
+        notes: what its library had to say of the fit, such as that it did not converge.
+    """
 
     family: str
     model: Any
     contract: ModelContract
     onnx: bytes
     training_seconds: float
+    notes: tuple[str, ...] = ()
 
     def predict(self, split: SplitData) -> Floats:
         """What the model itself, not its ONNX form, says of a split."""
@@ -105,13 +113,14 @@ def fit_family(
     Returns:
         what XCom carries: family, feature_set, strategy, parameters (the family's, by name), task, run_id,
         model_uri, onnx_sha256, score_name, score, score_low, score_high, metrics, decision, test_as_of_date (ISO),
-        training_seconds (CPU), size_bytes, parity_difference, training_rows, test_rows, test_count, single_feature
-        and single_feature_score (best feature alone on the test rows), baseline (feature, score, gain, gain_low,
-        gain_high), baseline_feature (None but for the baseline), selection_method and selected_features (a count;
-        both None without a selection), search (method, study, score, usual_score, trials; None without one),
-        validation (folds, scores, metrics: see ``include.training.folds``), champion (version, score, gain,
-        gain_low, gain_high, note; None without one), best_ever (likewise, of the best that is or was champion), and
-        the fields of ``lineage``. All numbers are finite.
+        training_seconds (CPU), notes (such as that the fit did not converge), size_bytes, parity_difference,
+        training_rows, test_rows, test_count, single_feature and single_feature_score (best feature alone on the
+        test rows), baseline (feature, score, gain, gain_low, gain_high), baseline_feature (None but for the
+        baseline), selection_method and selected_features (a count; both None without a selection), search (method,
+        study, score, usual_score, trials; None without one), validation (folds, scores, metrics: see
+        ``include.training.folds``), champion (version, score, gain, gain_low, gain_high, note; None without one),
+        best_ever (likewise, of the best that is or was champion), and the fields of ``lineage``. All numbers are
+        finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
@@ -154,13 +163,32 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     task = TASKS[spec.task]
-    with threadpool_limits(settings.threads_per_fit):
+    with threadpool_limits(settings.threads_per_fit), note_convergence() as notes:
         started = time.process_time()
         model, features = _fit(data, family, task, spec.horizon_days, settings)
         seconds = time.process_time() - started
     _, decision = _tune(task, model, features, data)
     contract = build_contract(spec, features, decision, data.test.as_of_date, settings)
-    return FittedFamily(family, model, contract, export_onnx(model, contract), seconds)
+    return FittedFamily(family, model, contract, export_onnx(model, contract), seconds, tuple(dict.fromkeys(notes)))
+
+
+@contextmanager
+def note_convergence() -> Iterator[list[str]]:
+    """Collect what scikit-learn warns of because a fit did not converge; the list is filled at the end.
+
+    Such a model can be judged like any other, so that it goes on. Other warnings are given as ever.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        yield notes
+    for one in found:
+        if issubclass(one.category, ConvergenceWarning):
+            notes.append(str(one.message).splitlines()[0])
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _fit(
@@ -260,6 +288,7 @@ def measure_family(
         "decision": dict(onnx.contract.decision),
         "test_as_of_date": test.as_of_date.isoformat(),
         "training_seconds": fitted.training_seconds,
+        "notes": list(fitted.notes),
         "size_bytes": len(fitted.onnx),
         "onnx_sha256": hashlib.sha256(fitted.onnx).hexdigest(),
         "parity_difference": measure_parity(fitted.predict(test), onnx, test.matrix, test.labels),

@@ -58,6 +58,8 @@ def log_run(
     tags |= {
         key: str(result[key]) for key in ("feature_set", "strategy", "selection_method") if result[key] is not None
     }
+    if result["notes"]:
+        tags["notes"] = "; ".join(result["notes"])
     if selection is not None:
         figures["feature_selection.png"] = draw_selection(selection.verdicts, f"{name}: {selection.method}")
     with open_run(tracking_uri, contract.model, name, tags) as mlflow:

@@ -29,6 +29,7 @@ MACHINES = 1500
 FOLDER: dict[str, bytes | None] = {
     "MLmodel": b"flavors: {onnx: {data: model.onnx, code: null}, python_function: {loader_module: mlflow.onnx}}",
     "conda.yaml": None, "model.onnx": None, "python_env.yaml": None, "requirements.txt": None,
+    "input_example.json": None, "serving_input_example.json": None,
 }  # fmt: skip
 UPSTREAM = UpstreamTrace((TableName("raw", "readings"),), ())
 

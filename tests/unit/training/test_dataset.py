@@ -278,3 +278,13 @@ def test_a_good_training_set_is_a_frame_of_plain_types(uri: str, limits: Trainin
     }  # fmt: skip
     assert isinstance(frame["as_of_date"].iloc[0], date)
     assert isinstance(frame["token"].iloc[0], str)
+
+
+def test_an_entity_that_has_two_labels_at_one_date_is_refused(uri: str, limits: TrainingSettings) -> None:
+    with open_session(uri) as session:
+        session.execute(
+            "insert into features.part_labels select * from features.part_labels where site_id = 3 and part = 'part 1' "
+            f"and day = '{TEST}'"
+        )
+    with pytest.raises(TrainingError, match=r"1 pairs .* more than once, such as site_id 3, part part 1.*\(2 rows\)"):
+        build_training_set(uri, SPEC, limits)

@@ -81,9 +81,9 @@ def test_the_result_is_light_finite_and_complete(training: Training) -> None:
         "family", "task", "run_id", "model_uri", "onnx_sha256", "score_name", "score", "score_low", "score_high",
         "metrics", "decision", "test_as_of_date", "training_seconds", "size_bytes", "parity_difference",
         "training_rows", "test_rows", "test_count", "single_feature", "single_feature_score", "baseline",
-        "baseline_feature", "champion", "best_ever", "feature_set", "strategy", "parameters", "search", "validation",
-        "selection_method", "selected_features", "assembled_at", "data_version", "feature_version", "code_revision",
-        "trained_by",
+        "baseline_feature", "champion", "best_ever", "feature_set", "strategy", "parameters", "search", "notes",
+        "validation", "selection_method", "selected_features", "assembled_at", "data_version", "feature_version",
+        "code_revision", "trained_by",
     }  # fmt: skip
     assert (result["family"], result["task"], result["champion"]) == ("gradient_boosting", training.task, None)
     assert (result["training_rows"], result["test_rows"], result["test_as_of_date"]) == (1200, 400, "2017-12-04")
