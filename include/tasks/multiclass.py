@@ -11,6 +11,7 @@ from include.tasks.classification import (
     find_non_probabilities,
     fit_single_feature,
 )
+from include.tasks.curves import count_confusion, shorten_bins
 from include.tasks.multiclass_evidence import MulticlassEvidence
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, FittedBaseline
@@ -175,8 +176,12 @@ class MulticlassTask(MulticlassEvidence):
         positions = {name: index for index, name in enumerate(decision["classes"])}
         return np.array([positions.get(text, -1) for text in texts], dtype=np.int64)
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """The confusion of the classes."""
-        from include.tasks.plots import draw_confusion
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:
+        """The confusion of the classes, and the calibration of the most probable one.
 
-        return {"confusion.png": draw_confusion(labels, predictions.argmax(axis=1), f"{title}: confusion")}
+        There is no ranking of each class: what serves is one answer for a row, and the confusion shows those.
+        """
+        return {
+            "calibration": shorten_bins(self.bin_calibration(labels, predictions)),
+            **count_confusion(labels, predictions.argmax(axis=1), decision["classes"]),
+        }

@@ -143,6 +143,6 @@ class Task(EvidenceOfTask, Protocol):
         """Outcomes, which are kept as text, as ``labels``; a class that is unknown to the version is -1."""
         ...
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """Matplotlib figures for the tracking server, by file name."""
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:
+        """What is drawn of the answers, by name, in JSON types (see ``include.tasks.curves``)."""
         ...

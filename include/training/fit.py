@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
 from include.features.catalog import Feature
@@ -33,8 +33,9 @@ from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
 from include.training.families import build_family, build_inputs
 from include.training.folds import Validation, hold_out_newest, validate
+from include.training.importance import measure_importance
 from include.training.narrow import choose_features
-from include.training.record import log_run
+from include.training.record import describe_parameters, log_run
 from include.training.single_feature import find_single_feature
 from include.training.splits import SplitData, TrainingData, read_training_data
 
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from include.tasks.task import Floats
+
+
+MOST_IMPORTANT: Final = 30
+"""Features whose importance is kept in a result; MLflow has all of them."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,15 @@ def fit_family(
         incumbents: the champion, then versions that were, the newest first.
 
     Returns:
-        what XCom carries: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score, score_low,
-        score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
+        what is kept of a candidate: family, feature_set, task, run_id, model_uri, onnx_sha256, score_name, score,
+        score_low, score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU), size_bytes,
         parity_difference, training_rows, test_rows, test_count, single_feature and single_feature_score
         (best feature alone on the test rows), baseline (feature, score, gain, gain_low, gain_high),
         baseline_feature (None but for the baseline), selection_method and selected_features (a count; both None
         without a selection), validation (folds, scores, metrics: see ``include.training.folds``), champion (version,
         score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the best that is or was
-        champion), and the fields of ``lineage``. All numbers are
-        finite.
+        champion), parameters (of the run), importance (loss of score of the first features when they are shuffled),
+        curves (see ``include.tasks.curves``), and the fields of ``lineage``. All numbers are finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
@@ -125,7 +130,11 @@ def fit_family(
     champion, best = compare_with_incumbents(tracking_uri, incumbents, fitted.contract, data.test, answers, settings)
     result["champion"] = None if champion is None else asdict(champion)
     result["best_ever"] = None if best is None else asdict(best)
-    return result | log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
+    importance = measure_importance(onnx, data.test, settings.random_seed)
+    result["curves"] = onnx.task.list_curves(data.test.labels, answers, fitted.contract.decision)
+    result["importance"] = dict(list(importance.items())[:MOST_IMPORTANT])
+    result["parameters"] = describe_parameters(result, len(fitted.contract.features), settings)
+    return result | log_run(fitted.onnx, fitted.contract, result, importance, tracking_uri, selection)
 
 
 def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:
