@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.features.builds import read_built_version
+from include.orchestration.candidate_link import find_page
 from include.orchestration.models import find_spec
 from include.registry.ledger import (
     RegisteredVersion,
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 ASSEMBLE: Final = "assemble_training_set"
 ASSEMBLED: Final = "assembled"
 """XCom of the task that reads the training set: when, of which data, of which features."""
+_KEPT_APART: Final = frozenset({"curves", "importance", "parameters"})
 _ATTEMPTS: Final = 3
 
 
@@ -69,7 +71,10 @@ def _read_data_version(uri: str) -> str:
 def fit_candidate(
     context: Any, frame: pd.DataFrame, candidate: dict[str, Any], uri: str, tracking_uri: str, model: ModelSettings
 ) -> dict[str, Any]:
-    """Train, test and log one candidate, and keep what was measured in ``ml.candidates``."""
+    """Train, test and log one candidate, and keep what was measured in ``ml.candidates``.
+
+    What is only drawn is handed on to no other task.
+    """
     from include.training.attempt import FAILURE, attempt_family
 
     lineage = describe_lineage(context, model)
@@ -81,7 +86,7 @@ def fit_candidate(
     if FAILURE not in result:
         with open_session(uri) as session:
             record_candidate(session, model.name, result)
-    return result
+    return {key: value for key, value in result.items() if key not in _KEPT_APART}
 
 
 def describe_lineage(context: Any, model: ModelSettings) -> TrainingLineage:
@@ -110,7 +115,7 @@ def record_judgement(uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
     """Keep what was decided in ``ml.decisions``; returns the judgement."""
     run_id = judgement["candidate"]["run_id"]
     with open_session(uri) as session:
-        record_decision(session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"])
+        record_decision(session, run_id, judgement["decision"], judgement["reasons"], judgement)
     return judgement
 
 
@@ -118,6 +123,8 @@ def answer_gate(
     name: str, ranked: Mapping[str, Any], model: ModelSettings, uri: str, tracking_uri: str
 ) -> dict[str, Any]:
     """What one gate says of the candidate that was ranked first, as a mapping; it is kept in ``ml.gate_results``.
+
+    What was measured is kept there too, and handed on to no other task.
 
     Raises:
         RegistryError: MLflow is away, or the candidate's file is not the one that was measured.
@@ -128,10 +135,13 @@ def answer_gate(
     from include.gates.gate import run_gate
 
     source = StoredCandidate(uri, tracking_uri, partial(find_spec, model))
-    answer = asdict(run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source)))
+    said = run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source))
+    answer = asdict(said.result)
     log.info("%s: %s", describe_answer(answer), answer["reason"])
     with open_session(uri) as session:
-        record_gates(session, ranked["candidate"]["run_id"], [answer])
+        record_gates(
+            session, ranked["candidate"]["run_id"], [{**answer, "evidence": said.evidence, "limits": said.limits}]
+        )
     return answer
 
 
@@ -155,7 +165,8 @@ def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, n
     if judgement["decision"] == "refuse":
         raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
     with open_session(uri) as session:
-        version = register_run(session, tracking_uri, name, judgement["candidate"]["run_id"])
+        run_id = judgement["candidate"]["run_id"]
+        version = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
     log.info("Version %s of %s is the candidate.", version.version, name)
     return {"model": name, "version": version.version, "decision": version.decision}
 
@@ -163,7 +174,7 @@ def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, n
 def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str) -> None:
     """The first canary needs an incumbent: the baseline, unless there is a champion or a baseline already."""
     if read_rollout(session, name) is None and find_newest(session, name, is_baseline=True) is None:
-        baseline = register_run(session, tracking_uri, name, run_id)
+        baseline = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
         log.info("The baseline is version %s of %s, its first champion.", baseline.version, name)
 
 

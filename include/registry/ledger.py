@@ -69,7 +69,10 @@ def record_candidate(session: Session, model_name: str, result: Mapping[str, Any
 
 
 def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any]]) -> None:
-    """Append what gates said of a candidate, each as the fields of ``include.gates.result.GateResult``."""
+    """Append what gates said of a candidate, each as the fields of ``include.gates.result.GateResult``.
+
+    With them come ``evidence`` and ``limits`` (see ``include.gates.gate.GateAnswer``), where they are known.
+    """
     rows = [
         (
             run_id, gate["name"], gate["is_passed"], gate["observed"], gate["threshold"], gate["severity"],
@@ -85,13 +88,23 @@ def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any
 
 
 def record_decision(
-    session: Session, run_id: str, decision: str, reasons: Sequence[str], ranking: Iterable[Mapping[str, Any]] = ()
+    session: Session, run_id: str, decision: str, reasons: Sequence[str], ranked: Mapping[str, Any] | None = None
 ) -> None:
-    """Append how far a candidate may go: 'refuse', 'staging' or 'production'."""
+    """Append how far a candidate may go: 'refuse', 'staging' or 'production'.
+
+    Args:
+        ranked: ``ranking``, ``gap``, ``ranking_reason`` and ``failures`` of its training, as far as they are known
+            (see ``include.gates.gate.rank_results``).
+    """
+    known = ranked or {}
     session.execute(
-        "insert into ml.decisions (run_id, decision, reasons, ranking) values (%s, %s, %s, %s::jsonb)",
-        (run_id, decision, list(reasons), _to_json(list(ranking))),
-    )
+        "insert into ml.decisions (run_id, decision, reasons, ranking, gap, ranking_reason, failures) "
+        "values (%s, %s, %s, %s::jsonb, %s, %s, %s::jsonb)",
+        (
+            run_id, decision, list(reasons), _to_json(known.get("ranking", [])), known.get("gap"),
+            known.get("ranking_reason", ""), _to_json(known.get("failures", [])),
+        ),
+    )  # fmt: skip
 
 
 def add_version(session: Session, model_name: str, run_id: str, registry_version: int) -> int:
@@ -168,9 +181,10 @@ def list_versions(session: Session, model_name: str) -> list[RegisteredVersion]:
 
 
 def read_gates(session: Session, run_id: str) -> list[dict[str, Any]]:
-    """The newest answer of each gate about a candidate, in the order in which they were given."""
+    """The newest answer of each gate about a candidate, in the order in which they were given, without the evidence."""
     rows = session.fetch_all(
-        "select detail from (select distinct on (gate) id, detail from ml.gate_results where run_id = %s "
+        "select detail - 'evidence' - 'limits' as detail from "
+        "(select distinct on (gate) id, detail from ml.gate_results where run_id = %s "
         "order by gate, id desc) as newest order by id",
         (run_id,),
     )
