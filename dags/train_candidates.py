@@ -17,7 +17,8 @@ instance after a change of the settings.
 - `gate` for one gate: MLflow or the warehouse is away, and it is tried again; or a declaration does not fit. A
   candidate that cannot be measured has failed the gate, and the task succeeds. Nothing is decided before every gate
   has answered: correct what is wrong and clear the failed ones.
-- `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
+- `register`: refused means that a gate said no; the button *Candidate* of `judge` and `register` opens the page with
+  every number, threshold and picture (*Browse → Candidates* has all of them).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from include.assets import candidate_of, features_of, labels_of, retrain_requested_of
 from include.orchestration.assets import all_assets, asset
 from include.orchestration.astro_sdk import Metadata, Table, dataframe
+from include.orchestration.candidate_link import find_page, link_candidate
 from include.orchestration.connections import WAREHOUSE, mlflow_uri, warehouse_uri
 from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
@@ -102,7 +104,8 @@ def train_candidates(model: ModelSettings) -> None:
             from include.gates.gate import conclude
             from include.orchestration.training import record_judgement
 
-            return record_judgement(warehouse_uri(), conclude(ranked, answers, mlflow_uri()))
+            page = find_page(model.name, ranked["candidate"]["run_id"])
+            return record_judgement(warehouse_uri(), conclude(ranked, answers, mlflow_uri(), page))
 
         @task(outlets=[asset(candidate_of(model.name))])
         @traced
@@ -118,7 +121,8 @@ def train_candidates(model: ModelSettings) -> None:
         frame = assemble_training_set()
         is_training_due() >> frame
         ranked = rank(fit.partial(frame=frame).expand(candidate=list_candidates(model)))
-        register(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
+        judged = link_candidate(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
+        link_candidate(register(judged))
 
     wire()
 
