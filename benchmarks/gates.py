@@ -139,7 +139,7 @@ def judge(candidate: Candidate) -> dict[str, float]:
     seconds = {}
     for name in GATES:
         began_at = time.perf_counter()
-        answer = run_gate(name, candidate)
+        answer = run_gate(name, candidate).result
         seconds[name] = time.perf_counter() - began_at
         if answer.observed is None and name not in ("production", "best_ever"):
             raise BenchmarkError(f"The gate {name} measured nothing: {answer.reason}")

@@ -19,7 +19,8 @@ has changed for is taken from the training before.
 - `gate` for one gate: MLflow or the warehouse is away, and it is tried again; or a declaration does not fit. A
   candidate that cannot be measured has failed the gate, and the task succeeds. Nothing is decided before every gate
   has answered: correct what is wrong and clear the failed ones.
-- `register`: refused means that a gate said no; numbers and thresholds are in its log and in MLflow.
+- `register`: refused means that a gate said no; the button *Candidate* of `judge` and `register` opens the page with
+  every number, threshold and picture (*Browse → Candidates* has all of them).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from include.assets import candidate_of, features_of, labels_of, retrain_requested_of
 from include.orchestration.assets import all_assets, asset
 from include.orchestration.astro_sdk import Metadata, Table, dataframe
+from include.orchestration.candidate_link import find_page, link_candidate
 from include.orchestration.connections import WAREHOUSE, mlflow_uri, warehouse_uri
 from include.orchestration.defaults import model_defaults
 from include.orchestration.lineage import traced
@@ -111,7 +113,8 @@ def train_candidates(model: ModelSettings) -> None:
             from include.gates.gate import conclude
             from include.orchestration.training import record_judgement
 
-            concluded = conclude(ranked, answers, mlflow_uri())
+            page = find_page(model.name, ranked["candidate"]["run_id"])
+            concluded = conclude(ranked, answers, mlflow_uri(), page)
             return record_judgement(get_current_context(), warehouse_uri(), concluded)
 
         @task(outlets=[asset(candidate_of(model.name))])
@@ -128,7 +131,8 @@ def train_candidates(model: ModelSettings) -> None:
         candidates, frame = plan(), assemble_training_set()
         candidates >> frame
         ranked = rank(fit.partial(frame=frame).expand(candidate=candidates))
-        register(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
+        judged = link_candidate(judge(ranked, gate.partial(ranked=ranked).expand(name=list(GATE_NAMES))))
+        link_candidate(register(judged))
 
     wire()
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from include.candidate_pages.paths import ROOT as CANDIDATES
 from include.feature_pages.paths import ROOT as FEATURES
 from include.orchestration.migration import MigrateAtStart
 from include.orchestration.model_ends import EndQuietly
@@ -32,10 +33,11 @@ class OrreryPlugin(AirflowPlugin):
     listeners: ClassVar[list[Any]] = [MigrateAtStart(), EndQuietly()]
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
         {"app": PageApp(f"include.orchestration.{name}_routes"), "url_prefix": root, "name": name}
-        for name, root in (("quality", QUALITY), ("feature", FEATURES))
+        for name, root in (("quality", QUALITY), ("feature", FEATURES), ("candidate", CANDIDATES))
     ]
     external_views: ClassVar[list[dict[str, Any]]] = [
         page_view("Quality", QUALITY, conf.get("api", "base_url", fallback="")),
         page_view("Features", FEATURES, conf.get("api", "base_url", fallback="")),
+        page_view("Candidates", CANDIDATES, conf.get("api", "base_url", fallback="")),
         *find_views(dict(os.environ)),
     ]

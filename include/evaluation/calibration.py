@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ class CalibrationEvidence:
     Attributes:
         title: what the error is, in words.
         low: with ``high``, its 95 % interval.
+        bins: ``predicted``, ``observed`` and ``rows`` of each range (see ``include.tasks.surplus.describe_bins``).
     """
 
     title: str
@@ -28,13 +30,15 @@ class CalibrationEvidence:
     low: float
     high: float
     rows: int
+    bins: tuple[Mapping[str, float], ...] = ()
 
 
 def measure_calibration(candidate: Candidate) -> CalibrationEvidence:
     """The task's calibration error of what serves."""
     task, labels = candidate.task, candidate.data.test.labels
     error, low, high = estimate_error(task, labels, candidate.answers, candidate.seed)
-    return CalibrationEvidence(task.calibration_title, error, low, high, len(labels))
+    bins = tuple(task.bin_calibration(labels, candidate.answers))
+    return CalibrationEvidence(task.calibration_title, error, low, high, len(labels), bins)
 
 
 def estimate_error(task: Task, labels: Labels, predictions: Floats, seed: int) -> tuple[float, float, float]:

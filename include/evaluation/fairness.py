@@ -39,6 +39,15 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class MeasuredRates:
+    """The shares of one measure in all groups with enough rows; ``kind`` and ``title`` are those of a disparity."""
+
+    kind: str
+    title: str
+    rates: tuple[Rate, ...]
+
+
+@dataclass(frozen=True)
 class Disparity:
     """The two groups that one answer treats most differently.
 
@@ -70,6 +79,7 @@ class AttributeEvidence:
         small: groups with too few rows, in words.
         small_measures: those that fewer than two groups have enough rows for, in words.
         values: how many the column has.
+        rates: of each measure, what the pairs were made from.
     """
 
     attribute: str
@@ -80,6 +90,7 @@ class AttributeEvidence:
     surest: Disparity | None
     small: tuple[str, ...]
     small_measures: tuple[str, ...]
+    rates: tuple[MeasuredRates, ...] = ()
 
 
 def measure_fairness(candidate: Candidate) -> tuple[AttributeEvidence, ...] | None:
@@ -111,6 +122,7 @@ def compare_groups(grouping: Grouping, events: Sequence[Event], least: int) -> A
         min(compared, key=lambda item: item.high, default=None),
         tuple(f"{value} ({count})" for value, count in sizes.items() if count < least),
         tuple(title for (_, title), found in rates.items() if len(found) < 2),
+        tuple(MeasuredRates(kind, title, tuple(found)) for (kind, title), found in rates.items()),
     )  # fmt: skip
 
 

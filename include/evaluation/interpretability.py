@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
+from include.evaluation.attributions import Attribution, measure_attributions
 from include.evaluation.candidate import Candidate
 from include.evaluation.robustness import draw_rows
 from include.features.matrix import MISSING_TEXT, FeatureMatrix
@@ -31,12 +32,14 @@ class InterpretabilityEvidence:
         agreement: how much of the importance two folds give to the same features, the mean over pairs of folds.
         missing_feature: the one whose absence knows most of the label; None where nothing is ever missing.
         missing_score: what it knows, on the scale of ``Task.score_features``.
+        attributions: what the features do to the answers to single rows; nothing is judged by them.
     """
 
     shares: dict[str, float]
     agreement: float
     missing_feature: str | None
     missing_score: float
+    attributions: tuple[Attribution, ...] = ()
 
 
 def measure_interpretability(candidate: Candidate) -> InterpretabilityEvidence:
@@ -51,7 +54,8 @@ def measure_interpretability(candidate: Candidate) -> InterpretabilityEvidence:
     shares = {names[at]: float(total[at] / total.sum()) for at in order if total[at] > 0}
     pairs = [measure_agreement(first, second) for first, second in combinations(found, 2)]
     feature, score = find_telling_absence(candidate, limits.max_rows)
-    return InterpretabilityEvidence(shares, float(np.mean(pairs)), feature, score)
+    attributions = measure_attributions(candidate)
+    return InterpretabilityEvidence(shares, float(np.mean(pairs)), feature, score, attributions)
 
 
 def split_rows(candidate: Candidate) -> list[SplitData]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from include.evaluation.candidate import Candidate
@@ -56,6 +57,8 @@ def measure_robustness(candidate: Candidate) -> RobustnessEvidence:
         loss = score - measure_score(task, sample.labels, after)
         change = task.measure_change(before, after, onnx.contract.decision, sample.labels)
         damages.append(Damage(damaged.kind, damaged.column, loss, change))
+    # What is kept of a long list is its beginning.
+    damages.sort(key=lambda one: (one.column is not None, -one.change if one.change == one.change else -inf))
     return RobustnessEvidence(tuple(damages), task.change_title, len(sample.labels))
 
 

@@ -23,13 +23,14 @@ class Segment:
     """The score of the rows with one value of a column.
 
     Attributes:
-        high: of its 95 % interval.
+        low: with ``high``, its 95 % interval.
         count: rows of the smallest class, or all for regression.
     """
 
     column: str
     value: str
     score: float
+    low: float
     high: float
     count: int
 
@@ -84,10 +85,6 @@ def list_groupings(candidate: Candidate) -> Iterator[Grouping]:
 
 
 def _measure_segment(candidate: Candidate, column: str, value: str, rows: npt.NDArray[np.bool_], count: int) -> Segment:
-    """The interval is drawn only where the score itself is too low."""
     task, labels, answers = candidate.task, candidate.data.test.labels[rows], candidate.answers[rows]
-    score = high = measure_score(task, labels, answers)
-    whole = measure_score(task, candidate.data.test.labels, candidate.answers)
-    if not score >= whole - candidate.model.gates.stability.max_segment_loss:
-        high = estimate_interval(task, labels, answers, REPETITIONS, candidate.seed).high
-    return Segment(column, value, score, high, count)
+    interval = estimate_interval(task, labels, answers, REPETITIONS, candidate.seed)
+    return Segment(column, value, measure_score(task, labels, answers), interval.low, interval.high, count)

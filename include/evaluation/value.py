@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,8 @@ class ValueEvidence:
         best: the name of the other that earns most.
         gain: over that one.
         gain_low: with ``gain_high``, its 95 % interval (normal, over paired rows).
+        curve: profit of a row by the share of the rows that is acted on (see ``EvidenceOfTask.trace_profits``).
+        acted_share: what the decision acts on; None without a curve.
     """
 
     profit: float
@@ -37,6 +39,8 @@ class ValueEvidence:
     gain_low: float
     gain_high: float
     rows: int
+    curve: tuple[tuple[float, float], ...] = ()
+    acted_share: float | None = None
 
 
 def measure_value(candidate: Candidate) -> ValueEvidence:
@@ -51,7 +55,10 @@ def measure_value(candidate: Candidate) -> ValueEvidence:
     others[f"acting by {candidate.baseline['baseline_feature']} alone"] = task.measure_profits(
         labels, said, rule.contract.decision, gains
     )
-    return compare_profits(own, others)
+    curve = task.trace_profits(labels, candidate.answers, gains)
+    events = task.list_events(labels, candidate.answers, decision)
+    acted_share = float(events[0].is_answered.mean()) if curve else None
+    return replace(compare_profits(own, others), curve=tuple(curve), acted_share=acted_share)
 
 
 def compare_profits(own: Numbers, others: Mapping[str, Numbers]) -> ValueEvidence:

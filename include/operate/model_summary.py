@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from include.operate.figures import describe_gain, describe_metrics, describe_score, name_metric
-from include.training.candidates import name_candidate
+from include.training.candidates import name_row
 
 _FAILURE_LINES: Final = 30
 _AFTER_REFUSAL: Final = (
@@ -38,7 +38,7 @@ def describe_quality(champion: dict[str, Any] | None, baseline: dict[str, Any] |
     """The champion with its figures, and what it gains over the baseline."""
     if champion is None:
         return {"champion": "none"}
-    name = name_candidate(champion["family"], champion.get("feature_set"), champion.get("strategy"))
+    name = name_row(champion)
     lines = {"champion": f"version {champion['version']}, {name}: {describe_score(champion)}"}
     if champion.get("selection_method"):
         method = name_metric(champion["selection_method"])

@@ -15,6 +15,7 @@ from include.errors import ApprovalError, RegistryError, RolloutError
 from include.features.read import read_online_rows
 from include.governance.approvals import Approval, check_approval, record_approval, require_approval
 from include.orchestration.assets import asset
+from include.orchestration.candidate_link import find_link
 from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion, find_newest, find_version, read_gates, require_version
 from include.registry.onnx import OnnxModel
@@ -100,7 +101,7 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
         "version": version,
         "trained_by": candidate.trained_by,
         "subject": f"Put {name} version {version} into production?",
-        "summary": summarise_candidate(candidate, gates, checks),
+        "summary": summarise_candidate(candidate, gates, checks, find_link(name, candidate.run_id)),
     }
 
 
@@ -147,11 +148,12 @@ def list_questions(gates: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def summarise_candidate(
-    candidate: RegisteredVersion, gates: Sequence[Mapping[str, Any]], checks: Sequence[Check]
+    candidate: RegisteredVersion, gates: Sequence[Mapping[str, Any]], checks: Sequence[Check], page: str | None = None
 ) -> str:
-    """What an approver needs to see, in Markdown; first of all what the gates leave to them."""
+    """What an approver needs to see, in Markdown; first of all what the gates leave to them, and the ``page`` of it."""
     measured = candidate.result
     lines = [line for question in list_questions(gates) for line in (f"**To decide.** {question}", "")]
+    lines += [f"[Everything that was measured, with pictures]({page})", ""] if page else []
     lines += ["| fact | value |", "|---|---|"]
     lines += [f"| {fact} | {_show(measured[fact])} |" for fact in _FACTS if measured.get(fact) is not None]
     baseline = measured.get("baseline") or {}

@@ -40,10 +40,15 @@ _HEADERS: Final = {
 }
 _CONNECT_TIMEOUT_S: Final = 5
 
+Routes = Sequence[tuple[str, Callable[..., HTMLResponse]]]
+
 
 @dataclass(frozen=True)
 class PageArea:
-    """Pages of one subject: what they are called, where they are, and the DAG whose log their readers may read."""
+    """Pages of one subject: what they are called, where they are, and the DAG whose log their readers may read.
+
+    Where each page has a DAG of its own (see :func:`make_app`), ``dag_id`` says in words which one.
+    """
 
     name: str
     root: str
@@ -54,9 +59,17 @@ class PageArea:
         return str(request.scope.get("root_path") or self.root)
 
 
-def make_app(area: PageArea, routes: Sequence[tuple[str, Callable[..., HTMLResponse]]]) -> FastAPI:
-    """The application of an area; it describes itself nowhere, and every route of it asks who is there."""
-    check = requires_access_dag("GET", DagAccessEntity.TASK_LOGS, area.dag_id)
+def make_app(
+    area: PageArea,
+    routes: Routes,
+    check: Callable[..., None] | None = None,
+) -> FastAPI:
+    """The application of an area; it describes itself nowhere, and every route of it asks who is there.
+
+    Args:
+        check: insists on a right, as a dependency of every route; without it, that to read the log of the area's DAG.
+    """
+    check = check or requires_access_dag("GET", DagAccessEntity.TASK_LOGS, area.dag_id)
     app = FastAPI(
         openapi_url=None,
         docs_url=None,

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.errors import SettingsError
 from include.features.builds import read_built_version
+from include.orchestration.candidate_link import find_page
 from include.orchestration.models import find_spec
 from include.registry.ledger import (
     RegisteredVersion,
@@ -20,6 +21,7 @@ from include.registry.ledger import (
     record_candidate,
     record_decision,
     record_gates,
+    record_membership,
     require_version,
 )
 from include.registry.registry import register_run
@@ -46,6 +48,7 @@ STRATEGIES: Final = "strategies"
 ASSEMBLE: Final = "assemble_training_set"
 ASSEMBLED: Final = "assembled"
 """XCom of the task that reads the training set: when, of which data, of which features."""
+_KEPT_APART: Final = frozenset({"curves", "importance", "parameters"})
 _ATTEMPTS: Final = 3
 
 
@@ -156,7 +159,8 @@ def fit_candidate(
 ) -> dict[str, Any]:
     """Train, test and log one candidate, and keep what was measured in ``ml.candidates``.
 
-    One that an earlier training has made from the same inputs is taken from there.
+    One that an earlier training has made from the same inputs is taken from there. What is only drawn is handed on to
+    no other task.
     """
     from include.training.attempt import FAILURE, attempt_family
     from include.training.unchanged import find_unchanged, hash_inputs
@@ -165,18 +169,23 @@ def fit_candidate(
     incumbents = find_incumbents(uri, model.name)
     inputs_hash = hash_inputs(model.name, candidate, settings, lineage, incumbents)
     with open_session(uri) as session:
-        unchanged = find_unchanged(session, inputs_hash, tracking_uri)
-    if unchanged is not None:
-        log.info("Nothing has changed since run %s, which is taken: %s", unchanged["run_id"], candidate["name"])
-        return unchanged
-    result = attempt_family(
-        frame, candidate["family"], find_spec(model), settings, lineage, tracking_uri,
-        candidate["feature_set"], incumbents, uri, candidate["strategy"],
-    )  # fmt: skip
+        result = find_unchanged(session, inputs_hash, tracking_uri)
+    if result is not None:
+        log.info("Nothing has changed since run %s, which is taken: %s", result["run_id"], candidate["name"])
+    else:
+        result = attempt_family(
+            frame, candidate["family"], find_spec(model), settings, lineage, tracking_uri,
+            candidate["feature_set"], incumbents, uri, candidate["strategy"],
+        )  # fmt: skip
     if FAILURE not in result:
         with open_session(uri) as session:
             record_candidate(session, model.name, result, inputs_hash)
-    return result
+            record_membership(session, model.name, context["run_id"], result["run_id"])
+    return _hand_on(result)
+
+
+def _hand_on(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if key not in _KEPT_APART}
 
 
 def describe_lineage(context: Any, model: ModelSettings) -> TrainingLineage:
@@ -202,10 +211,10 @@ def find_incumbents(uri: str, name: str) -> list[RegisteredVersion]:
 
 def record_judgement(context: Any, uri: str, judgement: dict[str, Any]) -> dict[str, Any]:
     """Keep what was decided in ``ml.decisions``; returns the judgement."""
-    run_id, assembled_at = judgement["candidate"]["run_id"], _pull_facts(context)["assembled_at"]
+    training = {**judgement, "assembled_at": _pull_facts(context)["assembled_at"], "run_key": context["run_id"]}
     with open_session(uri) as session:
         record_decision(
-            session, run_id, judgement["decision"], judgement["reasons"], judgement["ranking"], assembled_at
+            session, judgement["candidate"]["run_id"], judgement["decision"], judgement["reasons"], training
         )
     return judgement
 
@@ -221,6 +230,8 @@ def answer_gate(
 ) -> dict[str, Any]:
     """What one gate says of the candidate that was ranked first, as a mapping; it is kept in ``ml.gate_results``.
 
+    What was measured is kept there too, and handed on to no other task.
+
     Raises:
         RegistryError: MLflow is away, or the candidate's file is not the one that was measured.
         WarehouseError: the warehouse is away.
@@ -230,10 +241,13 @@ def answer_gate(
     from include.gates.gate import run_gate
 
     source = StoredCandidate(uri, tracking_uri, partial(find_spec, model))
-    answer = asdict(run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source)))
+    said = run_gate(name, Candidate(ranked["candidate"], ranked["baseline"], model, source))
+    answer = asdict(said.result)
     log.info("%s: %s", describe_answer(answer), answer["reason"])
     with open_session(uri) as session:
-        record_gates(session, ranked["candidate"]["run_id"], [answer])
+        record_gates(
+            session, ranked["candidate"]["run_id"], [{**answer, "evidence": said.evidence, "limits": said.limits}]
+        )
     return answer
 
 
@@ -257,7 +271,8 @@ def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, n
     if judgement["decision"] == "refuse":
         raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
     with open_session(uri) as session:
-        version = register_run(session, tracking_uri, name, judgement["candidate"]["run_id"])
+        run_id = judgement["candidate"]["run_id"]
+        version = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
     log.info("Version %s of %s is the candidate.", version.version, name)
     return {"model": name, "version": version.version, "decision": version.decision}
 
@@ -265,7 +280,7 @@ def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, n
 def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str) -> None:
     """The first canary needs an incumbent: the baseline, unless there is a champion or a baseline already."""
     if read_rollout(session, name) is None and find_newest(session, name, is_baseline=True) is None:
-        baseline = register_run(session, tracking_uri, name, run_id)
+        baseline = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
         log.info("The baseline is version %s of %s, its first champion.", baseline.version, name)
 
 

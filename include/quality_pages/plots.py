@@ -73,7 +73,7 @@ def draw_line(
         return bottom - (bottom - top) * ((value / 2 - low / 2) / (high / 2 - low / 2))
 
     parts = [
-        _line(left, y, right, y, "axis")
+        draw_rule(left, y, right, y, "axis")
         + Markup('<text x="{}" y="{:.1f}" class="label end">{}</text>').format(left - 6, y + 4, _shorten(form, value))
         for value, y in ((high, top), (low, bottom))
     ]
@@ -88,7 +88,7 @@ def draw_line(
         Markup('<text x="{:.1f}" y="{}" class="label {}">{}</text>').format(x, height - 6, side, point.label)
         for x, side, point in ends
     ]
-    return _wrap(parts, _describe(title, points, form), width, height)
+    return wrap_plot(parts, _describe(title, points, form), width, height)
 
 
 def _shorten(form: Callable[[float | None], str], value: float) -> str:
@@ -115,7 +115,7 @@ def draw_trend(points: Sequence[Point], title: str, *, width: int = 140, height:
         for index, point in known
         if point.state != "passed" or index == len(points) - 1
     ]
-    return _wrap([Markup('<polyline class="line" points="{}"/>').format(path), *dots], title, width, height)
+    return wrap_plot([Markup('<polyline class="line" points="{}"/>').format(path), *dots], title, width, height)
 
 
 def draw_bars(counts: Sequence[int], low: str, high: str, title: str, *, width: int = 220, height: int = 64) -> Markup:
@@ -135,7 +135,7 @@ def draw_bars(counts: Sequence[int], low: str, high: str, title: str, *, width: 
         for x, side, text in ((0, "start", low), (width, "end", high))
     ]
     text = f"{title}: {len(counts)} bins from {low} to {high}, the fullest with {max(counts):,} rows"
-    return _wrap([_line(0, bottom, width, bottom, "axis"), *bars, *labels], text, width, height)
+    return wrap_plot([draw_rule(0, bottom, width, bottom, "axis"), *bars, *labels], text, width, height)
 
 
 def draw_share(share: float) -> Markup:
@@ -200,11 +200,12 @@ def _is_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+def draw_rule(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    """A straight line; ``kind`` is a class of the style sheet."""
     return Markup('<line class="{}" x1="{}" y1="{:.1f}" x2="{}" y2="{:.1f}"/>').format(kind, x1, y1, x2, y2)
 
 
-def _wrap(parts: Iterable[Markup], text: str, width: int, height: int) -> Markup:
+def wrap_plot(parts: Iterable[Markup], text: str, width: int, height: int) -> Markup:
     """The picture with its text, for those who do not see it."""
     body = Markup("").join(parts)
     return Markup(

@@ -72,7 +72,10 @@ def record_candidate(
 
 
 def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any]]) -> None:
-    """Append what gates said of a candidate, each as the fields of ``include.gates.result.GateResult``."""
+    """Append what gates said of a candidate, each as the fields of ``include.gates.result.GateResult``.
+
+    With them come ``evidence`` and ``limits`` (see ``include.gates.gate.GateAnswer``), where they are known.
+    """
     rows = [
         (
             run_id, gate["name"], gate["is_passed"], gate["observed"], gate["threshold"], gate["severity"],
@@ -88,24 +91,33 @@ def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any
 
 
 def record_decision(
-    session: Session,
-    run_id: str,
-    decision: str,
-    reasons: Sequence[str],
-    ranking: Iterable[Mapping[str, Any]] = (),
-    assembled_at: str | None = None,
+    session: Session, run_id: str, decision: str, reasons: Sequence[str], training: Mapping[str, Any] | None = None
 ) -> None:
     """Append how far a candidate may go: 'refuse', 'staging' or 'production'.
 
     Args:
-        assembled_at: when the training set was read (ISO); None for when that of the candidate was, which is older
-            where the candidate was taken from an earlier training.
+        training: what is known of it: ``ranking``, ``gap``, ``ranking_reason`` and ``failures`` (see
+            ``include.gates.gate.rank_results``), ``run_key`` (of the run of ``train_candidates``), and ``assembled_at``
+            (ISO; when the training set was read, which is after that of a candidate taken from an earlier training).
     """
+    known = training or {}
     session.execute(
-        "insert into ml.decisions (run_id, decision, reasons, ranking, assembled_at) "
-        "values (%s, %s, %s, %s::jsonb, %s)",
-        (run_id, decision, list(reasons), _to_json(list(ranking)), assembled_at),
+        "insert into ml.decisions (run_id, decision, reasons, ranking, gap, ranking_reason, failures, assembled_at, "
+        "run_key) values (%s, %s, %s, %s::jsonb, %s, %s, %s::jsonb, %s, %s)",
+        (
+            run_id, decision, list(reasons), _to_json(known.get("ranking", [])), known.get("gap"),
+            known.get("ranking_reason", ""), _to_json(known.get("failures", [])), known.get("assembled_at"),
+            known.get("run_key"),
+        ),
     )  # fmt: skip
+
+
+def record_membership(session: Session, model_name: str, run_key: str, run_id: str) -> None:
+    """Append that a training ranks a candidate, which it has fitted or taken from an earlier one; once."""
+    session.execute(
+        "insert into ml.training_candidates (model_name, run_key, run_id) values (%s, %s, %s) on conflict do nothing",
+        (model_name, run_key, run_id),
+    )
 
 
 def add_version(session: Session, model_name: str, run_id: str, registry_version: int) -> int:
@@ -182,9 +194,10 @@ def list_versions(session: Session, model_name: str) -> list[RegisteredVersion]:
 
 
 def read_gates(session: Session, run_id: str) -> list[dict[str, Any]]:
-    """The newest answer of each gate about a candidate, in the order in which they were given."""
+    """The newest answer of each gate about a candidate, in the order in which they were given, without the evidence."""
     rows = session.fetch_all(
-        "select detail from (select distinct on (gate) id, detail from ml.gate_results where run_id = %s "
+        "select detail - 'evidence' - 'limits' as detail from "
+        "(select distinct on (gate) id, detail from ml.gate_results where run_id = %s "
         "order by gate, id desc) as newest order by id",
         (run_id,),
     )

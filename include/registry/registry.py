@@ -19,7 +19,7 @@ from include.registry.ledger import (
     require_version,
 )
 from include.registry.rest import MlflowRest
-from include.registry.tags import describe_result
+from include.registry.tags import describe_page, describe_result
 from include.warehouse.session import Session
 
 CANDIDATE: Final = "candidate"
@@ -28,10 +28,15 @@ CHAMPION: Final = "champion"
 _REGISTERED: Final = ("staging", "production")
 
 
-def register_run(session: Session, tracking_uri: str, model_name: str, run_id: str) -> RegisteredVersion:
+def register_run(
+    session: Session, tracking_uri: str, model_name: str, run_id: str, page: str | None = None
+) -> RegisteredVersion:
     """Make a fitted model a version, here and in MLflow; the same run is the same version, however often it is asked.
 
     It is given the alias ``candidate``, or ``champion`` where it is the baseline, the first incumbent of a model.
+
+    Args:
+        page: the address of the candidate's page, which becomes the description of the version in MLflow.
 
     Raises:
         RegistryError: MLflow is away, or the gates have not let the run through.
@@ -47,7 +52,7 @@ def register_run(session: Session, tracking_uri: str, model_name: str, run_id: s
         )
     gates = read_gates(session, run_id)
     with MlflowRest(tracking_uri) as mlflow:
-        number = _ensure_version(mlflow, model_name, found["result"], decision, gates)
+        number = _ensure_version(mlflow, model_name, found["result"], decision, gates, page)
         _write_alias(mlflow, model_name, CHAMPION if is_baseline else CANDIDATE, number)
     return require_version(session, model_name, add_version(session, model_name, run_id, number))
 
@@ -89,8 +94,9 @@ def find_alias_run(tracking_uri: str, model_name: str, alias: str) -> str | None
 
 
 def _ensure_version(
-    mlflow: MlflowRest, model_name: str, result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]
-) -> int:
+    mlflow: MlflowRest, model_name: str, result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]],
+    page: str | None = None,
+) -> int:  # fmt: skip
     """The number of MLflow's version of a run and its model; it is registered where there is none."""
     if mlflow.find("registered-models/get", {"name": model_name}) is None:
         _create_model(mlflow, model_name)
@@ -99,10 +105,12 @@ def _ensure_version(
         for item in _search(mlflow, f"name='{model_name}' and run_id='{result['run_id']}'")
         if item.get("source") == result["model_uri"]
     ]
-    return min(known) if known else _create(mlflow, model_name, result, describe_result(result, decision, gates))
+    return min(known) if known else _create(mlflow, model_name, result, describe_result(result, decision, gates), page)
 
 
-def _create(mlflow: MlflowRest, model_name: str, result: Mapping[str, Any], tags: Mapping[str, str]) -> int:
+def _create(
+    mlflow: MlflowRest, model_name: str, result: Mapping[str, Any], tags: Mapping[str, str], page: str | None
+) -> int:
     """One call creates the version with all its tags: there is never one without them."""
     created = mlflow.send(
         "model-versions/create",
@@ -112,6 +120,7 @@ def _create(mlflow: MlflowRest, model_name: str, result: Mapping[str, Any], tags
             "run_id": result["run_id"],
             "model_id": str(result["model_uri"]).removeprefix("models:/"),
             "tags": [{"key": key, "value": value} for key, value in tags.items()],
+            "description": describe_page(page) if page else "",
         },
     )
     return int(created["model_version"]["version"])

@@ -14,6 +14,11 @@ LINEAGE_TAGS: Final = (
 _CHOSEN: Final = ("feature_set", "selection_method", "selected_features")
 
 
+def describe_page(page: str) -> str:
+    """The description of a run or of a version, in Markdown: where everything that was measured is shown."""
+    return f"[Page of this candidate]({page})"
+
+
 def describe_result(result: Mapping[str, Any], decision: str, gates: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What was measured of a version, from what it was made, and what the gates said.
 

@@ -12,6 +12,7 @@ from include.tasks.classification import (
     find_non_probabilities,
     fit_single_feature,
 )
+from include.tasks.curves import count_confusion, shorten_bins, trace_ranking
 from include.tasks.paired import PairedTest, compare_answers
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
 from include.tasks.task import Decision, FittedBaseline
@@ -155,13 +156,12 @@ class BinaryTask(BinaryEvidence):
         outcomes = [names[label] for label in labels]
         return compare_answers(self.decide(predictions, decision), self.decide(others, other_decision), outcomes)
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """ROC curve and calibration."""
-        from include.tasks.plots import draw_calibration, draw_roc
-
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:
+        """What the ranking finds, calibration, and the confusion of no and yes."""
         return {
-            "roc.png": draw_roc(labels, predictions, f"{title}: ROC"),
-            "calibration.png": draw_calibration(labels, predictions, f"{title}: calibration"),
+            **trace_ranking(labels, predictions),
+            "calibration": shorten_bins(self.bin_calibration(labels, predictions)),
+            **count_confusion(labels, (predictions >= decision["threshold"]).astype(int), ("no", "yes")),
         }
 
 

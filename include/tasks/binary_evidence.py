@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from include.tasks.curves import choose_places
 from include.tasks.evidence import Event
-from include.tasks.surplus import weigh_calibration
+from include.tasks.surplus import describe_bins, split_probabilities, weigh_calibration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,11 @@ class BinaryEvidence:
     def weighted_calibration(self, labels: Labels, predictions: Floats, weights: Labels) -> npt.NDArray[np.float64]:
         """The expected calibration error."""
         return weigh_calibration(labels, predictions, weights)
+
+    def bin_calibration(self, labels: Labels, predictions: Floats) -> list[dict[str, float]]:
+        """Probability and share of positives."""
+        known, bins = split_probabilities(predictions)
+        return describe_bins(known, labels, bins)
 
     def measure_change(self, before: Floats, after: Floats, decision: Mapping[str, Any], labels: Labels) -> float:  # noqa: ARG002
         """The share of rows whose answer is another."""
@@ -51,3 +57,18 @@ class BinaryEvidence:
         )
         profits: npt.NDArray[np.float64] = matrix[labels, (predictions >= decision["threshold"]).astype(np.int64)]
         return profits
+
+    def trace_profits(
+        self, labels: Labels, predictions: Floats, gains: Mapping[str, float]
+    ) -> list[tuple[float, float]]:
+        """Rows of one probability are acted on together."""
+        import numpy as np
+
+        acted = np.where(labels == 1, gains["true_positive"], gains["false_positive"])
+        left = np.where(labels == 1, gains["false_negative"], gains["true_negative"])
+        order = np.argsort(-predictions, kind="stable")
+        profits = np.append(0.0, np.cumsum((acted - left)[order])) + left.sum()
+        ranked = predictions[order]
+        is_cut = np.concatenate([[True], ranked[1:] < ranked[:-1], [True]])
+        places = choose_places(np.flatnonzero(is_cut), with_dense_start=True)
+        return [(float(at / len(labels)), float(profits[at] / len(labels))) for at in places]

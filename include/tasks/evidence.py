@@ -43,6 +43,10 @@ class EvidenceOfTask(Protocol):
         """How far predictions lie from outcomes, of each weighting of the rows (int64 [repetitions, n]); 0 is best."""
         ...
 
+    def bin_calibration(self, labels: Labels, predictions: Floats) -> list[dict[str, float]]:
+        """Prediction and outcome in each of the ranges that the error sums over (see ``surplus.describe_bins``)."""
+        ...
+
     def measure_change(self, before: Floats, after: Floats, decision: Mapping[str, Any], labels: Labels) -> float:
         """How much the answers differ: the share of other answers, or the mean in standard deviations of the label."""
         ...
@@ -63,6 +67,15 @@ class EvidenceOfTask(Protocol):
         self, labels: Labels, predictions: Floats, decision: Mapping[str, Any], gains: Mapping[str, float]
     ) -> npt.NDArray[np.float64]:
         """What acting on each row's answer earns, [n] (gains: see ``include.settings.gates.GAIN_NAMES``)."""
+        ...
+
+    def trace_profits(
+        self, labels: Labels, predictions: Floats, gains: Mapping[str, float]
+    ) -> list[tuple[float, float]]:
+        """The profit of a row by the share of the rows that is acted on, those with the highest probability first.
+
+        From no row to every row, at most 100 points; none where the answers rank no rows.
+        """
         ...
 
 

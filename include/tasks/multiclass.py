@@ -11,6 +11,7 @@ from include.tasks.classification import (
     find_non_probabilities,
     fit_single_feature,
 )
+from include.tasks.curves import count_confusion, shorten_bins
 from include.tasks.multiclass_evidence import MulticlassEvidence
 from include.tasks.paired import PairedTest, compare_answers
 from include.tasks.ranking import measure_column_aucs, measure_weighted_aucs
@@ -184,8 +185,12 @@ class MulticlassTask(MulticlassEvidence):
         outcomes = [names[label] for label in labels]
         return compare_answers(self.decide(predictions, decision), self.decide(others, other_decision), outcomes)
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """The confusion of the classes."""
-        from include.tasks.plots import draw_confusion
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:
+        """The confusion of the classes, and the calibration of the most probable one.
 
-        return {"confusion.png": draw_confusion(labels, predictions.argmax(axis=1), f"{title}: confusion")}
+        There is no ranking of each class: what serves is one answer for a row, and the confusion shows those.
+        """
+        return {
+            "calibration": shorten_bins(self.bin_calibration(labels, predictions)),
+            **count_confusion(labels, predictions.argmax(axis=1), decision["classes"]),
+        }

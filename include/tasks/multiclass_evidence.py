@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from include.tasks.evidence import Event, name_classes
-from include.tasks.surplus import weigh_calibration
+from include.tasks.surplus import describe_bins, split_probabilities, weigh_calibration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,11 @@ class MulticlassEvidence:
     def weighted_calibration(self, labels: Labels, predictions: Floats, weights: Labels) -> npt.NDArray[np.float64]:
         """The expected calibration error of the most probable class (Guo et al., 2017)."""
         return weigh_calibration(predictions.argmax(axis=1) == labels, predictions.max(axis=1), weights)
+
+    def bin_calibration(self, labels: Labels, predictions: Floats) -> list[dict[str, float]]:
+        """Probability of the most probable class, and how often it is right."""
+        known, bins = split_probabilities(predictions.max(axis=1))
+        return describe_bins(known, predictions.argmax(axis=1) == labels, bins)
 
     def measure_change(self, before: Floats, after: Floats, decision: Mapping[str, Any], labels: Labels) -> float:  # noqa: ARG002
         """The share of rows whose answer is another class."""
@@ -53,3 +58,12 @@ class MulticlassEvidence:
         import numpy as np
 
         return np.where(predictions.argmax(axis=1) == labels, gains["correct"], gains["wrong"])
+
+    def trace_profits(
+        self,
+        labels: Labels,  # noqa: ARG002
+        predictions: Floats,  # noqa: ARG002
+        gains: Mapping[str, float],  # noqa: ARG002
+    ) -> list[tuple[float, float]]:
+        """None: every row is answered by some class."""
+        return []

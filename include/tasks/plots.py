@@ -1,17 +1,14 @@
-"""The pictures of a run: ROC curve, calibration, confusion, forecast, errors, feature importance."""
+"""The pictures of a run: its curves, feature importance, what a selection and a search did."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from matplotlib.figure import Figure
 
-    Floats = npt.NDArray[np.floating[Any]]
-    Labels = npt.NDArray[np.int64]
+    from include.tasks.curves import Curve
 
 
 class FeatureVerdict(Protocol):
@@ -27,65 +24,95 @@ class FeatureVerdict(Protocol):
     def score(self) -> float | None: ...
 
 
-def draw_roc(labels: Labels, probabilities: Floats, title: str) -> Figure:
+def draw_plots(curves: Mapping[str, Any], title: str) -> dict[str, Figure]:
+    """A figure of each curve, by file name.
+
+    Args:
+        curves: what ``Task.list_curves`` returns.
+        title: what every figure's title begins with.
+    """
+    drawn = {name: draw(curves[name]) for name, draw in _DRAWN.items() if name in curves}
+    for name, figure in drawn.items():
+        figure.axes[0].set_title(f"{title}: {_TITLES.get(name, name)}")
+    return {f"{name}.png": figure for name, figure in drawn.items()}
+
+
+def _draw_roc(curve: Curve) -> Figure:
     """True positive rate against false positive rate, over all thresholds."""
-    from sklearn.metrics import roc_curve
+    return _draw_line(curve, "false positive rate", "true positive rate", with_diagonal=True)
 
-    false_positive, true_positive, _ = roc_curve(labels, probabilities)
-    figure, axes = _new_figure(title)
-    axes.plot(false_positive, true_positive)
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
-    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+
+def _draw_precision_recall(curve: Curve) -> Figure:
+    """Precision against recall, over all thresholds."""
+    return _draw_line(curve, "recall", "precision", with_diagonal=False)
+
+
+def _draw_gain(curve: Curve) -> Figure:
+    """The share of the positives among the rows with the highest probabilities."""
+    return _draw_line(curve, "share of the rows, highest probabilities first", "share of the positives", True)
+
+
+def _draw_line(curve: Curve, x_title: str, y_title: str, with_diagonal: bool) -> Figure:
+    figure, axes = _new_figure()
+    axes.plot(curve["x"], curve["y"])
+    if with_diagonal:
+        axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
+    axes.set(xlabel=x_title, ylabel=y_title, ylim=(-0.02, 1.02))
     return figure
 
 
-def draw_calibration(labels: Labels, probabilities: Floats, title: str) -> Figure:
-    """Observed share of positives against predicted probability, in ten groups of equal size."""
-    from sklearn.calibration import calibration_curve
-
-    observed, predicted = calibration_curve(labels, probabilities.clip(0.0, 1.0), n_bins=10, strategy="quantile")
-    figure, axes = _new_figure(title)
+def _draw_calibration(bins: Sequence[Mapping[str, float]]) -> Figure:
+    """What happened against what was predicted, in ranges of the predictions."""
+    predicted, observed = ([one[key] for one in bins] for key in ("predicted", "observed"))
+    figure, axes = _new_figure()
     axes.plot(predicted, observed, marker="o")
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
-    axes.set(xlabel="predicted probability", ylabel="observed share of positives")
+    ends = [min(predicted, default=0.0), max(predicted, default=1.0)]
+    axes.plot(ends, ends, linestyle=":", color="grey")
+    axes.set(xlabel="predicted, mean of the range", ylabel="observed, mean of the range")
     return figure
 
 
-def draw_confusion(labels: Labels, predicted: Labels, title: str) -> Figure:
+def _draw_confusion(curve: Curve) -> Figure:
     """Rows by class and predicted class."""
     import numpy as np
 
-    size = int(max(labels.max(), predicted.max())) + 1
-    counts = np.zeros((size, size), dtype=np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    figure, axes = _new_figure(title)
+    counts, classes = np.array(curve["counts"]), curve["classes"]
+    figure, axes = _new_figure()
     axes.imshow(counts, cmap="Blues")
     for (row, column), count in np.ndenumerate(counts):
         axes.text(column, row, str(count), ha="center", va="center")
     axes.set(xlabel="predicted class", ylabel="class")
+    axes.set_xticks(range(len(classes)), classes, rotation=45)
+    axes.set_yticks(range(len(classes)), classes)
     return figure
 
 
-def draw_forecast(labels: Labels, predictions: Floats, title: str) -> Figure:
-    """Label against prediction, one point for each row."""
-    figure, axes = _new_figure(title)
-    axes.scatter(predictions, labels, s=4, alpha=0.3)
-    low, high = float(min(labels.min(), predictions.min())), float(max(labels.max(), predictions.max()))
-    axes.plot([low, high], [low, high], linestyle=":", color="grey")
+def _draw_forecast(curve: Curve) -> Figure:
+    """Label against prediction, one point for each row that was kept."""
+    figure, axes = _new_figure()
+    axes.scatter(curve["x"], curve["y"], s=8, alpha=0.6)
+    values = [*curve["x"], *curve["y"]]
+    axes.plot([min(values), max(values)], [min(values), max(values)], linestyle=":", color="grey")
     axes.set(xlabel="prediction", ylabel="label")
     return figure
 
 
-def draw_errors(labels: Labels, predictions: Floats, title: str) -> Figure:
-    """How often which error occurs; the outer percent on each side is left out."""
+def _draw_errors(curve: Curve) -> Figure:
+    """How often which error occurs."""
     import numpy as np
 
-    errors = predictions.astype(np.float64) - labels
-    figure, axes = _new_figure(title)
-    low, high = np.percentile(errors, (1, 99))
-    axes.hist(errors, bins=50, range=(low - 1e-9, high + 1e-9))
+    edges = np.linspace(curve["low"], curve["high"], len(curve["counts"]) + 1)
+    figure, axes = _new_figure()
+    axes.stairs(curve["counts"], edges, fill=True)
     axes.set(xlabel="prediction less label", ylabel="rows")
     return figure
+
+
+_DRAWN: Final[Mapping[str, Callable[[Any], Figure]]] = {
+    "roc": _draw_roc, "precision_recall": _draw_precision_recall, "gain": _draw_gain, "calibration": _draw_calibration,
+    "confusion": _draw_confusion, "forecast": _draw_forecast, "errors": _draw_errors,
+}  # fmt: skip
+_TITLES: Final = {"roc": "ROC", "precision_recall": "precision and recall", "gain": "cumulative gain"}
 
 
 def draw_importance(importance: Mapping[str, float], title: str, top: int = 15) -> Figure:
@@ -119,7 +146,7 @@ def draw_search(scores: Sequence[float | None], title: str) -> Figure:
     return figure
 
 
-def _new_figure(title: str) -> tuple[Figure, Any]:
+def _new_figure(title: str = "") -> tuple[Figure, Any]:
     """A figure of its own, without pyplot, which keeps global state."""
     from matplotlib.figure import Figure
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.errors import TrainingError
+from include.tasks.curves import shorten_bins, trace_forecast
 from include.tasks.paired import PairedTest, compare_errors
 from include.tasks.ranking import fill_with_median
 from include.tasks.regression_evidence import RegressionEvidence
@@ -187,11 +188,9 @@ class RegressionTask(RegressionEvidence):
         errors, other_errors = (np.abs(one.astype(np.float64) - labels) for one in (predictions, others))
         return compare_errors(errors, other_errors)
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """Forecast against outcome, and the errors."""
-        from include.tasks.plots import draw_errors, draw_forecast
-
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:  # noqa: ARG002
+        """Label over forecast, the errors, and calibration over tenths of the forecasts."""
         return {
-            "forecast.png": draw_forecast(labels, predictions, f"{title}: forecast"),
-            "errors.png": draw_errors(labels, predictions, f"{title}: errors"),
+            **trace_forecast(labels, predictions),
+            "calibration": shorten_bins(self.bin_calibration(labels, predictions)),
         }

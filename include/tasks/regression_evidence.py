@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from include.tasks.evidence import Event
-from include.tasks.surplus import split_evenly, weigh_surplus
+from include.tasks.surplus import describe_bins, split_evenly, weigh_surplus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,12 @@ class RegressionEvidence:
 
         surplus = predictions.astype(np.float64) - labels
         return weigh_surplus(surplus, np.abs(labels), split_evenly(predictions), weights)
+
+    def bin_calibration(self, labels: Labels, predictions: Floats) -> list[dict[str, float]]:
+        """Forecast and label in tenths of the rows by forecast."""
+        import numpy as np
+
+        return describe_bins(predictions.astype(np.float64), labels, split_evenly(predictions))
 
     def measure_change(self, before: Floats, after: Floats, decision: Mapping[str, Any], labels: Labels) -> float:  # noqa: ARG002
         """The mean absolute change, in standard deviations of the label."""
@@ -62,3 +68,12 @@ class RegressionEvidence:
 
         surplus = predictions.astype(np.float64) - labels
         return gains["over"] * np.maximum(surplus, 0.0) + gains["under"] * np.maximum(-surplus, 0.0)
+
+    def trace_profits(
+        self,
+        labels: Labels,  # noqa: ARG002
+        predictions: Floats,  # noqa: ARG002
+        gains: Mapping[str, float],  # noqa: ARG002
+    ) -> list[tuple[float, float]]:
+        """None: every row has a forecast."""
+        return []

@@ -48,9 +48,35 @@ def weigh_calibration(is_true: Labels, probabilities: Floats, weights: Labels) -
     """
     import numpy as np
 
-    known = np.clip(probabilities.astype(np.float64), 0.0, 1.0)
-    bins = np.minimum((known * BINS).astype(np.int64), BINS - 1)
+    known, bins = split_probabilities(probabilities)
     return weigh_surplus(known - is_true, np.ones(len(known)), bins, weights)
+
+
+def describe_bins(predictions: Numbers, outcomes: Numbers, bins: Labels) -> list[dict[str, float]]:
+    """Of each bin that has rows: the mean of ``predicted`` and ``observed``, and how many ``rows``; JSON types.
+
+    Args:
+        predictions: [n].
+        outcomes: in the unit of the predictions, [n].
+        bins: position of each row's bin, [n], below ``BINS``.
+    """
+    import numpy as np
+
+    counts = np.bincount(bins, minlength=BINS)
+    sums = [np.bincount(bins, weights=values, minlength=BINS) for values in (predictions, outcomes)]
+    return [
+        {"predicted": float(sums[0][at] / rows), "observed": float(sums[1][at] / rows), "rows": int(rows)}
+        for at, rows in enumerate(counts)
+        if rows
+    ]
+
+
+def split_probabilities(probabilities: Floats) -> tuple[Numbers, Labels]:
+    """The probabilities within [0, 1], and the bin of equal width that each is in, [n] both."""
+    import numpy as np
+
+    known = np.clip(probabilities.astype(np.float64), 0.0, 1.0)
+    return known, np.minimum((known * BINS).astype(np.int64), BINS - 1)
 
 
 def split_evenly(values: Floats) -> Labels:

@@ -154,6 +154,6 @@ class Task(EvidenceOfTask, Protocol):
         """
         ...
 
-    def draw_plots(self, labels: Labels, predictions: Floats, title: str) -> dict[str, Any]:
-        """Matplotlib figures for the tracking server, by file name."""
+    def list_curves(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, Any]:
+        """What is drawn of the answers, by name, in JSON types (see ``include.tasks.curves``)."""
         ...

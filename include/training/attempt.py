@@ -11,7 +11,7 @@ from include.features.spec import ModelSpec
 from include.registry.ledger import RegisteredVersion
 from include.settings.strategies import STANDARD
 from include.settings.training import BASELINE, TrainingSettings
-from include.training.candidates import name_candidate
+from include.training.candidates import name_row
 from include.training.fit import TrainingLineage, fit_family
 from include.training.record import log_failure
 
@@ -58,7 +58,7 @@ def attempt_family(
             raise
         reason = _explain(error)
         asked = {"family": family, "feature_set": feature_set, "strategy": strategy}
-        log.exception("%s cannot be judged; the other candidates go on.", name_candidate(family, feature_set, strategy))
+        log.exception("%s cannot be judged; the other candidates go on.", name_row(asked))
         return {**asked, FAILURE: reason, "run_id": log_failure(tracking_uri, spec.name, asked, reason)}
 
 
@@ -66,7 +66,7 @@ def list_failures(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The candidates among the results that failed: ``name``, ``reason`` and ``run_id``."""
     return [
         {
-            "name": name_candidate(one["family"], one["feature_set"], one["strategy"]),
+            "name": name_row(one),
             "reason": one[FAILURE],
             "run_id": one["run_id"],
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from include.settings.models import ModelSettings
 from include.settings.strategies import STANDARD, Strategy
@@ -19,6 +20,11 @@ def name_candidate(family: str, feature_set: str | None, strategy: str | None = 
     """
     parts = (family, feature_set, None if strategy == STANDARD else strategy)
     return " · ".join(part for part in parts if part is not None)
+
+
+def name_row(row: Mapping[str, Any]) -> str:
+    """The name of what is kept of a candidate, of whichever release."""
+    return name_candidate(row["family"], row.get("feature_set"), row.get("strategy"))
 
 
 def list_candidates(model: ModelSettings, strategies: Sequence[Strategy] = (STANDARD,)) -> list[dict[str, str | None]]:

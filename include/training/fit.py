@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
 from include.features.catalog import Feature
@@ -34,10 +34,11 @@ from include.training.champion import compare_with_incumbents
 from include.training.compare import measure_gain
 from include.training.constant import CONSTANT, fit_constant
 from include.training.entity_split import describe_split
-from include.training.families import build_family, build_inputs, read_parameters
+from include.training.families import build_family, build_inputs
 from include.training.folds import Validation, hold_out_newest, validate
+from include.training.importance import measure_importance
 from include.training.narrow import choose_features
-from include.training.record import log_run
+from include.training.record import describe_parameters, log_run
 from include.training.search.record import log_search
 from include.training.search.run import search_parameters
 from include.training.single_feature import find_single_feature
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from include.tasks.task import Floats
+
+
+MOST_IMPORTANT: Final = 30
+"""Features whose importance is kept in a result; MLflow has all of them."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +116,16 @@ def fit_family(
         strategy: that the settings are of, for the record.
 
     Returns:
-        what XCom carries: family, feature_set, strategy, parameters (the family's, by name), task, run_id,
-        model_uri, onnx_sha256, score_name, score, score_low, score_high, metrics, decision, test_as_of_date (ISO),
-        training_seconds (CPU), notes (such as that the fit did not converge), size_bytes, parity_difference,
-        training_rows, test_rows, test_count, single_feature and single_feature_score (best feature alone on the
-        test rows), baseline (feature, score, gain, gain_low, gain_high), baseline_feature (None but for the
-        baseline), selection_method and selected_features (a count; both None without a selection), search (method,
-        study, score, usual_score, trials; None without one), validation (folds, scores, metrics: see
-        ``include.training.folds``), champion (version, score, gain, gain_low, gain_high, note; None without one),
-        best_ever (likewise, of the best that is or was champion), and the fields of ``lineage``. All numbers are
-        finite.
+        what is kept of a candidate: family, feature_set, strategy, task, run_id, model_uri, onnx_sha256,
+        score_name, score, score_low, score_high, metrics, decision, test_as_of_date (ISO), training_seconds (CPU),
+        notes (such as that the fit did not converge), size_bytes, parity_difference, training_rows, test_rows,
+        test_count, single_feature and single_feature_score (best feature alone on the test rows), baseline
+        (feature, score, gain, gain_low, gain_high), baseline_feature (None but for the baseline), selection_method
+        and selected_features (a count; both None without a selection), search (method, study, score, usual_score,
+        trials; None without one), validation (folds, scores, metrics: see ``include.training.folds``), champion
+        (version, score, gain, gain_low, gain_high, note; None without one), best_ever (likewise, of the best that
+        is or was champion), parameters (of the run), importance (loss of score of the first features when they are
+        shuffled), curves (see ``include.tasks.curves``), and the fields of ``lineage``. All numbers are finite.
 
     Raises:
         TrainingError: the training set is unfit to learn from, there is no such family or compared
@@ -140,7 +145,6 @@ def fit_family(
     result = {
         "feature_set": feature_set,
         "strategy": strategy,
-        "parameters": read_parameters(family, settings),
         **asdict(lineage),
         **measure_family(fitted, onnx, baseline, data, settings),
     }
@@ -152,7 +156,11 @@ def fit_family(
     result["champion"] = None if champion is None else asdict(champion)
     result["best_ever"] = None if best is None else asdict(best)
     result["search"] = None if found is None else found.summarise()
-    logged = log_run(fitted.onnx, onnx, data.test, result, settings, tracking_uri, selection)
+    importance = measure_importance(onnx, data.test, settings.random_seed)
+    result["curves"] = onnx.task.list_curves(data.test.labels, answers, fitted.contract.decision)
+    result["importance"] = dict(list(importance.items())[:MOST_IMPORTANT])
+    result["parameters"] = describe_parameters(result, len(fitted.contract.features), settings)
+    logged = log_run(fitted.onnx, fitted.contract, result, importance, tracking_uri, selection)
     if found is not None:
         log_search(tracking_uri, logged["run_id"], found)
     return result | logged

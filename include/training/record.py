@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from include.registry.onnx import OnnxModel
+from include.registry.contract import ModelContract
 from include.registry.tracking import log_onnx, open_run
 from include.settings.training import TrainingSettings
-from include.training.candidates import name_candidate
+from include.training.candidates import name_row
 from include.training.environment import describe_packages, hash_lock
 from include.training.families import read_parameters
 from include.training.feature_selection import FeatureSelection
-from include.training.importance import measure_importance
-from include.training.splits import SplitData
 from include.warehouse.names import name_table
 
 _TAGS: Final = (
@@ -28,18 +26,18 @@ _COMPARED: Final = ("score", "gain", "gain_low", "gain_high", "p_value")
 
 def log_run(
     onnx_bytes: bytes,
-    onnx: OnnxModel,
-    test: SplitData,
+    contract: ModelContract,
     result: Mapping[str, Any],
-    settings: TrainingSettings,
+    importance: Mapping[str, float],
     tracking_uri: str,
     selection: FeatureSelection | None = None,
 ) -> dict[str, str]:
     """Write one MLflow run in the model's experiment: parameters, metrics, figures, model.
 
     Args:
-        onnx: ``onnx_bytes``, loaded.
+        contract: what the model says of itself.
         result: what was measured (see ``include.training.fit.fit_family``).
+        importance: of each feature, the highest first.
         selection: what was said of each feature; None when nothing was selected.
 
     Returns:
@@ -48,11 +46,10 @@ def log_run(
     Raises:
         RegistryError: MLflow is away.
     """
-    from include.tasks.plots import draw_importance, draw_selection
+    from include.tasks.plots import draw_importance, draw_plots, draw_selection
 
-    contract, name = onnx.contract, name_candidate(str(result["family"]), result["feature_set"], result["strategy"])
-    importance = measure_importance(onnx, test, settings.random_seed)
-    figures = onnx.task.draw_plots(test.labels, onnx.predict(test.matrix), name)
+    name = name_row(result)
+    figures = draw_plots(result["curves"], name)
     figures["importance.png"] = draw_importance(importance, f"{name}: importance")
     tags = {key: str(result[key]) for key in _TAGS}
     tags |= {
@@ -63,13 +60,13 @@ def log_run(
     if selection is not None:
         figures["feature_selection.png"] = draw_selection(selection.verdicts, f"{name}: {selection.method}")
     with open_run(tracking_uri, contract.model, name, tags) as mlflow:
-        mlflow.log_params(describe_parameters(onnx, result, settings))
+        mlflow.log_params(result["parameters"])
         log_dataset(contract.model, str(result["data_version"]))
         mlflow.log_dict(describe_packages(), "sbom.json")
         mlflow.log_metrics(list_metrics(result))
         for step, score in enumerate(result["validation"]["scores"]):
             mlflow.log_metric("validation_fold_score", score, step=step)
-        mlflow.log_dict(importance, "importance.json")
+        mlflow.log_dict(dict(importance), "importance.json")
         if selection is not None:
             mlflow.log_dict(selection.describe(), "feature_selection.json")
         mlflow.log_dict(json.loads(contract.to_json()), "contract.json")
@@ -102,7 +99,7 @@ def log_failure(tracking_uri: str, model: str, asked: Mapping[str, Any], reason:
         RegistryError: MLflow is away.
     """
     tags = {"failure": reason} | {key: str(value) for key, value in asked.items() if value is not None}
-    with open_run(tracking_uri, model, name_candidate(**asked), tags) as mlflow:
+    with open_run(tracking_uri, model, name_row(asked), tags) as mlflow:
         run_id = str(mlflow.active_run().info.run_id)
         mlflow.end_run("FAILED")
     return run_id
@@ -119,8 +116,8 @@ def list_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def describe_parameters(onnx: OnnxModel, result: Mapping[str, Any], settings: TrainingSettings) -> dict[str, Any]:
-    """What the run was done with."""
+def describe_parameters(result: Mapping[str, Any], features: int, settings: TrainingSettings) -> dict[str, Any]:
+    """What the run was done with; ``features`` is how many the model takes."""
     import platform
 
     import sklearn
@@ -130,7 +127,7 @@ def describe_parameters(onnx: OnnxModel, result: Mapping[str, Any], settings: Tr
         **{f"selection_{key}": value for key, value in settings.feature_selection if result["selection_method"]},
         "random_seed": settings.random_seed,
         "lock_sha256": hash_lock(),
-        "n_features": len(onnx.contract.features),
+        "n_features": features,
         "training_rows": result["training_rows"],
         "scikit_learn": sklearn.__version__,
         "python": platform.python_version(),

@@ -167,6 +167,14 @@ def test_the_audit_has_a_button_to_its_page(dag_bag: dict[str, Any]) -> None:
     assert dag_bag["dags"]["ingest_sources"]["tasks"]["audit"]["links"] == ["Quality"]
 
 
+def test_what_judges_and_registers_has_a_button_to_the_candidates_page(dag_bag: dict[str, Any]) -> None:
+    trainings = [dag for dag_id, dag in dag_bag["dags"].items() if dag_id.endswith(".train_candidates")]
+    assert trainings
+    for dag in trainings:
+        with_button = {name for name, task in dag["tasks"].items() if task["links"] == ["Candidate"]}
+        assert with_button == {"judge", "register"}
+
+
 def test_families_are_mapped_astro_sdk_tasks(dag_bag: dict[str, Any]) -> None:
     for name in MODELS:
         tasks = dag_bag["dags"][f"{name}.train_candidates"]["tasks"]

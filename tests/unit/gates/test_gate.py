@@ -29,7 +29,7 @@ TASKS: tuple[TaskName, ...] = ("binary", "multiclass", "regression")
 
 def run_gates(candidate: Candidate) -> list[GateResult]:
     """What every gate says."""
-    return [run_gate(name, candidate) for name in GATES]
+    return [run_gate(name, candidate).result for name in GATES]
 
 
 def test_every_gate_has_its_settings_and_every_section_its_gate() -> None:
@@ -66,13 +66,13 @@ def test_a_forecast_that_is_no_better_than_the_median_is_refused_however_bad_the
 ) -> None:
     baseline = {"feature": "wear", "score": rule, "gain": gain, "gain_low": gain, "gain_high": gain}
     constant = vary(train_good("regression"), score=0.0, score_low=0.0, score_high=0.0, baseline=baseline)
-    assert decide([run_gate(name, constant) for name in ("baseline", "interval")]).outcome == "refuse"
+    assert decide([run_gate(name, constant).result for name in ("baseline", "interval")]).outcome == "refuse"
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_candidate_that_cannot_be_compared_goes_on_to_the_person_who_approves(task: TaskName) -> None:
     champion = {"version": 3, "score": None, "gain": None, "note": "the champion needs wear"}
-    answer = run_gate("production", vary(train_good(task), champion=champion))
+    answer = run_gate("production", vary(train_good(task), champion=champion)).result
     decision = decide([answer])
     assert not answer.is_clear
     assert decision.outcome == "production"
@@ -87,7 +87,7 @@ def test_a_model_that_is_too_good_is_stopped_by_the_gate_on_leakage(task: TaskNa
 
 def test_a_regression_whose_gain_may_be_chance_is_stopped_by_the_gate_against_the_rule() -> None:
     uncertain = {"feature": "units_last", "score": 0.38, "gain": 0.02, "gain_low": -0.01, "gain_high": 0.05}
-    assert not run_gate("baseline", vary(train_good("regression"), baseline=uncertain)).is_passed
+    assert not run_gate("baseline", vary(train_good("regression"), baseline=uncertain)).result.is_passed
 
 
 @pytest.mark.parametrize(("task", "title"), [("binary", "AUC"), ("regression", "D² absolute error")])
@@ -95,12 +95,12 @@ def test_reasons_name_the_score_of_the_task(task: TaskName, title: str) -> None:
     champion = {"version": 3, "score": 0.4, "gain": 0.0, "gain_low": 0.0, "note": "alike"}
     candidate = vary(train_good(task), champion=champion)
     for name in ("baseline", "production", "interval", "leakage", "stability"):
-        assert title in run_gate(name, candidate).reason
+        assert title in run_gate(name, candidate).result.reason
 
 
 def test_a_person_whose_attributes_nobody_has_declared_is_left_to_the_one_who_approves() -> None:
     undeclared = change_gates(train_good("binary").model, fairness={"attributes": None})
-    answer = run_gate("fairness", vary(train_good("binary"), model=undeclared))
+    answer = run_gate("fairness", vary(train_good("binary"), model=undeclared)).result
     assert (answer.is_passed, answer.is_clear, answer.severity) == (False, False, "ask")
     assert decide([answer]).outcome == "production"
 
@@ -108,14 +108,14 @@ def test_a_person_whose_attributes_nobody_has_declared_is_left_to_the_one_who_ap
 @pytest.mark.parametrize("name", ["baseline", "production", "parity", "evidence", "interval", "leakage", "size"])
 def test_a_gate_on_figures_reads_neither_rows_nor_files(name: str) -> None:
     candidate = vary(train_good("binary"))
-    assert run_gate(name, candidate).is_passed
+    assert run_gate(name, candidate).result.is_passed
     assert isinstance(candidate.source, HeldCandidate)
     assert candidate.source.asked == []
 
 
 def test_a_candidate_that_cannot_be_measured_has_failed_the_gate() -> None:
     broken = vary(train_good("binary"), files={"gradient_boosting": b"no model"})
-    answer = run_gate("calibration", broken)
+    answer = run_gate("calibration", broken).result
     assert (answer.is_passed, answer.is_clear, answer.severity, answer.observed) == (False, True, "blocking", None)
     assert "could not be measured: ServingError" in answer.reason
     assert decide([answer]).outcome == "refuse"
@@ -215,7 +215,7 @@ def test_without_mlflow_the_judgement_is_not_lost_in_silence(make_candidate: Mak
 def test_a_model_of_categories_alone_is_measured_like_any_other(task: TaskName) -> None:
     spec = drop_features(make_spec(task), "wear", "is_covered", "units_last", "temperature")
     candidate = train_candidate(task, simulate(task), spec=spec)
-    answers = {name: run_gate(name, candidate) for name in GATES}
+    answers = {name: run_gate(name, candidate).result for name in GATES}
     assert [one.reason for one in answers.values() if "could not be measured" in one.reason] == []
     assert answers["robustness"].is_passed
     assert "a constant" in answers["value"].reason

@@ -476,6 +476,7 @@ def test_an_approver_sees_score_and_metrics_of_the_task_and_every_staging_check(
     assert "| score_name | d2_absolute_error |" in text
     assert "| mae | 12.5 |" in text
     assert "| readiness | yes | 0.2 | 60 |" in text
+    assert "pictures" not in text
 
 
 INCOMPARABLE = "champion version 1 could not be compared: the champion needs wear,\n| which is gone"
@@ -493,8 +494,11 @@ def ask_about(reason: str) -> list[dict[str, Any]]:
 def test_an_approver_sees_why_a_candidate_could_not_be_compared() -> None:
     from include.orchestration.deployment import summarise_candidate
 
-    text = summarise_candidate(make_version(make_measured()), ask_about(INCOMPARABLE), ())
+    text = summarise_candidate(
+        make_version(make_measured()), ask_about(INCOMPARABLE), (), "/candidates/models/m/runs/r"
+    )
 
+    assert text.splitlines()[2] == "[Everything that was measured, with pictures](/candidates/models/m/runs/r)"
     assert text.startswith("**To decide.** production: champion version 1 could not be compared: ")
     assert "the champion needs wear, | which is gone" in text.splitlines()[0]
     assert "alike" not in text

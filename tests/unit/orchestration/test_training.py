@@ -77,6 +77,7 @@ def describe_run(user: str | None, facts: dict[str, str] | None = None) -> dict[
 
     return {
         "dag_run": SimpleNamespace(triggering_user_name=user),
+        "run_id": "run-1",
         "ti": SimpleNamespace(xcom_pull=pull),
         "pulled": pulled,
     }
@@ -294,7 +295,8 @@ def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> 
         judgement = {
             "candidate": make_result(), "baseline": make_result(family="baseline", score=0.8), "decision": decision,
             "gates": [gate], "reasons": ["auc is too low", "parity is broken"],
-            "ranking": [{"family": "logistic_regression"}], "ranking_reason": "logistic_regression ranks first",
+            "ranking": [{"family": "logistic_regression"}], "gap": 0.01,
+            "ranking_reason": "logistic_regression ranks first",
             "failures": [{"name": "random_forest", "reason": "ValueError: no trees", "run_id": "run-9"}],
         }  # fmt: skip
         with open_session(warehouse_uri) as session:
@@ -304,6 +306,59 @@ def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> 
         return record_judgement(describe_run(None, FACTS), warehouse_uri, judgement)
 
     return make
+
+
+def test_what_a_training_found_beside_its_best_candidate_is_kept_with_the_decision(
+    warehouse_uri: str, judge: Callable[[str], dict[str, Any]]
+) -> None:
+    judgement = judge("refuse")
+    with open_session(warehouse_uri) as session:
+        row = session.fetch_one("select ranking, gap, ranking_reason, failures from ml.decisions")
+    assert row == {key: judgement.get(key) for key in ("ranking", "gap", "ranking_reason", "failures")}
+
+
+def test_what_is_only_drawn_is_kept_and_handed_on_to_no_task(
+    warehouse_uri: str, make_result: MakeResult, model: ModelSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.orchestration import training
+
+    measured = make_result(curves={"roc": {"x": [0, 1], "y": [0, 1]}}, importance={"wear": 0.1}, parameters={"seed": 1})
+    monkeypatch.setattr("include.training.attempt.attempt_family", lambda *_: measured)
+    monkeypatch.setattr(training, "find_spec", lambda _: None)
+
+    candidate = {"family": "logistic_regression", "feature_set": None, "strategy": "standard", "name": "it"}
+    handed_on = training.fit_candidate(describe_run("ada", FACTS), None, candidate, warehouse_uri, "nowhere", model)
+
+    assert {"curves", "importance", "parameters"}.isdisjoint(handed_on)
+    assert handed_on["run_id"] == measured["run_id"]
+    with open_session(warehouse_uri) as session:
+        kept = session.fetch_value("select result from ml.candidates")
+    assert kept["curves"] == measured["curves"]
+
+
+def test_a_candidate_is_fitted_once_and_belongs_to_each_training_that_has_ranked_it(
+    warehouse_uri: str, tracking_uri: str, make_result: MakeResult, model: ModelSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from include.orchestration import training
+
+    results = [make_result(curves={}), make_result(curves={})]
+    fits = iter(results)
+    monkeypatch.setattr("include.training.attempt.attempt_family", lambda *_: next(fits))
+    monkeypatch.setattr(training, "find_spec", lambda _: None)
+
+    def fit(run_id: str, user: str = "ada") -> str:
+        candidate = {"family": "logistic_regression", "feature_set": None, "strategy": "standard", "name": "it"}
+        context = {**describe_run(user, FACTS), "run_id": run_id}
+        handed_on = training.fit_candidate(context, None, candidate, warehouse_uri, tracking_uri, model)
+        assert "curves" not in handed_on
+        return str(handed_on["run_id"])
+
+    first, second = (one["run_id"] for one in results)
+    assert [fit("run-1"), fit("run-2"), fit("run-2"), fit("run-3", "grace")] == [first, first, first, second]
+    with open_session(warehouse_uri) as session:
+        rows = session.fetch_all("select run_key, run_id from ml.training_candidates order by run_key")
+    assert [(row["run_key"], row["run_id"]) for row in rows] == [("run-1", first), ("run-2", first), ("run-3", second)]
 
 
 Judge = Callable[[str], dict[str, Any]]
@@ -411,8 +466,11 @@ def test_a_gate_is_answered_from_what_was_ranked_and_the_answer_is_kept(
     answer = answer_gate("size", ranked, model, warehouse_uri, "http://127.0.0.1:1")
 
     assert (answer["name"], answer["is_passed"], answer["observed"], answer["is_clear"]) == ("size", True, 10.0, True)
+    assert "evidence" not in answer
     with open_session(warehouse_uri) as session:
         assert read_gates(session, ranked["candidate"]["run_id"]) == [answer]
+        detail = session.fetch_value("select detail from ml.gate_results")
+    assert (detail["evidence"], detail["limits"]["max_bytes"]) == (10, int(answer["threshold"]))
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,19 @@ def test_a_candidate_is_registered_with_its_facts_and_its_alias(
     assert json.loads(tags["metrics"]) == result["metrics"]
 
 
+@pytest.mark.parametrize(
+    ("page", "description"),
+    [(None, ""), ("https://example.com/candidates", "[Page of this candidate](https://example.com/candidates)")],
+)
+def test_a_version_leads_to_the_page_of_its_candidate_where_the_address_is_known(
+    warehouse_uri: str, tracking_uri: str, model_name: str, make_result: MakeResult, page: str | None, description: str
+) -> None:
+    run_id = plant_candidate(warehouse_uri, model_name, make_result())
+    with open_session(warehouse_uri) as session:
+        register_run(session, tracking_uri, model_name, run_id, page)
+    assert read_alias(tracking_uri, model_name, CANDIDATE).get("description", "") == description
+
+
 def test_the_same_run_registers_once(
     warehouse_uri: str, tracking_uri: str, model_name: str, make_result: MakeResult
 ) -> None:

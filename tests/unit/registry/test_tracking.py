@@ -47,9 +47,10 @@ def test_what_was_decided_is_written_onto_the_run(tracking_uri: str, model_name:
     with open_run(tracking_uri, model_name, "decided", {}) as mlflow:
         run_id = mlflow.active_run().info.run_id
     gates = [{"name": "parity", "is_passed": False, "reason": "too far"}]
-    tag_decision(tracking_uri, run_id, "refuse", gates)
+    tag_decision(tracking_uri, run_id, "refuse", gates, page="https://example.com/candidates/models/m/runs/r")
     tags = {tag["key"]: tag["value"] for tag in read_run(tracking_uri, run_id)["data"]["tags"]}
     assert (tags["decision"], json.loads(tags["gates"]), json.loads(tags["ranking"])) == ("refuse", gates, [])
+    assert tags["mlflow.note.content"] == "[Page of this candidate](https://example.com/candidates/models/m/runs/r)"
 
 
 def test_an_experiment_that_somebody_deleted_is_restored_with_its_runs(

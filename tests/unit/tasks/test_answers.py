@@ -14,10 +14,14 @@ from include.features.matrix import FeatureMatrix
 from include.settings.models import TaskName
 from include.tasks import TASKS
 from include.tasks.binary import choose_threshold
+from include.tasks.plots import draw_plots
 
 RANDOM = np.random.default_rng(4)
 LABELS = (RANDOM.random(500) < 0.2).astype(np.int64)
 SCORES = np.clip(np.round(0.2 + 0.25 * LABELS + RANDOM.normal(0, 0.15, 500), 2), 0.01, 0.99)
+DECISIONS: dict[TaskName, dict[str, Any]] = {
+    "binary": {"threshold": 0.5}, "multiclass": {"classes": ["a", "b"]}, "regression": {},
+}  # fmt: skip
 
 
 def test_the_threshold_is_the_best_of_all() -> None:
@@ -152,27 +156,29 @@ def test_the_distance_of_two_forms_is_in_probability_or_in_standard_deviations(
 @pytest.mark.parametrize(
     ("task", "names"),
     [
-        ("binary", ["calibration.png", "roc.png"]),
-        ("multiclass", ["confusion.png"]),
-        ("regression", ["errors.png", "forecast.png"]),
+        ("binary", ["calibration.png", "confusion.png", "gain.png", "precision_recall.png", "roc.png"]),
+        ("multiclass", ["calibration.png", "confusion.png"]),
+        ("regression", ["calibration.png", "errors.png", "forecast.png"]),
     ],
 )
 def test_each_task_draws_its_figures(task: TaskName, names: list[str]) -> None:
     labels = LABELS if task != "regression" else SCORES * 9
     predictions = np.column_stack([1 - SCORES, SCORES]) if task == "multiclass" else SCORES
-    figures = TASKS[task].draw_plots(labels, predictions, "boosting")
+    figures = draw_plots(TASKS[task].list_curves(labels, predictions, DECISIONS[task]), "boosting")
     assert sorted(figures) == names
     assert all(figure.axes[0].get_title().startswith("boosting") for figure in figures.values())
 
 
 def test_a_perfect_ranking_fills_the_square() -> None:
-    curve = TASKS["binary"].draw_plots(LABELS, LABELS.astype(float), "m")["roc.png"].axes[0].lines[0]
+    curves = TASKS["binary"].list_curves(LABELS, LABELS.astype(float), DECISIONS["binary"])
+    curve = draw_plots(curves, "m")["roc.png"].axes[0].lines[0]
     assert (0.0, 1.0) in list(zip(curve.get_xdata(), curve.get_ydata(), strict=True))
 
 
 def test_the_confusion_counts_rows() -> None:
     labels, chosen = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0])
-    figure = TASKS["multiclass"].draw_plots(labels, np.eye(2)[chosen], "m")["confusion.png"]
+    curves = TASKS["multiclass"].list_curves(labels, np.eye(2)[chosen], DECISIONS["multiclass"])
+    figure = draw_plots(curves, "m")["confusion.png"]
     assert [text.get_text() for text in figure.axes[0].texts] == ["1", "1", "1", "2"]
 
 

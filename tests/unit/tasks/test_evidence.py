@@ -113,3 +113,33 @@ def test_what_needs_no_model_is_the_same_for_all_rows() -> None:
     assert {name: said.argmax(axis=1).tolist() for name, said in grades.items()} == {"answering c for all": [2] * 4}
     values = TASKS["regression"].list_constants(VALUES, 2, {})
     assert [said.tolist() for said in values.values()] == [[5.0, 5.0], [5.0, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "predictions"),
+    [("binary", LABELS, PROBABILITIES), ("multiclass", GRADES, SHARES), ("regression", VALUES, FORECASTS)],
+)
+def test_the_ranges_hold_every_row_once_and_add_up_to_the_error(
+    task: TaskName, labels: np.ndarray, predictions: np.ndarray
+) -> None:
+    bins = TASKS[task].bin_calibration(labels, predictions)
+    assert sum(one["rows"] for one in bins) == 4
+    apart = sum(one["rows"] * abs(one["predicted"] - one["observed"]) for one in bins)
+    scale = np.abs(labels).sum() if task == "regression" else 4
+    error = TASKS[task].weighted_calibration(labels, predictions, weigh(4))[0]
+    assert apart / scale == pytest.approx(error, abs=1e-6)
+
+
+def test_the_profit_is_traced_from_no_row_to_every_row() -> None:
+    gains = {"true_positive": 4.0, "false_positive": -1.0, "false_negative": -2.0, "true_negative": 0.5}
+    found = TASKS["binary"].trace_profits(LABELS, PROBABILITIES, gains)
+    assert found == [(0.0, -0.75), (0.25, 0.75), (0.5, 0.375), (0.75, 1.875), (1.0, 1.5)]
+    acted = TASKS["binary"].measure_profits(LABELS, PROBABILITIES, BINARY, gains).mean()
+    assert dict(found)[0.5] == acted
+
+
+def test_rows_of_one_probability_are_acted_on_together() -> None:
+    gains = {"true_positive": 4.0, "false_positive": -1.0, "false_negative": 0.0, "true_negative": 0.0}
+    found = TASKS["binary"].trace_profits(LABELS, np.array([0.9, 0.5, 0.5, 0.5]), gains)
+    assert found == [(0.0, 0.0), (0.25, 1.0), (1.0, 1.5)]
+    assert TASKS["multiclass"].trace_profits(GRADES, SHARES, {"correct": 1.0, "wrong": 0.0}) == []

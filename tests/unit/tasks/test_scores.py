@@ -121,7 +121,7 @@ def test_rounding_outside_of_0_and_1_is_measured_all_the_same(task: TaskName) ->
     outside[:2] = [1.000002, -0.000002] if task == "binary" else [[1.000002, -0.000002, 0], [0, 1.000002, -0.000002]]
     assert not TASKS[task].find_invalid(outside[:2]).any()
     assert np.isfinite(list(TASKS[task].measure(labels, outside, decision).values())).all()
-    assert TASKS[task].draw_plots(labels, outside, "m")
+    assert TASKS[task].list_curves(labels, outside, decision)
 
 
 def test_calibration_counts_how_far_probabilities_are_from_what_happens() -> None:

@@ -131,5 +131,5 @@ def test_a_candidate_that_is_taken_from_an_earlier_training_answers_for_the_late
     request_retraining(warehouse_uri, model.name, "retrain", now - DAY)
     assert check_training_due(warehouse_uri, model, measured["feature_version"], now).is_due
     with open_session(warehouse_uri) as session:
-        record_decision(session, measured["run_id"], "refuse", ["as before"], assembled_at=now.isoformat())
+        record_decision(session, measured["run_id"], "refuse", ["as before"], {"assembled_at": now.isoformat()})
     assert not check_training_due(warehouse_uri, model, measured["feature_version"], now).is_due
