@@ -14,6 +14,7 @@ from include.warehouse.migrate import check_migrated
 WAREHOUSE: Final = "warehouse"
 MLFLOW: Final = "mlflow"
 MODEL_SERVER: Final = "model_server"
+WANDB: Final = "wandb"
 # Airflow's own name for it: airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded.
 _PROCESS_CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 
@@ -23,6 +24,16 @@ def read_connection(conn_id: str) -> Any:
     from airflow.sdk import Connection
 
     return Connection.get(conn_id)
+
+
+def read_wandb_key() -> str | None:
+    """The key of Weights & Biases: the password of the connection ``wandb``; None where there is no such one."""
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return str(read_connection(WANDB).password)
+    except AirflowNotFoundException:
+        return None
 
 
 def warehouse_uri() -> str:

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.errors import SettingsError
 from include.features.builds import read_built_version
 from include.orchestration.candidate_link import find_page
+from include.orchestration.connections import read_wandb_key
 from include.orchestration.models import find_spec
 from include.registry.ledger import (
     RegisteredVersion,
@@ -164,6 +165,7 @@ def fit_candidate(
     """
     from include.training.attempt import FAILURE, attempt_family
     from include.training.unchanged import find_unchanged, hash_inputs
+    from include.training.wandb_run import copy_to_wandb
 
     lineage, settings = describe_lineage(context, model), apply_strategy(model.training, candidate["strategy"])
     incumbents = find_incumbents(uri, model.name)
@@ -177,6 +179,8 @@ def fit_candidate(
             frame, candidate["family"], find_spec(model), settings, lineage, tracking_uri,
             candidate["feature_set"], incumbents, uri, candidate["strategy"],
         )  # fmt: skip
+        if FAILURE not in result and model.training.wandb.project is not None:
+            copy_to_wandb(result, model.name, model.training.wandb, tracking_uri, read_wandb_key())
     if FAILURE not in result:
         with open_session(uri) as session:
             record_candidate(session, model.name, result, inputs_hash)

@@ -89,6 +89,20 @@ class LightValidationSettings(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
+class WandbSettings(Section):
+    """Whether candidates are runs of Weights & Biases too.
+
+    Attributes:
+        project: in which; None for none at all.
+        entity: the team or user whose project it is; None for that of the key.
+        mode: ``offline`` writes them into a folder, from which ``wandb sync`` sends them.
+    """
+
+    project: str | None = None
+    entity: str | None = None
+    mode: Literal["online", "offline"] = "online"
+
+
 class TrainingSettings(Section):
     """Settings of training, evaluation and selection of one model.
 
@@ -114,6 +128,7 @@ class TrainingSettings(Section):
     search: SearchSettings = Field(default_factory=SearchSettings)
     strategies: StrategySettings = Field(default_factory=StrategySettings)
     light_validation: LightValidationSettings = Field(default_factory=LightValidationSettings)
+    wandb: WandbSettings = Field(default_factory=WandbSettings)
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
     max_model_age_days: _Count
