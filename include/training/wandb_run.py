@@ -16,6 +16,8 @@ from include.training.record import list_metrics
 log = logging.getLogger(__name__)
 
 _FOLDER: Final = PROJECT_ROOT / ".local"
+TIMEOUT_S: Final = 20.0
+"""How long a training waits for Weights & Biases; its own default is 90 seconds."""
 _CONFIG: Final = (
     "family", "feature_set", "strategy", "task", "test_as_of_date", "data_version", "feature_version", "code_revision",
     "trained_by", "onnx_sha256",
@@ -51,7 +53,7 @@ def copy_to_wandb(
             },
             settings=wandb.Settings(
                 api_key=api_key, console="off", silent=True, disable_git=True, disable_code=True,
-                x_disable_stats=True, x_disable_meta=True,
+                x_disable_stats=True, x_disable_meta=True, init_timeout=TIMEOUT_S,
             ),
         )  # fmt: skip
         run.summary.update(list_metrics(result))

@@ -14,6 +14,7 @@ import pytest
 
 from include.servers.ports import find_free_port
 from include.settings.training import WandbSettings
+from include.training import wandb_run
 from include.training.wandb_run import copy_to_wandb
 from tests.unit.registry.planting import make_measured
 
@@ -52,7 +53,7 @@ def test_what_fails_there_is_a_warning(
 ) -> None:
     away = OFFLINE.model_copy(update={"mode": "online"})
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{find_free_port()}")
-    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "5")
+    monkeypatch.setattr(wandb_run, "TIMEOUT_S", 2.0)
     with caplog.at_level(logging.WARNING):
         assert copy_to_wandb(RESULT, "machines", away, "http://mlflow", "0" * 40) is None
     assert "Weights & Biases gets no run of logistic_regression" in caplog.text
