@@ -102,7 +102,7 @@ def _join_group(entity: Entity, first: GroupTable, group: GroupTable, alias: str
 def read_checked(uri: str, sql: str, groups: Sequence[GroupTable]) -> pa.Table:
     """Run a query over feature tables; a table or column that is gone is a SourceError that names the groups."""
     with name_groups(groups):
-        return read_arrow(uri, sql)
+        return read_arrow(uri, sql, is_nan_missing=True)
 
 
 @contextmanager

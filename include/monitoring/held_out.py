@@ -33,13 +33,13 @@ def read_held_out(uri: str, contract: ModelContract, columns: str, source: str) 
 
     rule = contract.split
     if rule is None or rule.test_share is None:
-        return read_arrow(uri, f"select {columns} {source}")
+        return read_arrow(uri, f"select {columns} {source}", is_nan_missing=True)
     names = [f"{_KEY}{place}" for place in range(len(contract.entity.keys))]
     keys = ", ".join(
         f"{quote_column(key)} as {quote_column(name)}"
         for key, name in zip(contract.entity.key_names, names, strict=True)
     )
-    table = read_arrow(uri, f"select {columns}, {keys} {source}")
+    table = read_arrow(uri, f"select {columns}, {keys} {source}", is_nan_missing=True)
     values = zip(*(table.column(name).to_pylist() for name in names), strict=True)
     counts = pa.array([is_held_out(key, rule.test_share) for key in values], pa.bool_())
     return table.filter(counts).drop_columns(names)

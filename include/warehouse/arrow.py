@@ -99,24 +99,30 @@ def open_adbc(uri: str, *, knows_all: bool = True) -> Iterator[Any]:
             raise
 
 
-def read_arrow(uri: str, sql: str) -> pa.Table:
+def read_arrow(uri: str, sql: str, *, is_nan_missing: bool = False) -> pa.Table:
     """Run a query and fetch its result as one Arrow table.
 
     ``numeric`` columns arrive as ``decimal128`` (see :func:`restore_decimals`); ``timestamptz`` as
     ``timestamp[us, UTC]``.
+
+    Args:
+        is_nan_missing: a ``numeric`` that is NaN comes as null, as in a feature, for which both mean the same; else it
+            is refused.
 
     Raises:
         WarehouseError: the query was refused, or a ``numeric`` has no exact decimal form.
     """
     pending = PendingWrites()
     pending.add_statement(sql)
-    table = _fetch(uri, sql)
+    table = _fetch(uri, sql, is_nan_missing=is_nan_missing)
     pending.commit()
     return table
 
 
 def read_beside(uri: str, sql: str, name: str, rows: pa.Table, types: Mapping[str, str]) -> pa.Table:
     """Run a query that also reads Arrow rows, as the temporary table ``name`` (see :func:`read_arrow`).
+
+    A ``numeric`` that is NaN comes as null.
 
     Args:
         types: by column, the SQL type that a text column has in the temporary table.
@@ -133,7 +139,7 @@ def read_beside(uri: str, sql: str, name: str, rows: pa.Table, types: Mapping[st
         cursor.execute(sql)
         return cursor.fetch_arrow_table()
 
-    table = restore_decimals(_read(uri, fetch))
+    table = restore_decimals(_read(uri, fetch), is_nan_missing=True)
     pending.commit()
     return table
 
@@ -174,12 +180,12 @@ def _select_column(column: str, kind: pa.DataType | None) -> str:
     return quoted if kind is None else f"({quoted} * {10**kind.scale})::bigint as {quoted}"
 
 
-def _fetch(uri: str, sql: str) -> pa.Table:
+def _fetch(uri: str, sql: str, *, is_nan_missing: bool = False) -> pa.Table:
     def fetch(cursor: Any) -> pa.Table:
         cursor.execute(sql)
         return cursor.fetch_arrow_table()
 
-    return restore_decimals(_read(uri, fetch))
+    return restore_decimals(_read(uri, fetch), is_nan_missing=is_nan_missing)
 
 
 def _read(uri: str, fetch: Callable[[Any], pa.Table]) -> pa.Table:

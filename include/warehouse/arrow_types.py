@@ -81,21 +81,28 @@ def _match_column(column: pa.ChunkedArray, target: pa.Field) -> pa.ChunkedArray:
     return column.cast(target.type, safe=not pa.types.is_timestamp(column.type))
 
 
-def restore_decimals(table: pa.Table) -> pa.Table:
+def restore_decimals(table: pa.Table, *, is_nan_missing: bool = False) -> pa.Table:
     """Turn the driver's text form of ``numeric`` columns into ``decimal128``.
 
     A ``numeric(p, s)`` column becomes ``decimal128(p, s)``; one without a declared scale becomes
     ``decimal128(38, s)`` with the scale that its values need.
 
+    Args:
+        is_nan_missing: NaN becomes null.
+
     Raises:
         WarehouseError: a value is NaN, infinite, or has more than 38 digits.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     for index, field in enumerate(table.schema):
         if is_numeric_text(field):
             chunks = [getattr(chunk, "storage", chunk) for chunk in table.column(index).chunks]
-            column = parse_decimals(pa.chunked_array(chunks, pa.string()), field.name, _declared_decimal(field))
+            texts = pa.chunked_array(chunks, pa.string())
+            if is_nan_missing:
+                texts = pc.if_else(pc.equal(pc.utf8_lower(texts), "nan"), pa.scalar(None, pa.string()), texts)
+            column = parse_decimals(texts, field.name, _declared_decimal(field))
             table = table.set_column(index, field.name, column)
     return table
 
