@@ -1,4 +1,4 @@
-"""What the champion's rows looked like in training, kept from its first day on.
+"""What a version's rows looked like in training, kept when it is registered.
 
 ``ml.<model>_training_set`` is overwritten by every training, also by one whose model is refused; compared
 with that, a drift would vanish while the champion stays. So its profiles are taken once per version.
@@ -23,8 +23,8 @@ def load_reference(
 ) -> Mapping[str, Profile]:
     """The profile of each feature over the rows that a version was trained on.
 
-    Taken from the training rows of ``ml.<model>_training_set`` when the version is first asked for, and from
-    ``monitoring.reference_profiles`` ever after.
+    Taken from the training rows of ``ml.<model>_training_set`` when the version is registered (one of an earlier
+    release: when it is first asked for), and from ``monitoring.reference_profiles`` ever after.
 
     Raises:
         SourceError: the training set lacks a feature of the version.

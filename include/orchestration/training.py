@@ -271,21 +271,37 @@ def register_or_refuse(judgement: dict[str, Any], uri: str, tracking_uri: str, n
     """
     _log_judgement(judgement)
     with open_session(uri) as session:
-        _register_incumbent(session, tracking_uri, name, judgement["baseline"]["run_id"])
+        incumbent = _register_incumbent(session, tracking_uri, name, judgement["baseline"]["run_id"])
+    if incumbent is not None:
+        keep_reference(uri, tracking_uri, incumbent)
     if judgement["decision"] == "refuse":
         raise AirflowSkipException(f"The candidate was refused and not registered: {'; '.join(judgement['reasons'])}")
     with open_session(uri) as session:
         run_id = judgement["candidate"]["run_id"]
         version = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
+    keep_reference(uri, tracking_uri, version)
     log.info("Version %s of %s is the candidate.", version.version, name)
     return {"model": name, "version": version.version, "decision": version.decision}
 
 
-def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str) -> None:
+def keep_reference(uri: str, tracking_uri: str, version: RegisteredVersion) -> None:
+    """Keep what the rows look like that a version was trained on, before another training replaces them.
+
+    Drift is measured against them (``monitoring.reference_profiles``); those of a version that has them stay.
+    """
+    from include.monitoring.monitor import load_contract
+    from include.monitoring.reference import load_reference
+
+    load_reference(uri, load_contract(tracking_uri, version), version.version, datetime.now(UTC))
+
+
+def _register_incumbent(session: Any, tracking_uri: str, name: str, run_id: str) -> RegisteredVersion | None:
     """The first canary needs an incumbent: the baseline, unless there is a champion or a baseline already."""
     if read_rollout(session, name) is None and find_newest(session, name, is_baseline=True) is None:
         baseline = register_run(session, tracking_uri, name, run_id, find_page(name, run_id))
         log.info("The baseline is version %s of %s, its first champion.", baseline.version, name)
+        return baseline
+    return None
 
 
 def _log_judgement(judgement: dict[str, Any]) -> None:

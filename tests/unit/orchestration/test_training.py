@@ -303,6 +303,10 @@ def judge(warehouse_uri: str, make_result: MakeResult, model: ModelSettings) -> 
             for one in ("candidate", "baseline"):
                 record_candidate(session, model.name, judgement[one])
             record_gates(session, judgement["candidate"]["run_id"], judgement["gates"])
+            session.execute(
+                "create table if not exists ml.machines_training_set as select 'train' as split, n::real as wear, "
+                "n % 2 = 0 as is_covered, n as uses from generate_series(1, 50) as n"
+            )
         return record_judgement(describe_run(None, FACTS), warehouse_uri, judgement)
 
     return make
@@ -486,3 +490,27 @@ def test_the_log_says_whether_a_gate_passed(answer: dict[str, Any], text: str) -
     from include.orchestration.training import describe_answer
 
     assert describe_answer({"name": "parity", **answer}) == text
+
+
+def test_what_a_version_was_trained_on_is_kept_when_it_is_registered(
+    warehouse_uri: str, tracking_uri: str, model: ModelSettings, judge: Judge
+) -> None:
+    from include.orchestration.training import register_or_refuse
+
+    def read_edges() -> list[float]:
+        with open_session(warehouse_uri) as session:
+            rows = session.fetch_all(
+                "select model_version, edges from monitoring.reference_profiles "
+                "where model_name = 'machines' and feature = 'wear' order by model_version"
+            )
+        return [max(row["edges"]) for row in rows]
+
+    register_or_refuse(judge("production"), warehouse_uri, tracking_uri, model.name)
+    assert len(read_edges()) == 2, "of the baseline and of the candidate"
+    before = read_edges()
+    with open_session(warehouse_uri) as session:  # the next training, while the approval waits
+        session.execute("update ml.machines_training_set set wear = wear * 1000")
+    register_or_refuse(judge("production"), warehouse_uri, tracking_uri, model.name)
+    after = read_edges()
+    assert after[:2] == before
+    assert after[2] > 100 * after[1]
