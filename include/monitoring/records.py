@@ -57,7 +57,7 @@ def write_drift(session: Session, run: MonitoringRun, drift: DriftReport) -> Non
 
 
 def write_decision(session: Session, run: MonitoringRun, decision: RetrainingDecision) -> None:
-    """Replace the decision of the run's day; a request to retrain, once made, stands."""
+    """Replace the decision about the version on the run's day; a request to retrain, once made, stands."""
     session.execute(
         """
         insert into monitoring.decisions as decisions (
@@ -71,9 +71,8 @@ def write_decision(session: Session, run: MonitoringRun, decision: RetrainingDec
             decided_at
         )
         values (%s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict (model_name, as_of_date) do update
+        on conflict (model_name, as_of_date, model_version) do update
         set
-            model_version = excluded.model_version,
             action = excluded.action,
             reasons = excluded.reasons,
             checks = excluded.checks,
