@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any
 
 from include.feature_quality.profile import DateContent, FeatureProfile
 from include.features.catalog import FeatureGroup
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Session
 
 
@@ -82,7 +82,7 @@ def keep_profiles(
             (
                 group.name, one.as_of_date, hashes[one.as_of_date], build_key, group.version, one.feature, one.kind,
                 one.row_count, one.null_count, one.distinct_count, one.minimum, one.maximum, one.mean,
-                one.standard_deviation, json.dumps(dict(one.quantiles)), json.dumps(dict(one.top_values)),
+                one.standard_deviation, to_jsonb(dict(one.quantiles)), to_jsonb(dict(one.top_values)),
             )
             for one in profiles
         ],
@@ -141,7 +141,7 @@ def keep_validation(session: Session, build_key: str, group: FeatureGroup, found
     Args:
         found: by column of ``quality.feature_validations``; ``rules`` as JSON types.
     """
-    columns = {**found, "rules": json.dumps(found["rules"])}
+    columns = {**found, "rules": to_jsonb(found["rules"])}
     names = ", ".join(columns)
     updates = ", ".join(f"{name} = excluded.{name}" for name in columns)
     session.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +13,7 @@ from include.feature_quality.records import list_contents, read_known_dates
 from include.features.catalog import SQL_TYPES, Feature, FeatureGroup
 from include.features.read import AS_OF, select_features
 from include.features.spec import ModelSpec
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.names import quote_column
 from include.warehouse.session import Row, Session, open_session
 
@@ -217,6 +217,6 @@ def _keep(session: Session, model: str, run_key: str, check: ServedCheck) -> Non
         "inconsistent = excluded.inconsistent, differences = excluded.differences, checked_at = now()",
         (
             model, run_key, check.from_at, check.until_at, check.requests, check.compared, check.recomputed,
-            check.inconsistent, json.dumps(differences),
+            check.inconsistent, to_jsonb(differences),
         ),
     )  # fmt: skip

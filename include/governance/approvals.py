@@ -6,12 +6,12 @@ copied here at once, refusals too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from include.errors import ApprovalError
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Session
 
 _YES: Final = frozenset({"approve", "approved", "yes"})
@@ -112,7 +112,7 @@ def write_approval(session: Session, approval: Approval, check: ApprovalCheck) -
             approval.dag_id,
             approval.run_id,
             approval.reason or check.reason,
-            json.dumps(dict(approval.seen), default=str),
+            to_jsonb(dict(approval.seen)),
         ),
     )
 

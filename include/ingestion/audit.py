@@ -10,7 +10,6 @@ from include.ingestion.audit_records import (
     clear_profiles,
     clear_release,
     list_files,
-    to_jsonb,
     write_audit,
     write_profiles,
     write_quarantine,
@@ -24,6 +23,7 @@ from include.quality.page_paths import audit_path
 from include.quality.report import BatchQuality
 from include.quality.validate import Validator
 from include.settings.sources import SourceSettings
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.names import TableName
 from include.warehouse.session import Session, open_session
 from include.warehouse.trace import record_note

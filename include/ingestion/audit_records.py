@@ -13,6 +13,7 @@ from include.ingestion.plan import LoadItem, has_only_bad_files, item_window
 from include.quality.profile import ColumnProfile
 from include.quality.score import AuditResult, RuleResult, sort_results
 from include.settings.sources import QualitySettings
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Row, Session
 
 if TYPE_CHECKING:
@@ -163,8 +164,3 @@ def write_quarantine(
             to_jsonb(item), to_jsonb(files), to_jsonb(sample), to_jsonb(seen),
         ),
     )  # fmt: skip
-
-
-def to_jsonb(content: Any) -> str | None:
-    """JSON text for a jsonb column; characters that jsonb cannot hold become a question mark."""
-    return None if content is None else json.dumps(content, default=str).replace("\\u0000", "?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -11,6 +10,7 @@ from typing import Any
 from include.monitoring.decision import Baseline, RetrainingDecision
 from include.monitoring.drift import DriftReport
 from include.monitoring.performance import Performance
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Session
 
 
@@ -37,7 +37,7 @@ def write_performance(
         "first_cohort": measured.pop("first_as_of_date"),
         "last_cohort": measured.pop("last_as_of_date"),
         **measured,
-        "metrics": json.dumps(performance.metrics),
+        "metrics": to_jsonb(performance.metrics),
         "baseline_score": None if baseline is None else baseline.score,
     }
     _insert_rows(session, "monitoring.performance", run, [row])
@@ -86,7 +86,7 @@ def write_decision(session: Session, run: MonitoringRun, decision: RetrainingDec
             run.model_version,
             decision.action,
             list(decision.reasons),
-            json.dumps([asdict(check) for check in decision.checks]),
+            to_jsonb([asdict(check) for check in decision.checks]),
             run.run_key,
             run.at,
         ),

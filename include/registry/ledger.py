@@ -6,14 +6,13 @@ from 1 again. Production is therefore decided by these tables alone; what MLflow
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from include.errors import RegistryError
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Row, Session
 
 BASELINE: Final = "baseline"
@@ -66,7 +65,7 @@ def record_candidate(
         (
             result["run_id"], result["assembled_at"], model_name, result["family"], result.get("feature_set"),
             result["trained_by"], result["data_version"], result["feature_version"], result["code_revision"],
-            result["model_uri"], result["onnx_sha256"], inputs_hash, _to_json(result),
+            result["model_uri"], result["onnx_sha256"], inputs_hash, to_jsonb(result),
         ),
     )  # fmt: skip
 
@@ -79,7 +78,7 @@ def record_gates(session: Session, run_id: str, gates: Iterable[Mapping[str, Any
     rows = [
         (
             run_id, gate["name"], gate["is_passed"], gate["observed"], gate["threshold"], gate["severity"],
-            gate["reason"], _to_json(gate),
+            gate["reason"], to_jsonb(gate),
         )
         for gate in gates
     ]  # fmt: skip
@@ -105,8 +104,8 @@ def record_decision(
         "insert into ml.decisions (run_id, decision, reasons, ranking, gap, ranking_reason, failures, assembled_at, "
         "run_key) values (%s, %s, %s, %s::jsonb, %s, %s, %s::jsonb, %s, %s)",
         (
-            run_id, decision, list(reasons), _to_json(known.get("ranking", [])), known.get("gap"),
-            known.get("ranking_reason", ""), _to_json(known.get("failures", [])), known.get("assembled_at"),
+            run_id, decision, list(reasons), to_jsonb(known.get("ranking", [])), known.get("gap"),
+            known.get("ranking_reason", ""), to_jsonb(known.get("failures", [])), known.get("assembled_at"),
             known.get("run_key"),
         ),
     )  # fmt: skip
@@ -221,16 +220,3 @@ def find_last_decision(session: Session, model_name: str) -> Row | None:
 def _read_one(session: Session, condition: str, *values: Any) -> RegisteredVersion | None:
     row = session.fetch_one(f"{_VERSIONS} where {condition} limit 1", values)
     return None if row is None else RegisteredVersion(**row)
-
-
-def _to_json(content: Any) -> str:
-    """JSON that PostgreSQL takes: a number that is none (infinite, not a number) is null."""
-    return json.dumps(_make_finite(content), allow_nan=False)
-
-
-def _make_finite(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {key: _make_finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_make_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

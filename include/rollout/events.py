@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from include.warehouse.jsonb import to_jsonb
 from include.warehouse.session import Session
 
 CHAMPION_EVENTS: Final = ("bootstrapped", "promoted", "restored")
@@ -61,5 +61,5 @@ def append_event(
         "insert into serving.rollout_events "
         "(model_name, event, champion_version, challenger_version, challenger_weight, detail) "
         "values (%s, %s, %s, %s, %s, %s)",
-        (model_name, event, champion_version, challenger_version, challenger_weight, json.dumps(detail)),
+        (model_name, event, champion_version, challenger_version, challenger_weight, to_jsonb(detail)),
     )

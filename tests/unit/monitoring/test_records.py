@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
 
 from include.monitoring.decision import Action, RetrainingDecision
 from include.monitoring.records import MonitoringRun, read_last_request, write_decision
+from include.rollout.check import Check
 from include.warehouse.session import open_session
 
 DAY = date(2026, 3, 9)
@@ -30,3 +32,12 @@ def test_a_new_champion_is_judged_on_a_day_on_which_the_one_before_asked_for_a_r
             "order by model_version"
         )
     assert [tuple(row.values()) for row in rows] == [(1, "retrain", ["retrain 1"]), (2, "keep", ["keep 2"])]
+
+
+def test_a_decision_with_an_infinite_figure_is_kept(warehouse_uri: str) -> None:
+    check = Check("score_drift", False, math.inf, 0.2, "PSI of the scores inf, threshold 0.2")
+    run = MonitoringRun("machines", 1, DAY, datetime(2026, 3, 10, tzinfo=UTC), "run")
+    with open_session(warehouse_uri) as session:
+        write_decision(session, run, RetrainingDecision("retrain", (check.reason,), (check,)))
+        (kept,) = session.fetch_value("select checks from monitoring.decisions where model_name = 'machines'")
+    assert (kept["observed"], kept["threshold"], kept["reason"]) == (None, 0.2, check.reason)
