@@ -31,8 +31,8 @@ from include.rollout.state import read_rollout
 from include.settings.strategies import LIGHT_VALIDATION
 from include.training.candidates import apply_strategy, list_candidates
 from include.training.code_revision import read_code_revision
-from include.training.due import TrainingPlan, check_training_due
-from include.training.history import record_plan, record_validation
+from include.training.due import check_training_due
+from include.training.history import TrainingPlan, record_plan, record_validation
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:

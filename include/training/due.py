@@ -9,9 +9,9 @@ from typing import Any
 
 from include.registry.ledger import find_last_decision, has_versions
 from include.settings.models import ModelSettings
-from include.settings.strategies import Strategy, TrainingCause
+from include.settings.strategies import TrainingCause
 from include.settings.training import TrainingSettings
-from include.training.history import find_last_validation
+from include.training.history import TrainingPlan, find_last_validation
 from include.warehouse.session import Session, open_session
 
 
@@ -38,20 +38,6 @@ class LastTraining:
 
     at: datetime
     feature_version: str
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """Why a training is due, and what it tries; ``cause`` is None, and ``strategies`` are empty, where none is due."""
-
-    cause: TrainingCause | None
-    reason: str
-    strategies: tuple[Strategy, ...] = ()
-
-    @property
-    def is_due(self) -> bool:
-        """Whether there is a reason."""
-        return self.cause is not None
 
 
 def plan_training(

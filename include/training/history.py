@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from include.settings.strategies import Strategy, TrainingCause
 from include.warehouse.session import Row, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from include.training.due import TrainingPlan
     from include.training.validation import ChampionValidation
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Why a training is due, and what it tries; ``cause`` is None, and ``strategies`` are empty, where none is due."""
+
+    cause: TrainingCause | None
+    reason: str
+    strategies: tuple[Strategy, ...] = ()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a reason."""
+        return self.cause is not None
 
 
 def record_plan(

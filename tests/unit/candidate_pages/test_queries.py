@@ -14,8 +14,7 @@ from include.registry.ledger import (
     record_membership,
 )
 from include.rollout.state import bootstrap_champion, promote_challenger, start_canary
-from include.training.due import TrainingPlan
-from include.training.history import record_plan
+from include.training.history import TrainingPlan, record_plan
 from include.warehouse.session import open_session
 from tests.unit.candidate_pages.records import MODEL, RANKING, judge_good, measure_good
 from tests.unit.registry.planting import make_measured

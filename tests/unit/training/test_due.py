@@ -9,8 +9,8 @@ import pytest
 
 from include.registry.ledger import record_decision
 from include.settings.training import TrainingSettings
-from include.training.due import LastTraining, RetrainingRequest, TrainingPlan, check_training_due, plan_training
-from include.training.history import record_validation
+from include.training.due import LastTraining, RetrainingRequest, check_training_due, plan_training
+from include.training.history import TrainingPlan, record_validation
 from include.training.validation import ChampionValidation, Score
 from include.warehouse.session import open_session
 from tests.model.machines import make_model
