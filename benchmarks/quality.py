@@ -117,7 +117,7 @@ def measure_model(
     for cutoff, frame in frames.items():
         data, where = read_training_data(frame, spec, settings), f"{spec.name} at {cutoff}"
         shipped = fit_families(data, spec, settings)
-        searched = fit_searched(data, spec, settings)
+        searched = fit_searched(data, shipped[BASELINE].fitted, spec, settings)
         for name, one in shipped.items():
             seconds.setdefault(name, []).append(one.fitted.training_seconds)
         found = [
@@ -140,11 +140,18 @@ def list_families(task: str) -> list[str]:
 
 def fit_families(data: TrainingData, spec: ModelSpec, settings: TrainingSettings) -> dict[str, Measured]:
     """The baseline and every family that fits the task, with the parameters of the settings."""
-    return {name: _fit(data, name, spec, settings) for name in (BASELINE, *list_families(spec.task))}
+    from include.training.fit import train_model
+
+    baseline = train_model(data, BASELINE, spec, settings)
+    others = (train_model(data, name, spec, settings) for name in list_families(spec.task))
+    return {one.family: _measure(one, baseline, data, settings) for one in (baseline, *others)}
 
 
-def fit_searched(data: TrainingData, spec: ModelSpec, settings: TrainingSettings) -> dict[str, Measured]:
+def fit_searched(
+    data: TrainingData, baseline: FittedFamily, spec: ModelSpec, settings: TrainingSettings
+) -> dict[str, Measured]:
     """The searched families, each with the best parameters that were found on training rows."""
+    from include.training.fit import train_model
     from include.training.search.run import search_parameters
 
     search = settings.search.model_copy(update={"method": "optuna", "trials": TRIALS})
@@ -153,15 +160,14 @@ def fit_searched(data: TrainingData, spec: ModelSpec, settings: TrainingSettings
         found = search_parameters(data, name, spec, asked, "benchmark")
         if found is None or not found.parameters:
             raise BenchmarkError(f"The search for parameters of {name} has found none for {spec.name}.")
-        fitted[name] = _fit(data, name, spec, found.settings)
+        fitted[name] = _measure(train_model(data, name, spec, found.settings), baseline, data, settings)
     return fitted
 
 
-def _fit(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> Measured:
+def _measure(fitted: FittedFamily, baseline: FittedFamily, data: TrainingData, settings: TrainingSettings) -> Measured:
     from include.registry.onnx import OnnxModel
-    from include.training.fit import measure_family, train_model
+    from include.training.fit import measure_family
 
-    baseline, fitted = (train_model(data, name, spec, settings) for name in (BASELINE, family))
     onnx = OnnxModel(fitted.onnx)
     return Measured(fitted, onnx, measure_family(fitted, onnx, baseline, data, settings))
 
