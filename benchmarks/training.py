@@ -197,7 +197,11 @@ def describe(runs: Runs) -> list[Figure]:
             figures += [
                 state(name, [sum(one.seconds.values()) for one in steps], "s"),
                 *(state(f"- {part}", [one.seconds[part] for one in steps], "s") for part in list_parts(steps)),
-                compare_rows(f"{name}, each row; peer: at {smallest:,}", steps, size, runs[smallest][step], smallest),
+                *(
+                    compare_rows(f"{name}, each row; peer: at {other:,}", steps, size, runs[other][step], other)
+                    for other in [smallest]
+                    if other != size
+                ),
                 state(f"{name}, greatest memory", [one.peak_mb for one in steps], "MB"),
                 state(f"{name}, memory for each row", [one.added_mb * 2**20 / count_rows(size) for one in steps], "B"),
             ]
