@@ -7,8 +7,8 @@ boosting and its export, and its figures on the test rows with their bootstrap i
 at most beyond what it has once a small set has gone the same way, for each row of the whole set. The peer is the same
 step at the smallest size; ``ratio`` (ours / peer) is of the seconds for each row: 1 grows as the rows do.
 
-Fair because: each repetition is a process of its own that has loaded all libraries before the clock starts, and both
-steps take what the other has left: the rows of the tables, all of which arrive, are those that are fitted. Left out
+Fair because: each repetition is a process of its own that has loaded all libraries before the clock starts, and the
+second step takes what the first has left: all rows of the tables arrive, and they are those that are fitted. Left out
 are the gates (see ``gates``), MLflow, further folds of validation, and the way of the set from task to task (``seam``).
 """
 
