@@ -83,8 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--households",
         type=int,
-        help="a sample in dbt (default 400, the audit refuses the uneven days of less than 200) "
-        "and demo (default 0: all of them; the demo names its own minimum)",
+        help="a sample in dbt (default 400, the audit refuses the uneven days of less than 200), "
+        "demo, feature_growth and quality (default 0: all of them; the demo names its own minimum)",
     )
     parser.add_argument("--days", type=positive, default=defaults.days, help="days that demo replays")
     # (examples end)

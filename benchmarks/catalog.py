@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 # In the order of running: the quick ones first.
 NAMES: Final = (
-    "seam", "one_row", "search", "point_in_time", "gates", "ingest", "parsing", "serving", "many_models",
+    "seam", "one_row", "search", "point_in_time", "gates", "training", "ingest", "parsing", "serving", "many_models",
     "airflow_memory", "task_overhead",
     # (examples begin)
-    "adoption", "dbt", "feature_growth", "demo",
+    "adoption", "dbt", "feature_growth", "demo", "quality",
     # (examples end)
 )  # fmt: skip
 
@@ -41,7 +41,7 @@ class Options:
     rows: int = 1_000_000
     entities: int = 20_000
     # (examples begin)
-    # The sample in dbt, feature_growth and demo, 0 for all of them; None leaves each its own choice.
+    # The sample in dbt, feature_growth, demo and quality, 0 for all of them; None leaves each its own choice.
     households: int | None = None
     days: int = 2  # replayed in demo
     # (examples end)

@@ -14,20 +14,15 @@ the large panel is made of the small one.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
 
 from benchmarks.catalog import BenchmarkError, Options
-from benchmarks.dbt import DAG_FILES, drop_models, time_plain_build
+from benchmarks.dbt import drop_models, time_plain_build
 from benchmarks.figure import Figure, compare
-from benchmarks.scheduler import own_stack, run_dag, wait_until_quiet
+from benchmarks.panel import loaded_panel
 from benchmarks.surroundings import temporary_folder
 from benchmarks.timing import Tell
-from include.example.panel import write_shop_sources
-from include.local.home import StackHome
-from include.settings import load_settings
-from include.settings.clock import read_today
 from include.warehouse.names import quote_column
 from include.warehouse.session import Session, open_session
 
@@ -41,24 +36,13 @@ Times = dict[str, list[float]]
 
 def measure(options: Options, tell: Tell) -> list[Figure]:
     """Seconds of the builds of both sizes."""
-    with temporary_folder() as folder:
-        home, dags = folder / "home", folder / "dags"
-        dags.mkdir()
-        shutil.copy(next(path for path in DAG_FILES if path.stem == "ingest_sources"), dags)
-        today = read_today(load_settings().sources.time_zone)
-        panel = write_shop_sources(StackHome(home).sources, today, 0, options.households or None)
-        with own_stack(home, dags, tell) as stack:
-            api, uri = stack.airflow(), stack.uris.warehouse
-            api.wait_for_dags({"ingest_sources"})
-            tell(f"  loading {panel.rows['transactions']:,} lines")
-            run_dag(api, "ingest_sources", {"from_day": str(panel.first_day), "to_day": str(panel.history_to)})
-            wait_until_quiet(api)
-            repetitions = options.repetitions or REPETITIONS
-            small = measure_builds(uri, folder / "target", repetitions, tell)
-            tell(f"  making {GROWTH} households of each")
-            with open_session(uri) as session:
-                multiply(session)
-            large = measure_builds(uri, folder / "target", repetitions, tell)
+    with temporary_folder() as folder, loaded_panel(folder, options.households or None, tell) as uri:
+        repetitions = options.repetitions or REPETITIONS
+        small = measure_builds(uri, folder / "target", repetitions, tell)
+        tell(f"  making {GROWTH} households of each")
+        with open_session(uri) as session:
+            multiply(session)
+        large = measure_builds(uri, folder / "target", repetitions, tell)
     return describe(small, large)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +22,7 @@ class Figure:
         peer: None where a figure stands alone; ``ratio`` is None too, then.
         ratio: ``ratio_is`` says of what: "peer / ours" is how many times less ours takes,
             "ours / peer" how many times the peer's.
+        low: with ``high``, the 95 % interval of ``ours`` where it is an estimate; both None otherwise.
     """
 
     figure: str
@@ -31,6 +32,8 @@ class Figure:
     unit: str
     repetitions: int
     ratio_is: RatioIs | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def compare(
@@ -51,6 +54,11 @@ def compare(
 def state(figure: str, ours: Sequence[float], unit: str) -> Figure:
     """The median of a series that has no peer."""
     return Figure(figure, statistics.median(ours), None, None, unit, len(ours))
+
+
+def bound(figure: Figure, low: float, high: float) -> Figure:
+    """The figure with the 95 % interval of ours."""
+    return replace(figure, low=low, high=high)
 
 
 def write_figures(folder: Path, name: str, figures: Sequence[Figure]) -> Path:
@@ -75,11 +83,19 @@ def draw_table(results: Mapping[str, Sequence[Figure]]) -> Any:
     for name, figures in results.items():
         for row, figure in enumerate(figures):
             table.add_row(
-                name if row == 0 else "", figure.figure, format_number(figure.ours), format_number(figure.peer),
-                figure.unit, format_number(figure.ratio), figure.ratio_is or "", str(figure.repetitions),
+                name if row == 0 else "", figure.figure, format_ours(figure), format_number(figure.peer), figure.unit,
+                format_number(figure.ratio), figure.ratio_is or "", str(figure.repetitions),
                 end_section=row == len(figures) - 1,
             )  # fmt: skip
     return table
+
+
+def format_ours(figure: Figure) -> str:
+    """Ours as a number, and its interval where there is one."""
+    number = format_number(figure.ours)
+    if figure.low is None or figure.high is None:
+        return number
+    return f"{number} ({format_number(figure.low)} to {format_number(figure.high)})"
 
 
 def format_number(number: float | None) -> str:

@@ -12,16 +12,15 @@ files are in memory when the clock starts, but not yet arrays.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.apart import run_apart
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, state
-from benchmarks.ingest import read_peak_mb
 from benchmarks.timing import Tell
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     """Seconds and memory at each size."""
     figures, repetitions = [], options.repetitions or REPETITIONS
     for size in SIZES:
-        runs = [_run_apart(size) for _ in range(repetitions if size == SHOWN else 1)]
+        runs = [run_apart(judge_new, size) for _ in range(repetitions if size == SHOWN else 1)]
         totals = [sum(seconds.values()) for seconds, _ in runs]
         tell(f"  {size:,} test rows: {totals[0]:.1f} s, {runs[0][1]:.0f} MB")
         figures += [
@@ -104,28 +103,9 @@ def measure(options: Options, tell: Tell) -> list[Figure]:
     return figures
 
 
-def _run_apart(size: int) -> tuple[dict[str, float], float]:
-    """Judge in a new process; the seconds of each gate, and the greatest memory in MB.
-
-    Raises:
-        BenchmarkError: it failed; its error stands above.
-    """
-    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_report, args=(sender, size))
-    process.start()
-    sender.close()
-    try:
-        result: tuple[dict[str, float], float] = receiver.recv()
-    except EOFError as error:
-        raise BenchmarkError(f"The gates failed at {size:,} rows; see above.") from error
-    finally:
-        process.join()
-    return result
-
-
-def _report(sender: Any, size: int) -> None:
-    candidate = make_candidate(size)
-    sender.send((judge(candidate), read_peak_mb()))
+def judge_new(size: int) -> dict[str, float]:
+    """The seconds of each gate, of a candidate that is made first."""
+    return judge(make_candidate(size))
 
 
 def judge(candidate: Candidate) -> dict[str, float]:

@@ -13,8 +13,6 @@ not counted in the seconds; both tables hold the same rows in the end, which is 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import resource
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -22,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.apart import run_apart
 from benchmarks.catalog import BenchmarkError, Options
 from benchmarks.figure import Figure, compare, state
 from benchmarks.surroundings import temporary_folder
@@ -171,38 +170,6 @@ def copy_rows(uri: str, folder: Path) -> float:
             f"copy raw.{SOURCE} ({columns}) from stdin (format csv)", iter(partial(file.read, 1 << 20), b"")
         )
     return time.perf_counter() - began_at
-
-
-def run_apart(work: Callable[[str, Path], float], uri: str, folder: Path) -> tuple[float, float]:
-    """Do ``work`` in a new process; its seconds, and the greatest memory that the process had, in MB.
-
-    Raises:
-        BenchmarkError: it failed; its error stands above.
-    """
-    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_report, args=(sender, work, uri, folder))
-    process.start()
-    sender.close()
-    try:
-        result: tuple[float, float] = receiver.recv()
-    except EOFError as error:
-        raise BenchmarkError(f"{work.__name__} failed; see above.") from error
-    finally:
-        process.join()
-    return result
-
-
-def _report(sender: Any, work: Callable[[str, Path], float], uri: str, folder: Path) -> None:
-    seconds = work(uri, folder)
-    sender.send((seconds, read_peak_mb()))
-
-
-def read_peak_mb() -> float:
-    """The most memory that this process has had, in MB; Linux counts that of its parent into ``getrusage``."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def check_rows(uri: str, rows: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figure import Figure, compare, draw_table, format_number, state, write_figures
+from benchmarks.figure import Figure, bound, compare, draw_table, format_number, format_ours, state, write_figures
 
 
 def test_the_ratio_is_of_medians() -> None:
@@ -31,6 +31,14 @@ def test_nothing_is_divided_by_zero() -> None:
 
 def test_a_figure_without_a_peer_has_no_ratio() -> None:
     assert state("total", [4.0, 2.0, 3.0], "s") == Figure("total", 3.0, None, None, "s", 3)
+
+
+def test_an_estimate_is_shown_and_kept_with_its_interval(tmp_path: Path) -> None:
+    figure = bound(state("gain", [0.0012], "AUC"), -0.0005, 0.0031)
+    assert format_ours(figure) == "0.0012 (-0.0005 to 0.0031)"
+    assert format_ours(state("gain", [0.0012], "AUC")) == "0.0012"
+    (line,) = json.loads(write_figures(tmp_path, "quality", [figure]).read_text())
+    assert (line["ours"], line["low"], line["high"]) == (0.0012, -0.0005, 0.0031)
 
 
 def test_the_file_holds_every_figure(tmp_path: Path) -> None:

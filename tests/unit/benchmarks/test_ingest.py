@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.catalog import BenchmarkError
-from benchmarks.ingest import check_rows, copy_rows, ingest, run_apart, write_delivery
+from benchmarks.ingest import check_rows, copy_rows, ingest, write_delivery
 from include.servers.postgres import PostgresServer
 
 ROWS = 300
@@ -25,16 +24,3 @@ def test_both_sides_publish_the_same_rows(warehouse_uri: str, postgres: Postgres
         check_rows(uri, ROWS)
         with pytest.raises(BenchmarkError, match="of 301 rows"):
             check_rows(uri, ROWS + 1)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts the parent's memory, too")
-def test_the_memory_of_a_side_is_its_own_and_not_that_of_who_starts_it(tmp_path: Path) -> None:
-    held = bytearray(b"x") * 600_000_000
-
-    _, peak_mb = run_apart(do_nothing, "", tmp_path)
-
-    assert peak_mb < len(held) / 1e6
-
-
-def do_nothing(uri: str, folder: Path) -> float:
-    return 0.0
