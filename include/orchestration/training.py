@@ -126,9 +126,11 @@ def validate_lightly(
         with open_session(uri) as session:
             record_validation(session, model.name, facts, found)
         reason, is_held = f"version {found.version} on {found.test_as_of_date}: {found.reason}", found.is_held
+    said = f"The champion {'holds' if is_held else 'does not hold'}: {reason}"
+    log.info("%s", said)
     if is_held or is_alone:
-        raise AirflowSkipException(f"The champion {'holds' if is_held else 'does not hold'}: {reason}")
-    log.warning("The champion does not hold, and the other strategies are fitted: %s", reason)
+        raise AirflowSkipException(said)
+    log.warning("The other strategies are fitted.")
 
 
 def read_training_set(uri: str, model: ModelSettings) -> tuple[pd.DataFrame, dict[str, str]]:
