@@ -36,9 +36,10 @@ def measure_column_aucs(columns: Floats, is_positive: npt.NDArray[np.bool_]) -> 
     from scipy.stats import rankdata
 
     n_positive, n_negative = int(is_positive.sum()), int((~is_positive).sum())
-    ranks = rankdata(fill_with_median(columns), axis=0)
-    statistic = ranks[is_positive].sum(axis=0) - n_positive * (n_positive + 1) / 2
-    auc = statistic / (n_positive * n_negative)
+    # One column at a time: all of them as float64, with their ranks, would be the most that a training holds.
+    filled = (fill_with_median(column[:, None])[:, 0] for column in columns.T)
+    sums = np.array([rankdata(column)[is_positive].sum() for column in filled], dtype=np.float64)
+    auc = (sums - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
     better: npt.NDArray[np.float64] = np.maximum(auc, 1 - auc)
     return better
 
