@@ -15,7 +15,8 @@ _EVENTS: Final = 50
 
 # Decisions of a release that has kept no run belong to the training of their candidate.
 _DECIDED: Final = (
-    "(decisions.run_key = {training} or decisions.run_key is null and decisions.run_id in "
+    "(decisions.run_key = {training} and exists (select from ml.candidates as own where own.run_id = decisions.run_id "
+    "and own.model_name = {model}) or decisions.run_key is null and decisions.run_id in "
     "(select run_id from ml.trainings where trainings.model_name = {model} and trainings.training = {training}))"
 )
 _TRAININGS: Final = f"""
@@ -25,7 +26,10 @@ with grouped as (
         max(plans.reason) as cause_reason
     from ml.trainings as trainings
     join ml.candidates as candidates using (run_id)
-    left join ml.training_plans as plans on plans.model_name = trainings.model_name and plans.run_key = training
+    left join lateral (
+        select * from ml.training_plans as planned
+        where planned.model_name = trainings.model_name and planned.run_key = training order by id desc limit 1
+    ) as plans on true
     where %s::text is null or trainings.model_name = %s
     group by trainings.model_name, training
 ), aged as (
@@ -108,7 +112,7 @@ def read_candidate(session: Session, model: str, run_id: str) -> CandidateRecord
         session.fetch_one(
             f"select decisions.* from ml.decisions as decisions where {_DECIDED.format(training='%s', model='%s')} "
             "order by decisions.id desc limit 1",
-            (training, model, training),
+            (training, model, model, training),
         ),
         session.fetch_all(
             "select run_id, family, feature_set, result ->> 'strategy' as strategy, "
@@ -133,7 +137,8 @@ def read_candidate(session: Session, model: str, run_id: str) -> CandidateRecord
             (model, number, _EVENTS),
         ),
         session.fetch_one(
-            "select at, cause, reason, strategies from ml.training_plans where model_name = %s and run_key = %s",
+            "select at, cause, reason, strategies from ml.training_plans where model_name = %s and run_key = %s "
+            "order by id desc limit 1",
             (model, training),
         ),
     )

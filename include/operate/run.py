@@ -195,7 +195,7 @@ class DayRun:
 
     def _describe_training(self, name: str, run: FinishedRun) -> str | None:
         if not run.has_run("assemble_training_set"):
-            return 'no training is due (ARGS="--train" trains all the same)'
+            return 'no training is due, or the champion holds (ARGS="--train" trains all the same)'
         judged = self.hops.login(self.hops.place.user).read_xcom(f"{name}.train_candidates", run.run_id, "judge")
         for line in describe_failures(judged):
             self.progress.note(f"{name}: {line}")

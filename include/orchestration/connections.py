@@ -31,7 +31,7 @@ def read_wandb_key() -> str | None:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        return str(read_connection(WANDB).password)
+        return read_connection(WANDB).password or None
     except AirflowNotFoundException:
         return None
 

@@ -171,9 +171,10 @@ def fit_candidate(
 
     lineage, settings = describe_lineage(context, model), apply_strategy(model.training, candidate["strategy"])
     incumbents = find_incumbents(uri, model.name)
-    inputs_hash = hash_inputs(model.name, candidate, settings, lineage, incumbents)
+    inputs_hash = hash_inputs(model.name, candidate, settings, lineage, incumbents, frame)
     with open_session(uri) as session:
         result = find_unchanged(session, inputs_hash, tracking_uri)
+    is_taken = result is not None
     if result is not None:
         log.info("Nothing has changed since run %s, which is taken: %s", result["run_id"], candidate["name"])
     else:
@@ -181,12 +182,12 @@ def fit_candidate(
             frame, candidate["family"], find_spec(model), settings, lineage, tracking_uri,
             candidate["feature_set"], incumbents, uri, candidate["strategy"],
         )  # fmt: skip
-        if FAILURE not in result and model.training.wandb.project is not None:
-            copy_to_wandb(result, model.name, model.training.wandb, tracking_uri, read_wandb_key())
     if FAILURE not in result:
         with open_session(uri) as session:
             record_candidate(session, model.name, result, inputs_hash)
             record_membership(session, model.name, context["run_id"], result["run_id"])
+        if not is_taken:
+            copy_to_wandb(result, model.name, model.training.wandb, tracking_uri, read_wandb_key)
     return _hand_on(result)
 
 

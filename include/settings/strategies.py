@@ -40,6 +40,11 @@ class StrategySettings(Section):
         for cause, strategies in self:
             if len(set(strategies)) < len(strategies):
                 raise ValueError(f"strategies.{cause} to hold each strategy once")
+            if LIGHT_VALIDATION in strategies and cause not in ("schedule", "person"):
+                raise ValueError(
+                    f"strategies.{cause} without light_validation: the newest labelled cutoff is older than what has "
+                    "changed, so that the champion would hold"
+                )
             if not set(strategies) - {LIGHT_VALIDATION}:
                 raise ValueError(
                     f"strategies.{cause} to hold one that fits candidates ({', '.join(STRATEGIES[:-1])}): "

@@ -81,12 +81,10 @@ class LightValidationSettings(Section):
     """When a champion holds on the newest labelled cutoff, so that nothing is trained.
 
     Attributes:
-        max_score_drop: below the score of its test; so much or more, beyond chance, and it does not hold.
-        confidence: one-sided, of that chance.
+        max_score_drop: below the score of its test; so much or more, and it does not hold.
     """
 
     max_score_drop: _Share = 0.05
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
 class WandbSettings(Section):

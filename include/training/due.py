@@ -11,7 +11,7 @@ from include.registry.ledger import find_last_decision, has_versions
 from include.settings.models import ModelSettings
 from include.settings.strategies import TrainingCause
 from include.settings.training import TrainingSettings
-from include.training.history import TrainingPlan, find_last_validation
+from include.training.history import TrainingPlan, find_held_at
 from include.warehouse.session import Session, open_session
 
 
@@ -30,14 +30,16 @@ class RetrainingRequest:
 
 @dataclass(frozen=True)
 class LastTraining:
-    """When the newest training set was read that led to a decision, a refusal among them, or on which a champion held.
+    """When the newest training set was read that led to a decision, a refusal among them.
 
     Attributes:
         feature_version: of the groups that it was read from.
+        held_at: when a later one was read on which the champion held; it then is as good as new, and no more is said.
     """
 
     at: datetime
     feature_version: str
+    held_at: datetime | None = None
 
 
 def plan_training(
@@ -68,8 +70,9 @@ def plan_training(
         return plan(request.cause, f"monitoring requested a retraining at {request.at:%Y-%m-%d %H:%M %Z}: {found}")
     if feature_version != last.feature_version:
         return plan("feature_version", f"the feature groups are {feature_version}, trained was {last.feature_version}")
-    age = f"the last training is {(now - last.at).days} days old, {settings.max_model_age_days} are allowed"
-    if now - last.at > timedelta(days=settings.max_model_age_days):
+    renewed_at = max(last.at, last.held_at or last.at)
+    age = f"the last training is {(now - renewed_at).days} days old, {settings.max_model_age_days} are allowed"
+    if now - renewed_at > timedelta(days=settings.max_model_age_days):
         return plan("schedule", age)
     return TrainingPlan(None, f"{age}, and no retraining was requested since")
 
@@ -94,9 +97,8 @@ def check_training_due(
 
 
 def _find_last(session: Session, name: str) -> LastTraining | None:
-    found = [find_last_decision(session, name), find_last_validation(session, name)]
-    known = [LastTraining(one["assembled_at"], one["feature_version"]) for one in found if one is not None]
-    return max(known, key=lambda one: one.at, default=None)
+    found, held_at = find_last_decision(session, name), find_held_at(session, name)
+    return None if found is None else LastTraining(found["assembled_at"], found["feature_version"], held_at)
 
 
 def _find_request(session: Session, name: str) -> RetrainingRequest | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from include.settings.strategies import Strategy, TrainingCause
-from include.warehouse.session import Row, Session
+from include.warehouse.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +33,10 @@ class TrainingPlan:
 def record_plan(
     session: Session, model_name: str, run_key: str, plan: TrainingPlan, candidates: Sequence[str | None]
 ) -> None:
-    """Append why a run of ``train_candidates`` trains, and the names of its candidates; a retry changes nothing."""
+    """Append why a run of ``train_candidates`` trains, and the names of its candidates; of a run, the newest counts."""
     session.execute(
         "insert into ml.training_plans (model_name, run_key, cause, reason, strategies, candidates) "
-        "values (%s, %s, %s, %s, %s, %s) on conflict (model_name, run_key) do nothing",
+        "values (%s, %s, %s, %s, %s, %s)",
         (model_name, run_key, plan.cause, plan.reason, list(plan.strategies), list(candidates)),
     )
 
@@ -61,10 +62,9 @@ def record_validation(
     )  # fmt: skip
 
 
-def find_last_validation(session: Session, model_name: str) -> Row | None:
-    """The newest validation on which the champion held: ``assembled_at`` and ``feature_version``; None for none."""
-    return session.fetch_one(
-        "select assembled_at, feature_version from ml.champion_validations where model_name = %s and is_held "
-        "order by id desc limit 1",
-        (model_name,),
+def find_held_at(session: Session, model_name: str) -> datetime | None:
+    """When the newest training set was read on which a champion held; None for never."""
+    at: datetime | None = session.fetch_value(
+        "select max(assembled_at) from ml.champion_validations where model_name = %s and is_held", (model_name,)
     )
+    return at

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from math import hypot
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from include.errors import ServingError
 from include.features.spec import ModelSpec
 from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel
-from include.settings.training import BASELINE, LightValidationSettings, TrainingSettings
+from include.settings.training import BASELINE, TrainingSettings
 from include.tasks.bootstrap import estimate_interval
 from include.training.champion import find_difference
 from include.training.compare import Gain, measure_gain, measure_score
@@ -33,11 +31,6 @@ class Score:
     value: float
     low: float
     high: float
-
-    @property
-    def standard_error(self) -> float:
-        """From the width of the interval, under a normal distribution."""
-        return (self.high - self.low) / (2 * NormalDist().inv_cdf(0.975))
 
 
 @dataclass(frozen=True)
@@ -57,35 +50,29 @@ class ChampionValidation:
     reason: str
 
 
-def decide_champion(
-    tested: Score, score: Score, gain: Gain, title: str, limits: LightValidationSettings
-) -> tuple[bool, str]:
+def decide_champion(tested: float, score: float, gain: Gain, title: str, max_drop: float) -> tuple[bool, str]:
     """Whether a champion holds, and why in words.
 
-    It does where it still beats the baseline, and its score is less than ``max_score_drop`` below that of its test, or
-    so little that it may be chance: one-sided, against the standard errors of both (independent samples, normal
-    distribution).
+    It does where it still beats the baseline, and its score is less than ``max_drop`` below that of its test. A larger
+    drop that may be chance does not hold: training is the safe side.
 
     Args:
         tested: its score when it was tested.
         gain: over the baseline, on the new rows.
     """
-    drop, limit = tested.value - score.value, limits.max_score_drop
-    noise = NormalDist().inv_cdf(limits.confidence) * hypot(tested.standard_error, score.standard_error)
-    observed = f"{title} {score.value:.3f}, {tested.value:.3f} when it was tested"
+    drop = tested - score
+    observed = f"{title} {score:.3f}, {tested:.3f} when it was tested"
     if gain.gain <= 0:
         return False, f"{observed}: the baseline reaches {gain.score:.3f}"
-    if drop < limit:
-        return True, f"{observed}: a drop of less than {limit:g}"
-    if drop <= noise:
-        return True, f"{observed}: a drop of {drop:.3f} may be chance (±{noise:.3f})"
-    return False, f"{observed}: a drop of {drop:.3f}, {limit:g} or more"
+    if drop < max_drop:
+        return True, f"{observed}: a drop of less than {max_drop:g}"
+    return False, f"{observed}: a drop of {drop:.3f}, {max_drop:g} or more"
 
 
 def validate_champion(
     frame: pd.DataFrame, champion: RegisteredVersion, spec: ModelSpec, settings: TrainingSettings, tracking_uri: str
 ) -> ChampionValidation:
-    """Measure the champion on the test rows of a training set that is newer than it.
+    """Measure the champion on the test rows of a training set, if they are of a later cutoff than those of its test.
 
     Args:
         frame: as ``include.training.dataset.build_training_set`` makes it.
@@ -96,8 +83,14 @@ def validate_champion(
     """
     data = read_training_data(frame, spec, settings)
     test = data.test
-    with tempfile.TemporaryDirectory() as folder:
-        model = OnnxModel(fetch_onnx(tracking_uri, champion, Path(folder)))
+    if test.as_of_date <= date.fromisoformat(champion.result["test_as_of_date"]):
+        reason = f"no labelled cutoff is newer than that of its test ({champion.result['test_as_of_date']})"
+        return ChampionValidation(champion.version, test.as_of_date, None, None, False, reason)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            model = OnnxModel(fetch_onnx(tracking_uri, champion, Path(folder)))
+    except ServingError as error:
+        return ChampionValidation(champion.version, test.as_of_date, None, None, False, str(error))
     wanted = build_contract(spec, data.features, model.contract.decision, test.as_of_date, settings)
     if problem := find_difference(model.contract, wanted, test.matrix):
         return ChampionValidation(champion.version, test.as_of_date, None, None, False, problem)
@@ -106,12 +99,6 @@ def validate_champion(
     score = Score(measure_score(model.task, test.labels, answers), interval.low, interval.high)
     rule = OnnxModel(train_model(data, BASELINE, spec, settings).onnx)
     gain = measure_gain(model.task, test.labels, answers, rule.predict(test.matrix), settings)
-    is_held, reason = decide_champion(
-        read_score(champion.result), score, gain, model.task.score_title, settings.light_validation
-    )
+    limit = settings.light_validation.max_score_drop
+    is_held, reason = decide_champion(champion.result["score"], score.value, gain, model.task.score_title, limit)
     return ChampionValidation(champion.version, test.as_of_date, score, gain.score, is_held, reason)
-
-
-def read_score(result: Mapping[str, float]) -> Score:
-    """The score of what was measured of a candidate."""
-    return Score(result["score"], result["score_low"], result["score_high"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,11 @@ _CONFIG: Final = (
 
 
 def copy_to_wandb(
-    result: Mapping[str, Any], model_name: str, settings: WandbSettings, mlflow_uri: str, api_key: str | None
+    result: Mapping[str, Any],
+    model_name: str,
+    settings: WandbSettings,
+    mlflow_uri: str,
+    find_key: Callable[[], str | None],
 ) -> str | None:
     """Make a run of what was measured of a candidate, in the group of its model.
 
@@ -34,7 +38,7 @@ def copy_to_wandb(
     Args:
         result: what ``include.training.fit.fit_family`` returned.
         mlflow_uri: for whoever looks for the rest.
-        api_key: None for the one that the environment names (``WANDB_API_KEY``).
+        find_key: of the account; None for the one that the environment names (``WANDB_API_KEY``).
 
     Returns:
         the id of the run; None where it could not be made, or the settings name no project.
@@ -52,7 +56,7 @@ def copy_to_wandb(
                 "mlflow_uri": mlflow_uri,
             },
             settings=wandb.Settings(
-                api_key=api_key, console="off", silent=True, disable_git=True, disable_code=True,
+                api_key=find_key(), console="off", silent=True, disable_git=True, disable_code=True,
                 x_disable_stats=True, x_disable_meta=True, init_timeout=TIMEOUT_S,
             ),
         )  # fmt: skip

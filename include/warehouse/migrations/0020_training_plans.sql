@@ -7,10 +7,11 @@ create table ml.training_plans (
     cause text not null,
     reason text not null,
     strategies text[] not null,
-    candidates text[] not null,
-    unique (model_name, run_key)
+    candidates text[] not null
 );
-comment on table ml.training_plans is 'Why a training was started and what it tries; grain: run of train_candidates.';
+create index training_plans_run_key on ml.training_plans (model_name, run_key, id);
+comment on table ml.training_plans is
+    'Why a training was started and what it tries; of a run of train_candidates, the newest plan counts; grain: plan.';
 
 create table ml.champion_validations (
     id bigint generated always as identity primary key,

@@ -123,3 +123,17 @@ def test_a_candidate_that_a_later_training_has_taken_belongs_to_both(warehouse_u
         assert (one.decision or {})["decision"] == decision
         assert {row["run_id"] for row in one.siblings} == siblings
         assert (one.plan or {})["strategies"] == ["standard", "search"]
+
+
+def test_a_run_of_another_model_that_has_the_same_key_is_another_training(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        for model, decision in ((MODEL, "production"), ("other", "refuse")):
+            run_id = f"run of {model}"
+            record_candidate(session, model, make_measured(run_id=run_id))
+            record_membership(session, model, "one key", run_id)
+            record_decision(session, run_id, decision, [f"about {model}"], {**RANKING, "run_key": "one key"})
+        found = read_candidate(session, MODEL, f"run of {MODEL}")
+        (listed,) = read_trainings(session, MODEL)
+    assert found is not None
+    assert (found.decision or {})["reasons"] == [f"about {MODEL}"]
+    assert (listed["decision"], listed["run_id"]) == ("production", f"run of {MODEL}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from include.errors import RegistryError, SettingsError
@@ -331,7 +332,9 @@ def test_what_is_only_drawn_is_kept_and_handed_on_to_no_task(
     monkeypatch.setattr(training, "find_spec", lambda _: None)
 
     candidate = {"family": "logistic_regression", "feature_set": None, "strategy": "standard", "name": "it"}
-    handed_on = training.fit_candidate(describe_run("ada", FACTS), None, candidate, warehouse_uri, "nowhere", model)
+    handed_on = training.fit_candidate(
+        describe_run("ada", FACTS), pd.DataFrame({"wear": [1.0]}), candidate, warehouse_uri, "nowhere", model
+    )
 
     assert {"curves", "importance", "parameters"}.isdisjoint(handed_on)
     assert handed_on["run_id"] == measured["run_id"]
@@ -354,7 +357,9 @@ def test_a_candidate_is_fitted_once_and_belongs_to_each_training_that_has_ranked
     def fit(run_id: str, user: str = "ada") -> str:
         candidate = {"family": "logistic_regression", "feature_set": None, "strategy": "standard", "name": "it"}
         context = {**describe_run(user, FACTS), "run_id": run_id}
-        handed_on = training.fit_candidate(context, None, candidate, warehouse_uri, tracking_uri, model)
+        handed_on = training.fit_candidate(
+            context, pd.DataFrame({"wear": [1.0]}), candidate, warehouse_uri, tracking_uri, model
+        )
         assert "curves" not in handed_on
         return str(handed_on["run_id"])
 

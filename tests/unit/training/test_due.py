@@ -113,15 +113,20 @@ def test_what_is_on_record_is_read_from_the_warehouse(warehouse_uri: str) -> Non
     assert plan().cause == "drift"
     assert plan().reason.endswith(": drifted_share")
 
-    # a champion that held on newer data answers the request
-    facts = {"assembled_at": (now + DAY).isoformat(), "data_version": "d8", "feature_version": version}
+    # a champion that held on newer data is as good as new, and answers nothing that monitoring has found
+    facts = {"assembled_at": (now + DAY).isoformat(), "data_version": "d8", "feature_version": "visits=99"}
+    old = now + timedelta(days=model.training.max_model_age_days, hours=1)
     for is_held in (False, True):
-        assert plan().is_due
         with open_session(warehouse_uri) as session:
             found = ChampionValidation(2, date(2026, 2, 1), Score(0.8, 0.7, 0.9), 0.6, is_held, "why")
             record_validation(session, model.name, facts, found)
-    assert not plan().is_due
-    assert plan(at=now + timedelta(days=model.training.max_model_age_days + 2)).cause == "schedule"
+        assert plan().cause == "drift"
+    plant_candidate(
+        warehouse_uri, model.name, make_measured(run_id="later", assembled_at=(now + 2 * SOON).isoformat()), "refuse"
+    )
+    assert plan("visits=99").cause == "feature_version"
+    assert not plan(at=old).is_due
+    assert plan(at=old + DAY).cause == "schedule"
 
 
 def test_a_candidate_that_is_taken_from_an_earlier_training_answers_for_the_later_one(warehouse_uri: str) -> None:

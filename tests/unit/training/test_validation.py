@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from include.registry.ledger import require_version
-from include.settings.training import LightValidationSettings, TrainingSettings
+from include.settings.training import TrainingSettings
 from include.training.compare import Gain
 from include.training.fit import TrainingLineage, fit_family
-from include.training.validation import Score, decide_champion, validate_champion
+from include.training.validation import decide_champion, validate_champion
 from include.warehouse.session import open_session
 from tests.model.machines import drop_features, make_frame, make_spec
 from tests.unit.registry.planting import plant_version
-
-LIMITS = LightValidationSettings(max_score_drop=0.05, confidence=0.95)
-TESTED = Score(0.80, 0.78, 0.82)
 
 
 @pytest.mark.parametrize(
     ("score", "gain", "is_held", "reason"),
     [
-        (Score(0.83, 0.81, 0.85), 0.1, True, "a drop of less than 0.05"),
-        (Score(0.751, 0.74, 0.76), 0.1, True, "a drop of less than 0.05"),
-        (Score(0.74, 0.73, 0.75), 0.1, False, "a drop of 0.060, 0.05 or more"),
-        (Score(0.74, 0.60, 0.88), 0.1, True, "may be chance"),
-        (Score(0.80, 0.78, 0.82), -0.001, False, "the baseline reaches 0.700"),
+        (0.83, 0.1, True, "a drop of less than 0.05"),
+        (0.751, 0.1, True, "a drop of less than 0.05"),
+        (0.74, 0.1, False, "a drop of 0.060, 0.05 or more"),
+        (0.80, -0.001, False, "the baseline reaches 0.700"),
     ],
 )
-def test_a_champion_holds_unless_it_is_worse_beyond_chance_or_beaten_by_the_baseline(
-    score: Score, gain: float, is_held: bool, reason: str
+def test_a_champion_holds_unless_it_is_worse_or_beaten_by_the_baseline(
+    score: float, gain: float, is_held: bool, reason: str
 ) -> None:
-    held, said = decide_champion(TESTED, score, Gain(0.7, gain, gain - 0.01, gain + 0.01), "AUC", LIMITS)
+    held, said = decide_champion(0.80, score, Gain(0.7, gain, gain - 0.01, gain + 0.01), "AUC", 0.05)
     assert (held, reason in said) == (is_held, True), said
 
 
@@ -43,7 +41,12 @@ def test_a_champion_answers_for_the_newest_rows_and_one_that_cannot_does_not_hol
     with open_session(warehouse_uri) as session:
         champion = require_version(session, spec.name, number)
 
+    seen = validate_champion(make_frame("binary"), champion, spec, settings, tracking_uri)
+    assert (seen.is_held, seen.score) == (False, None)
+    assert "no labelled cutoff is newer" in seen.reason
+
     newer = make_frame("binary", seed=8)
+    newer["as_of_date"] += timedelta(days=28)
     found = validate_champion(newer, champion, spec, settings, tracking_uri)
     assert found.is_held, found.reason
     assert found.version == number

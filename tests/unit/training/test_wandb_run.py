@@ -33,12 +33,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_project_nothing_is_written(folder: Path) -> None:
-    assert copy_to_wandb(RESULT, "machines", WandbSettings(), "http://mlflow", None) is None
+    assert copy_to_wandb(RESULT, "machines", WandbSettings(), "http://mlflow", lambda: None) is None
     assert not folder.exists()
 
 
 def test_a_candidate_is_a_run_with_its_parameters_and_figures(folder: Path) -> None:
-    run_id = copy_to_wandb(RESULT, "machines", OFFLINE, "http://mlflow", None)
+    run_id = copy_to_wandb(RESULT, "machines", OFFLINE, "http://mlflow", lambda: None)
     (file,) = folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb")
     written = file.read_bytes()
     for text in (
@@ -55,7 +55,7 @@ def test_what_fails_there_is_a_warning(
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{find_free_port()}")
     monkeypatch.setattr(wandb_run, "TIMEOUT_S", 2.0)
     with caplog.at_level(logging.WARNING):
-        assert copy_to_wandb(RESULT, "machines", away, "http://mlflow", "0" * 40) is None
+        assert copy_to_wandb(RESULT, "machines", away, "http://mlflow", lambda: "0" * 40) is None
     assert "Weights & Biases gets no run of logistic_regression" in caplog.text
 
 
@@ -64,5 +64,5 @@ def test_without_the_package_the_warning_says_what_to_do(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with caplog.at_level(logging.WARNING):
-        assert copy_to_wandb(RESULT, "machines", OFFLINE, "http://mlflow", None) is None
+        assert copy_to_wandb(RESULT, "machines", OFFLINE, "http://mlflow", lambda: None) is None
     assert "add the package wandb to requirements.txt" in caplog.text
