@@ -14,7 +14,7 @@ import pytest
 from benchmarks.catalog import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
-KEYS = {"figure", "ours", "peer", "ratio", "unit", "repetitions", "ratio_is"}
+KEYS = {"low", "high", "figure", "ours", "peer", "ratio", "unit", "repetitions", "ratio_is"}
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
