@@ -65,13 +65,7 @@ def attempt_family(
 def list_failures(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The candidates among the results that failed: ``name``, ``reason`` and ``run_id``."""
     return [
-        {
-            "name": name_row(one),
-            "reason": one[FAILURE],
-            "run_id": one["run_id"],
-        }
-        for one in results
-        if FAILURE in one
+        {"name": name_row(one), "reason": one[FAILURE], "run_id": one["run_id"]} for one in results if FAILURE in one
     ]
 
 

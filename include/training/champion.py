@@ -61,7 +61,7 @@ def compare_with_incumbents(
     Raises:
         RegistryError: MLflow is away, or a file is not the one that was tested.
     """
-    asked = [_ask(tracking_uri, version, contract, test) for version in incumbents[:MOST_ASKED]]
+    asked = [ask_version(tracking_uri, version, contract, test) for version in incumbents[:MOST_ASKED]]
     if not asked:
         return None, None
     champion = _compare(asked[0], test, predictions, contract, settings)
@@ -73,7 +73,7 @@ def compare_with_incumbents(
 
 
 @dataclass(frozen=True)
-class _Answer:
+class VersionAnswer:
     """What a version says of the test rows; None with the reason where it cannot answer for them."""
 
     version: int
@@ -87,21 +87,31 @@ class _Answer:
         return measure_score(self.model.task, test.labels, self.predictions)
 
 
-def _ask(tracking_uri: str, version: RegisteredVersion, contract: ModelContract, test: SplitData) -> _Answer:
+def ask_version(
+    tracking_uri: str, version: RegisteredVersion, contract: ModelContract, test: SplitData
+) -> VersionAnswer:
+    """Let a version answer for the test rows.
+
+    Args:
+        contract: of a model that was fitted on the training set of these rows.
+
+    Raises:
+        RegistryError: MLflow is away, or the file is not the one that was tested.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = fetch_onnx(tracking_uri, version, Path(folder))
         try:
             model = OnnxModel(path)
         except ServingError as error:
-            return _Answer(version.version, None, None, str(error))
+            return VersionAnswer(version.version, None, None, str(error))
     problem = find_difference(model.contract, contract, test.matrix)
     if problem is not None:
-        return _Answer(version.version, None, None, problem)
-    return _Answer(version.version, model, model.predict(test.matrix))
+        return VersionAnswer(version.version, None, None, problem)
+    return VersionAnswer(version.version, model, model.predict(test.matrix))
 
 
 def _compare(
-    answer: _Answer, test: SplitData, predictions: Floats, contract: ModelContract, settings: TrainingSettings
+    answer: VersionAnswer, test: SplitData, predictions: Floats, contract: ModelContract, settings: TrainingSettings
 ) -> ChampionComparison:
     if answer.model is None or answer.predictions is None:
         return ChampionComparison(answer.version, None, None, None, None, answer.note)

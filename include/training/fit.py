@@ -176,7 +176,7 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
         model, features = _fit(data, family, task, spec.horizon_days, settings)
         seconds = time.process_time() - started
     _, decision = _tune(task, model, features, data)
-    contract = build_contract(spec, features, decision, data.test.as_of_date, settings)
+    contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds, tuple(dict.fromkeys(notes)))
 
 
@@ -244,7 +244,7 @@ def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingDat
     return predictions, task.tune(validation.labels, predictions, data.classes)
 
 
-def build_contract(
+def _build_contract(
     spec: ModelSpec,
     features: tuple[Feature, ...],
     decision: Decision,

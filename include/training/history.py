@@ -49,14 +49,14 @@ def record_validation(
     Args:
         facts: ``assembled_at``, ``data_version`` and ``feature_version`` of the training set.
     """
-    score = validation.score
+    interval = validation.interval
     session.execute(
         "insert into ml.champion_validations (model_name, version, assembled_at, data_version, feature_version, "
         "test_as_of_date, score, score_low, score_high, baseline_score, is_held, reason) "
         "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             model_name, validation.version, facts["assembled_at"], facts["data_version"], facts["feature_version"],
-            validation.test_as_of_date, score and score.value, score and score.low, score and score.high,
+            validation.test_as_of_date, validation.score, interval and interval.low, interval and interval.high,
             validation.baseline_score, validation.is_held, validation.reason,
         ),
     )  # fmt: skip

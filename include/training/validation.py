@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.errors import ServingError
 from include.features.spec import ModelSpec
-from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel
 from include.settings.training import BASELINE, TrainingSettings
-from include.tasks.bootstrap import estimate_interval
-from include.training.champion import find_difference
+from include.tasks.bootstrap import Interval, estimate_interval
+from include.training.champion import ask_version
 from include.training.compare import Gain, measure_gain, measure_score
-from include.training.fit import build_contract, train_model
+from include.training.fit import train_model
 from include.training.splits import read_training_data
 
 if TYPE_CHECKING:
@@ -25,26 +21,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A score with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class ChampionValidation:
     """What was found of a champion on the newest labelled cutoff.
 
     Attributes:
-        score: None where the champion cannot answer for the rows.
+        score: None, with ``interval`` (95 %), where the champion cannot answer for the rows.
         baseline_score: of the best single feature, learned from the new training rows, on the same test rows.
     """
 
     version: int
     test_as_of_date: date
-    score: Score | None
+    score: float | None
+    interval: Interval | None
     baseline_score: float | None
     is_held: bool
     reason: str
@@ -82,23 +70,21 @@ def validate_champion(
         RegistryError: MLflow is away, or the champion's file is not the one that was tested.
     """
     data = read_training_data(frame, spec, settings)
-    test = data.test
-    if test.as_of_date <= date.fromisoformat(champion.result["test_as_of_date"]):
-        reason = f"no labelled cutoff is newer than that of its test ({champion.result['test_as_of_date']})"
-        return ChampionValidation(champion.version, test.as_of_date, None, None, False, reason)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            model = OnnxModel(fetch_onnx(tracking_uri, champion, Path(folder)))
-    except ServingError as error:
-        return ChampionValidation(champion.version, test.as_of_date, None, None, False, str(error))
-    wanted = build_contract(spec, data.features, model.contract.decision, test.as_of_date, settings)
-    if problem := find_difference(model.contract, wanted, test.matrix):
-        return ChampionValidation(champion.version, test.as_of_date, None, None, False, problem)
-    answers = model.predict(test.matrix)
-    interval = estimate_interval(model.task, test.labels, answers, settings.bootstrap_repetitions, settings.random_seed)
-    score = Score(measure_score(model.task, test.labels, answers), interval.low, interval.high)
-    rule = OnnxModel(train_model(data, BASELINE, spec, settings).onnx)
-    gain = measure_gain(model.task, test.labels, answers, rule.predict(test.matrix), settings)
+    test, tested = data.test, champion.result
+
+    def leave(reason: str) -> ChampionValidation:
+        return ChampionValidation(champion.version, test.as_of_date, None, None, None, False, reason)
+
+    if test.as_of_date <= date.fromisoformat(tested["test_as_of_date"]):
+        return leave(f"no labelled cutoff is newer than that of its test ({tested['test_as_of_date']})")
+    rule = train_model(data, BASELINE, spec, settings)
+    answer = ask_version(tracking_uri, champion, rule.contract, test)
+    if answer.model is None or answer.predictions is None:
+        return leave(answer.note)
+    task, answers = answer.model.task, answer.predictions
+    interval = estimate_interval(task, test.labels, answers, settings.bootstrap_repetitions, settings.random_seed)
+    score = measure_score(task, test.labels, answers)
+    gain = measure_gain(task, test.labels, answers, OnnxModel(rule.onnx).predict(test.matrix), settings)
     limit = settings.light_validation.max_score_drop
-    is_held, reason = decide_champion(champion.result["score"], score.value, gain, model.task.score_title, limit)
-    return ChampionValidation(champion.version, test.as_of_date, score, gain.score, is_held, reason)
+    is_held, reason = decide_champion(tested["score"], score, gain, task.score_title, limit)
+    return ChampionValidation(champion.version, test.as_of_date, score, interval, gain.score, is_held, reason)

@@ -212,7 +212,7 @@ def test_nothing_is_fitted_while_a_champion_holds_that_is_validated_lightly(
     number = plant_version(published_uri, model.name, make_measured())
     with open_session(published_uri) as session:
         bootstrap_champion(session, model.name, number)
-    found = ChampionValidation(number, date(2026, 3, 2), None, None, is_held, "so it was measured")
+    found = ChampionValidation(number, date(2026, 3, 2), None, None, None, is_held, "so it was measured")
     monkeypatch.setattr("include.training.dataset.build_training_set", lambda *_: "the frame")
     monkeypatch.setattr("include.training.validation.validate_champion", lambda *_: found)
     monkeypatch.setattr(training, "find_spec", lambda _: spec)

@@ -9,9 +9,10 @@ import pytest
 
 from include.registry.ledger import record_decision
 from include.settings.training import TrainingSettings
+from include.tasks.bootstrap import Interval
 from include.training.due import LastTraining, RetrainingRequest, check_training_due, plan_training
 from include.training.history import TrainingPlan, record_validation
-from include.training.validation import ChampionValidation, Score
+from include.training.validation import ChampionValidation
 from include.warehouse.session import open_session
 from tests.model.machines import make_model
 from tests.unit.registry.planting import make_measured, plant_candidate, plant_version
@@ -118,7 +119,7 @@ def test_what_is_on_record_is_read_from_the_warehouse(warehouse_uri: str) -> Non
     old = now + timedelta(days=model.training.max_model_age_days, hours=1)
     for is_held in (False, True):
         with open_session(warehouse_uri) as session:
-            found = ChampionValidation(2, date(2026, 2, 1), Score(0.8, 0.7, 0.9), 0.6, is_held, "why")
+            found = ChampionValidation(2, date(2026, 2, 1), 0.8, Interval(0.7, 0.9), 0.6, is_held, "why")
             record_validation(session, model.name, facts, found)
         assert plan().cause == "drift"
     plant_candidate(

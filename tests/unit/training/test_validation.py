@@ -12,7 +12,7 @@ from include.training.compare import Gain
 from include.training.fit import TrainingLineage, fit_family
 from include.training.validation import decide_champion, validate_champion
 from include.warehouse.session import open_session
-from tests.model.machines import drop_features, make_frame, make_spec
+from tests.model.machines import drop_features, load_training, make_frame, make_spec
 from tests.unit.registry.planting import plant_version
 
 
@@ -50,13 +50,33 @@ def test_a_champion_answers_for_the_newest_rows_and_one_that_cannot_does_not_hol
     found = validate_champion(newer, champion, spec, settings, tracking_uri)
     assert found.is_held, found.reason
     assert found.version == number
-    assert found.score is not None
-    assert found.score.low < found.score.value < found.score.high
-    assert found.score.value != result["score"], "measured on the old rows"
+    assert found.score is not None and found.interval is not None
+    assert found.interval.low < found.score < found.interval.high
+    assert found.score != result["score"], "measured on the old rows"
     assert found.baseline_score is not None
-    assert found.baseline_score < found.score.value
+    assert found.baseline_score < found.score
 
     gone = result["single_feature"]
     without = validate_champion(newer.drop(columns=gone), champion, drop_features(spec, gone), settings, tracking_uri)
     assert (without.is_held, without.score) == (False, None)
     assert gone in without.reason
+
+
+def test_a_champion_of_other_classes_is_not_judged_by_their_numbers(
+    warehouse_uri: str, lineage: TrainingLineage, tracking_uri: str
+) -> None:
+    spec, settings, frame = (
+        make_spec("multiclass", "machines_classes"),
+        load_training("multiclass"),
+        make_frame("multiclass"),
+    )
+    result = fit_family(frame, "logistic_regression", spec, settings, lineage, tracking_uri)
+    number = plant_version(warehouse_uri, spec.name, result)
+    with open_session(warehouse_uri) as session:
+        champion = require_version(session, spec.name, number)
+
+    renamed = frame.assign(label=frame["label"].replace({"c": "z"}))
+    renamed["as_of_date"] += timedelta(days=28)
+    found = validate_champion(renamed, champion, spec, settings, tracking_uri)
+    assert not found.is_held
+    assert "knows the classes a, b, c, which are others now" in found.reason
