@@ -57,6 +57,21 @@ class FitContext:
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """How a family that adds tree after tree ends a fit that gets no better.
+
+    Attributes:
+        parameter: its number of trees.
+        fit: an unfitted estimator, inputs and labels to fit on, inputs and labels to look at after each tree, and a
+            patience. The fit ends when so many trees have made the loss on the latter no smaller. Returns the model as
+            it was when that loss was smallest, and its number of trees, at least 1.
+    """
+
+    parameter: str
+    fit: Callable[[Any, tuple[Any, Any], tuple[Any, Any], int], tuple[Any, int]]
+
+
+@dataclass(frozen=True)
 class Family:
     """A way to learn.
 
@@ -65,9 +80,11 @@ class Family:
         parameters: the settings type of its parameters; those of an estimator go by the estimator's own names.
         prepare: from the training rows, the steps that turn them into what the estimator takes.
         build: from the parameters, the unfitted estimator; it has an ONNX form that answers alike.
+        rounds: of boosted trees; None of what cannot end a fit early.
     """
 
     tasks: tuple[TaskName, ...]
     parameters: type[Section]
     prepare: Callable[[FeatureRows], Steps]
     build: Callable[[Any, FitContext], Any]
+    rounds: Rounds | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from include.families.family import Family, FitContext
+from include.families.family import Family, FitContext, Rounds
 from include.families.parameters import Count, NotNegative, Positive, WeightedParameters, list_arguments
 from include.families.preparation import prepare_missing
 
@@ -31,4 +33,33 @@ def _build(parameters: GradientBoostingParameters, context: FitContext) -> Any:
     return HistGradientBoostingClassifier(**arguments)
 
 
-FAMILY: Final = Family(("binary", "multiclass", "regression"), GradientBoostingParameters, prepare_missing, _build)
+@dataclass(frozen=True)
+class StoppedTrees:
+    """The first trees of a fitted estimator; scikit-learn itself answers with all, those after the best one too."""
+
+    estimator: Any
+    trees: int
+
+    def predict_proba(self, inputs: Any) -> Any:
+        """The probability of each class, [n, classes]."""
+        return next(islice(self.estimator.staged_predict_proba(inputs), self.trees - 1, None))
+
+    def predict(self, inputs: Any) -> Any:
+        """The value or the class, [n]."""
+        return next(islice(self.estimator.staged_predict(inputs), self.trees - 1, None))
+
+
+def _fit_until(
+    estimator: Any, rows: tuple[Any, Any], held_out: tuple[Any, Any], patience: int
+) -> tuple[StoppedTrees, int]:
+    estimator.set_params(early_stopping=True, n_iter_no_change=patience, tol=0.0)
+    estimator.fit(*rows, X_val=held_out[0], y_val=held_out[1])
+    # The first score is of no tree at all.
+    trees = 1 + int(estimator.validation_score_[1:].argmax())
+    return StoppedTrees(estimator, trees), trees
+
+
+FAMILY: Final = Family(
+    ("binary", "multiclass", "regression"), GradientBoostingParameters, prepare_missing, _build,
+    Rounds("max_iter", _fit_until),
+)  # fmt: skip

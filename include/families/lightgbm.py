@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from include.families.family import Family, FitContext
+from include.families.family import Family, FitContext, Rounds
 from include.families.parameters import (
     Count,
     NotNegative,
@@ -41,4 +41,15 @@ def _build(parameters: LightgbmParameters, context: FitContext) -> Any:
     return LGBMClassifier(**arguments)
 
 
-FAMILY: Final = Family(("binary", "multiclass", "regression"), LightgbmParameters, prepare_missing, _build)
+def _fit_until(estimator: Any, rows: tuple[Any, Any], held_out: tuple[Any, Any], patience: int) -> tuple[Any, int]:
+    from lightgbm import early_stopping
+
+    callbacks = [early_stopping(patience, verbose=False)]
+    estimator.fit(*rows, eval_X=held_out[0], eval_y=held_out[1], callbacks=callbacks)
+    return estimator, estimator.best_iteration_
+
+
+FAMILY: Final = Family(
+    ("binary", "multiclass", "regression"), LightgbmParameters, prepare_missing, _build,
+    Rounds("n_estimators", _fit_until),
+)  # fmt: skip

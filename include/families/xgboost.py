@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from include.families.family import Family, FitContext
+from include.families.family import Family, FitContext, Rounds
 from include.families.parameters import (
     CalibratedParameters,
     Count,
@@ -38,4 +38,13 @@ def _build(parameters: XgboostParameters, context: FitContext) -> Any:
     return XGBClassifier(**arguments)
 
 
-FAMILY: Final = Family(("binary", "multiclass", "regression"), XgboostParameters, prepare_missing, _build)
+def _fit_until(estimator: Any, rows: tuple[Any, Any], held_out: tuple[Any, Any], patience: int) -> tuple[Any, int]:
+    estimator.set_params(early_stopping_rounds=patience)
+    estimator.fit(*rows, eval_set=[held_out], verbose=False)
+    return estimator, estimator.best_iteration + 1
+
+
+FAMILY: Final = Family(
+    ("binary", "multiclass", "regression"), XgboostParameters, prepare_missing, _build,
+    Rounds("n_estimators", _fit_until),
+)  # fmt: skip

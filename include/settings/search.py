@@ -55,6 +55,10 @@ class SearchSettings(Section):
         trials: the budget, in sets of parameters.
         seconds: the budget, in seconds of all workers together; None for no such limit.
         patience: after so many trials without a better one the search ends; None for never.
+        workers: processes that try sets of parameters at once. With more than one, what is tried next depends on which
+            of them ends first.
+        early_stopping_rounds: boosted trees end when so many in a row were no better on the rows held out. Their number
+            is not searched then: it is the mean over the folds. None: they are searched by their number.
         spaces: of each family that is searched, what its parameters may be.
     """
 
@@ -64,4 +68,6 @@ class SearchSettings(Section):
     trials: _Count = 30
     seconds: Annotated[float, Field(gt=0)] | None = None
     patience: _Count | None = None
+    workers: _Count = 1
+    early_stopping_rounds: _Count | None = None
     spaces: dict[str, dict[str, ParameterSpace]] = Field(default_factory=dict)

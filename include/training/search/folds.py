@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from include.families.family import Rounds
 from include.features.matrix import split_names
 from include.settings.training import TrainingSettings
 from include.tasks.task import Task
@@ -37,6 +38,20 @@ class PreparedFold:
         return replace(self, inputs=self.inputs[rows], labels=self.labels[rows])
 
 
+@dataclass(frozen=True)
+class Stopping:
+    """How fits of boosted trees end before their last one.
+
+    Attributes:
+        most_trees: of a fit.
+        patience: so many trees that are no better end it.
+    """
+
+    rounds: Rounds
+    most_trees: int
+    patience: int
+
+
 class FoldScorer:
     """The folds of a family's search, newest first."""
 
@@ -56,8 +71,17 @@ class FoldScorer:
     def score(self, fold: PreparedFold, settings: TrainingSettings) -> float:
         """The score of parameters on a fold; NaN where the model answers a row with no number."""
         estimator = build_estimator(self.family, self.task, settings)
-        estimator.fit(fold.inputs, fold.labels)
-        predictions = self.task.predict(estimator, fold.held_out_inputs)
+        return self._measure(fold, estimator.fit(fold.inputs, fold.labels))
+
+    def score_stopped(self, fold: PreparedFold, settings: TrainingSettings, stopping: Stopping) -> tuple[float, int]:
+        """As :meth:`score`, of boosted trees that end when more of them are no better on the fold; and their number."""
+        rows, held_out = (fold.inputs, fold.labels), (fold.held_out_inputs, fold.held_out_labels)
+        estimator = build_estimator(self.family, self.task, settings)
+        model, trees = stopping.rounds.fit(estimator, rows, held_out, stopping.patience)
+        return self._measure(fold, model), trees
+
+    def _measure(self, fold: PreparedFold, model: Any) -> float:
+        predictions = self.task.predict(model, fold.held_out_inputs)
         if self.task.find_invalid(predictions).any():
             return float("nan")
         return measure_score(self.task, fold.held_out_labels, predictions)

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-def build_sampler(method: str, space: Space, seed: int) -> BaseSampler:
+def build_sampler(method: str, space: Space, seed: int, *, is_shared: bool = False) -> BaseSampler:
     """The sampler of a method.
 
     What it draws for a trial depends on the seed and on the trials before that did not fail, not on what the process
     has drawn already: a search that was killed goes on as it would have gone.
+
+    Args:
+        is_shared: several workers draw for one study, and what the others are trying is stayed away from.
     """
     from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
     from optuna.trial import TrialState
@@ -33,7 +36,7 @@ def build_sampler(method: str, space: Space, seed: int) -> BaseSampler:
             trials = study.get_trials(deepcopy=False)
             place = sum(one.number < trial.number and one.state != TrialState.FAIL for one in trials)
             drawn = (seed * 1_000_003 + place) % 2**32
-            guided = TPESampler(seed=drawn, n_startup_trials=8, multivariate=False)
+            guided = TPESampler(seed=drawn, n_startup_trials=8, multivariate=True, constant_liar=is_shared)
             self._inner = {trial.number: guided if method == "optuna" else RandomSampler(seed=drawn)}
 
         def infer_relative_search_space(self, study: Any, trial: Any) -> Any:

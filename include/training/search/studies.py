@@ -59,7 +59,7 @@ def name_study(
     settings: TrainingSettings,
 ) -> str:  # fmt: skip
     """The name of a study: whatever changes what a trial would score gives another one."""
-    search = settings.search.model_dump(mode="json", exclude={"trials", "seconds", "patience", "spaces"})
+    search = settings.search.model_dump(mode="json", exclude={"trials", "seconds", "patience", "workers", "spaces"})
     spaces = {name: one.model_dump(mode="json") for name, one in settings.search.spaces.get(family, {}).items()}
     usual: Any = getattr(settings.parameters, family)
     others = ("split", "training_cutoffs", "training_cutoff_spacing_days", "min_training_rows", "min_split_count")

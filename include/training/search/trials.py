@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from include.settings.search import SearchSettings
 from include.training.search.samplers import build_pruner, build_sampler
@@ -17,7 +18,18 @@ if TYPE_CHECKING:
 FIRST_SHARE: Final = 0.25
 """Of the newest fold's rows to fit on: what a trial shows on them may end it."""
 
-Score = Callable[[Mapping[str, Any], int, float], float]
+TREES: Final = "trees"
+"""Attribute of a trial: how many boosted trees were best, as the mean over the folds."""
+
+
+class Scored(NamedTuple):
+    """A score, and after how many trees the fit ended; None where all were fitted."""
+
+    score: float
+    trees: int | None = None
+
+
+Score = Callable[[Mapping[str, Any], int, float], Scored]
 """The score of parameters on a fold, by its position, fitted on a share of its rows."""
 
 
@@ -27,9 +39,10 @@ def open_study(
     """The study of a name, made if there is none; what the settings say is tried first."""
     import optuna
 
+    sampler = build_sampler(search.method, space, seed, is_shared=search.workers > 1)
     study = optuna.create_study(
         storage=storage, study_name=name, load_if_exists=True, direction="maximize",
-        sampler=build_sampler(search.method, space, seed), pruner=build_pruner(search.method),
+        sampler=sampler, pruner=build_pruner(search.method),
     )  # fmt: skip
     known = {key: one.encode(usual[key]) for key, one in space.items()}
     if search.method != "grid" and all(value is not None for value in known.values()):
@@ -52,7 +65,7 @@ def run_trials(study: Study, score: Score, folds: int, space: Space, search: Sea
         study.optimize(objective, callbacks=[stop])
 
 
-def measure_trial(trial: Trial, score: Callable[[int, float], float], folds: int, search: SearchSettings) -> float:
+def measure_trial(trial: Trial, score: Callable[[int, float], Scored], folds: int, search: SearchSettings) -> float:
     """The mean score over the folds; a trial that falls behind the others on the way is pruned.
 
     Steps are 2 for the newest fold, then twice the one before for each fold; when halving, 1 comes before them, for a
@@ -62,18 +75,21 @@ def measure_trial(trial: Trial, score: Callable[[int, float], float], folds: int
 
     import optuna
 
-    scores: list[float] = []
+    found: list[Scored] = []
     first = 0 if search.method == "halving" else 1
     for step in range(first, folds + 1):
-        value = score(max(step - 1, 0), FIRST_SHARE if step == 0 else 1.0)
+        scored = score(max(step - 1, 0), FIRST_SHARE if step == 0 else 1.0)
+        value = scored.score
         if not math.isfinite(value):
             raise optuna.TrialPruned
         if step:
-            scores.append(value)
-            value = sum(scores) / len(scores)
+            found.append(scored)
+            value = statistics.fmean(one.score for one in found)
         trial.report(value, 2**step)
         if step < folds and trial.should_prune():
             raise optuna.TrialPruned
+    if trees := [one.trees for one in found if one.trees is not None]:
+        trial.set_user_attr(TREES, round(statistics.fmean(trees)))
     return value
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import joblib  # type: ignore[import-untyped]
 import pytest
 
 from include.settings import PROJECT_ROOT
@@ -88,6 +89,18 @@ def test_two_workers_share_one_study(warehouse_uri: str) -> None:
     assert any(a[0] < b[0] < a[1] for a in spans for b in spans), "no trial ran beside another"
 
 
+def test_a_search_may_have_several_workers_of_its_own(warehouse_uri: str) -> None:
+    found = search(warehouse_uri, "processes", 6, workers=2)
+    assert 6 <= len(found.trials) <= 7
+    # As threads of this process, where a trial can be slowed down.
+    with joblib.parallel_config(backend="threading"):
+        search(warehouse_uri, "workers", 12, 0.5, workers=2)
+    trials = read_trials(warehouse_uri, "workers")
+    assert 12 <= len(list_finished(trials)) <= 13
+    spans = [(one.datetime_start, one.datetime_complete) for one in trials]
+    assert any(a[0] < b[0] < a[1] for a in spans for b in spans), "no trial ran beside another"
+
+
 def test_whatever_changes_a_score_gives_another_study() -> None:
     spec, usual = make_spec("binary"), load_training("binary", search={"method": "random"})
 
@@ -108,7 +121,8 @@ def test_whatever_changes_a_score_gives_another_study() -> None:
         name(settings=change(parameters={**usual.parameters.model_dump(), "lightgbm": {**lightgbm, "num_leaves": 5}})),
     ]  # fmt: skip
     assert len({name(), *others}) == len(others) + 1
-    assert name(settings=change(search={"method": "random", "trials": 99})) == name() == name(features=["b", "a"])
+    more = {"method": "random", "trials": 99, "workers": 4}
+    assert name(settings=change(search=more)) == name() == name(features=["b", "a"])
 
 
 @pytest.mark.parametrize("count", [2])

@@ -12,7 +12,7 @@ from tests.model.machines import load_training, make_frame, make_spec
 SPACES = {"logistic_regression": {"C": {"low": 1e-5, "high": 10.0, "log": True}}}
 
 
-def main(uri: str | None, name: str, trials: int, seconds: float = 0.0) -> run.SearchResult:
+def main(uri: str | None, name: str, trials: int, seconds: float = 0.0, workers: int = 1) -> run.SearchResult:
     """Search, each trial no faster than ``seconds``; a trial without a sign of life for two seconds has failed."""
     studies.HEARTBEAT_S, studies.GRACE_S = 1, 2
     score = folds.FoldScorer.score
@@ -24,7 +24,9 @@ def main(uri: str | None, name: str, trials: int, seconds: float = 0.0) -> run.S
     folds.FoldScorer.score = score_slowly  # type: ignore[method-assign]
     try:
         spec = make_spec("binary")
-        settings = load_training("binary", search={"method": "optuna", "trials": trials, "spaces": SPACES})
+        settings = load_training(
+            "binary", search={"method": "optuna", "trials": trials, "workers": workers, "spaces": SPACES}
+        )
         data = read_training_data(make_frame("binary"), spec, settings)
         return run.search_data(data, "logistic_regression", spec, settings, name, uri)
     finally:
