@@ -210,7 +210,7 @@ def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: Mo
         check_cleared(session, model, version)
         state = require_rollout(session, name)
         if weight == steps[0]:
-            start_canary(session, state, version, weight)
+            start_canary(session, state, version, weight, model.rollout.canary.lease_s)
             session.commit()
             show_challenger(session, tracking_uri, name, version)
         elif state.stage == "canary" and state.challenger_version != version:
@@ -218,7 +218,7 @@ def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: Mo
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
                 "Clear the first canary task of the run that it belongs to."
             )
-    decision = run_canary_step(uri, name, weight, model.rollout.canary.criteria, on_progress=log_progress)
+    decision = run_canary_step(uri, name, weight, model.rollout.canary, on_progress=log_progress)
     if decision.action != "proceed":
         with open_session(uri) as session:
             show_challenger(session, tracking_uri, name, None)
@@ -260,7 +260,7 @@ def check_cleared(session: Session, model: ModelSettings, version: int) -> None:
 def log_progress(status: StepStatus) -> None:
     """One line for each observation of a running step."""
     log.info(
-        "%.0f%% for %.1f s: challenger %d answers, %d errors; champion %d answers: %s",
+        "%.0f%% for %.1f s: challenger %d entities, %d errors; champion %d entities: %s",
         status.weight * 100,
         status.elapsed_s,
         status.challenger.samples,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from include.errors import RolloutError
+from include.errors import RolloutError, WarehouseError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
-from include.rollout.judge import URGENT_CHECKS, CanaryDecision, judge_canary
-from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
+from include.rollout.judge import URGENT_CHECKS, CanaryDecision, StepPlan, judge_canary, plan_step
+from include.rollout.state import RolloutState, renew_lease, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
-from include.settings.rollout import CanaryCriteria, RolloutSettings
+from include.settings.rollout import CanaryCriteria, CanarySettings, RolloutSettings
 from include.warehouse.session import Session, open_session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,11 @@ def decide_step(judged: CanaryDecision, elapsed_s: float, criteria: CanaryCriter
     of hiccup is a large share of the first seconds, and a small one of the whole step. A step that is
     still without enough samples at ``max_wait_s`` is inconclusive and rolled back.
     """
-    is_failing = any(not check.is_passed and check.name in URGENT_CHECKS for check in judged.checks)
+    is_failing = any(check.has_failed and check.name in URGENT_CHECKS for check in judged.checks)
     if elapsed_s < criteria.min_interval_s and not is_failing:
         return CanaryDecision("wait", judged.checks)
     if judged.action == "wait" and elapsed_s >= criteria.max_wait_s:
-        reason = f"inconclusive after {elapsed_s:.0f} s: too few answers to judge; is there traffic?"
+        reason = f"inconclusive after {elapsed_s:.0f} s: too few entities answered to judge; is there traffic?"
         timeout = Check("max_wait", False, round(elapsed_s, 1), criteria.max_wait_s, reason)
         return CanaryDecision("roll_back", (*judged.checks, timeout))
     return judged
@@ -54,28 +57,40 @@ def run_canary_step(
     uri: str,
     model_name: str,
     weight: float,
-    criteria: CanaryCriteria,
+    settings: CanarySettings,
     on_progress: Callable[[StepStatus], None] | None = None,
 ) -> CanaryDecision:
     """Give the challenger the share ``weight`` and watch it until the step is decided.
 
     A challenger that must go is rolled back here, before this returns. A run that was killed is
     continued: the step's age counts from when its weight was first set, and a rollback that was done
-    already is reported again.
+    already is reported again. While the warehouse is away the step waits for it, up to ``max_wait_s``; the challenger's
+    lease runs out meanwhile, so that nobody is sent to what nobody watches.
 
     Returns:
         a decision whose action is ``proceed`` or ``roll_back``, never ``wait``.
 
     Raises:
         RolloutError: no canary runs, or another run changed the rollout meanwhile.
+        WarehouseError: the warehouse is away for longer than ``max_wait_s``.
     """
+    criteria, plan = settings.criteria, plan_step(weight, settings.steps, settings.criteria.wrong_rollback_max)
     with open_session(uri) as session:
         state = require_rollout(session, model_name)
         if state.stage == "idle":
             return _report_rollback(session, state)
-        state = set_weight(session, state, weight)
+        state = set_weight(session, state, weight, settings.lease_s)
+    seen_at = time.monotonic()
     while True:
-        status = _observe(uri, state, criteria)
+        try:
+            status = _observe(uri, state, settings, plan)
+        except WarehouseError as error:
+            if time.monotonic() - seen_at > criteria.max_wait_s:
+                raise
+            log.warning("The canary of %s cannot be watched, its lease runs out: %s", model_name, error)
+            time.sleep(criteria.poll_interval_s)
+            continue
+        seen_at = time.monotonic()
         if on_progress is not None:
             on_progress(status)
         if status.decision.action == "roll_back":
@@ -86,13 +101,15 @@ def run_canary_step(
         time.sleep(criteria.poll_interval_s)
 
 
-def _observe(uri: str, state: RolloutState, criteria: CanaryCriteria) -> StepStatus:
+def _observe(uri: str, state: RolloutState, settings: CanarySettings, plan: StepPlan) -> StepStatus:
+    criteria = settings.criteria
     with open_session(uri) as session:
         _check_unchanged(require_rollout(session, state.model_name), state)
+        renew_lease(session, state, settings.lease_s)
         step_began_at = _read_began_at(session, state, "canary_started", "weight_set")
         elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
         champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
-    decision = decide_step(judge_canary(champion, challenger, criteria), elapsed_s, criteria)
+    decision = decide_step(judge_canary(champion, challenger, criteria, plan), elapsed_s, criteria)
     return StepStatus(state.challenger_weight, elapsed_s, champion, challenger, decision)
 
 
@@ -104,7 +121,9 @@ def _read_both(
     champion = read_stats(session, name, "champion", state.champion_version, since)
     if champion.samples < min_samples:
         canary_began_at = _read_began_at(session, state, "canary_started")
-        champion = read_stats(session, name, "champion", state.champion_version, canary_began_at)
+        # Whoever goes to the challenger now went to the champion before.
+        until = since if state.challenger_weight >= 1 else None
+        champion = read_stats(session, name, "champion", state.champion_version, canary_began_at, until)
     challenger = read_stats(session, name, "challenger", state.challenger_version or 0, since)
     return champion, challenger
 

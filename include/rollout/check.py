@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Check:
     """One criterion: what was observed, what the limit is, and in words why it passed or not.
 
-    ``observed`` is None where there was nothing to observe; ``threshold`` is in the same unit.
+    ``observed`` is None where there was nothing to observe; ``threshold`` is in the same unit. One that has not passed
+    and is not clear has not failed either: too little is known yet.
     """
 
     name: str
@@ -17,6 +18,12 @@ class Check:
     observed: float | None
     threshold: float | None
     reason: str
+    is_clear: bool = True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is known that the limit is exceeded."""
+        return self.is_clear and not self.is_passed
 
 
 def list_failures(checks: tuple[Check, ...]) -> str:

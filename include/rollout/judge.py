@@ -1,24 +1,35 @@
-"""The judge of a canary: numbers in, a decision with its reasons out."""
+"""The judge of a canary: numbers in, a decision with its reasons out.
+
+Every check may be looked at as often as one likes: it fails when harm is shown, and is open while too little is known.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, pi, sqrt
+from math import hypot, inf, isfinite, isnan
 from typing import Final, Literal
 
 from include.rollout.check import Check, list_failures
+from include.rollout.confidence import Interval, bound_mean, bound_share, rank_quantile
 from include.rollout.stats import VariantStats
 from include.settings.rollout import CanaryCriteria
 
 Action = Literal["proceed", "roll_back", "wait"]
 
-URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate", "error_rate_increase"})
+URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate_increase", "failing_now"})
 """Checks of failed answers: the step ends at once."""
 
 _ROUNDING: Final = 1e-6
-# Standard errors that a shift of the means may have by chance: both variants answer other entities, and the mean of a
-# hundred of them is uncertain by a tenth of a standard deviation.
-_CHANCE_ERRORS: Final = 2.0
+_SLOW: Final = 0.05
+"""The share of answers beyond the 95th percentile."""
+_CHECKS: Final = 8
+"""Of those that chance may fail; they share the chance of a wrong rollback."""
+_FEWEST: Final = 20
+"""Answers before the interval of a mean is believed."""
+_FAILING: Final = 0.5
+_FAILING_ENTITIES: Final = 10
+_MISROUTED: Final = 0.2
+"""Of the challenger's share of the entities: so much more or less, and the two variants did not get alike traffic."""
 
 
 @dataclass(frozen=True)
@@ -30,106 +41,214 @@ class CanaryDecision:
 
     @property
     def reason(self) -> str:
-        """The checks that did not pass, in words; or that all did."""
-        return list_failures(self.checks) or f"all {len(self.checks)} checks passed"
+        """What failed, in words; or what is open; or that all passed."""
+        failed = tuple(check for check in self.checks if check.has_failed)
+        return list_failures(failed) or list_failures(self.checks) or f"all {len(self.checks)} checks passed"
 
 
-def judge_canary(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> CanaryDecision:
+@dataclass(frozen=True)
+class StepPlan:
+    """The step that is judged.
+
+    Attributes:
+        weight: the challenger's share of the traffic.
+        is_final: it must be shown that the challenger is no worse, not only not shown that it is.
+        alpha: the chance that a challenger is rolled back that is within every limit.
+    """
+
+    weight: float
+    is_final: bool
+    alpha: float
+
+
+def plan_step(weight: float, steps: tuple[float, ...], alpha: float) -> StepPlan:
+    """What is asked of a step: each has its part of the chance, and the last one beside the champion must show all."""
+    shared = [step for step in steps if step < 1]
+    return StepPlan(weight, bool(shared) and weight == shared[-1], alpha / max(len(steps), 1))
+
+
+def judge_canary(
+    champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan
+) -> CanaryDecision:
     """Judge a challenger against its criteria and against the champion beside it.
 
-    With fewer than ``min_samples`` of either variant the decision is ``wait``, whatever the numbers
-    look like: no promotion and no rollback is ever a guess. Otherwise any failed check rolls back.
+    It is rolled back when a check has failed, whatever is still open; it proceeds when all have passed.
     """
-    evidence = (
+    alpha = plan.alpha / _CHECKS
+    checks = (
         _check_samples("champion_samples", champion, criteria),
         _check_samples("challenger_samples", challenger, criteria),
-    )
-    if not all(check.is_passed for check in evidence):
-        return CanaryDecision("wait", evidence)
-    checks = (
-        *evidence,
-        _check_success_rate(challenger, criteria),
-        _check_error_rate(challenger, criteria),
-        _check_error_increase(champion, challenger, criteria),
-        _check_latency(challenger, criteria),
-        _check_latency_ratio(champion, challenger, criteria),
-        _check_prediction_shift(champion, challenger, criteria),
+        *_check_routing(champion, challenger, plan, alpha),
+        _check_success_rate(challenger, criteria, alpha),
+        _check_error_increase(champion, challenger, criteria, plan, alpha),
+        _check_failing_now(champion, challenger),
+        _check_latency(challenger, criteria, plan, alpha),
+        _check_latency_ratio(champion, challenger, criteria, plan, alpha),
+        _check_prediction_shift(champion, challenger, criteria, alpha),
         _check_prediction_spread(champion, challenger, criteria),
-        *_check_class_shift(champion, challenger, criteria),
+        *_check_class_shift(champion, challenger, criteria, alpha),
     )
-    return CanaryDecision("proceed" if all(check.is_passed for check in checks) else "roll_back", checks)
+    if any(check.has_failed for check in checks):
+        return CanaryDecision("roll_back", checks)
+    return CanaryDecision("proceed" if all(check.is_passed for check in checks) else "wait", checks)
+
+
+def _conclude(
+    name: str, observed: float | None, limit: float, bounds: Interval, reason: str, *, must_show: bool
+) -> Check:
+    """Whether a figure that may be anywhere in ``bounds`` is within a limit."""
+    if isnan(bounds.low) or isnan(bounds.high):
+        return Check(name, False, observed, limit, f"{reason}; no number", is_clear=False)
+    if bounds.low > limit:
+        return Check(name, False, observed, limit, f"{reason}; more is shown")
+    if bounds.high <= limit or not must_show:
+        return Check(name, True, observed, limit, reason)
+    return Check(name, False, observed, limit, f"{reason}; not shown yet", is_clear=False)
 
 
 def _check_samples(name: str, stats: VariantStats, criteria: CanaryCriteria) -> Check:
     is_passed = stats.samples >= criteria.min_samples
-    reason = f"{stats.samples} answers seen, {criteria.min_samples} needed to conclude anything"
-    return Check(name, is_passed, stats.samples, criteria.min_samples, reason)
+    reason = f"{stats.samples} entities answered, {criteria.min_samples} needed to conclude anything"
+    return Check(name, is_passed, stats.samples, criteria.min_samples, reason, is_clear=is_passed)
 
 
-def _check_success_rate(challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    observed, least = challenger.success_rate, criteria.success_rate_min
-    reason = f"{observed:.4%} of {challenger.samples} answers succeeded, at least {least:.4%} must"
-    return Check("success_rate", observed >= least, observed, least, reason)
+def _check_routing(champion: VariantStats, challenger: VariantStats, plan: StepPlan, alpha: float) -> tuple[Check, ...]:
+    """Whether the entities were split as the weight says: else the two variants do not compare (Fabijan et al., 2019).
+
+    Nothing is known of a step in which the challenger takes everything.
+    """
+    looked_up = champion.looked_up + challenger.looked_up
+    if plan.weight >= 1 or not looked_up:
+        return ()
+    bounds = bound_share(challenger.looked_up, looked_up, alpha)
+    least, most = plan.weight * (1 - _MISROUTED), plan.weight + _MISROUTED * min(plan.weight, 1 - plan.weight)
+    observed = challenger.looked_up / looked_up
+    is_split = bounds.high >= least and bounds.low <= most
+    ratio = Check(
+        "routing", is_split, observed, plan.weight,
+        f"{challenger.looked_up} of {looked_up} entities went to the challenger ({observed:.2%}), "
+        f"{plan.weight:.2%} should", is_clear=is_split,
+    )  # fmt: skip
+    both = bound_share(min(champion.crossed, challenger.samples), challenger.samples, alpha)
+    is_apart = both.low <= _MISROUTED
+    crossed = Check(
+        "crossed_entities", is_apart, champion.crossed, _MISROUTED,
+        f"{champion.crossed} of the challenger's {challenger.samples} entities were answered by the champion, too",
+        is_clear=is_apart,
+    )  # fmt: skip
+    return ratio, crossed
 
 
-def _check_error_rate(challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    observed, most = challenger.error_rate, criteria.error_rate_max
-    reason = f"{challenger.errors} of {challenger.samples} answers failed ({observed:.4%}), at most {most:.4%} may"
-    return Check("error_rate", observed <= most, observed, most, reason)
+def _check_success_rate(challenger: VariantStats, criteria: CanaryCriteria, alpha: float) -> Check:
+    """Not shown but disproved: a rate so near to 1 takes tens of thousands of answers to show."""
+    least = criteria.success_rate_min
+    failing = bound_share(challenger.errors, challenger.samples, alpha)
+    observed = 1 - challenger.error_rate
+    reason = f"{challenger.errors} of {challenger.samples} entities' answers failed, at least {least:.4%} must succeed"
+    if failing.low > 1 - least:
+        return Check("success_rate", False, observed, least, f"{reason}; at most {1 - failing.low:.4%} do")
+    return Check("success_rate", True, observed, least, reason)
 
 
-def _check_error_increase(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    observed, most = challenger.error_rate - champion.error_rate, criteria.error_rate_increase_max
+def _check_error_increase(
+    champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan, alpha: float
+) -> Check:
+    now = bound_share(challenger.errors, challenger.samples, alpha / 2)
+    before = bound_share(champion.errors, champion.samples, alpha / 2)
+    bounds = Interval(now.low - before.high, now.high - before.low)
+    most = criteria.error_rate_increase_max
     reason = (
-        f"error rate {challenger.error_rate:.4%} against the champion's {champion.error_rate:.4%}, "
-        f"at most {most:.4%} more is allowed"
+        f"error rate {challenger.error_rate:.4%} against the champion's {champion.error_rate:.4%} "
+        f"({_show(bounds, 100)} percent more), at most {most:.4%} more is allowed"
     )
-    return Check("error_rate_increase", observed <= most, observed, most, reason)
+    observed = challenger.error_rate - champion.error_rate
+    return _conclude("error_rate_increase", observed, most, bounds, reason, must_show=plan.is_final)
 
 
-def _check_latency(challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    observed, most = challenger.latency_p95_ms, criteria.latency_p95_max_ms
+def _check_failing_now(champion: VariantStats, challenger: VariantStats) -> Check:
+    """What begins to fail once every entity was answered: the last answers, whoever asked."""
+    name, share = "failing_now", challenger.recent_errors / max(challenger.recent, 1)
+    others = champion.recent_errors / max(champion.recent, 1)
+    is_failing = (
+        challenger.recent >= 2 * _FAILING_ENTITIES
+        and challenger.recent_entities >= _FAILING_ENTITIES
+        and share > _FAILING >= 2 * others
+    )
+    reason = f"{challenger.recent_errors} of the last {challenger.recent} answers failed, the champion's {others:.0%}"
+    return Check(name, not is_failing, share, _FAILING, reason)
+
+
+def _check_latency(challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan, alpha: float) -> Check:
+    name, most, observed = "latency_p95", criteria.latency_p95_max_ms, challenger.latency_p95_ms
     if observed is None:
-        return Check("latency_p95", False, None, most, "no answer succeeded, so there is no latency")
-    reason = f"p95 latency {observed:.2f} ms, at most {most:g} ms is allowed"
-    return Check("latency_p95", observed <= most, observed, most, reason)
+        return Check(name, False, None, most, "no answer succeeded, so there is no latency", is_clear=False)
+    slower = bound_share(challenger.count_slower(most), challenger.succeeded, alpha)
+    reason = f"p95 latency {observed:.2f} ms, at most {most:g} ms is allowed ({_show(slower, 100)} percent take longer)"
+    return _conclude_latency(name, observed, most, slower, slower, reason, plan)
 
 
-def _check_latency_ratio(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
-    """p95 against p95; below ``latency_floor_ms`` a ratio is the noise of small numbers (1 ms, 0.4 ms)."""
-    name, most = "latency_ratio", criteria.latency_ratio_max
-    if champion.latency_p95_ms is None or challenger.latency_p95_ms is None:
-        return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
-    observed = challenger.latency_p95_ms / max(champion.latency_p95_ms, 1e-6)
-    is_fast = challenger.latency_p95_ms <= criteria.latency_floor_ms
-    reason = (
-        f"p95 latency {challenger.latency_p95_ms:.2f} ms is {observed:.2f} times the champion's "
-        f"{champion.latency_p95_ms:.2f} ms; allowed is {most:g} times, or anything up to "
-        f"{criteria.latency_floor_ms:g} ms"
+def _check_latency_ratio(
+    champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan, alpha: float
+) -> Check:
+    """p95 against p95; below ``latency_floor_ms`` a ratio is the noise of small numbers (1 ms, 0.4 ms).
+
+    The challenger's share of answers beyond the limit, for the least and the largest that the champion's p95 may be.
+    """
+    name, most, floor = "latency_ratio", criteria.latency_ratio_max, criteria.latency_floor_ms
+    before, now = champion.latency_p95_ms, challenger.latency_p95_ms
+    if before is None or now is None:
+        reason = "a variant has no answer that succeeded, so nothing compares"
+        return Check(name, False, None, most, reason, is_clear=False)
+    low, high = rank_quantile(champion.succeeded, 1 - _SLOW, alpha / 2)
+    strict = max(0.0 if low is None else most * champion.find_latency(low), floor)
+    lenient = inf if high is None else max(most * champion.find_latency(high), floor)
+    shown, harm = (
+        bound_share(challenger.count_slower(limit), challenger.succeeded, alpha / 2) for limit in (strict, lenient)
     )
-    return Check(name, is_fast or observed <= most, observed, most, reason)
+    observed = now / max(before, 1e-6)
+    reason = (
+        f"p95 latency {now:.2f} ms is {observed:.2f} times the champion's {before:.2f} ms; allowed is {most:g} times, "
+        f"or anything up to {floor:g} ms"
+    )
+    return _conclude_latency(name, observed, most, harm, shown, reason, plan)
 
 
-def _check_prediction_shift(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
+def _conclude_latency(
+    name: str, observed: float, most: float, harm: Interval, shown: Interval, reason: str, plan: StepPlan
+) -> Check:
+    """By the share of answers that are slower than allowed: of more than one in twenty, the p95 is."""
+    concluded = _conclude(name, observed, _SLOW, Interval(harm.low, shown.high), reason, must_show=plan.is_final)
+    return Check(name, concluded.is_passed, observed, most, concluded.reason, concluded.is_clear)
+
+
+def _check_prediction_shift(
+    champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, alpha: float
+) -> Check:
+    """Not shown but disproved: a better model answers otherwise, which is no harm by itself."""
     name, most = "prediction_shift", criteria.prediction_shift_max
     shift = measure_shift(champion, challenger)
-    if shift is None:
-        return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
-    chance = _CHANCE_ERRORS * measure_shift_error(champion, challenger)
-    observed = max(shift - chance, 0.0)
+    if shift is None or not isfinite(shift):
+        reason = "a variant has no answers that compare"
+        return Check(name, False, None, most, reason, is_clear=False)
+    chance = measure_shift_chance(champion, challenger, alpha)
+    bounds = Interval(max(shift - chance, 0.0), shift + chance)
     subject, before, now = max(_pair_means(champion, challenger), key=lambda pair: abs(pair[2] - pair[1]))
     reason = (
         f"mean {subject} {now:.4g} against the champion's {before:.4g}, {shift:.3g} standard deviations of the "
-        f"answers apart, of which {chance:.2g} may be chance; at most {most:g} beyond it is allowed"
+        f"answers apart ({_show(bounds)}); at most {most:g} is allowed"
     )
-    return Check(name, observed <= most, observed, most, reason)
+    return _conclude(name, shift, most, bounds, reason, must_show=False)
 
 
 def _check_prediction_spread(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
+    """A bare ratio, once there are enough answers: its limit lies far beyond what chance does."""
     name, most = "prediction_spread", criteria.prediction_spread_ratio_max
-    if champion.prediction_mean is None or challenger.prediction_mean is None:
-        return Check(name, False, None, most, "a variant has no answer that succeeded, so nothing compares")
-    before, now = _measure_spread(champion), _measure_spread(challenger)
+    both = (champion, challenger)
+    before, now = map(_measure_spread, both)
+    are_few = any(one.samples < criteria.min_samples or one.succeeded < _FEWEST for one in both)
+    if are_few or isnan(before) or isnan(now):
+        reason = "too few answers that succeeded to compare their spread"
+        return Check(name, False, None, most, reason, is_clear=False)
     if before <= _ROUNDING * _measure_size(champion):
         return Check(
             name, True, None, most, "the champion's answers are all alike, so their spread compares to nothing"
@@ -143,11 +262,13 @@ def _check_prediction_spread(champion: VariantStats, challenger: VariantStats, c
     return Check(name, observed <= most, observed, most, reason)
 
 
-def _check_class_shift(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> tuple[Check, ...]:
+def _check_class_shift(
+    champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, alpha: float
+) -> tuple[Check, ...]:
     """Of models with several classes only."""
     if not champion.classes or not challenger.classes:
         return ()
-    observed, most = measure_class_shift(champion, challenger), criteria.class_shift_max
+    observed, most = measure_class_shift(champion, challenger, alpha), criteria.class_shift_max
     moved = ", ".join(
         f"{before:.3f} → {now:.3f} {name}" for name, before, now in _pair_means(champion, challenger)[:10]
     )
@@ -155,24 +276,19 @@ def _check_class_shift(champion: VariantStats, challenger: VariantStats, criteri
         f"{observed:.3g} of the probability moved from one class to another beyond chance, at most {most:g} may "
         f"({moved})"
     )
-    return (Check("class_shift", observed <= most, observed, most, reason),)
+    return (Check("class_shift", not observed > most, observed, most, reason),)
 
 
-def measure_class_shift(champion: VariantStats, challenger: VariantStats) -> float:
-    """The share of the mean probabilities that changed its class, less what chance alone moves on average.
+def measure_class_shift(champion: VariantStats, challenger: VariantStats, alpha: float) -> float:
+    """The share of the mean probabilities that changed its class, less what chance may have moved.
 
-    The total variation distance, in [0, 1]. By chance each class contributes half of ``sqrt(2 / π)`` standard errors,
-    the mean absolute value of a normal error. Unlike :func:`measure_shift` it does not fade with how sure a model is:
-    swapped classes show where their shares differ by more than the limit.
+    The total variation distance, in [0, 1], of the nearest means that the intervals of all classes leave. Unlike
+    :func:`measure_shift` it does not fade with how sure a model is: swapped classes show where their shares differ by
+    more than the limit.
     """
-    distance = sum(abs(now - before) for _, before, now in _pair_means(champion, challenger)) / 2
-    variances = [
-        {item.name: (item.deviation or 0.0) ** 2 / stats.independent for item in stats.classes}
-        for stats in (champion, challenger)
-    ]
-    names = sorted({*variances[0], *variances[1]})
-    errors = sum(sqrt(sum(variance.get(name, 0.0) for variance in variances)) for name in names)
-    return max(distance - sqrt(2 / pi) * errors / 2, 0.0)
+    pairs = _pair_means(champion, challenger)
+    chances = _list_chances(champion, challenger, alpha)
+    return sum(max(abs(now - before) - chances[name], 0.0) for name, before, now in pairs) / 2
 
 
 def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | None:
@@ -186,29 +302,49 @@ def measure_shift(champion: VariantStats, challenger: VariantStats) -> float | N
     """
     if champion.prediction_mean is None or challenger.prediction_mean is None:
         return None
-    both = (champion, challenger)
-    scale = max(*map(_measure_spread, both), *(_ROUNDING * _measure_size(stats) for stats in both))
     difference = hypot(*(now - before for _, before, now in _pair_means(champion, challenger)))
-    return difference / scale if difference else 0.0
+    return difference / _measure_scale(champion, challenger) if difference else 0.0
 
 
-def measure_shift_error(champion: VariantStats, challenger: VariantStats) -> float:
-    """The standard error of :func:`measure_shift` by the numbers of entities, in the same standard deviations."""
+def measure_shift_chance(champion: VariantStats, challenger: VariantStats, alpha: float) -> float:
+    """How far :func:`measure_shift` may be from the truth, in the same standard deviations; infinite of few answers."""
+    chances = _list_chances(champion, challenger, alpha)
+    chance = hypot(*chances.values())
+    return chance / _measure_scale(champion, challenger) if chance else 0.0
+
+
+def _measure_scale(champion: VariantStats, challenger: VariantStats) -> float:
     both = (champion, challenger)
-    spreads = [_measure_spread(stats) for stats in both]
-    if not max(spreads):
-        return 0.0
-    error = hypot(*(spread / sqrt(one.independent) for spread, one in zip(spreads, both, strict=True)))
-    return error / max(spreads)
+    return max(*map(_measure_spread, both), *(_ROUNDING * _measure_size(stats) for stats in both))
+
+
+def _list_chances(champion: VariantStats, challenger: VariantStats, alpha: float) -> dict[str, float]:
+    """How far the difference of each mean may be from the truth, all of them together with ``1 - alpha``."""
+    names = [name for name, _, _ in _pair_means(champion, challenger)]
+    each = alpha / (2 * len(names))
+    return {name: sum(_bound_chance(stats, name, each) for stats in (champion, challenger)) for name in names}
+
+
+def _bound_chance(stats: VariantStats, name: str, alpha: float) -> float:
+    if stats.succeeded < _FEWEST:
+        return inf
+    deviations = {f"{_CLASS}{item.name}": item.deviation for item in stats.classes} or {
+        _PREDICTION: stats.prediction_deviation
+    }
+    return bound_mean(0.0, deviations.get(name) or 0.0, stats.succeeded, alpha).high
+
+
+_PREDICTION: Final = "prediction"
+_CLASS: Final = "probability of class "
 
 
 def _pair_means(champion: VariantStats, challenger: VariantStats) -> list[tuple[str, float, float]]:
     """What is compared, the champion's mean and the challenger's; a class that one does not know has none of it."""
     if not champion.classes and not challenger.classes:
-        return [("prediction", champion.prediction_mean or 0.0, challenger.prediction_mean or 0.0)]
+        return [(_PREDICTION, champion.prediction_mean or 0.0, challenger.prediction_mean or 0.0)]
     before, now = ({item.name: item.mean for item in stats.classes} for stats in (champion, challenger))
     names = sorted({*before, *now})
-    return [(f"probability of class {name}", before.get(name, 0.0), now.get(name, 0.0)) for name in names]
+    return [(f"{_CLASS}{name}", before.get(name, 0.0), now.get(name, 0.0)) for name in names]
 
 
 def _measure_spread(stats: VariantStats) -> float:
@@ -221,3 +357,7 @@ def _measure_spread(stats: VariantStats) -> float:
 def _measure_size(stats: VariantStats) -> float:
     """How large the mean answer is, whatever its sign."""
     return hypot(*(item.mean for item in stats.classes)) if stats.classes else abs(stats.prediction_mean or 0.0)
+
+
+def _show(bounds: Interval, factor: float = 1.0) -> str:
+    return f"{bounds.low * factor:.3g} to {bounds.high * factor:.3g}"

@@ -6,7 +6,7 @@ change names the ``row_version`` that it was decided on, and appends to ``servin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -16,12 +16,21 @@ from include.warehouse.session import Session
 
 Stage = Literal["idle", "canary"]
 
-COLUMNS: Final = "model_name, champion_version, challenger_version, challenger_weight, stage, row_version, updated_at"
+COLUMNS: Final = (
+    "model_name, champion_version, challenger_version, challenger_weight, stage, row_version, updated_at, "
+    "coalesce(extract(epoch from lease_until - clock_timestamp()), 0)::double precision as lease_left_s"
+)
+LEASE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class RolloutState:
-    """One row of ``serving.rollouts``; ``challenger_weight`` is a share of traffic in [0, 1]."""
+    """One row of ``serving.rollouts``; ``challenger_weight`` is a share of traffic in [0, 1].
+
+    Attributes:
+        lease_left_s: how long the challenger has its share from the moment of reading, unless somebody who watches it
+            renews its lease; 0 or less for no longer.
+    """
 
     model_name: str
     champion_version: int
@@ -30,6 +39,7 @@ class RolloutState:
     stage: Stage
     row_version: int
     updated_at: datetime
+    lease_left_s: float = field(default=0.0, compare=False)
 
 
 def read_rollout(session: Session, model_name: str) -> RolloutState | None:
@@ -74,8 +84,13 @@ def bootstrap_champion(session: Session, model_name: str, version: int) -> Rollo
     return state
 
 
-def start_canary(session: Session, state: RolloutState, challenger_version: int, weight: float) -> RolloutState:
+def start_canary(
+    session: Session, state: RolloutState, challenger_version: int, weight: float, lease_s: float = LEASE_S
+) -> RolloutState:
     """Give ``challenger_version`` the share ``weight``; if it is the challenger already, continue as is.
+
+    Args:
+        lease_s: it has its share for so long; see :func:`renew_lease`.
 
     Raises:
         RolloutError: it is the champion, another canary runs, or the row changed since it was read.
@@ -91,11 +106,11 @@ def start_canary(session: Session, state: RolloutState, challenger_version: int,
         raise RolloutError(f"Version {challenger_version} of {state.model_name!r} is the champion; it needs no canary.")
     _check_weight(weight)
     wanted = replace(state, challenger_version=challenger_version, challenger_weight=weight, stage="canary")
-    return _change(session, wanted, "canary_started", {})
+    return renew_lease(session, _change(session, wanted, "canary_started", {}), lease_s)
 
 
-def set_weight(session: Session, state: RolloutState, weight: float) -> RolloutState:
-    """Give the challenger the share ``weight``; the same weight again changes nothing.
+def set_weight(session: Session, state: RolloutState, weight: float, lease_s: float = LEASE_S) -> RolloutState:
+    """Give the challenger the share ``weight`` for ``lease_s``; the same weight again changes nothing but the lease.
 
     Raises:
         RolloutError: no canary runs, the weight is no share, or the row changed since it was read.
@@ -103,9 +118,28 @@ def set_weight(session: Session, state: RolloutState, weight: float) -> RolloutS
     if state.stage != "canary":
         raise RolloutError(f"Model {state.model_name!r} has no canary whose share could change. Start one first.")
     _check_weight(weight)
-    if state.challenger_weight == weight:
-        return state
-    return _change(session, replace(state, challenger_weight=weight), "weight_set", {})
+    if state.challenger_weight != weight:
+        state = _change(session, replace(state, challenger_weight=weight), "weight_set", {})
+    return renew_lease(session, state, lease_s)
+
+
+def renew_lease(session: Session, state: RolloutState, lease_s: float) -> RolloutState:
+    """Let the challenger have its share for ``lease_s`` from now on.
+
+    Whoever watches a canary renews it at every look. When nobody does any more, model servers send all traffic to the
+    champion, also while the warehouse is away.
+
+    Raises:
+        RolloutError: the row changed since it was read.
+    """
+    row = session.fetch_one(
+        "update serving.rollouts set lease_until = clock_timestamp() + make_interval(secs => %s) "
+        f"where model_name = %s and row_version = %s returning {COLUMNS}",
+        (lease_s, state.model_name, state.row_version),
+    )
+    if row is None:
+        raise RolloutError(_describe_conflict(state, read_rollout(session, state.model_name), "lease_renewed"))
+    return RolloutState(**row)
 
 
 def promote_challenger(session: Session, state: RolloutState, version: int) -> RolloutState:

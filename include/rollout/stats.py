@@ -1,15 +1,24 @@
-"""What each variant did, from the inference log."""
+"""What each variant did, from the inference log.
+
+Requests are routed by entity, and what an entity is answered twice is no second observation: each counts by its first
+answer. A request that brings its features counts as an entity.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from math import ceil
+from typing import Any, Final, Literal
 
 from include.warehouse.session import Session
 
 Variant = Literal["champion", "challenger", "staging"]
+
+BIN_WIDTH: Final = 1.01
+"""The ratio of the ends of a bin of latencies."""
+RECENT: Final = 100
 
 
 @dataclass(frozen=True)
@@ -23,31 +32,40 @@ class ClassProbability:
 
 @dataclass(frozen=True)
 class VariantStats:
-    """Counts and figures of one variant over a time.
+    """Counts and figures of one variant over a time, by the first answer of each entity.
 
     All but the counts are of the answers that succeeded, None if none did.
 
     Attributes:
-        latency_p95_ms: milliseconds inside the server.
+        samples: entities that were answered.
+        errors: those of them whose first answer failed.
+        latencies: how many took so long inside the server, by the upper end of a bin in milliseconds; bins are a
+            hundredth wide.
         prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
         prediction_deviation: standard deviation of the same; None also with one answer.
         classes: the probability of each class, by name; empty unless the model has several classes.
-        entities: how many different ones were answered; the same one again says nothing new. A request that brings its
-            features counts as one; None where it is not known.
+        looked_up: entities whose features came from the online store, so that the share of traffic alone has chosen who
+            answers.
+        crossed: of the champion's entities, those that the challenger answered, too.
+        recent: the last answers, whoever asked; ``recent_errors`` of them failed, about ``recent_entities`` entities.
     """
 
     samples: int
     errors: int
-    latency_p95_ms: float | None
-    prediction_mean: float | None
-    prediction_deviation: float | None
+    latencies: Mapping[float, int] = field(default_factory=dict)
+    prediction_mean: float | None = None
+    prediction_deviation: float | None = None
     classes: tuple[ClassProbability, ...] = ()
-    entities: int | None = None
+    looked_up: int = 0
+    crossed: int = 0
+    recent: int = 0
+    recent_errors: int = 0
+    recent_entities: int = 0
 
     @property
-    def independent(self) -> int:
-        """How many answers the uncertainty of a mean goes by: those of different entities, at least 1."""
-        return max(self.samples - self.errors if self.entities is None else self.entities, 1)
+    def succeeded(self) -> int:
+        """Entities whose first answer succeeded."""
+        return self.samples - self.errors
 
     @property
     def error_rate(self) -> float:
@@ -55,34 +73,73 @@ class VariantStats:
         return self.errors / self.samples if self.samples else 0.0
 
     @property
-    def success_rate(self) -> float:
-        """Share of answers that succeeded in [0, 1]; 1 without samples."""
-        return (self.samples - self.errors) / self.samples if self.samples else 1.0
+    def latency_p95_ms(self) -> float | None:
+        """Milliseconds inside the server, to a hundredth."""
+        return self.find_latency(ceil(0.95 * self.succeeded)) if self.succeeded else None
+
+    def find_latency(self, rank: int) -> float:
+        """The upper end of the bin that holds the latency of a rank, from 1."""
+        passed = 0
+        for edge, count in sorted(self.latencies.items()):
+            passed += count
+            if passed >= rank:
+                return edge
+        raise ValueError(f"rank {rank} of {passed} latencies")
+
+    def count_slower(self, limit_ms: float) -> int:
+        """How many took longer than a limit; those in its own bin did not."""
+        return sum(count for edge, count in self.latencies.items() if edge > limit_ms * BIN_WIDTH)
 
 
-def read_stats(session: Session, model_name: str, variant: Variant, version: int, since: datetime) -> VariantStats:
-    """The figures of one version in one variant, from requests at or after ``since``."""
-    answers = "from serving.inference_log where model_name = %s and at >= %s and variant = %s and model_version = %s"
-    parameters = (model_name, since, variant, version)
+def read_stats(
+    session: Session, model_name: str, variant: Variant, version: int, since: datetime, until: datetime | None = None
+) -> VariantStats:
+    """The figures of one version in one variant, from requests at or after ``since`` (and before ``until``).
+
+    What the champion answered in the place of a challenger that had failed does not count.
+    """
+    log = (
+        "with log as materialized (select at, request_id, coalesce(keys::text, request_id) as entity, variant, "
+        "model_version, is_error, latency_ms, prediction, answer, as_of_date is not null as is_looked_up "
+        "from serving.inference_log where model_name = %(model)s and at >= %(since)s "
+        "and (%(until)s::timestamptz is null or at < %(until)s)), "
+        "challenged as (select distinct entity from log where variant = 'challenger'), "
+        "answers as (select log.*, "
+        "%(variant)s = 'champion' and entity in (select entity from challenged) as is_crossed "
+        "from log where variant = %(variant)s and model_version = %(version)s and not (variant = 'champion' "
+        "and request_id in (select request_id from log as other where other.variant = 'challenger'))), "
+        "firsts as (select distinct on (entity) * from answers where not is_crossed order by entity, at, request_id), "
+        f"lasts as (select * from answers order by at desc limit {RECENT}) "
+    )
+    parameters = {
+        "model": model_name, "since": since, "until": until, "variant": variant, "version": version,
+    }  # fmt: skip
     row = session.fetch_one(
-        "select count(*) as samples, count(*) filter (where is_error) as errors, "
-        "percentile_cont(0.95) within group (order by latency_ms) filter (where not is_error) as latency_p95_ms, "
+        f"{log} select count(*) as samples, count(*) filter (where is_error) as errors, "
         "avg(prediction) filter (where not is_error) as prediction_mean, "
         "stddev_samp(prediction) filter (where not is_error) as prediction_deviation, "
-        "count(distinct hashtextextended(coalesce(keys::text, request_id), 0)) filter (where not is_error) "
-        "as entities, "
-        f"coalesce(bool_or(answer ? 'probabilities'), false) as has_classes {answers}",
+        "count(*) filter (where is_looked_up) as looked_up, "
+        "(select count(distinct entity) from answers where is_crossed) as crossed, "
+        "(select count(*) from lasts) as recent, "
+        "(select count(*) from lasts where is_error) as recent_errors, "
+        "(select count(distinct entity) from lasts) as recent_entities, "
+        "coalesce(bool_or(answer ? 'probabilities'), false) as has_classes from firsts",
         parameters,
     )
     figures = dict(row or {})
-    classes = _read_classes(session, answers, parameters) if figures.pop("has_classes") else ()
-    return VariantStats(**figures, classes=classes)
+    classes = _read_classes(session, log, parameters) if figures.pop("has_classes") else ()
+    bins = session.fetch_all(
+        f"{log} select power({BIN_WIDTH}::double precision, ceil(ln(greatest(latency_ms, 1e-3)) / ln({BIN_WIDTH}))) "
+        "as edge, count(*) as count from firsts where not is_error group by edge order by edge",
+        parameters,
+    )
+    return VariantStats(**figures, latencies={row["edge"]: row["count"] for row in bins}, classes=classes)
 
 
-def _read_classes(session: Session, answers: str, parameters: Sequence[Any]) -> tuple[ClassProbability, ...]:
-    rows = session.fetch_all(
-        "select name, avg(value::double precision) as mean, stddev_samp(value::double precision) as deviation "
-        f"from (select answer {answers} and not is_error) as answered "
+def _read_classes(session: Session, log: str, parameters: Mapping[str, Any]) -> tuple[ClassProbability, ...]:
+    rows: Sequence[Mapping[str, Any]] = session.fetch_all(
+        f"{log} select name, avg(value::double precision) as mean, stddev_samp(value::double precision) as deviation "
+        "from (select answer from firsts where not is_error) as answered "
         "cross join jsonb_each_text(answer -> 'probabilities') as probabilities (name, value) "
         "group by name order by name",
         parameters,

@@ -74,7 +74,7 @@ class ModelEngine:
             model = self._find_champion(routing)
             check = routing.check or model.check
         questions = read_questions(requests, check, model.contract.entity.key_names, request_id)
-        if version is not None or routing.challenger_version is None:
+        if version is not None or not routing.is_leased:
             items = await self._look_up(model, questions)
             answers = await self._answer(model, items, "champion" if version is None else "staging")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Slot:
 class Routing:
     """Who answers now. A request takes one of these and keeps it to its end, whatever is swapped.
 
-    ``check`` is what a request must fulfil; it is there when there is a champion.
+    ``check`` is what a request must fulfil; it is there when there is a champion. ``lease_ends_at`` is by this
+    process's own clock, so that a lease runs out also while the warehouse is away.
     """
 
     champion: ServedModel | None = None
@@ -49,6 +51,12 @@ class Routing:
     challenger_version: int | None = None
     challenger_weight: float = 0.0
     challenger_failure: str | None = None
+    lease_ends_at: float = math.inf
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether there is a challenger that somebody watches; else the champion answers all."""
+        return self.challenger_version is not None and time.monotonic() < self.lease_ends_at
 
 
 class ModelStore:
@@ -62,6 +70,7 @@ class ModelStore:
         self._slots: dict[int, Slot] = {}
         self._staged: list[int] = []
         self._wanted: RolloutState | None = None
+        self._lease_ends_at = 0.0
         self._no_rollout_reason = "serving.rollouts has not been read yet"
         self.trouble: str | None = None
         self.routing = Routing()
@@ -80,6 +89,8 @@ class ModelStore:
             waiting = f"champion version {slot.version} {slot.reason}" if slot else self._no_rollout_reason
             return self.trouble or waiting
         answers = f"champion version {champion.version} answers"
+        if self.routing.challenger_version is not None and not self.routing.is_leased:
+            answers += f", all of it: nobody watches the canary of version {self.routing.challenger_version} any more"
         if self.trouble is not None:
             return f"{answers}; {self.trouble}"
         if slot is not None and slot.version != champion.version:
@@ -88,7 +99,7 @@ class ModelStore:
 
     def apply(self, state: RolloutState) -> None:
         """Follow the rollout: load what is missing, route what is loaded, forget the rest."""
-        self._wanted = state
+        self._wanted, self._lease_ends_at = state, time.monotonic() + state.lease_left_s
         wanted = {state.champion_version, *self._staged}
         if state.challenger_version is not None:
             wanted.add(state.challenger_version)
@@ -189,6 +200,7 @@ class ModelStore:
             challenger_version=state.challenger_version,
             challenger_weight=state.challenger_weight,
             challenger_failure=slot.reason if slot and slot.status == "failed" else None,
+            lease_ends_at=self._lease_ends_at,
         )
 
     def _find_check(self, champion: ServedModel | None, challenger: ServedModel | None) -> RequestCheck | None:

@@ -28,7 +28,7 @@ def describe_model(engine: ModelEngine, stray_alias: str | None) -> ModelStatus:
         champion_version=routing.champion.version if routing.champion else None,
         stray_alias=stray_alias,
         challenger_version=routing.challenger_version,
-        challenger_weight=routing.challenger_weight,
+        challenger_weight=routing.challenger_weight if routing.is_leased else 0.0,
         versions=[
             VersionStatus(version=slot.version, status=slot.status, reason=slot.reason) for slot in engine.store.slots
         ],
@@ -46,5 +46,7 @@ def read_gauges(engines: Mapping[str, ModelEngine]) -> Gauges:
             name: routing.champion.version if routing.champion else 0 for name, routing in routings.items()
         },
         "challenger_version": {name: routing.challenger_version or 0 for name, routing in routings.items()},
-        "challenger_weight": {name: routing.challenger_weight for name, routing in routings.items()},
+        "challenger_weight": {
+            name: routing.challenger_weight if routing.is_leased else 0.0 for name, routing in routings.items()
+        },
     }

@@ -15,14 +15,19 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class CanaryCriteria(Section):
-    """What one step of a canary must show, and how long it may take to show it."""
+    """What one step of a canary must show, and how long it may take to show it.
+
+    Attributes:
+        min_samples: entities that each variant must have answered.
+        wrong_rollback_max: the chance that a challenger within every limit is rolled back, however often one looks.
+    """
 
     min_samples: Count
     min_interval_s: Positive
     max_wait_s: Positive
     poll_interval_s: Positive
+    wrong_rollback_max: Annotated[float, Field(gt=0, lt=1)]
     success_rate_min: Share
-    error_rate_max: Share
     error_rate_increase_max: Share
     latency_p95_max_ms: Positive
     latency_ratio_max: Annotated[float, Field(ge=1)]
@@ -39,10 +44,21 @@ class CanaryCriteria(Section):
 
 
 class CanarySettings(Section):
-    """The steps of a canary, as shares of traffic, and the criteria of each."""
+    """The steps of a canary, as shares of traffic, and the criteria of each.
+
+    Attributes:
+        lease_s: a challenger keeps its share for so long after the last look of the task that watches it.
+    """
 
     steps: tuple[Share, ...]
+    lease_s: Positive
     criteria: CanaryCriteria
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> Self:
+        if self.lease_s < 2 * self.criteria.poll_interval_s:
+            raise ValueError("lease_s to be at least twice criteria.poll_interval_s, at which it is renewed")
+        return self
 
     @model_validator(mode="after")
     def _check_steps(self) -> Self:

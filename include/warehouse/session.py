@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import psycopg
 
 Row = dict[str, Any]
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+"""Of a query: by position, or by name."""
 
 
 class Session:
@@ -42,12 +45,12 @@ class Session:
                     copy.write(chunk)
             return cursor.rowcount
 
-    def fetch_all(self, sql: str, parameters: Sequence[Any] | None = None) -> list[Row]:
+    def fetch_all(self, sql: str, parameters: Parameters = None) -> list[Row]:
         """All rows of a query, each a dictionary by column."""
         self._pending.add_statement(sql)
         return self._connection.execute(sql, parameters).fetchall()
 
-    def fetch_one(self, sql: str, parameters: Sequence[Any] | None = None) -> Row | None:
+    def fetch_one(self, sql: str, parameters: Parameters = None) -> Row | None:
         """The first row of a query, or None."""
         self._pending.add_statement(sql)
         return self._connection.execute(sql, parameters).fetchone()

@@ -16,7 +16,7 @@ from include.rollout.stats import Variant, VariantStats, read_stats
 from include.settings.models import TaskName
 from include.tasks import TASKS
 from include.warehouse.session import open_session
-from tests.unit.rollout.test_judge import CRITERIA
+from tests.unit.rollout.test_judge import CRITERIA, EARLY, list_failed
 
 BEGAN_AT: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS: Final = 2000
@@ -35,7 +35,7 @@ def log_answers(uri: str, task: TaskName, variant: Variant, predictions: Predict
             "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
             "prediction, answer, latency_ms, is_error) values (%s, %s, 'm', 1, %s, '{}', %s, %s, 1.0, false)",
             [
-                (BEGAN_AT, str(place), variant, number, Jsonb(answer))
+                (BEGAN_AT, f"{variant} {place}", variant, number, Jsonb(answer))
                 for place, (number, answer) in enumerate(zip(numbers, answers, strict=True))
             ],
         )  # fmt: skip
@@ -47,7 +47,7 @@ def find_failed(uri: str, task: TaskName, champion: Predictions, challenger: Pre
     log_answers(uri, task, "challenger", challenger)
     with open_session(uri) as session:
         stats = [read_stats(session, "m", variant, 1, BEGAN_AT) for variant in ("champion", "challenger")]
-    return {check.name for check in judge_canary(stats[0], stats[1], CRITERIA).checks if not check.is_passed}
+    return list_failed(judge_canary(stats[0], stats[1], CRITERIA, EARLY))
 
 
 def make_rows(task: TaskName, seed: int) -> tuple[FeatureMatrix, Predictions]:
@@ -123,6 +123,6 @@ def test_a_class_that_the_champion_does_not_know_counts(warehouse_uri: str) -> N
     log_answers(warehouse_uri, "multiclass", "challenger", before, ("a", "c"))
     with open_session(warehouse_uri) as session:
         stats = [read_stats(session, "m", variant, 1, BEGAN_AT) for variant in ("champion", "challenger")]
-    shift = next(c for c in judge_canary(stats[0], stats[1], CRITERIA).checks if c.name == "prediction_shift")
+    shift = next(c for c in judge_canary(stats[0], stats[1], CRITERIA, EARLY).checks if c.name == "prediction_shift")
     assert not shift.is_passed
     assert "class b" in shift.reason or "class c" in shift.reason

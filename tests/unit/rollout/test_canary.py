@@ -16,7 +16,7 @@ from include.rollout.state import (
     roll_back,
     start_canary,
 )
-from include.settings.rollout import CanaryCriteria
+from include.settings.rollout import CanaryCriteria, CanarySettings
 from include.warehouse.session import open_session
 from tests.unit.rollout.shared_settings import load_rollout
 
@@ -26,9 +26,9 @@ CRITERIA = CanaryCriteria(
     min_interval_s=0.3,
     max_wait_s=300,
     poll_interval_s=0.05,
+    wrong_rollback_max=0.1,
     success_rate_min=0.999,
-    error_rate_max=0.001,
-    error_rate_increase_max=0.01,
+    error_rate_increase_max=0.5,
     latency_p95_max_ms=100,
     latency_ratio_max=2.0,
     latency_floor_ms=10,
@@ -37,10 +37,12 @@ CRITERIA = CanaryCriteria(
     class_shift_max=0.2,
 )
 SHORT = CRITERIA.model_copy(update={"max_wait_s": 1.5})
-PASSED = (Check("error_rate", True, 0.0, 0.001, "fine"),)
-FAILED = (Check("error_rate", False, 0.5, 0.001, "bad"),)
+CANARY = CanarySettings(steps=(0.05, 0.25, 0.5, 1.0), lease_s=2.0, criteria=CRITERIA)
+SHORT_CANARY = CANARY.model_copy(update={"criteria": SHORT})
+PASSED = (Check("success_rate", True, 0.0, 0.001, "fine"),)
+FAILED = (Check("success_rate", False, 0.5, 0.001, "bad"),)
 SLOW = (Check("latency_p95", False, 150.0, 100.0, "slow"),)
-FEW = (Check("challenger_samples", False, 3, 20, "few"),)
+FEW = (Check("challenger_samples", False, 3, 20, "few", is_clear=False),)
 
 
 def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 0) -> None:
@@ -49,7 +51,8 @@ def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 
         session.execute(
             "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
             "prediction, latency_ms, is_error, error) "
-            "select clock_timestamp(), 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, 1.0, n <= %s, "
+            "select clock_timestamp(), gen_random_uuid()::text, %s, %s, %s, '{}', "
+            "case when n > %s then 0.3 end, 1.0, n <= %s, "
             "case when n <= %s then 'broke' end from generate_series(1, %s) as n",
             (MODEL, version, variant, errors, errors, errors, count),
         )
@@ -100,7 +103,7 @@ def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
         seen.append(progress)
         log_answers(canary_uri, "challenger", 2, 10)
 
-    decision = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, watch)
+    decision = run_canary_step(canary_uri, MODEL, 0.25, CANARY, watch)
     assert decision.action == "proceed"
     assert [progress.decision.action for progress in seen[:2]] == ["wait", "wait"]
     assert seen[-1].elapsed_s >= CRITERIA.min_interval_s
@@ -113,21 +116,21 @@ def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
 def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
     decision = run_canary_step(
-        canary_uri, MODEL, 0.25, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10, errors=5)
+        canary_uri, MODEL, 0.25, CANARY, lambda _: log_answers(canary_uri, "challenger", 2, 10, errors=5)
     )
     assert decision.action == "roll_back"
-    assert "error_rate" in decision.reason
+    assert "success_rate" in decision.reason
     with open_session(canary_uri) as session:
         assert require_rollout(session, MODEL).stage == "idle"
     # A task that is run again tells the same story and changes nothing.
-    again = run_canary_step(canary_uri, MODEL, 0.25, CRITERIA)
+    again = run_canary_step(canary_uri, MODEL, 0.25, CANARY)
     assert again.action == "roll_back"
     assert decision.reason in again.reason
 
 
 def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    decision = run_canary_step(canary_uri, MODEL, 0.25, SHORT)
+    decision = run_canary_step(canary_uri, MODEL, 0.25, SHORT_CANARY)
     assert decision.action == "roll_back"
     assert "inconclusive" in decision.reason
     with open_session(canary_uri) as session:
@@ -137,7 +140,7 @@ def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
 def test_answers_of_an_earlier_step_prove_nothing_for_this_one(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
     log_answers(canary_uri, "challenger", 2, 500)
-    assert run_canary_step(canary_uri, MODEL, 0.25, SHORT).action == "roll_back"
+    assert run_canary_step(canary_uri, MODEL, 0.25, SHORT_CANARY).action == "roll_back"
 
 
 def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
@@ -151,15 +154,15 @@ def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
         raise KilledError
 
     with pytest.raises(KilledError):
-        run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, die)
+        run_canary_step(canary_uri, MODEL, 0.25, CANARY, die)
     seen: list[StepStatus] = []
-    assert run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, seen.append).action == "proceed"
+    assert run_canary_step(canary_uri, MODEL, 0.25, CANARY, seen.append).action == "proceed"
     assert seen[0].challenger.samples == 30
 
 
 def test_the_last_step_compares_with_the_champion_before_it(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    decision = run_canary_step(canary_uri, MODEL, 1.0, CRITERIA, lambda _: log_answers(canary_uri, "challenger", 2, 10))
+    decision = run_canary_step(canary_uri, MODEL, 1.0, CANARY, lambda _: log_answers(canary_uri, "challenger", 2, 10))
     assert decision.action == "proceed"
 
 
@@ -169,18 +172,18 @@ def test_a_change_by_another_run_ends_the_step(canary_uri: str) -> None:
             roll_back(session, require_rollout(session, MODEL), "by hand")
 
     with pytest.raises(RolloutError, match=r"changed during a canary step: row version 3 .* 4 was found"):
-        run_canary_step(canary_uri, MODEL, 0.25, CRITERIA, interfere)
+        run_canary_step(canary_uri, MODEL, 0.25, CANARY, interfere)
 
 
 def test_a_step_without_a_canary_is_refused(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
         bootstrap_champion(session, MODEL, 1)
     with pytest.raises(RolloutError, match="no canary"):
-        run_canary_step(warehouse_uri, MODEL, 0.25, CRITERIA)
+        run_canary_step(warehouse_uri, MODEL, 0.25, CANARY)
 
 
 def test_a_champion_that_was_restored_meanwhile_ends_the_canary(canary_uri: str) -> None:
     with open_session(canary_uri) as session:
         state = promote_challenger(session, require_rollout(session, MODEL), 2)
         restore_champion(session, start_canary(session, state, 3, 0.5), 1, "by hand")
-    assert "by hand" in run_canary_step(canary_uri, MODEL, 0.25, CRITERIA).reason
+    assert "by hand" in run_canary_step(canary_uri, MODEL, 0.25, CANARY).reason
