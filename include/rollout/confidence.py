@@ -48,19 +48,22 @@ def bound_share(hits: int, count: int, alpha: float) -> Interval:
     return Interval(low, high)
 
 
-def bound_mean(mean: float, deviation: float, count: int, alpha: float) -> Interval:
-    """The mean of what ``count`` independent observations of a finite variance were drawn from.
+def bound_estimate(estimate: float, error: float, count: int, alpha: float) -> Interval:
+    """What a mean, or the difference of two, estimates, by its standard error.
 
-    It holds as the number of observations grows, like the usual normal interval (Waudby-Smith et al., 2024,
-    "Time-uniform central limit theory and asymptotic confidence sequences", theorem 2.2 and its best rho). Infinite
-    with fewer than two.
+    It holds as the number of observations grows, like the usual normal interval, of independent observations of a
+    finite variance (Waudby-Smith et al., 2024, "Time-uniform central limit theory and asymptotic confidence
+    sequences", theorem 2.2 with its best rho, and section 3 for differences). Infinite with fewer than two.
+
+    Args:
+        count: observations that it is made of; of a difference, those of the side that has fewer.
     """
     if count < 2:
         return Interval(-inf, inf)
     tuned = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / _BEST_AT
     grown = count * tuned + 1
-    radius = deviation * sqrt(2 * grown / (count**2 * tuned) * log(sqrt(grown) / alpha))
-    return Interval(mean - radius, mean + radius)
+    radius = error * sqrt(2 * grown / (count * tuned) * log(sqrt(grown) / alpha))
+    return Interval(estimate - radius, estimate + radius)
 
 
 def rank_quantile(count: int, share: float, alpha: float) -> tuple[int | None, int | None]:

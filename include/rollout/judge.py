@@ -6,11 +6,11 @@ Every check may be looked at as often as one likes: it fails when harm is shown,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, inf, isfinite, isnan
+from math import hypot, inf, isfinite, isnan, sqrt
 from typing import Final, Literal
 
 from include.rollout.check import Check, list_failures
-from include.rollout.confidence import Interval, bound_mean, bound_share, rank_quantile
+from include.rollout.confidence import Interval, bound_estimate, bound_share, rank_quantile
 from include.rollout.stats import VariantStats
 from include.settings.rollout import CanaryCriteria
 
@@ -94,14 +94,19 @@ def judge_canary(
 
 
 def _conclude(
-    name: str, observed: float | None, limit: float, bounds: Interval, reason: str, *, must_show: bool
+    name: str, observed: float, limit: float, bounds: Interval, reason: str, *, must_show: bool, is_above: bool
 ) -> Check:
-    """Whether a figure that may be anywhere in ``bounds`` is within a limit."""
+    """Whether a figure that may be anywhere in ``bounds`` is within a limit.
+
+    Args:
+        must_show: it passes when it is shown to be.
+        is_above: what was seen is not, so that it passes only then, too.
+    """
     if isnan(bounds.low) or isnan(bounds.high):
         return Check(name, False, observed, limit, f"{reason}; no number", is_clear=False)
     if bounds.low > limit:
         return Check(name, False, observed, limit, f"{reason}; more is shown")
-    if bounds.high <= limit or not must_show:
+    if bounds.high <= limit or not (must_show or is_above):
         return Check(name, True, observed, limit, reason)
     return Check(name, False, observed, limit, f"{reason}; not shown yet", is_clear=False)
 
@@ -133,7 +138,7 @@ def _check_routing(champion: VariantStats, challenger: VariantStats, plan: StepP
     is_apart = both.low <= _MISROUTED
     crossed = Check(
         "crossed_entities", is_apart, champion.crossed, _MISROUTED,
-        f"{champion.crossed} of the challenger's {challenger.samples} entities were answered by the champion, too",
+        f"{champion.crossed} of the challenger's {challenger.samples} entities were answered by the champion again",
         is_clear=is_apart,
     )  # fmt: skip
     return ratio, crossed
@@ -162,7 +167,8 @@ def _check_error_increase(
         f"({_show(bounds, 100)} percent more), at most {most:.4%} more is allowed"
     )
     observed = challenger.error_rate - champion.error_rate
-    return _conclude("error_rate_increase", observed, most, bounds, reason, must_show=plan.is_final)
+    is_above = observed > most
+    return _conclude("error_rate_increase", observed, most, bounds, reason, must_show=plan.is_final, is_above=is_above)
 
 
 def _check_failing_now(champion: VariantStats, challenger: VariantStats) -> Check:
@@ -184,7 +190,7 @@ def _check_latency(challenger: VariantStats, criteria: CanaryCriteria, plan: Ste
         return Check(name, False, None, most, "no answer succeeded, so there is no latency", is_clear=False)
     slower = bound_share(challenger.count_slower(most), challenger.succeeded, alpha)
     reason = f"p95 latency {observed:.2f} ms, at most {most:g} ms is allowed ({_show(slower, 100)} percent take longer)"
-    return _conclude_latency(name, observed, most, slower, slower, reason, plan)
+    return _conclude_latency(name, observed, most, slower, slower, reason, plan, is_above=observed > most)
 
 
 def _check_latency_ratio(
@@ -210,21 +216,24 @@ def _check_latency_ratio(
         f"p95 latency {now:.2f} ms is {observed:.2f} times the champion's {before:.2f} ms; allowed is {most:g} times, "
         f"or anything up to {floor:g} ms"
     )
-    return _conclude_latency(name, observed, most, harm, shown, reason, plan)
+    is_above = observed > most and now > floor
+    return _conclude_latency(name, observed, most, harm, shown, reason, plan, is_above=is_above)
 
 
 def _conclude_latency(
-    name: str, observed: float, most: float, harm: Interval, shown: Interval, reason: str, plan: StepPlan
-) -> Check:
+    name: str, observed: float, most: float, harm: Interval, shown: Interval, reason: str, plan: StepPlan,
+    *, is_above: bool,
+) -> Check:  # fmt: skip
     """By the share of answers that are slower than allowed: of more than one in twenty, the p95 is."""
-    concluded = _conclude(name, observed, _SLOW, Interval(harm.low, shown.high), reason, must_show=plan.is_final)
+    bounds = Interval(harm.low, shown.high)
+    concluded = _conclude(name, observed, _SLOW, bounds, reason, must_show=plan.is_final, is_above=is_above)
     return Check(name, concluded.is_passed, observed, most, concluded.reason, concluded.is_clear)
 
 
 def _check_prediction_shift(
     champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, alpha: float
 ) -> Check:
-    """Not shown but disproved: a better model answers otherwise, which is no harm by itself."""
+    """A better model answers otherwise, which is no harm by itself."""
     name, most = "prediction_shift", criteria.prediction_shift_max
     shift = measure_shift(champion, challenger)
     if shift is None or not isfinite(shift):
@@ -237,7 +246,7 @@ def _check_prediction_shift(
         f"mean {subject} {now:.4g} against the champion's {before:.4g}, {shift:.3g} standard deviations of the "
         f"answers apart ({_show(bounds)}); at most {most:g} is allowed"
     )
-    return _conclude(name, shift, most, bounds, reason, must_show=False)
+    return _conclude(name, shift, most, bounds, reason, must_show=False, is_above=shift > most)
 
 
 def _check_prediction_spread(champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria) -> Check:
@@ -320,18 +329,23 @@ def _measure_scale(champion: VariantStats, challenger: VariantStats) -> float:
 
 def _list_chances(champion: VariantStats, challenger: VariantStats, alpha: float) -> dict[str, float]:
     """How far the difference of each mean may be from the truth, all of them together with ``1 - alpha``."""
+    both = (champion, challenger)
     names = [name for name, _, _ in _pair_means(champion, challenger)]
-    each = alpha / (2 * len(names))
-    return {name: sum(_bound_chance(stats, name, each) for stats in (champion, challenger)) for name in names}
-
-
-def _bound_chance(stats: VariantStats, name: str, alpha: float) -> float:
-    if stats.succeeded < _FEWEST:
-        return inf
-    deviations = {f"{_CLASS}{item.name}": item.deviation for item in stats.classes} or {
-        _PREDICTION: stats.prediction_deviation
+    if min(stats.succeeded for stats in both) < _FEWEST:
+        return dict.fromkeys(names, inf)
+    # Of the smaller variant, whose mean is the less normal one.
+    count, each = min(stats.succeeded for stats in both), alpha / len(names)
+    deviations = [
+        {f"{_CLASS}{item.name}": item.deviation for item in stats.classes} or {_PREDICTION: stats.prediction_deviation}
+        for stats in both
+    ]
+    errors = {
+        name: hypot(
+            *((one.get(name) or 0.0) / sqrt(stats.succeeded) for one, stats in zip(deviations, both, strict=True))
+        )
+        for name in names
     }
-    return bound_mean(0.0, deviations.get(name) or 0.0, stats.succeeded, alpha).high
+    return {name: bound_estimate(0.0, error, count, each).high for name, error in errors.items()}
 
 
 _PREDICTION: Final = "prediction"

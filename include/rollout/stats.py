@@ -45,8 +45,8 @@ class VariantStats:
         prediction_deviation: standard deviation of the same; None also with one answer.
         classes: the probability of each class, by name; empty unless the model has several classes.
         looked_up: entities whose features came from the online store, so that the share of traffic alone has chosen who
-            answers.
-        crossed: of the champion's entities, those that the challenger answered, too.
+            answers; since the challenger's first answer.
+        crossed: entities that the champion answered after the challenger had.
         recent: the last answers, whoever asked; ``recent_errors`` of them failed, about ``recent_entities`` entities.
     """
 
@@ -96,19 +96,21 @@ def read_stats(
 ) -> VariantStats:
     """The figures of one version in one variant, from requests at or after ``since`` (and before ``until``).
 
-    What the champion answered in the place of a challenger that had failed does not count.
+    What the champion answered in the place of a challenger that had failed does not count, nor do entities that went to
+    the challenger.
     """
     log = (
         "with log as materialized (select at, request_id, coalesce(keys::text, request_id) as entity, variant, "
         "model_version, is_error, latency_ms, prediction, answer, as_of_date is not null as is_looked_up "
         "from serving.inference_log where model_name = %(model)s and at >= %(since)s "
         "and (%(until)s::timestamptz is null or at < %(until)s)), "
-        "challenged as (select distinct entity from log where variant = 'challenger'), "
-        "answers as (select log.*, "
-        "%(variant)s = 'champion' and entity in (select entity from challenged) as is_crossed "
-        "from log where variant = %(variant)s and model_version = %(version)s and not (variant = 'champion' "
+        "challenged as (select entity, min(at) as at from log where variant = 'challenger' group by entity), "
+        "answers as (select log.*, challenged.entity is not null as is_challenged, log.at > challenged.at as is_after "
+        "from log left join challenged on %(variant)s = 'champion' and challenged.entity = log.entity "
+        "where variant = %(variant)s and model_version = %(version)s and not (variant = 'champion' "
         "and request_id in (select request_id from log as other where other.variant = 'challenger'))), "
-        "firsts as (select distinct on (entity) * from answers where not is_crossed order by entity, at, request_id), "
+        "firsts as (select distinct on (entity) * from answers where not is_challenged "
+        "order by entity, at, request_id), "
         f"lasts as (select * from answers order by at desc limit {RECENT}) "
     )
     parameters = {
@@ -118,8 +120,8 @@ def read_stats(
         f"{log} select count(*) as samples, count(*) filter (where is_error) as errors, "
         "avg(prediction) filter (where not is_error) as prediction_mean, "
         "stddev_samp(prediction) filter (where not is_error) as prediction_deviation, "
-        "count(*) filter (where is_looked_up) as looked_up, "
-        "(select count(distinct entity) from answers where is_crossed) as crossed, "
+        "count(*) filter (where is_looked_up and at >= coalesce((select min(at) from challenged), at)) as looked_up, "
+        "(select count(distinct entity) from answers where is_after) as crossed, "
         "(select count(*) from lasts) as recent, "
         "(select count(*) from lasts where is_error) as recent_errors, "
         "(select count(distinct entity) from lasts) as recent_entities, "

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 import ville
+from scipy.stats import sem
 
-from include.rollout.confidence import Interval, bound_mean, bound_share, rank_quantile
+from include.rollout.confidence import Interval, bound_estimate, bound_share, rank_quantile
 
 ALPHAS = (0.1, 0.01, 0.0003)
 
@@ -33,7 +34,7 @@ def test_a_mean_has_the_interval_of_ville(alpha: float) -> None:
     low, high = oracle.lower_, oracle.upper_
     # Its rho is the best one by search, ours by the formula of the paper.
     for count in (2, 50, 500, 4000):
-        found = bound_mean(float(values[:count].mean()), float(values[:count].std(ddof=1)), count, alpha)
+        found = bound_estimate(float(values[:count].mean()), float(sem(values[:count])), count, alpha)
         width = high[count - 1] - low[count - 1]
         assert found.high - found.low == pytest.approx(width, rel=0.05)
         assert (found.low + found.high) / 2 == pytest.approx(values[:count].mean())
@@ -41,7 +42,7 @@ def test_a_mean_has_the_interval_of_ville(alpha: float) -> None:
 
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.5])
 def test_a_share_is_outside_of_its_interval_at_any_look_no_more_often_than_said(share: float) -> None:
-    alpha, looks, repetitions = 0.05, 600, 2000
+    alpha, looks, repetitions = 0.05, 600, 1000
     hits = (np.random.default_rng(7).random((repetitions, looks)) < share).cumsum(axis=1)
     wrong = 0
     for path in hits:
@@ -79,12 +80,29 @@ def test_a_quantile_lies_between_its_ranks_at_any_look(alpha: float) -> None:
     assert ranks[900][1] is not None
 
 
+def test_a_difference_is_outside_of_its_interval_at_any_look_no_more_often_than_said() -> None:
+    # A challenger that gets a tenth of the entities, of answers that are far from normal.
+    alpha, repetitions, looks = 0.05, 400, range(1000, 4000, 200)
+    random = np.random.default_rng(11)
+    wrong = 0
+    for _ in range(repetitions):
+        values, is_challenger = random.gamma(0.5, 1.0, looks[-1]), random.random(looks[-1]) < 0.1
+        is_wrong = False
+        for count in looks:
+            parts = [values[:count][is_challenger[:count] == side] for side in (True, False)]
+            error = math.hypot(*(float(sem(part)) for part in parts))
+            found = bound_estimate(float(parts[0].mean() - parts[1].mean()), error, min(map(len, parts)), alpha)
+            is_wrong |= not found.low <= 0 <= found.high
+        wrong += is_wrong
+    assert wrong / repetitions <= alpha
+
+
 def test_an_interval_narrows_with_what_is_seen_and_widens_with_its_confidence() -> None:
     assert bound_share(0, 0, 0.01) == Interval(0.0, 1.0)
     assert bound_share(0, 100, 0.01).high > bound_share(0, 1000, 0.01).high > 0
     assert bound_share(5, 100, 0.001).high > bound_share(5, 100, 0.01).high
     assert bound_share(100, 100, 0.01).high == 1.0
-    assert bound_mean(0.0, 1.0, 1, 0.01) == Interval(-math.inf, math.inf)
-    assert bound_mean(7.0, 0.0, 100, 0.01) == Interval(7.0, 7.0)
-    assert math.isnan(bound_mean(math.nan, 1.0, 100, 0.01).low)
+    assert bound_estimate(0.0, 1.0, 1, 0.01) == Interval(-math.inf, math.inf)
+    assert bound_estimate(7.0, 0.0, 100, 0.01) == Interval(7.0, 7.0)
+    assert math.isnan(bound_estimate(math.nan, 1.0, 100, 0.01).low)
     assert rank_quantile(0, 0.95, 0.01) == (None, None)

@@ -109,9 +109,9 @@ def test_a_rate_above_its_limit_by_chance_rolls_nothing_back() -> None:
     # One of 200 failed: 0.5 % where 0.1 % is allowed, which chance does in one canary of five.
     assert judge(make(200, errors=1), EARLY, champion=make(200)).action == "proceed"
     others = make(400, errors=1)
-    assert judge(make(400, errors=8), EARLY, champion=others, success_rate_min=0.9).action == "proceed"
+    assert judge(make(400, errors=8), EARLY, champion=others, success_rate_min=0.9).action == "wait"
     # Slower than twice the champion in 6 of 100 answers, where 5 are allowed.
-    assert judge(make(400, slow=0.06, slow_ms=30.0), EARLY).action == "proceed"
+    assert judge(make(400, slow=0.06, slow_ms=30.0), EARLY, champion=make(400)).action == "wait"
 
 
 def test_the_last_step_beside_the_champion_must_show_that_nothing_is_worse() -> None:
@@ -272,9 +272,10 @@ def test_no_spread_is_too_large_beside_a_champion_that_says_the_same_to_all() ->
     assert judge(make(), champion=champion).action == "proceed"
 
 
-def test_few_answers_that_lie_further_apart_by_chance_roll_nothing_back() -> None:
+def test_answers_that_lie_further_apart_roll_back_once_chance_does_not_explain_it() -> None:
     shifted = {"prediction_mean": 0.28}
-    assert judge(make(100, **shifted), EARLY, champion=make(100), min_samples=30).action == "proceed"
+    few = judge(make(100, **shifted), EARLY, champion=make(100), min_samples=30)
+    assert (few.action, list_open(few)) == ("wait", {"prediction_shift"})
     assert list_failed(judge(make(4000, **shifted), EARLY)) == {"prediction_shift"}
 
 

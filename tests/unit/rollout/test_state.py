@@ -8,10 +8,12 @@ from include.errors import RolloutError
 from include.rollout.events import read_former_champions, read_last_event
 from include.rollout.orphans import end_orphaned_canaries
 from include.rollout.state import (
+    LEASE_S,
     RolloutState,
     bootstrap_champion,
     promote_challenger,
     read_rollout,
+    renew_lease,
     require_rollout,
     restore_champion,
     roll_back,
@@ -222,3 +224,26 @@ def test_changes_are_seen_by_lineage(warehouse_uri: str) -> None:
         promote_challenger(session, require_rollout(session, MODEL), 2)
     assert {str(table) for table in trace.writes} == {"serving.rollouts", "serving.rollout_events"}
     assert {str(table) for table in trace.reads} == {"serving.rollouts", "serving.rollout_events"}
+
+
+def test_a_canary_that_nobody_has_watched_for_an_hour_is_ended(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        state = begin(session)
+        renew_lease(session, state, -3500.0)
+        assert end_orphaned_canaries(session, [MODEL]) == []
+        renew_lease(session, state, -3700.0)
+        assert end_orphaned_canaries(session, [MODEL]) == [MODEL]
+        ended = read_last_event(session, MODEL)
+    assert ended is not None
+    assert ended.detail == {"reason": "nobody has watched it for an hour", "rolled_back_version": 2}
+
+
+def test_a_lease_is_renewed_for_the_row_that_was_read_alone(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        state = begin(session)
+        assert 0 < state.lease_left_s <= LEASE_S
+        assert renew_lease(session, state, 600.0).lease_left_s == pytest.approx(600, abs=60)
+        changed = set_weight(session, state, 0.5, 5.0)
+        assert changed.lease_left_s <= 5
+        with pytest.raises(RolloutError, match="'lease_renewed' was decided on row version 2"):
+            renew_lease(session, state, 600.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -109,18 +110,22 @@ def test_an_entity_counts_by_its_first_answer_and_each_request_without_keys(ware
 
 
 def test_the_champion_is_judged_by_entities_that_are_its_own(warehouse_uri: str) -> None:
+    moments = [BEGAN_AT + timedelta(seconds=second) for second in range(4)]
+    champion: dict[str, Any] = {"variant": "champion", "version": 1}
     with open_session(warehouse_uri) as session:
+        # In the place of the challenger; before the challenger's share rose; its own; and after the challenger.
         log_answer(session, keys={"machine_id": 1}, request_id="fell back", prediction=None)
-        champion = {"variant": "champion", "version": 1}
-        # What it answered in the place of the challenger, what it answered before the share rose, and its own.
-        log_answer(session, keys={"machine_id": 1}, request_id="fell back", latency_ms=500.0, **champion)  # type: ignore[arg-type]
-        log_answer(session, keys={"machine_id": 2}, request_id="early", **champion)  # type: ignore[arg-type]
-        log_answer(session, keys={"machine_id": 2}, request_id="late", at=BEGAN_AT + timedelta(seconds=5))
-        log_answer(session, keys={"machine_id": 3}, request_id="own", prediction=0.7, **champion)  # type: ignore[arg-type]
+        log_answer(session, keys={"machine_id": 1}, request_id="fell back", at=moments[1], **champion)
+        log_answer(session, keys={"machine_id": 2}, request_id="early", **champion)
+        log_answer(session, keys={"machine_id": 2}, request_id="late", at=moments[2])
+        log_answer(session, keys={"machine_id": 3}, request_id="own", prediction=0.7, **champion)
+        before = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT, moments[2])
         stats = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
-        before = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT, BEGAN_AT + timedelta(seconds=5))
-    assert (stats.samples, stats.crossed, stats.prediction_mean) == (1, 1, 0.7)
+        log_answer(session, keys={"machine_id": 2}, request_id="again", at=moments[3], **champion)
+        crossed = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
     assert (before.samples, before.crossed) == (2, 0)
+    assert (stats.samples, stats.crossed, stats.prediction_mean) == (1, 0, 0.7)
+    assert (crossed.samples, crossed.crossed) == (1, 1)
 
 
 def test_entities_of_the_online_store_are_counted(warehouse_uri: str) -> None:
@@ -129,3 +134,10 @@ def test_entities_of_the_online_store_are_counted(warehouse_uri: str) -> None:
             log_answer(session, request_id=request_id)
         session.execute("update serving.inference_log set as_of_date = '2026-03-01' where request_id <> 'a'")
         assert read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT).looked_up == 2
+        # The champion's count since the challenger has answered for the first time.
+        for request_id, second in (("d", -1), ("e", 1), ("f", 2)):
+            log_answer(session, request_id=request_id, variant="champion", at=BEGAN_AT + timedelta(seconds=second))
+        session.execute("update serving.inference_log set as_of_date = '2026-03-01' where variant = 'champion'")
+        began_at = BEGAN_AT - timedelta(seconds=9)
+        champion = read_stats(session, "machine_failure", "champion", 2, began_at)
+    assert (champion.samples, champion.looked_up) == (3, 2)

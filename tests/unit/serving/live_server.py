@@ -25,7 +25,7 @@ from include.warehouse.session import Row, open_session
 from tests.unit.serving.onnx_files import FEATURES
 
 MODEL = "failures"
-MACHINES = 400
+MACHINES = 900
 SENSOR = {"sensor_id": "0f8fad5b-d9cb-469f-a165-70867728950e", "since": "2026-01-31"}
 
 
@@ -83,12 +83,12 @@ def bootstrap_all(uri: str, names: Sequence[str] = (MODEL, "units", "grade")) ->
             bootstrap_champion(session, name, 1)
 
 
-def put_canary(uri: str, version: int, weight: float, model_name: str = MODEL) -> None:
-    """Start a canary of ``version``, or set its weight."""
+def put_canary(uri: str, version: int, weight: float, model_name: str = MODEL, lease_s: float = 3600.0) -> None:
+    """Start a canary of ``version``, or set its weight; it has it for longer than any test takes."""
     with open_session(uri) as session:
         state = read_rollout(session, model_name)
         assert state is not None
-        set_weight(session, start_canary(session, state, version, weight), weight)
+        set_weight(session, start_canary(session, state, version, weight), weight, lease_s)
 
 
 @contextmanager
