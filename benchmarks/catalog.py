@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # In the order of running: the quick ones first.
 NAMES: Final = (
-    "seam", "one_row", "search", "point_in_time", "gates", "training", "ingest", "parsing", "serving", "many_models",
-    "airflow_memory", "task_overhead",
+    "seam", "one_row", "search", "point_in_time", "gates", "judge", "training", "ingest", "parsing", "serving",
+    "many_models", "airflow_memory", "task_overhead",
     # (examples begin)
     "adoption", "dbt", "feature_growth", "demo", "quality",
     # (examples end)

@@ -67,6 +67,11 @@ def plan_step(weight: float, steps: tuple[float, ...], alpha: float) -> StepPlan
     return StepPlan(weight, bool(shared) and weight == shared[-1], alpha / max(len(steps), 1))
 
 
+def share_alpha(plan: StepPlan) -> float:
+    """Each check's part of the chance that a step is wrongly rolled back."""
+    return plan.alpha / _CHECKS
+
+
 def judge_canary(
     champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan
 ) -> CanaryDecision:
@@ -74,7 +79,7 @@ def judge_canary(
 
     It is rolled back when a check has failed, whatever is still open; it proceeds when all have passed.
     """
-    alpha = plan.alpha / _CHECKS
+    alpha = share_alpha(plan)
     checks = (
         _check_samples("champion_samples", champion, criteria),
         _check_samples("challenger_samples", challenger, criteria),
