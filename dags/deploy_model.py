@@ -15,8 +15,8 @@ approve, and whether it is needed at all, stands in `include/config/governance.y
 **When it fails**
 - `check_staging`: the log lists every check with its number and threshold; production is untouched.
 - `record_approval`: the approver may not be the person who trained the model. Clear `approve`.
-- `canary_…`: *rolled back* means that the champion carried all traffic before the task failed. Any other failure leaves the
-  candidate its share until its lease ends (`lease_s`), unless the task is repeated.
+- `canary_…`: *rolled back* means that the champion carried all traffic before the task failed. Any other failure leaves
+  the candidate its share until its lease ends (`lease_s`), unless the task is repeated.
   *Inconclusive* means too little traffic: send more, or lengthen the step in `include/config/rollout.yml`.
 """
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from include.serving.docs_page import render_docs
 from include.serving.metrics import CONTENT_TYPE
 from include.serving.refusal import RequestRefusedError
-from include.serving.request_head import REFUSALS, describe_parameters, describe_request, read_head
+from include.serving.request_head import REFUSALS, describe_parameters, describe_request, read_body, read_head
 from include.serving.schemas import (
     BatchPrediction,
     BatchRequest,
@@ -70,7 +70,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         """Predict one entity."""
         engine = server.find_engine(request.path_params["name"])
         request_id, version = read_head(request)
-        body = PredictRequest.model_validate_json(await request.body())
+        body = PredictRequest.model_validate_json(await read_body(request, server.body_max_bytes))
         return JSONResponse((await engine.predict([body], request_id, version))[0])
 
     @router.post(
@@ -91,7 +91,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         """Predict several entities; all are answered or none."""
         engine = server.find_engine(request.path_params["name"])
         request_id, version = read_head(request)
-        body = BatchRequest.model_validate_json(await request.body())
+        body = BatchRequest.model_validate_json(await read_body(request, server.body_max_bytes))
         server.check_batch(body)
         return JSONResponse({"predictions": await engine.predict(body.requests, request_id, version)})
 

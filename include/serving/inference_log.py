@@ -13,6 +13,7 @@ from typing import Any, Final, TypedDict
 from include.errors import WarehouseError
 from include.rollout.stats import Variant
 from include.serving.warehouse_pool import RowsRefusedError, WarehousePool
+from include.warehouse.jsonb import to_jsonb
 
 SQL: Final = """
 insert into serving.inference_log
@@ -135,5 +136,8 @@ class InferenceLog:
 
 
 def encode_rows(rows: Sequence[InferenceRow]) -> str:
-    """Rows as the JSON array that the insert statement unpacks."""
-    return json.dumps(rows, allow_nan=False, separators=(",", ":"))
+    """Rows as the JSON array that the insert statement unpacks; a number that is none becomes null."""
+    try:
+        return json.dumps(rows, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return to_jsonb(rows) or ""

@@ -161,6 +161,9 @@ class ModelStore:
     async def _load_slot(self, slot: Slot) -> None:
         try:
             async with self._loads:
+                if self._slots.get(slot.version) is not slot:
+                    # Nobody wants it any more: other versions were asked for while it waited for its turn.
+                    return
                 # A download that hangs must not hold up the end of the process.
                 model = await run_in_daemon_thread(lambda: self._load(slot.version), f"load-{slot.version}")
         except Exception as error:

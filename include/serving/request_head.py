@@ -1,4 +1,4 @@
-"""The headers of a request to predict, and how the schema describes such a request."""
+"""The headers and the body of a request to predict, and how the schema describes such a request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from include.serving.schemas import Refusal
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Refusal, "description": "the model is not declared, or its online table does not hold the entity"},
+    413: {"model": Refusal, "description": "the body is too large"},
     415: {"model": Refusal, "description": "the body is not declared as application/json"},
     422: {"model": Refusal, "description": "the request does not fit; the key or feature is named"},
     500: {"model": Refusal, "description": "the champion itself failed"},
@@ -22,6 +23,7 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 _VERSION_MAX: Final = 2**31 - 1
 _REQUEST_ID_MAX: Final = 128
+_DIGITS_MAX: Final = 18
 _VERSION_KEY: Final = VERSION_HEADER.lower().encode()
 _REQUEST_ID_KEY: Final = REQUEST_ID_HEADER.lower().encode()
 _PARAMETERS: Final[list[dict[str, Any]]] = [
@@ -63,8 +65,32 @@ def read_head(request: Request) -> tuple[str, int | None]:
     return request_id.decode("latin-1") or uuid4().hex, version
 
 
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """The body, as long as it is not too large; of one that is, no more is read, and nothing is parsed.
+
+    Raises:
+        RequestRefusedError: 413 with the limit.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and (len(declared) > _DIGITS_MAX or int(declared) > bytes_max):
+        raise _refuse_size(bytes_max)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > bytes_max:
+            raise _refuse_size(bytes_max)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refuse_size(bytes_max: int) -> RequestRefusedError:
+    return RequestRefusedError(413, f"The body is larger than {bytes_max:,} bytes. Split the batch.")
+
+
 def _parse_version(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= _VERSION_MAX:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_VERSION_MAX))
+    if not is_number or not 1 <= int(text) <= _VERSION_MAX:
         raise RequestRefusedError(
             422, f"{VERSION_HEADER} is {text[:40]!r}; give a version number of the registry, such as 7."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from include.rollout.stats import Variant
 
@@ -32,7 +32,8 @@ class BatchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    requests: Annotated[list[PredictRequest], Field(min_length=1)]
+    # The first request that does not fit is named; a list of all takes seconds to make.
+    requests: Annotated[list[PredictRequest], Field(min_length=1), FailFast()]
 
 
 class Prediction(BaseModel):

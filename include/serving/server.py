@@ -149,6 +149,11 @@ class ModelServer:
             raise RequestRefusedError(404, f"No model {asked!r} is declared. Declared are: {declared}.")
         return engine
 
+    @property
+    def body_max_bytes(self) -> int:
+        """The largest body that is read."""
+        return self._settings.body_max_bytes
+
     def check_batch(self, batch: BatchRequest) -> None:
         """Refuse a batch that is too large.
 

@@ -91,6 +91,7 @@ class ServerSettings(Section):
     log_capacity: Count
     challenger_deadline_ms: Positive
     batch_max_rows: Count
+    body_max_bytes: Count
     inline_max_ms: Positive
     connections_max: Count
     loads_at_once: Count

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from include.rollout.staging import VERSION_HEADER
+from include.settings.rollout import ServerSettings
 from tests.unit.serving.live_server import MODEL, SENSOR, by_key, get, make_features, post, predict, show, wait_until
 from tests.unit.serving.onnx_files import FEATURES
 
@@ -262,7 +264,7 @@ def test_openapi_describes_requests_answers_and_refusals(shared_url: str) -> Non
     assert set(paths) == named | {"/models", "/healthz", "/readyz", "/metrics"}
     route = paths["/models/{name}/predict"]["post"]
     assert {parameter["name"] for parameter in route["parameters"]} == {"name", "X-Model-Version", "X-Request-Id"}
-    assert set(route["responses"]) == {"200", "404", "415", "422", "500", "503"}
+    assert set(route["responses"]) == {"200", "404", "413", "415", "422", "500", "503"}
     body = route["requestBody"]["content"]["application/json"]["schema"]
     assert body["properties"].keys() == {"keys", "features"}
 
@@ -273,3 +275,37 @@ def test_the_docs_show_each_model_and_load_nothing_from_elsewhere(shared_url: st
     assert "POST /models/units/predict {&quot;keys&quot;: {&quot;site_id&quot;: 7, &quot;part&quot;:" in page.text
     assert not re.findall(r"//|<script|<link|<img|src=|@import", page.text)
     assert get(f"{shared_url}/redoc").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["predict", "predict/batch"])
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_body_that_is_too_large_is_refused_unread(
+    shared_url: str, server_settings: ServerSettings, path: str, is_streamed: bool
+) -> None:
+    most = server_settings.body_max_bytes
+    part = b"[" * 100_000
+    content = iter([part] * (most // len(part) + 2)) if is_streamed else part * (most // len(part) + 2)
+    url, headers = f"{shared_url}/models/{MODEL}/{path}", {"Content-Type": "application/json"}
+    response = post(url, content=content, headers=headers)
+    assert response.status_code == 413
+    assert f"larger than {most:,} bytes" in response.json()["detail"]
+    assert predict(shared_url, by_key(1)).status_code == 200
+
+
+def test_of_many_requests_that_do_not_fit_the_first_is_named(shared_url: str) -> None:
+    body = {"requests": [by_key(1), *({"x": 1} for _ in range(100_000))]}
+    response = post(f"{shared_url}/models/{MODEL}/predict/batch", json=body)
+    assert response.status_code == 422
+    assert "requests.1" in response.json()["detail"]
+    assert len(response.text) < 1_000
+
+
+@pytest.mark.parametrize(
+    "version", ["0", "-1", "1.0", "1999999999999", "0000000000019999999999", "9" * 5000, "2147483648", "७"]
+)
+def test_a_version_that_is_none_is_422(shared_url: str, version: str) -> None:
+    url = f"{shared_url}/models/{MODEL}/predict"
+    response = post(url, json=by_key(1), headers=[(VERSION_HEADER.encode(), version.encode())])
+    assert response.status_code == 422
+    assert f"{VERSION_HEADER} is " in response.json()["detail"]
+    assert len(response.text) < 300

@@ -160,3 +160,19 @@ def test_text_of_any_kind_survives(warehouse_uri: str) -> None:
     with_log(warehouse_uri, write)
     (row,) = read_log(warehouse_uri)
     assert (row["request_id"], row["keys"], row["error"]) == (text, {"part": text}, text)
+
+
+def test_an_infinite_feature_loses_no_row(online_uri: str) -> None:
+    rows = [make_row(number) for number in range(300)]
+    rows[150]["features"] = {"load_28d": float("inf"), "starts_28d": float("nan")}
+
+    async def use(log: InferenceLog) -> None:
+        for row in rows:
+            log.append(row)
+        await log.flush()
+
+    log = with_log(online_uri, use)
+    assert (log.written, log.dropped) == (300, 0)
+    found = {row["request_id"]: row for row in read_log(online_uri)}
+    assert len(found) == 300
+    assert found["request-150"]["features"] == {"load_28d": None, "starts_28d": None}

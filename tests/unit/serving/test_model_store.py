@@ -131,3 +131,25 @@ def test_staging_keeps_two_versions_and_forgets_the_oldest(shelf: Shelf) -> None
         assert sorted(slot.version for slot in store.slots) == [1, 3, 4]
 
     asyncio.run(run())
+
+
+def test_a_version_that_nobody_wants_any_more_is_not_loaded(shelf: Shelf) -> None:
+    may_load, loaded = threading.Event(), []
+
+    def load(model_name: str, version: int) -> ServedModel:
+        loaded.append(version)
+        may_load.wait()
+        return shelf.load(model_name, 1)
+
+    async def run() -> None:
+        store = ModelStore(partial(load, MODEL), asyncio.Semaphore(1))
+        store.apply(make_state(1))
+        await settle(lambda: loaded == [1])
+        for version in range(2, 300):
+            store.stage(version)
+        store.apply(make_state(1))
+        may_load.set()
+        await settle(lambda: {slot.version for slot in store.slots if slot.status == "ready"} == {1, 298, 299})
+
+    asyncio.run(run())
+    assert loaded == [1, 298, 299]
