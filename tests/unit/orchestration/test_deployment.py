@@ -194,15 +194,16 @@ def test_where_nobody_was_asked_nothing_is_recorded(
 
 
 def log_answers(uri: str, name: str, errors: int = 0) -> None:
-    """Ten answers each of champion 1 and challenger 2, within the hour to come; ``errors`` of 2's failed."""
+    """400 answers each of champion 1 and challenger 2, within the hour to come; ``errors`` of 2's failed."""
     with open_session(uri) as session:
         for variant, version, failed in (("champion", 1, 0), ("challenger", 2, errors)):
             session.execute(
                 "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
                 "prediction, latency_ms, is_error, error) "
-                "select clock_timestamp() + interval '1 hour', 'r', %s, %s, %s, '{}', case when n > %s then 0.3 end, "
-                "1.0, n <= %s, case when n <= %s then 'broke' end from generate_series(1, 10) as n",
-                (name, version, variant, failed, failed, failed),
+                "select clock_timestamp() + interval '1 hour', %s || n, %s, %s, %s, '{}', "
+                "case when n > %s then 0.3 end, 1.0, n <= %s, case when n <= %s then 'broke' end "
+                "from generate_series(1, 400) as n",
+                (variant, name, version, variant, failed, failed, failed),
             )
 
 
@@ -251,7 +252,7 @@ def test_a_step_that_fails_is_rolled_back_and_a_later_step_does_not_begin_again(
 ) -> None:
     from include.orchestration.deployment import run_step
 
-    log_answers(champion_uri, model.name, errors=5)
+    log_answers(champion_uri, model.name, errors=200)
 
     with pytest.raises(RolloutError, match=r"rolled back at 5%.*error_rate"):
         run_step(champion_uri, NOWHERE, 2, 0.05, model)
@@ -286,7 +287,7 @@ def find_challenger(tracking_uri: str, name: str) -> str | None:
     return find_alias_run(tracking_uri, name, CHALLENGER)
 
 
-@pytest.mark.parametrize("errors", [0, 5], ids=["promoted", "rolled back"])
+@pytest.mark.parametrize("errors", [0, 200], ids=["promoted", "rolled back"])
 def test_the_alias_of_the_challenger_comes_and_goes_with_the_canary(
     warehouse_uri: str, tracking_uri: str, model: ModelSettings, versions: tuple[int, int], errors: int
 ) -> None:
