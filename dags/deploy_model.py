@@ -23,11 +23,11 @@ approve, and whether it is needed at all, stands in `include/config/governance.y
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Param, chain, dag, get_current_context, task
+from airflow.sdk import Param, PokeReturnValue, chain, dag, get_current_context, task
 
 from include.assets import candidate_of, champion_of
 from include.orchestration.assets import asset
@@ -37,6 +37,9 @@ from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.rollout.canary import plan_steps
 from include.settings.models import ModelSettings
+
+HELD_S: Final = 10.0
+"""A canary that is looked at more often than this keeps its slot for so long at a time."""
 
 
 def deploy_model(model: ModelSettings) -> None:
@@ -78,13 +81,23 @@ def deploy_model(model: ModelSettings) -> None:
             return record_answer(get_current_context(), warehouse_uri(), model)
 
         def canary(candidate: dict[str, Any], weight: float) -> Any:
-            @task(task_id=f"canary_{weight:.0%}".replace("%", "_percent"))
+            criteria = model.rollout.canary.criteria
+
+            @task.sensor(
+                task_id=f"canary_{weight:.0%}".replace("%", "_percent"),
+                mode="reschedule",
+                poke_interval=criteria.poll_interval_s,
+                timeout=2 * criteria.max_wait_s + 3600,
+            )
             @traced
-            def watch(candidate: dict[str, Any]) -> dict[str, Any]:
-                """Give the candidate this share of the traffic and judge what happens."""
+            def watch(candidate: dict[str, Any]) -> PokeReturnValue:
+                """Give the candidate this share of the traffic and judge what happens; between looks it has no slot."""
                 from include.orchestration.deployment import run_step
 
-                return run_step(warehouse_uri(), mlflow_uri(), candidate["version"], weight, model)
+                context, version = get_current_context(), candidate["version"]
+                is_begun = context["ti"].get_first_reschedule_date(context) is not None
+                done = run_step(warehouse_uri(), mlflow_uri(), version, weight, model, HELD_S, is_begun=is_begun)
+                return PokeReturnValue(is_done=done is not None, xcom_value=done)
 
             return watch(candidate)
 

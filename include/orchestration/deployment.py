@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -198,8 +199,19 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
     return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
 
 
-def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings) -> dict[str, Any]:
+def run_step(
+    uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings, held_s: float = math.inf,
+    *, is_begun: bool = False,
+) -> dict[str, Any] | None:  # fmt: skip
     """Give the candidate a share of the traffic and judge it; the first step starts the canary.
+
+    Args:
+        held_s: so long, and then a later call goes on.
+        is_begun: this is such a later call, which starts no canary: whoever has ended it meanwhile meant to.
+
+    Returns:
+        the ``weight`` and the number of ``checks`` that it has passed; None if it is not decided after ``held_s``, so
+        that it is to be called again.
 
     Raises:
         RolloutError: it was rolled back (the message says for what), or its canary does not run, and a
@@ -209,7 +221,7 @@ def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: Mo
     with open_session(uri) as session:
         check_cleared(session, model, version)
         state = require_rollout(session, name)
-        if weight == steps[0]:
+        if weight == steps[0] and not is_begun:
             start_canary(session, state, version, weight, model.rollout.canary.lease_s)
             session.commit()
             show_challenger(session, tracking_uri, name, version)
@@ -218,7 +230,9 @@ def run_step(uri: str, tracking_uri: str, version: int, weight: float, model: Mo
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
                 "Clear the first canary task of the run that it belongs to."
             )
-    decision = run_canary_step(uri, name, weight, model.rollout.canary, on_progress=log_progress)
+    decision = run_canary_step(uri, name, weight, model.rollout.canary, log_progress, held_s)
+    if decision is None:
+        return None
     if decision.action != "proceed":
         with open_session(uri) as session:
             show_challenger(session, tracking_uri, name, None)

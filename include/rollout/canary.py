@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from datetime import datetime
 from include.errors import RolloutError, WarehouseError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
-from include.rollout.judge import URGENT_CHECKS, CanaryDecision, StepPlan, judge_canary, plan_step
-from include.rollout.state import RolloutState, renew_lease, require_rollout, roll_back, set_weight
+from include.rollout.judge import URGENT_CHECKS, CanaryDecision, judge_canary, plan_step
+from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
 from include.settings.rollout import CanaryCriteria, CanarySettings, RolloutSettings
 from include.warehouse.session import Session, open_session
@@ -59,58 +60,59 @@ def run_canary_step(
     weight: float,
     settings: CanarySettings,
     on_progress: Callable[[StepStatus], None] | None = None,
-) -> CanaryDecision:
-    """Give the challenger the share ``weight`` and watch it until the step is decided.
+    held_s: float = math.inf,
+) -> CanaryDecision | None:
+    """Give the challenger the share ``weight`` and watch it until the step is decided, or for ``held_s``.
 
-    A challenger that must go is rolled back here, before this returns. A run that was killed is
-    continued: the step's age counts from when its weight was first set, and a rollback that was done
-    already is reported again. While the warehouse is away the step waits for it, up to ``max_wait_s``; the challenger's
-    lease runs out meanwhile, so that nobody is sent to what nobody watches.
+    A challenger that must go is rolled back here, before this returns. It may be called again, also after a run that
+    was killed: the step's age counts from when its weight was first set, and a rollback that was done already is
+    reported again. While the warehouse is away nothing is decided, and the challenger's lease runs out, so that nobody
+    is sent to what nobody watches.
 
     Returns:
-        a decision whose action is ``proceed`` or ``roll_back``, never ``wait``.
+        a decision whose action is ``proceed`` or ``roll_back``; None after ``held_s`` without one.
 
     Raises:
         RolloutError: no canary runs, or another run changed the rollout meanwhile.
-        WarehouseError: the warehouse is away for longer than ``max_wait_s``.
+    """
+    ends_at = time.monotonic() + held_s
+    while True:
+        try:
+            status = look_at_step(uri, model_name, weight, settings)
+        except WarehouseError as error:
+            log.warning("The canary of %s cannot be watched, its lease runs out: %s", model_name, error)
+        else:
+            if on_progress is not None:
+                on_progress(status)
+            if status.decision.action != "wait":
+                return status.decision
+        poll_s = settings.criteria.poll_interval_s
+        if time.monotonic() + poll_s > ends_at:
+            return None
+        time.sleep(poll_s)
+
+
+def look_at_step(uri: str, model_name: str, weight: float, settings: CanarySettings) -> StepStatus:
+    """Look once at a step, with its share set and its lease renewed; a challenger that must go is rolled back.
+
+    Raises:
+        RolloutError: no canary runs, or another run changed the rollout meanwhile.
+        WarehouseError: the warehouse is away.
     """
     criteria, plan = settings.criteria, plan_step(weight, settings.steps, settings.criteria.wrong_rollback_max)
     with open_session(uri) as session:
         state = require_rollout(session, model_name)
         if state.stage == "idle":
-            return _report_rollback(session, state)
+            return StepStatus(0.0, 0.0, VariantStats(0, 0), VariantStats(0, 0), _report_rollback(session, state))
         state = set_weight(session, state, weight, settings.lease_s)
-    seen_at = time.monotonic()
-    while True:
-        try:
-            status = _observe(uri, state, settings, plan)
-        except WarehouseError as error:
-            if time.monotonic() - seen_at > criteria.max_wait_s:
-                raise
-            log.warning("The canary of %s cannot be watched, its lease runs out: %s", model_name, error)
-            time.sleep(criteria.poll_interval_s)
-            continue
-        seen_at = time.monotonic()
-        if on_progress is not None:
-            on_progress(status)
-        if status.decision.action == "roll_back":
-            with open_session(uri) as session:
-                roll_back(session, state, status.decision.reason)
-        if status.decision.action != "wait":
-            return status.decision
-        time.sleep(criteria.poll_interval_s)
-
-
-def _observe(uri: str, state: RolloutState, settings: CanarySettings, plan: StepPlan) -> StepStatus:
-    criteria = settings.criteria
-    with open_session(uri) as session:
-        _check_unchanged(require_rollout(session, state.model_name), state)
-        renew_lease(session, state, settings.lease_s)
         step_began_at = _read_began_at(session, state, "canary_started", "weight_set")
         elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
+    with open_session(uri) as session:
         champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
-    decision = decide_step(judge_canary(champion, challenger, criteria, plan), elapsed_s, criteria)
-    return StepStatus(state.challenger_weight, elapsed_s, champion, challenger, decision)
+        decision = decide_step(judge_canary(champion, challenger, criteria, plan), elapsed_s, criteria)
+        if decision.action == "roll_back":
+            roll_back(session, state, decision.reason)
+    return StepStatus(weight, elapsed_s, champion, challenger, decision)
 
 
 def _read_both(
@@ -136,15 +138,6 @@ def _read_began_at(session: Session, state: RolloutState, *events: str) -> datet
             "changed by hand. Roll the canary back and start it again."
         )
     return event.at
-
-
-def _check_unchanged(found: RolloutState, expected: RolloutState) -> None:
-    if found.row_version != expected.row_version:
-        raise RolloutError(
-            f"The rollout of {expected.model_name!r} was changed during a canary step: row version "
-            f"{expected.row_version} was set, {found.row_version} was found (stage {found.stage!r}). "
-            "The step ends without a decision; look at serving.rollout_events for who changed it."
-        )
 
 
 def _report_rollback(session: Session, state: RolloutState) -> CanaryDecision:

@@ -18,7 +18,7 @@ from include.registry.ledger import RegisteredVersion, list_versions, record_dec
 from include.registry.registry import CHALLENGER, CHAMPION, find_alias_run
 from include.rollout.check import Check
 from include.rollout.staging import StagingReport
-from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, set_weight, start_canary
+from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, roll_back, set_weight, start_canary
 from include.servers.ports import find_free_port
 from include.settings import load_settings
 from include.settings.models import ModelSettings
@@ -214,13 +214,27 @@ def test_the_first_step_starts_the_canary_and_a_later_one_raises_its_share(
 
     log_answers(champion_uri, model.name)
 
-    assert run_step(champion_uri, NOWHERE, 2, 0.05, model)["weight"] == 0.05
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model) == {"weight": 0.05, "checks": 9}
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.05)
 
-    assert run_step(champion_uri, NOWHERE, 2, 0.5, model)["checks"] > 0
+    assert run_step(champion_uri, NOWHERE, 2, 0.5, model) == {"weight": 0.5, "checks": 9}
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.challenger_weight) == (1, 2, 0.5)
+
+
+def test_a_step_that_goes_on_later_starts_no_canary_that_somebody_has_ended(
+    champion_uri: str, model: ModelSettings
+) -> None:
+    from include.orchestration.deployment import run_step
+
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1) is None
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, is_begun=True) is None
+    with open_session(champion_uri) as session:
+        roll_back(session, require_rollout(session, model.name), "by hand")
+    with pytest.raises(RolloutError, match="by hand"):
+        run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, is_begun=True)
+    assert read_state(champion_uri, model).stage == "idle"
 
 
 def test_a_later_step_never_starts_a_canary(champion_uri: str, model: ModelSettings) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from include.errors import RolloutError
@@ -58,6 +60,13 @@ def log_answers(uri: str, variant: str, version: int, count: int, errors: int = 
         )
 
 
+def watch_step(*arguments: Any) -> CanaryDecision:
+    """A step until it is decided."""
+    decision = run_canary_step(*arguments)
+    assert decision is not None
+    return decision
+
+
 @pytest.fixture
 def canary_uri(warehouse_uri: str) -> str:
     """Champion 1, and a canary of version 2 at 5 %."""
@@ -103,7 +112,7 @@ def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
         seen.append(progress)
         log_answers(canary_uri, "challenger", 2, 10)
 
-    decision = run_canary_step(canary_uri, MODEL, 0.25, CANARY, watch)
+    decision = watch_step(canary_uri, MODEL, 0.25, CANARY, watch)
     assert decision.action == "proceed"
     assert [progress.decision.action for progress in seen[:2]] == ["wait", "wait"]
     assert seen[-1].elapsed_s >= CRITERIA.min_interval_s
@@ -115,7 +124,7 @@ def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
 
 def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    decision = run_canary_step(
+    decision = watch_step(
         canary_uri, MODEL, 0.25, CANARY, lambda _: log_answers(canary_uri, "challenger", 2, 10, errors=5)
     )
     assert decision.action == "roll_back"
@@ -123,14 +132,14 @@ def test_a_bad_challenger_is_gone_before_the_step_returns(canary_uri: str) -> No
     with open_session(canary_uri) as session:
         assert require_rollout(session, MODEL).stage == "idle"
     # A task that is run again tells the same story and changes nothing.
-    again = run_canary_step(canary_uri, MODEL, 0.25, CANARY)
+    again = watch_step(canary_uri, MODEL, 0.25, CANARY)
     assert again.action == "roll_back"
     assert decision.reason in again.reason
 
 
 def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    decision = run_canary_step(canary_uri, MODEL, 0.25, SHORT_CANARY)
+    decision = watch_step(canary_uri, MODEL, 0.25, SHORT_CANARY)
     assert decision.action == "roll_back"
     assert "inconclusive" in decision.reason
     with open_session(canary_uri) as session:
@@ -140,7 +149,7 @@ def test_no_traffic_is_rolled_back_as_inconclusive(canary_uri: str) -> None:
 def test_answers_of_an_earlier_step_prove_nothing_for_this_one(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
     log_answers(canary_uri, "challenger", 2, 500)
-    assert run_canary_step(canary_uri, MODEL, 0.25, SHORT_CANARY).action == "roll_back"
+    assert watch_step(canary_uri, MODEL, 0.25, SHORT_CANARY).action == "roll_back"
 
 
 def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
@@ -156,23 +165,45 @@ def test_a_step_that_was_killed_goes_on_where_it_was(canary_uri: str) -> None:
     with pytest.raises(KilledError):
         run_canary_step(canary_uri, MODEL, 0.25, CANARY, die)
     seen: list[StepStatus] = []
-    assert run_canary_step(canary_uri, MODEL, 0.25, CANARY, seen.append).action == "proceed"
+    assert watch_step(canary_uri, MODEL, 0.25, CANARY, seen.append).action == "proceed"
     assert seen[0].challenger.samples == 30
 
 
 def test_the_last_step_compares_with_the_champion_before_it(canary_uri: str) -> None:
     log_answers(canary_uri, "champion", 1, 40)
-    decision = run_canary_step(canary_uri, MODEL, 1.0, CANARY, lambda _: log_answers(canary_uri, "challenger", 2, 10))
+    decision = watch_step(canary_uri, MODEL, 1.0, CANARY, lambda _: log_answers(canary_uri, "challenger", 2, 10))
     assert decision.action == "proceed"
 
 
-def test_a_change_by_another_run_ends_the_step(canary_uri: str) -> None:
+def test_a_rollback_by_another_run_ends_the_step(canary_uri: str) -> None:
     def interfere(_: StepStatus) -> None:
         with open_session(canary_uri) as session:
             roll_back(session, require_rollout(session, MODEL), "by hand")
 
-    with pytest.raises(RolloutError, match=r"changed during a canary step: row version 3 .* 4 was found"):
+    decision = watch_step(canary_uri, MODEL, 0.25, CANARY, interfere)
+    assert (decision.action, "by hand" in decision.reason) == ("roll_back", True)
+
+
+def test_a_promotion_by_another_run_ends_the_step(canary_uri: str) -> None:
+    def interfere(_: StepStatus) -> None:
+        with open_session(canary_uri) as session:
+            promote_challenger(session, require_rollout(session, MODEL), 2)
+
+    with pytest.raises(RolloutError, match="has no canary"):
         run_canary_step(canary_uri, MODEL, 0.25, CANARY, interfere)
+
+
+def test_a_step_that_is_not_decided_in_time_is_taken_up_later(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    assert run_canary_step(canary_uri, MODEL, 0.25, CANARY, held_s=0.2) is None
+    with open_session(canary_uri) as session:
+        state = require_rollout(session, MODEL)
+    assert (state.stage, state.challenger_weight) == ("canary", 0.25)
+    assert state.lease_left_s > 0
+    log_answers(canary_uri, "challenger", 2, 30)
+    later = run_canary_step(canary_uri, MODEL, 0.25, CANARY, held_s=30.0)
+    assert later is not None
+    assert later.action == "proceed"
 
 
 def test_a_step_without_a_canary_is_refused(warehouse_uri: str) -> None:
@@ -186,4 +217,4 @@ def test_a_champion_that_was_restored_meanwhile_ends_the_canary(canary_uri: str)
     with open_session(canary_uri) as session:
         state = promote_challenger(session, require_rollout(session, MODEL), 2)
         restore_champion(session, start_canary(session, state, 3, 0.5), 1, "by hand")
-    assert "by hand" in run_canary_step(canary_uri, MODEL, 0.25, CANARY).reason
+    assert "by hand" in watch_step(canary_uri, MODEL, 0.25, CANARY).reason

@@ -67,6 +67,7 @@ def test_a_good_challenger_goes_all_the_way_under_load(
         for weight in plan_steps(rollout_settings):
             put_canary(online_uri, 2, weight)
             decision = run_canary_step(online_uri, MODEL, weight, rollout_settings.canary)
+            assert decision is not None
             assert decision.action == "proceed", decision.reason
         with open_session(online_uri) as session:
             promote_challenger(session, require_rollout(session, MODEL), 2)
@@ -106,6 +107,7 @@ def test_a_bad_challenger_is_rolled_back_and_no_request_fails(
         wait_until(lambda: show(server_url)["challenger_version"] is None)
         answered = len(responses)
         wait_until(lambda: len(responses) > answered + 20)
+    assert decision is not None
     assert decision.action == "roll_back"
     assert check in {check.name for check in decision.checks if check.has_failed}
     assert list_failed(responses) == []
@@ -127,6 +129,7 @@ def test_a_slow_challenger_is_given_up_and_slows_nobody(
     with constant_load(hasty_url, threads=8, by_key=False) as responses:
         put_canary(online_uri, 9, 0.25)
         decision = run_canary_step(online_uri, MODEL, 0.25, rollout_settings.canary)
+    assert decision is not None
     assert decision.action == "roll_back"
     assert list_failed(responses) == []
     rows = read_log(online_uri)

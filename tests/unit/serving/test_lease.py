@@ -120,7 +120,8 @@ def test_a_canary_ends_with_its_lease_while_the_warehouse_is_away_and_goes_on_wh
     decided: list[str] = []
 
     def step() -> None:
-        decided.append(run_canary_step(uri, MODEL, 0.2, canary, seen.append).action)
+        decision = run_canary_step(uri, MODEL, 0.2, canary, seen.append)
+        decided.append("none" if decision is None else decision.action)
 
     with serve(uri, shelf.load, server_settings) as url:
         wait_until_ready(url)
