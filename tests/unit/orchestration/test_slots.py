@@ -53,8 +53,9 @@ class CallGraph:
         for node in ast.walk(body):
             if isinstance(node, ast.Name) and node.id in known:
                 self.named[name].add(known[node.id])
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if called.rpartition(".")[2] == "sleep" and not called.startswith("asyncio"):
+            called = node.func if isinstance(node, ast.Call) else None
+            is_sleep = getattr(called, "attr", getattr(called, "id", "")) == "sleep"
+            if called is not None and is_sleep and not ast.unparse(called).startswith("asyncio"):
                 self.sleepers.add(name)
 
     def find_reached(self, start: str) -> set[str]:
