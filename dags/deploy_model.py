@@ -32,7 +32,7 @@ from airflow.sdk import Param, PokeReturnValue, chain, dag, get_current_context,
 from include.assets import candidate_of, champion_of
 from include.orchestration.assets import asset
 from include.orchestration.connections import mlflow_uri, model_server_url, warehouse_uri
-from include.orchestration.defaults import model_defaults
+from include.orchestration.defaults import WATCHING, model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
 from include.rollout.canary import plan_steps
@@ -88,6 +88,7 @@ def deploy_model(model: ModelSettings) -> None:
                 mode="reschedule",
                 poke_interval=criteria.poll_interval_s,
                 timeout=2 * criteria.max_wait_s + 3600,
+                **WATCHING,
             )
             @traced
             def watch(candidate: dict[str, Any]) -> PokeReturnValue:

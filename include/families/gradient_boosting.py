@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from include.families.family import Family, FitContext, Rounds
-from include.families.parameters import Count, NotNegative, Positive, WeightedParameters, list_arguments
+from include.families.parameters import Count, NotNegative, Positive, WeightedParameters, list_arguments, weigh_held_out
 from include.families.preparation import prepare_missing
 
 
@@ -53,7 +53,8 @@ def _fit_until(
     estimator: Any, rows: tuple[Any, Any], held_out: tuple[Any, Any], patience: int
 ) -> tuple[StoppedTrees, int]:
     estimator.set_params(early_stopping=True, n_iter_no_change=patience, tol=0.0)
-    estimator.fit(*rows, X_val=held_out[0], y_val=held_out[1])
+    weights = weigh_held_out(estimator, rows[1], held_out[1])
+    estimator.fit(*rows, X_val=held_out[0], y_val=held_out[1], sample_weight_val=weights)
     # The first score is of no tree at all.
     trees = 1 + int(estimator.validation_score_[1:].argmax())
     return StoppedTrees(estimator, trees), trees

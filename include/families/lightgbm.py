@@ -14,6 +14,7 @@ from include.families.parameters import (
     PositiveShare,
     WeightedParameters,
     list_arguments,
+    weigh_held_out,
 )
 from include.families.preparation import prepare_missing
 
@@ -44,8 +45,11 @@ def _build(parameters: LightgbmParameters, context: FitContext) -> Any:
 def _fit_until(estimator: Any, rows: tuple[Any, Any], held_out: tuple[Any, Any], patience: int) -> tuple[Any, int]:
     from lightgbm import early_stopping
 
-    callbacks = [early_stopping(patience, verbose=False)]
-    estimator.fit(*rows, eval_X=held_out[0], eval_y=held_out[1], callbacks=callbacks)
+    weights = weigh_held_out(estimator, rows[1], held_out[1])
+    estimator.fit(
+        *rows, eval_X=held_out[0], eval_y=held_out[1], eval_sample_weight=None if weights is None else [weights],
+        callbacks=[early_stopping(patience, verbose=False)],
+    )  # fmt: skip
     return estimator, estimator.best_iteration_
 
 

@@ -42,3 +42,18 @@ def list_arguments(parameters: Section, task: str) -> dict[str, Any]:
     """What the estimator itself takes of the parameters: for regression, no weights of classes."""
     left_out = set(CLASSIFIER_KEYS) if task == "regression" else {"calibration"}
     return parameters.model_dump(exclude=left_out)
+
+
+def weigh_held_out(estimator: Any, labels: Any, held_out_labels: Any) -> Any:
+    """The weights of held-out rows that a fit with weights of classes looks at, [n]; None where it has none.
+
+    A loss without them is another one than that which falls, and may rise from the first tree on or never.
+    """
+    import numpy as np
+    from sklearn.utils.class_weight import compute_class_weight
+
+    if estimator.get_params().get("class_weight") != "balanced":
+        return None
+    classes = np.unique(labels)
+    weights = compute_class_weight("balanced", classes=classes, y=labels)
+    return weights[np.searchsorted(classes, held_out_labels)]

@@ -15,6 +15,8 @@ HOUSE_OWNER: Final = "ml-platform"
 FIRST: Final = {"priority_weight": 100, "weight_rule": "absolute"}
 """Keyword arguments for ``@task`` of what stands between new data and its scores. By default Airflow starts first what
 most tasks wait for, such as the look whether to train."""
+WATCHING: Final = {"priority_weight": 200, "weight_rule": "absolute"}
+"""Those of a task that gives its slot back, and must soon have one again."""
 
 RETRY_POLICY: Final = ExceptionRetryPolicy(
     rules=[

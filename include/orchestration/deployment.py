@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.assets import candidate_of
-from include.errors import ApprovalError, RegistryError, RolloutError
+from include.errors import ApprovalError, RegistryError, RolloutError, WarehouseError
 from include.features.read import read_online_rows
 from include.governance.approvals import Approval, check_approval, record_approval, require_approval
 from include.orchestration.assets import asset
@@ -217,33 +217,44 @@ def run_step(
         RolloutError: it was rolled back (the message says for what), or its canary does not run, and a
             later step may not start one with a share that the candidate has not earned.
     """
-    name, steps = model.name, plan_steps(model.rollout)
+    name = model.name
+    try:
+        _begin_step(uri, tracking_uri, version, weight, model, is_begun=is_begun)
+    except WarehouseError as error:
+        if not is_begun:
+            raise
+        log.warning("The canary of %s cannot be watched, its lease runs out: %s", name, error)
+        return None
+    decision = run_canary_step(uri, name, weight, model.rollout.canary, log_progress, held_s)
+    if decision is None:
+        return None
+    if decision.action != "proceed":
+        show_challenger(None, tracking_uri, name, None)
+        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
+    return {"weight": weight, "checks": len(decision.checks)}
+
+
+def _begin_step(
+    uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings, *, is_begun: bool
+) -> None:
     with open_session(uri) as session:
         check_cleared(session, model, version)
-        state = require_rollout(session, name)
-        if weight == steps[0] and not is_begun:
+        state = require_rollout(session, model.name)
+        if weight == plan_steps(model.rollout)[0] and not is_begun:
             start_canary(session, state, version, weight, model.rollout.canary.lease_s)
             session.commit()
-            show_challenger(session, tracking_uri, name, version)
+            show_challenger(session, tracking_uri, model.name, version)
         elif state.stage == "canary" and state.challenger_version != version:
             raise RolloutError(
                 f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
                 "Clear the first canary task of the run that it belongs to."
             )
-    decision = run_canary_step(uri, name, weight, model.rollout.canary, log_progress, held_s)
-    if decision is None:
-        return None
-    if decision.action != "proceed":
-        with open_session(uri) as session:
-            show_challenger(session, tracking_uri, name, None)
-        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
-    return {"weight": weight, "checks": len(decision.checks)}
 
 
-def show_challenger(session: Session, tracking_uri: str, name: str, version: int | None) -> None:
+def show_challenger(session: Session | None, tracking_uri: str, name: str, version: int | None) -> None:
     """Let MLflow's alias ``challenger`` follow the canary; it is for people, and a canary needs no MLflow."""
     try:
-        if version is None:
+        if version is None or session is None:
             remove_alias(tracking_uri, name, CHALLENGER)
         else:
             set_alias(session, tracking_uri, CHALLENGER, require_version(session, name, version))

@@ -6,14 +6,14 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.errors import RolloutError, WarehouseError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
-from include.rollout.judge import URGENT_CHECKS, CanaryDecision, judge_canary, plan_step
-from include.rollout.state import RolloutState, require_rollout, roll_back, set_weight
+from include.rollout.judge import MAX_WAIT, URGENT_CHECKS, CanaryDecision, judge_canary, plan_step
+from include.rollout.state import RolloutState, note_resumption, renew_lease, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
 from include.settings.rollout import CanaryCriteria, CanarySettings, RolloutSettings
 from include.warehouse.session import Session, open_session
@@ -48,8 +48,8 @@ def decide_step(judged: CanaryDecision, elapsed_s: float, criteria: CanaryCriter
     if elapsed_s < criteria.min_interval_s and not is_failing:
         return CanaryDecision("wait", judged.checks)
     if judged.action == "wait" and elapsed_s >= criteria.max_wait_s:
-        reason = f"inconclusive after {elapsed_s:.0f} s: too few entities answered to judge; is there traffic?"
-        timeout = Check("max_wait", False, round(elapsed_s, 1), criteria.max_wait_s, reason)
+        reason = f"inconclusive after {elapsed_s:.0f} s"
+        timeout = Check(MAX_WAIT, False, round(elapsed_s, 1), criteria.max_wait_s, reason)
         return CanaryDecision("roll_back", (*judged.checks, timeout))
     return judged
 
@@ -104,14 +104,20 @@ def look_at_step(uri: str, model_name: str, weight: float, settings: CanarySetti
         state = require_rollout(session, model_name)
         if state.stage == "idle":
             return StepStatus(0.0, 0.0, VariantStats(0, 0), VariantStats(0, 0), _report_rollback(session, state))
+        if state.challenger_weight == weight and state.lease_left_s <= 0:
+            # What was answered before, and how long that took, says nothing of the time without a share.
+            note_resumption(session, state)
         state = set_weight(session, state, weight, settings.lease_s)
-        step_began_at = _read_began_at(session, state, "canary_started", "weight_set")
+        step_began_at = _read_began_at(session, state, "canary_started", "weight_set", "resumed")
         elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
     with open_session(uri) as session:
         champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
         decision = decide_step(judge_canary(champion, challenger, criteria, plan), elapsed_s, criteria)
         if decision.action == "roll_back":
             roll_back(session, state, decision.reason)
+        else:
+            # Reading a long step takes its time.
+            renew_lease(session, state, settings.lease_s)
     return StepStatus(weight, elapsed_s, champion, challenger, decision)
 
 
@@ -120,12 +126,14 @@ def _read_both(
 ) -> tuple[VariantStats, VariantStats]:
     """Both variants since the step began; a champion starved of traffic, since the canary began."""
     name = state.model_name
-    champion = read_stats(session, name, "champion", state.champion_version, since)
+    champion = beside = read_stats(session, name, "champion", state.champion_version, since)
     if champion.samples < min_samples:
         canary_began_at = _read_began_at(session, state, "canary_started")
         # Whoever goes to the challenger now went to the champion before.
         until = since if state.challenger_weight >= 1 else None
         champion = read_stats(session, name, "champion", state.champion_version, canary_began_at, until)
+        # How entities were split is a question of this step alone.
+        champion = replace(champion, looked_up=beside.looked_up, crossed=beside.crossed)
     challenger = read_stats(session, name, "challenger", state.challenger_version or 0, since)
     return champion, challenger
 

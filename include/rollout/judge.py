@@ -19,6 +19,9 @@ Action = Literal["proceed", "roll_back", "wait"]
 URGENT_CHECKS: Final = frozenset({"success_rate", "error_rate_increase", "failing_now"})
 """Checks of failed answers: the step ends at once."""
 
+MAX_WAIT: Final = "max_wait"
+"""The check that fails when a step's time is up and something is open still."""
+
 _ROUNDING: Final = 1e-6
 _SLOW: Final = 0.05
 """The share of answers beyond the 95th percentile."""
@@ -41,9 +44,10 @@ class CanaryDecision:
 
     @property
     def reason(self) -> str:
-        """What failed, in words; or what is open; or that all passed."""
+        """What failed, in words; or what is open; or that all passed. Of a step whose time is up, all that is open."""
         failed = tuple(check for check in self.checks if check.has_failed)
-        return list_failures(failed) or list_failures(self.checks) or f"all {len(self.checks)} checks passed"
+        told = self.checks if any(check.name == MAX_WAIT for check in failed) else failed
+        return list_failures(told) or list_failures(self.checks) or f"all {len(self.checks)} checks passed"
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ def _check_latency(challenger: VariantStats, criteria: CanaryCriteria, plan: Ste
     name, most, observed = "latency_p95", criteria.latency_p95_max_ms, challenger.latency_p95_ms
     if observed is None:
         return Check(name, False, None, most, "no answer succeeded, so there is no latency", is_clear=False)
-    slower = bound_share(challenger.count_slower(most), challenger.succeeded, alpha)
+    slower = bound_share(challenger.count_slower(most), challenger.timed, alpha)
     reason = f"p95 latency {observed:.2f} ms, at most {most:g} ms is allowed ({_show(slower, 100)} percent take longer)"
     return _conclude_latency(name, observed, most, slower, slower, reason, plan, is_above=observed > most)
 
@@ -210,11 +214,11 @@ def _check_latency_ratio(
     if before is None or now is None:
         reason = "a variant has no answer that succeeded, so nothing compares"
         return Check(name, False, None, most, reason, is_clear=False)
-    low, high = rank_quantile(champion.succeeded, 1 - _SLOW, alpha / 2)
+    low, high = rank_quantile(champion.timed, 1 - _SLOW, alpha / 2)
     strict = max(0.0 if low is None else most * champion.find_latency(low), floor)
     lenient = inf if high is None else max(most * champion.find_latency(high), floor)
     shown, harm = (
-        bound_share(challenger.count_slower(limit), challenger.succeeded, alpha / 2) for limit in (strict, lenient)
+        bound_share(challenger.count_slower(limit), challenger.timed, alpha / 2) for limit in (strict, lenient)
     )
     observed = now / max(before, 1e-6)
     reason = (
@@ -324,7 +328,7 @@ def measure_shift_chance(champion: VariantStats, challenger: VariantStats, alpha
     """How far :func:`measure_shift` may be from the truth, in the same standard deviations; infinite of few answers."""
     chances = _list_chances(champion, challenger, alpha)
     chance = hypot(*chances.values())
-    return chance / _measure_scale(champion, challenger) if chance else 0.0
+    return chance / _measure_scale(champion, challenger) if chance and isfinite(chance) else chance
 
 
 def _measure_scale(champion: VariantStats, challenger: VariantStats) -> float:

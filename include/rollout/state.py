@@ -142,6 +142,11 @@ def renew_lease(session: Session, state: RolloutState, lease_s: float) -> Rollou
     return RolloutState(**row)
 
 
+def note_resumption(session: Session, state: RolloutState) -> None:
+    """Leave an event that a canary is watched again whose lease had run out: its step begins anew."""
+    _record(session, state, "resumed", {"unwatched_s": round(-state.lease_left_s, 1)})
+
+
 def promote_challenger(session: Session, state: RolloutState, version: int) -> RolloutState:
     """Make the challenger champion, if it is the version that is asked for; done again right after it, nothing happens.
 

@@ -1,7 +1,8 @@
 """What each variant did, from the inference log.
 
 Requests are routed by entity, and what an entity is answered twice is no second observation: each counts by its first
-answer. A request that brings its features counts as an entity.
+answer. A request that brings its features counts as an entity. How long an answer takes is not the entity's: of
+latencies each answer counts.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ class VariantStats:
     Attributes:
         samples: entities that were answered.
         errors: those of them whose first answer failed.
-        latencies: how many took so long inside the server, by the upper end of a bin in milliseconds; bins are a
-            hundredth wide.
+        latencies: how many answers took so long inside the server, by the upper end of a bin in milliseconds; bins are
+            a hundredth wide.
         prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
         prediction_deviation: standard deviation of the same; None also with one answer.
         classes: the probability of each class, by name; empty unless the model has several classes.
         looked_up: entities whose features came from the online store, so that the share of traffic alone has chosen who
             answers; since the challenger's first answer.
-        crossed: entities that the champion answered after the challenger had.
+        crossed: entities that the champion answered last, and the challenger before.
         recent: the last answers, whoever asked; ``recent_errors`` of them failed, about ``recent_entities`` entities.
     """
 
@@ -75,7 +76,12 @@ class VariantStats:
     @property
     def latency_p95_ms(self) -> float | None:
         """Milliseconds inside the server, to a hundredth."""
-        return self.find_latency(ceil(0.95 * self.succeeded)) if self.succeeded else None
+        return self.find_latency(ceil(0.95 * self.timed)) if self.timed else None
+
+    @property
+    def timed(self) -> int:
+        """Answers that have a latency: all that succeeded."""
+        return sum(self.latencies.values())
 
     def find_latency(self, rank: int) -> float:
         """The upper end of the bin that holds the latency of a rank, from 1."""
@@ -104,11 +110,13 @@ def read_stats(
         "model_version, is_error, latency_ms, prediction, answer, as_of_date is not null as is_looked_up "
         "from serving.inference_log where model_name = %(model)s and at >= %(since)s "
         "and (%(until)s::timestamptz is null or at < %(until)s)), "
-        "challenged as (select entity, min(at) as at from log where variant = 'challenger' group by entity), "
+        "challenged as (select entity, min(at) as began_at, max(at) as at from log where variant = 'challenger' "
+        "group by entity), "
         "answers as (select log.*, challenged.entity is not null as is_challenged, log.at > challenged.at as is_after "
         "from log left join challenged on %(variant)s = 'champion' and challenged.entity = log.entity "
         "where variant = %(variant)s and model_version = %(version)s and not (variant = 'champion' "
-        "and request_id in (select request_id from log as other where other.variant = 'challenger'))), "
+        "and (request_id, log.entity) in "
+        "(select request_id, entity from log as other where other.variant = 'challenger'))), "
         "firsts as (select distinct on (entity) * from answers where not is_challenged "
         "order by entity, at, request_id), "
         f"lasts as (select * from answers order by at desc limit {RECENT}) "
@@ -120,7 +128,8 @@ def read_stats(
         f"{log} select count(*) as samples, count(*) filter (where is_error) as errors, "
         "avg(prediction) filter (where not is_error) as prediction_mean, "
         "stddev_samp(prediction) filter (where not is_error) as prediction_deviation, "
-        "count(*) filter (where is_looked_up and at >= coalesce((select min(at) from challenged), at)) as looked_up, "
+        "(select count(distinct entity) from answers where is_looked_up and not is_challenged "
+        "and at >= coalesce((select min(began_at) from challenged), at)) as looked_up, "
         "(select count(distinct entity) from answers where is_after) as crossed, "
         "(select count(*) from lasts) as recent, "
         "(select count(*) from lasts where is_error) as recent_errors, "
@@ -132,7 +141,7 @@ def read_stats(
     classes = _read_classes(session, log, parameters) if figures.pop("has_classes") else ()
     bins = session.fetch_all(
         f"{log} select power({BIN_WIDTH}::double precision, ceil(ln(greatest(latency_ms, 1e-3)) / ln({BIN_WIDTH}))) "
-        "as edge, count(*) as count from firsts where not is_error group by edge order by edge",
+        "as edge, count(*) as count from answers where not is_error group by edge order by edge",
         parameters,
     )
     return VariantStats(**figures, latencies={row["edge"]: row["count"] for row in bins}, classes=classes)

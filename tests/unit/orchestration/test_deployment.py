@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import ApprovalError, RegistryError, RolloutError
+from include.errors import ApprovalError, RegistryError, RolloutError, WarehouseError
 from include.governance.approvals import Approval, record_approval
 from include.registry.ledger import RegisteredVersion, list_versions, record_decision, require_version
 from include.registry.registry import CHALLENGER, CHAMPION, find_alias_run
@@ -235,6 +235,15 @@ def test_a_step_that_goes_on_later_starts_no_canary_that_somebody_has_ended(
     with pytest.raises(RolloutError, match="by hand"):
         run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, is_begun=True)
     assert read_state(champion_uri, model).stage == "idle"
+
+
+def test_a_step_that_goes_on_later_waits_for_a_warehouse_that_is_away(model: ModelSettings) -> None:
+    from include.orchestration.deployment import run_step
+
+    away = f"postgresql://postgres@127.0.0.1:{find_free_port()}/warehouse"
+    assert run_step(away, NOWHERE, 2, 0.05, model, 0.1, is_begun=True) is None
+    with pytest.raises(WarehouseError, match="cannot be reached"):
+        run_step(away, NOWHERE, 2, 0.05, model, 0.1)
 
 
 def test_a_later_step_never_starts_a_canary(champion_uri: str, model: ModelSettings) -> None:

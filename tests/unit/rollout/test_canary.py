@@ -9,10 +9,12 @@ import pytest
 from include.errors import RolloutError
 from include.rollout.canary import StepStatus, decide_step, plan_steps, run_canary_step
 from include.rollout.check import Check
+from include.rollout.events import read_last_event
 from include.rollout.judge import CanaryDecision
 from include.rollout.state import (
     bootstrap_champion,
     promote_challenger,
+    renew_lease,
     require_rollout,
     restore_champion,
     roll_back,
@@ -101,7 +103,8 @@ def test_a_step_waits_for_its_time_but_not_for_ever(decision: CanaryDecision, el
 def test_a_step_without_evidence_says_that_it_is_inconclusive() -> None:
     decided = decide_step(CanaryDecision("wait", FEW), 1.5, SHORT)
     assert decided.checks[-1].name == "max_wait"
-    assert "inconclusive" in decided.reason
+    # What is open is the reason.
+    assert decided.reason == "challenger_samples: few; max_wait: inconclusive after 2 s"
 
 
 def test_a_good_challenger_keeps_its_share(canary_uri: str) -> None:
@@ -191,6 +194,28 @@ def test_a_promotion_by_another_run_ends_the_step(canary_uri: str) -> None:
 
     with pytest.raises(RolloutError, match="has no canary"):
         run_canary_step(canary_uri, MODEL, 0.25, CANARY, interfere)
+
+
+def test_a_step_whose_lease_had_run_out_begins_anew(canary_uri: str) -> None:
+    log_answers(canary_uri, "champion", 1, 40)
+    assert run_canary_step(canary_uri, MODEL, 0.25, CANARY, held_s=0.2) is None
+    log_answers(canary_uri, "challenger", 2, 500, errors=400)
+    with open_session(canary_uri) as session:
+        renew_lease(session, require_rollout(session, MODEL), -100.0)
+    seen: list[StepStatus] = []
+
+    def watch(status: StepStatus) -> None:
+        seen.append(status)
+        log_answers(canary_uri, "champion", 1, 20)
+        log_answers(canary_uri, "challenger", 2, 20)
+
+    assert watch_step(canary_uri, MODEL, 0.25, CANARY, watch).action == "proceed"
+    assert (seen[0].challenger.samples, seen[0].elapsed_s < 50) == (0, True)
+    with open_session(canary_uri) as session:
+        resumed = read_last_event(session, MODEL)
+    assert resumed is not None
+    assert (resumed.event, resumed.challenger_weight) == ("resumed", 0.25)
+    assert resumed.detail["unwatched_s"] >= 100
 
 
 def test_a_step_that_is_not_decided_in_time_is_taken_up_later(canary_uri: str) -> None:

@@ -303,6 +303,12 @@ def test_equal_constants_are_no_shift_and_different_ones_are(before: float, now:
     assert isfinite(measure_shift(champion, challenger) or 0.0)
 
 
+def test_a_few_answers_of_exactly_nothing_are_no_fault_of_the_judge() -> None:
+    nothing = make(3, prediction_mean=0.0, prediction_deviation=0.0)
+    assert judge(nothing, EARLY, champion=nothing).action == "wait"
+    assert judge(make(prediction_mean=0.0, prediction_deviation=0.0), champion=nothing).action == "wait"
+
+
 def test_the_reason_gives_the_interval() -> None:
     bounds = bound_share(200, 4000, FINAL.alpha / 8)
     decision = judge(make(errors=200), FINAL)

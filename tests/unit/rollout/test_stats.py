@@ -106,6 +106,8 @@ def test_an_entity_counts_by_its_first_answer_and_each_request_without_keys(ware
             log_answer(session, request_id=request_id, at=later)
         stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
     assert (stats.samples, stats.errors, stats.succeeded) == (6, 1, 5)
+    # The latency of each answer counts.
+    assert stats.timed == 6
     assert (stats.recent, stats.recent_errors, stats.recent_entities) == (8, 2, 6)
 
 
@@ -123,9 +125,44 @@ def test_the_champion_is_judged_by_entities_that_are_its_own(warehouse_uri: str)
         stats = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
         log_answer(session, keys={"machine_id": 2}, request_id="again", at=moments[3], **champion)
         crossed = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
+        log_answer(session, keys={"machine_id": 2}, request_id="healed", at=moments[3] + timedelta(seconds=1))
+        healed = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
     assert (before.samples, before.crossed) == (2, 0)
     assert (stats.samples, stats.crossed, stats.prediction_mean) == (1, 0, 0.7)
     assert (crossed.samples, crossed.crossed) == (1, 1)
+    # Whoever goes where it belongs again is no sign of a split that fails.
+    assert healed.crossed == 0
+
+
+def test_a_request_id_that_clients_use_again_and_again_takes_no_answers_away(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        for machine_id in range(10):
+            variant = "challenger" if machine_id < 3 else "champion"
+            version = 2 if machine_id < 3 else 1
+            log_answer(session, keys={"machine_id": machine_id}, variant=variant, version=version, request_id="trace")
+        stats = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
+    assert stats.samples == 7
+
+
+def test_entities_of_the_time_before_the_challenger_was_loaded_count_once_they_come_back(warehouse_uri: str) -> None:
+    loaded = BEGAN_AT + timedelta(seconds=40)
+    champion: dict[str, Any] = {"variant": "champion", "version": 1}
+    with open_session(warehouse_uri) as session:
+        for machine_id in range(20):
+            log_answer(session, keys={"machine_id": machine_id}, request_id=f"a{machine_id}", **champion)
+        for machine_id in range(20):
+            later = {"keys": {"machine_id": machine_id}, "at": loaded + timedelta(seconds=machine_id)}
+            if machine_id < 5:
+                log_answer(session, request_id=f"b{machine_id}", **later)  # type: ignore[arg-type]
+            else:
+                log_answer(session, request_id=f"b{machine_id}", **later, **champion)  # type: ignore[arg-type]
+        session.execute("update serving.inference_log set as_of_date = '2026-03-01'")
+        both = [
+            read_stats(session, "machine_failure", variant, version, BEGAN_AT)
+            for variant, version in (("champion", 1), ("challenger", 2))
+        ]
+    assert [stats.looked_up for stats in both] == [15, 5]
+    assert both[0].crossed == 0
 
 
 def test_entities_of_the_online_store_are_counted(warehouse_uri: str) -> None:

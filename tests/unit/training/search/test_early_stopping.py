@@ -51,6 +51,21 @@ def test_a_fit_that_ends_early_answers_as_one_of_so_many_trees(task: TaskName, f
     np.testing.assert_allclose(kind.predict(model, fold.held_out_inputs), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("family", ["gradient_boosting", "lightgbm"])
+def test_a_fit_with_weights_of_classes_ends_by_the_weighted_loss(data: TrainingData, family: str) -> None:
+    rounds = FAMILIES[family].rounds
+    assert rounds is not None
+    settings = ask(family)
+    fold = FoldScorer(data, family, TASKS["binary"], 28, settings).folds[0]
+    rare, others = (
+        np.where(np.arange(len(labels)) % 30 == 0, labels, 0) for labels in (fold.labels, fold.held_out_labels)
+    )
+    asked = {rounds.parameter: 300, "learning_rate": 0.3, "class_weight": "balanced"}
+    estimator = build_estimator(family, TASKS["binary"], settings).set_params(**asked)
+    _, trees = rounds.fit(estimator, (fold.inputs, rare), (fold.held_out_inputs, others), 5)
+    assert trees < 150
+
+
 @pytest.mark.parametrize("family", BOOSTED)
 def test_labels_that_nothing_tells_of_end_a_fit_at_once(data: TrainingData, family: str) -> None:
     rounds = FAMILIES[family].rounds
