@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from include.families.discovery import FAMILIES
 from include.settings.task_name import TaskName
@@ -52,18 +53,26 @@ def test_a_fit_that_ends_early_answers_as_one_of_so_many_trees(task: TaskName, f
 
 
 @pytest.mark.parametrize("family", ["gradient_boosting", "lightgbm"])
-def test_a_fit_with_weights_of_classes_ends_by_the_weighted_loss(data: TrainingData, family: str) -> None:
+def test_a_fit_with_weights_of_classes_looks_at_the_weighted_loss(data: TrainingData, family: str) -> None:
     rounds = FAMILIES[family].rounds
     assert rounds is not None
     settings = ask(family)
     fold = FoldScorer(data, family, TASKS["binary"], 28, settings).folds[0]
-    rare, others = (
-        np.where(np.arange(len(labels)) % 30 == 0, labels, 0) for labels in (fold.labels, fold.held_out_labels)
-    )
-    asked = {rounds.parameter: 300, "learning_rate": 0.3, "class_weight": "balanced"}
+    asked = {rounds.parameter: 60, "learning_rate": 0.3, "class_weight": "balanced"}
     estimator = build_estimator(family, TASKS["binary"], settings).set_params(**asked)
-    _, trees = rounds.fit(estimator, (fold.inputs, rare), (fold.held_out_inputs, others), 5)
-    assert trees < 150
+    held_out = fold.held_out_inputs, fold.held_out_labels
+    model, trees = rounds.fit(estimator, (fold.inputs, fold.labels), held_out, 5)
+    # Each class weighs by its share among the rows that were fitted.
+    shares = np.bincount(fold.labels) / len(fold.labels)
+    weights = 1 / (2 * shares[fold.held_out_labels])
+    probabilities = model.predict_proba(fold.held_out_inputs)
+    losses = [log_loss(fold.held_out_labels, probabilities, sample_weight=one) for one in (weights, None)]
+    assert losses[0] != pytest.approx(losses[1], rel=0.05)
+    seen = {
+        "gradient_boosting": lambda: -estimator.validation_score_[trees],
+        "lightgbm": lambda: estimator.best_score_["valid_0"]["binary_logloss"],
+    }
+    assert seen[family]() == pytest.approx(losses[0], rel=1e-6)
 
 
 @pytest.mark.parametrize("family", BOOSTED)
