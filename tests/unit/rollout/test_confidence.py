@@ -42,11 +42,11 @@ def test_a_mean_has_the_interval_of_ville(alpha: float) -> None:
 
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.5])
 def test_a_share_is_outside_of_its_interval_at_any_look_no_more_often_than_said(share: float) -> None:
-    alpha, looks, repetitions = 0.05, 600, 1000
+    alpha, looks, repetitions = 0.05, 400, 300
     hits = (np.random.default_rng(7).random((repetitions, looks)) < share).cumsum(axis=1)
     wrong = 0
     for path in hits:
-        bounds = [bound_share(int(path[count - 1]), count, alpha) for count in range(1, looks + 1, 3)]
+        bounds = [bound_share(int(path[count - 1]), count, alpha) for count in range(1, looks + 1, 7)]
         wrong += not all(one.low <= share <= one.high for one in bounds)
     # Three standard errors of what is allowed.
     assert wrong / repetitions <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / repetitions)
@@ -62,7 +62,7 @@ def test_a_fixed_interval_is_wrong_far_more_often_when_it_is_looked_at_again_and
 
 @pytest.mark.parametrize("alpha", [0.05])
 def test_a_quantile_lies_between_its_ranks_at_any_look(alpha: float) -> None:
-    share, looks, repetitions = 0.95, 900, 1000
+    share, looks, repetitions = 0.95, 900, 400
     # Of uniform numbers the quantile of a share is the share.
     values = np.random.default_rng(9).random((repetitions, looks))
     counts = [100, 300, 600, 900]
@@ -82,7 +82,7 @@ def test_a_quantile_lies_between_its_ranks_at_any_look(alpha: float) -> None:
 
 def test_a_difference_is_outside_of_its_interval_at_any_look_no_more_often_than_said() -> None:
     # A challenger that gets a tenth of the entities, of answers that are far from normal.
-    alpha, repetitions, looks = 0.05, 400, range(1000, 4000, 200)
+    alpha, repetitions, looks = 0.05, 150, range(1000, 4000, 500)
     random = np.random.default_rng(11)
     wrong = 0
     for _ in range(repetitions):

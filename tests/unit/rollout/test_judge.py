@@ -216,7 +216,7 @@ def test_each_step_has_its_part_of_the_chance_and_the_last_beside_the_champion_i
 
 def test_of_two_alike_no_more_are_rolled_back_than_is_allowed_however_often_one_looks() -> None:
     random = np.random.default_rng(3)
-    rate, repetitions, looks, alpha = 0.02, 150, range(50, 1500, 50), 0.05
+    rate, repetitions, looks, alpha = 0.02, 80, range(50, 1500, 100), 0.05
     plan = StepPlan(0.5, is_final=True, alpha=alpha)
     limits = {"success_rate_min": 1 - rate, "error_rate_increase_max": 0.0}
     wrong = 0
