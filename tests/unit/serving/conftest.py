@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from include.servers.ports import find_free_port
 from include.servers.postgres import PostgresServer
 from include.settings import CONFIG_DIR, load_house_section
 from include.settings.models import read_shared
@@ -102,3 +104,12 @@ def shared_url(postgres: PostgresServer, onnx_folder: Path, server_settings: Ser
         for name in names:
             wait_until_ready(url, name)
         yield url
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that a test may start and stop; it does not run yet."""
+    folder: Path = tmp_path_factory.mktemp("own")
+    server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
+    yield server
+    server.stop()

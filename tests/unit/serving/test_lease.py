@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from include.rollout.canary import StepStatus, run_canary_step
 from include.rollout.state import bootstrap_champion, read_rollout, renew_lease, require_rollout
-from include.servers.ports import find_free_port
 from include.servers.postgres import PostgresServer
 from include.settings.rollout import RolloutSettings, ServerSettings
 from include.warehouse.migrate import migrate_warehouse
@@ -97,19 +93,10 @@ def test_the_watching_task_renews_the_lease_and_when_it_dies_the_lease_ends(
     assert (state.stage, state.challenger_weight) == ("canary", 0.5)
 
 
-@pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server that this test may stop."""
-    folder: Path = tmp_path_factory.mktemp("lease")
-    server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-    server.start()
-    yield server
-    server.stop()
-
-
 def test_a_canary_ends_with_its_lease_while_the_warehouse_is_away_and_goes_on_when_it_is_back(
     own_postgres: PostgresServer, shelf: Shelf, server_settings: ServerSettings, rollout_settings: RolloutSettings
 ) -> None:
+    own_postgres.start()
     uri = own_postgres.create_database("warehouse")
     migrate_warehouse(uri)
     fill_online_store(uri)

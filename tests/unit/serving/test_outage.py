@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from pathlib import Path
-
 import psutil
-import pytest
 
 from include.rollout.state import bootstrap_champion
-from include.servers.ports import find_free_port
 from include.servers.postgres import PostgresServer
 from include.settings.rollout import ServerSettings
 from include.warehouse.migrate import migrate_warehouse
@@ -30,15 +24,6 @@ from tests.unit.serving.live_server import (
     wait_until,
     wait_until_ready,
 )
-
-
-@pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server that this test may stop; it does not run yet."""
-    folder: Path = tmp_path_factory.mktemp("outage")
-    server = PostgresServer(folder / "data", find_free_port(), secrets.token_urlsafe(12))
-    yield server
-    server.stop()
 
 
 def is_reachable(url: str) -> bool:
