@@ -19,7 +19,8 @@ class CanaryCriteria(Section):
 
     Attributes:
         min_samples: entities that each variant must have answered.
-        wrong_rollback_max: the chance that a challenger within every limit is rolled back, however often one looks.
+        wrong_rollback_max: the chance that harm is found in a challenger within every limit, however often one looks; a
+            step that ends inconclusive is not among it.
     """
 
     min_samples: Count
