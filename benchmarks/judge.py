@@ -159,7 +159,8 @@ def simulate(canary: CanarySettings, bounds: Bounds, random: Any, more_errors: f
     p_values = mannwhitneyu(latencies[1][:, :WINDOW], latencies[0][:, :WINDOW], axis=1).pvalue
     stopped = np.minimum(first_failed, LOOKS - 1)
     return {
-        "wrong": first_failed < first_passed,
+        # At any look, also after the canary would have been promoted: the peer's are counted so.
+        "wrong": first_failed < LOOKS,
         "promoted": first_passed < first_failed,
         "bare": bare[:, WINDOW - 1 :].any(axis=1),
         "fixed": p_values < FIVE_PERCENT,
