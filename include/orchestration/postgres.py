@@ -16,9 +16,10 @@ from astro.exceptions import NonExistentTableException
 from include.errors import WarehouseError
 from include.governance.datasets import DatasetNames
 from include.orchestration.connections import libpq_uri
-from include.warehouse.arrow import IfExists, read_table, write_arrow
+from include.warehouse.arrow import IfExists, write_arrow
 from include.warehouse.frames import from_frame, to_frame
 from include.warehouse.names import TableName
+from include.warehouse.table_files import read_kept_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
         if_exists: IfExists = "replace",
         chunk_size: int = 0,  # noqa: ARG002 - part of the SDK's signature; Arrow streams in chunks of its own
     ) -> None:
-        """Write a frame; the index is left out.
+        """Write a frame; the index is left out. One that replaces a table is kept for the tasks that read it next.
 
         Raises:
             WarehouseError: the rows do not fit, or the table declares columns; it is as it was.
@@ -61,7 +62,10 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
             raise WarehouseError(
                 f"Table {target_table.name} declares columns, which a frame brings itself: leave `columns` out."
             )
-        write_arrow(self.uri, name_table(target_table), from_frame(source_dataframe), if_exists)
+        name = name_table(target_table)
+        write_arrow(self.uri, name, from_frame(source_dataframe), if_exists)
+        if if_exists == "replace":
+            read_kept_table(self.uri, name)
 
     def export_table_to_pandas_dataframe(
         self, source_table: BaseTable, select_kwargs: dict[str, Any] | None = None
@@ -74,9 +78,10 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
         if select_kwargs:
             frame: pd.DataFrame = super().export_table_to_pandas_dataframe(source_table, select_kwargs)
             return frame
-        if not self.table_exists(source_table):
+        table = read_kept_table(self.uri, name_table(source_table))
+        if table is None:
             raise NonExistentTableException(f"The table {name_table(source_table)} does not exist")
-        return to_frame(read_table(self.uri, name_table(source_table)))
+        return to_frame(table)
 
     def merge_table(
         self,

@@ -12,6 +12,7 @@ import pytest
 
 from include.errors import WarehouseError
 from include.governance.datasets import DatasetNames
+from include.warehouse import table_files
 from include.warehouse.session import open_session
 
 
@@ -38,6 +39,20 @@ def test_a_frame_is_loaded_and_exported(database: Any, table: Any) -> None:
 
     assert database.table_exists(table)
     assert database.row_count(table) == 2
+    pd.testing.assert_frame_equal(database.export_table_to_pandas_dataframe(table), frame)
+
+
+def test_a_frame_that_was_written_is_not_fetched_again(
+    database: Any, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"id": [1, 2]})
+    database.load_pandas_dataframe_to_table(frame, table)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the table was fetched")
+
+    monkeypatch.setattr(table_files, "read_table", refuse)
+
     pd.testing.assert_frame_equal(database.export_table_to_pandas_dataframe(table), frame)
 
 
