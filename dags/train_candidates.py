@@ -83,7 +83,7 @@ def train_candidates(model: ModelSettings) -> None:
 
             return assemble(get_current_context(), warehouse_uri(), mlflow_uri(), model)
 
-        @dataframe(map_index_template="{{ task.op_kwargs['candidate']['name'] }}")
+        @dataframe(map_index_template="{{ task.op_kwargs['candidate']['name'] }}", pool=model.training.pool)
         def fit(frame: pd.DataFrame, candidate: dict[str, Any]) -> dict[str, Any]:
             """Train, test and log one family on one feature set."""
             from include.orchestration.training import fit_candidate

@@ -169,7 +169,7 @@ def fit_candidate(
     from include.training.unchanged import find_unchanged, hash_inputs
     from include.training.wandb_run import copy_to_wandb
 
-    lineage, settings = describe_lineage(context, model), apply_strategy(model.training, candidate["strategy"])
+    lineage, settings = describe_lineage(context, model), apply_strategy(model, candidate["strategy"])
     incumbents = find_incumbents(uri, model.name)
     inputs_hash = hash_inputs(model.name, candidate, settings, lineage, incumbents, frame)
     with open_session(uri) as session:

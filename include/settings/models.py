@@ -123,6 +123,10 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _check_gains(self) -> Self:
+        if self.training.decision_gains is not None:
+            raise ValueError("no training.decision_gains: they are those of gates.value.gains")
+        if self.training.decision == "value" and self.task != "binary":
+            raise ValueError(f"training.decision to be f1: the answers of a {self.task} model have no threshold")
         names, found = GAIN_NAMES[self.task], self.gates.value.gains
         if set(found) != set(names):
             raise ValueError(

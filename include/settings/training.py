@@ -109,6 +109,10 @@ class TrainingSettings(Section):
         strategies: what a training tries, by its cause.
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
         validation_folds: how often each candidate is validated, the validation split among them.
+        decision: what the threshold of a binary model is chosen by on validation rows: the best F1, or what answers
+            earn by the gate's ``value.gains``.
+        pool: Airflow's pool that candidates are fitted in; it must exist.
+        decision_gains: those gains, for a fit; declared with the gate alone.
     """
 
     split: SplitKind = "time"
@@ -120,6 +124,8 @@ class TrainingSettings(Section):
     validation_folds: _Count = 3
     families: tuple[FamilyName, ...]
     parameters: FamilyParameters
+    decision: Literal["f1", "value"] = "f1"
+    decision_gains: dict[str, float] | None = None
     selection_weights: SelectionWeights
     cost_ceilings: CostCeilings
     feature_selection: FeatureSelectionSettings
@@ -129,6 +135,7 @@ class TrainingSettings(Section):
     wandb: WandbSettings = Field(default_factory=WandbSettings)
     random_seed: Annotated[int, Field(ge=0)]
     threads_per_fit: _Count
+    pool: Annotated[str, Field(min_length=1)] = "default_pool"
     max_model_age_days: _Count
     bootstrap_repetitions: Annotated[int, Field(ge=100)]
 

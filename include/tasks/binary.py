@@ -72,9 +72,15 @@ class BinaryTask(BinaryEvidence):
         """The second column."""
         return output[:, 1]
 
-    def tune(self, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Decision:  # noqa: ARG002
-        """The probability from which predicting yes gives the best F1."""
-        return {"threshold": choose_threshold(labels, predictions)}
+    def tune(
+        self,
+        labels: Labels,
+        predictions: Floats,
+        classes: Sequence[str] = (),  # noqa: ARG002
+        gains: Mapping[str, float] | None = None,
+    ) -> Decision:
+        """The probability from which predicting yes gives the best F1, or earns most."""
+        return {"threshold": choose_threshold(labels, predictions, gains)}
 
     def measure(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, float]:
         """AUC, F1, precision, recall, accuracy, log loss, Brier score, share of positives."""
@@ -165,8 +171,11 @@ class BinaryTask(BinaryEvidence):
         }
 
 
-def choose_threshold(labels: Labels, predictions: Floats) -> float:
+def choose_threshold(labels: Labels, predictions: Floats, gains: Mapping[str, float] | None = None) -> float:
     """The probability from which predicting yes gives the best F1; of equals, the highest.
+
+    With gains it is the one that earns most on these rows (Elkan, 2001, whose threshold for calibrated probabilities it
+    comes to with many rows); at least the highest probability is a yes.
 
     The threshold lies halfway to the next lower probability, so that rounding in float32 cannot move a
     row of these across it.
@@ -177,10 +186,17 @@ def choose_threshold(labels: Labels, predictions: Floats) -> float:
     ranked = predictions[order].astype(np.float64)
     hits = np.cumsum(labels[order])
     predicted = np.arange(1, len(ranked) + 1)
-    f1 = 2 * hits / (predicted + labels.sum())
+    if gains is None:
+        worth = 2 * hits / (predicted + labels.sum())
+    else:
+        by_hit, by_miss = (
+            gains["true_positive"] - gains["false_negative"],
+            gains["false_positive"] - gains["true_negative"],
+        )
+        worth = by_hit * hits + by_miss * (predicted - hits)
     # Rows of one probability are predicted together: only the last of them is a place to cut.
     is_cut = np.append(ranked[1:] < ranked[:-1], True)
-    best = int(np.argmax(np.where(is_cut, f1, -1.0)))
+    best = int(np.argmax(np.where(is_cut, worth, -np.inf)))
     below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
     return float((ranked[best] + below) / 2)
 

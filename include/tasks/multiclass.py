@@ -80,7 +80,13 @@ class MulticlassTask(MulticlassEvidence):
         """As it is."""
         return output
 
-    def tune(self, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Decision:  # noqa: ARG002
+    def tune(
+        self,
+        labels: Labels,  # noqa: ARG002
+        predictions: Floats,  # noqa: ARG002
+        classes: Sequence[str] = (),
+        gains: Mapping[str, float] | None = None,  # noqa: ARG002
+    ) -> Decision:
         """Nothing is tuned: the most probable class is the answer."""
         return {"classes": list(classes)}
 

@@ -70,7 +70,13 @@ class RegressionTask(RegressionEvidence):
         """The only column."""
         return output[:, 0]
 
-    def tune(self, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Decision:  # noqa: ARG002
+    def tune(
+        self,
+        labels: Labels,  # noqa: ARG002
+        predictions: Floats,  # noqa: ARG002
+        classes: Sequence[str] = (),  # noqa: ARG002
+        gains: Mapping[str, float] | None = None,  # noqa: ARG002
+    ) -> Decision:
         """Nothing: the value is the answer."""
         return {}
 

@@ -92,8 +92,14 @@ class Task(EvidenceOfTask, Protocol):
         """The ONNX output as ``predictions``."""
         ...
 
-    def tune(self, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Decision:
-        """What turns predictions into answers best, chosen on validation rows."""
+    def tune(
+        self,
+        labels: Labels,
+        predictions: Floats,
+        classes: Sequence[str] = (),
+        gains: Mapping[str, float] | None = None,
+    ) -> Decision:
+        """What turns predictions into answers best, chosen on validation rows; by what rows earn, if that is given."""
         ...
 
     def measure(self, labels: Labels, predictions: Floats, decision: Decision) -> dict[str, float]:

@@ -38,7 +38,7 @@ def list_candidates(model: ModelSettings, strategies: Sequence[Strategy] = (STAN
     found: list[tuple[str, str | None, str]] = [(BASELINE, None, STANDARD)]
     seen: set[tuple[str, str, str]] = set()
     for strategy in strategies:
-        settings = apply_strategy(model.training, strategy)
+        settings = apply_strategy(model, strategy)
         for family in settings.families:
             key = (family, settings.feature_selection.method, _find_method(settings, family))
             if family != BASELINE and key not in seen:
@@ -53,12 +53,16 @@ def list_candidates(model: ModelSettings, strategies: Sequence[Strategy] = (STAN
     ]  # fmt: skip
 
 
-def apply_strategy(settings: TrainingSettings, strategy: str) -> TrainingSettings:
+def apply_strategy(model: ModelSettings, strategy: str) -> TrainingSettings:
     """The settings that the candidates of a strategy are fitted with.
 
     A method of search or of selection that the settings name is kept; where they say ``none``, a search is guided
-    (``optuna``), and features are selected by their importance.
+    (``optuna``), and features are selected by their importance. Where answers are decided by what they earn, the gains
+    of the gate are among them.
     """
+    settings = model.training
+    if settings.decision == "value":
+        settings = settings.model_copy(update={"decision_gains": model.gates.value.gains})
     match strategy:
         case "search":
             found = settings.search

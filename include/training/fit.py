@@ -175,7 +175,7 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
         started = time.process_time()
         model, features = _fit(data, family, task, spec.horizon_days, settings)
         seconds = time.process_time() - started
-    _, decision = _tune(task, model, features, data)
+    _, decision = _tune(task, model, features, data, settings)
     contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
     return FittedFamily(family, model, contract, export_onnx(model, contract), seconds, tuple(dict.fromkeys(notes)))
 
@@ -223,7 +223,7 @@ def validate_family(fitted: FittedFamily, data: TrainingData, settings: Training
 
     def predict(fold: TrainingData) -> tuple[Floats, Decision]:
         model, features = _fit(fold, fitted.family, task, contract.horizon_days, settings)
-        return _tune(task, model, features, fold)
+        return _tune(task, model, features, fold, settings)
 
     first = fitted.predict(data.validation), contract.decision
     with threadpool_limits(settings.threads_per_fit):
@@ -236,12 +236,14 @@ def _name_features(features: Sequence[Feature]) -> tuple[str, ...]:
     return (*numeric, *categorical)
 
 
-def _tune(task: Task, model: Any, features: Sequence[Feature], data: TrainingData) -> tuple[Floats, Decision]:
+def _tune(
+    task: Task, model: Any, features: Sequence[Feature], data: TrainingData, settings: TrainingSettings
+) -> tuple[Floats, Decision]:
     """What a model says of the validation split, and what turns it into answers best."""
     validation = data.validation
     predictions = task.predict(model, build_inputs(validation.matrix.select(_name_features(features))))
     _check_predictions(task, predictions, "validation")
-    return predictions, task.tune(validation.labels, predictions, data.classes)
+    return predictions, task.tune(validation.labels, predictions, data.classes, settings.decision_gains)
 
 
 def _build_contract(

@@ -57,7 +57,7 @@ print("DAGS=" + json.dumps({
                     "owner": t.owner, "retries": t.retries, "upstream": sorted(t.upstream_task_ids),
                     "outlets": sorted(getattr(o, "name", str(o)) for o in t.outlets),
                     "downstream": sorted(t.downstream_task_ids),
-                    "type": t.task_type, "mapped": t.is_mapped, "has_policy": bool(t.has_retry_policy),
+                    "type": t.task_type, "mapped": t.is_mapped, "pool": t.pool, "has_policy": bool(t.has_retry_policy),
                     "tests": list(getattr(t, "tests", [])), "priority": t.priority_weight,
                     "trigger_rule": str(t.trigger_rule),
                     "links": [link.name for link in getattr(t, "operator_extra_links", ())],

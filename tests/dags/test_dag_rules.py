@@ -198,11 +198,15 @@ def test_a_file_more_is_a_model_more_and_a_file_less_takes_its_dags_away(
     for path in others:
         path.unlink()
     declaration = yaml.safe_load(first.read_text())
-    first.with_name("another.yml").write_text(yaml.safe_dump({**declaration, "rollout": {"strategy": "none"}}))
+    first.with_name("another.yml").write_text(
+        yaml.safe_dump({**declaration, "rollout": {"strategy": "none"}, "training": {"pool": "fits"}})
+    )
 
     dags = read_dags(ORRERY_CONFIG_DIR=str(tmp_path / "config"))["dags"]
 
     assert set(dags) == SHARED | {f"{model}.{hop}" for model in (first.stem, "another") for hop in HOPS}
+    pools = {model: dags[f"{model}.train_candidates"]["tasks"]["fit"]["pool"] for model in (first.stem, "another")}
+    assert pools == {first.stem: "default_pool", "another": "fits"}
     # Without a canary a person's yes is all that stands between the gates and production.
     deployment = dags["another.deploy_model"]["tasks"]
     assert set(deployment) == {"check_staging", "approve", "approved", "record_approval", "promote"}

@@ -53,6 +53,21 @@ def test_gains_of_another_task_are_refused(
     assert next(iter(set(gains) - {"over"})) in problem
 
 
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        ({"decision": "value"}, "the answers of a regression model have no threshold"),
+        ({"decision_gains": {"over": -1}}, "they are those of gates.value.gains"),
+    ],
+)
+def test_answers_cannot_be_decided_by_what_no_gate_declares(
+    training: dict[str, object], told: str, config_dir: Path, write_model: WriteModel
+) -> None:
+    write_model("hours", task="regression", label="hour_labels.hours", training=training)
+
+    assert told in load_settings(config_dir, "production").broken_models["hours"]
+
+
 def test_the_task_decides_which_defaults_hold(config_dir: Path, write_model: WriteModel) -> None:
     write_model("failures")
     write_model("hours", task="regression", label="hour_labels.hours")

@@ -29,6 +29,26 @@ def test_the_threshold_is_the_best_of_all() -> None:
     assert found == max(f1_score(LABELS, cut <= SCORES) for cut in np.unique(SCORES))
 
 
+def test_with_gains_the_threshold_is_the_one_that_earns_most() -> None:
+    gains = {"true_positive": 12, "false_positive": -1, "false_negative": -0.5, "true_negative": 0.25}
+
+    def earn(threshold: float) -> float:
+        return float(TASKS["binary"].measure_profits(LABELS, SCORES, {"threshold": threshold}, gains).sum())
+
+    found = choose_threshold(LABELS, SCORES, gains)
+
+    assert earn(found) == pytest.approx(max(earn(cut) for cut in np.unique(SCORES)))
+    assert earn(found) > earn(choose_threshold(LABELS, SCORES))
+
+
+def test_with_calibrated_probabilities_it_is_the_break_even_of_the_gains() -> None:
+    probabilities = RANDOM.random(200_000)
+    labels = (RANDOM.random(200_000) < probabilities).astype(np.int64)
+    gains = {"true_positive": 4, "false_positive": -1, "false_negative": 0, "true_negative": 0}
+
+    assert choose_threshold(labels, probabilities, gains) == pytest.approx(1 / 5, abs=0.02)
+
+
 def test_the_threshold_lies_between_two_probabilities() -> None:
     assert choose_threshold(np.array([1, 1, 0, 0]), np.array([0.8, 0.6, 0.4, 0.2])) == pytest.approx(0.5)
 

@@ -58,13 +58,23 @@ def test_what_two_strategies_would_fit_alike_is_fitted_once() -> None:
 
 
 def test_a_strategy_keeps_the_methods_that_the_settings_name() -> None:
-    training = make_model("binary").training
-    assert apply_strategy(training, "standard") == training
-    assert apply_strategy(training, "search").search.method == "optuna"
-    assert apply_strategy(training, "feature_selection").feature_selection.method == "importance"
-    named = training.model_copy(update={"search": training.search.model_copy(update={"method": "grid"})})
+    model = make_model("binary")
+    training = model.training
+    assert apply_strategy(model, "standard") == training
+    assert apply_strategy(model, "search").search.method == "optuna"
+    assert apply_strategy(model, "feature_selection").feature_selection.method == "importance"
+    searching = training.model_copy(update={"search": training.search.model_copy(update={"method": "grid"})})
+    named = model.model_copy(update={"training": searching})
     assert apply_strategy(named, "search").search.method == "grid"
     assert apply_strategy(named, "search").search.trials == training.search.trials
+
+
+def test_answers_that_are_decided_by_value_have_the_gains_of_the_gate() -> None:
+    model = make_model("binary")
+    valued = model.model_copy(update={"training": model.training.model_copy(update={"decision": "value"})})
+
+    assert apply_strategy(model, "search").decision_gains is None
+    assert apply_strategy(valued, "search").decision_gains == model.gates.value.gains
 
 
 def test_what_goes_without_saying_is_left_out_of_a_name() -> None:

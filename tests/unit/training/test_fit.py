@@ -21,6 +21,7 @@ from include.registry.rest import MlflowRest
 from include.servers.ports import find_free_port
 from include.settings.models import TaskName
 from include.settings.training import TrainingSettings
+from include.tasks import TASKS
 from include.training.entity_split import TEST_SHARE
 from include.training.fit import TrainingLineage, fit_family, measure_family, train_model, validate_family
 from include.training.splits import TrainingData, read_training_data
@@ -200,6 +201,26 @@ def test_a_single_feature_model_leaves_out_the_groups_that_it_does_not_read(trai
 def spec_family(task: TaskName) -> str:
     """A family that is quick to fit."""
     return "ridge" if task == "regression" else "logistic_regression"
+
+
+def test_the_threshold_follows_what_answers_earn_where_the_settings_say_so(settings: TrainingSettings) -> None:
+    spec = make_spec("binary")
+    data = read_training_data(make_frame("binary"), spec, settings)
+    gains = {"true_positive": 20.0, "false_positive": -1.0, "false_negative": 0.0, "true_negative": 0.0}
+    usual = train_model(data, "logistic_regression", spec, settings)
+    valued_settings = settings.model_copy(update={"decision_gains": gains})
+    valued = train_model(data, "logistic_regression", spec, valued_settings)
+
+    task, validation = TASKS[spec.task], data.validation
+    earned = [
+        task.measure_profits(validation.labels, fitted.predict(validation), fitted.contract.decision, gains).sum()
+        for fitted in (usual, valued)
+    ]
+
+    assert valued.contract.decision["threshold"] < usual.contract.decision["threshold"]
+    assert earned[1] > earned[0]
+    validated = validate_family(valued, data, valued_settings).metrics["recall"]
+    assert validated > validate_family(usual, data, settings).metrics["recall"]
 
 
 def test_the_decision_is_tuned_without_the_test_rows(training: Training) -> None:
