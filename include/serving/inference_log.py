@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -136,8 +135,14 @@ class InferenceLog:
 
 
 def encode_rows(rows: Sequence[InferenceRow]) -> str:
-    """Rows as the JSON array that the insert statement unpacks; a number that is none becomes null."""
+    """Rows as the JSON array that the insert statement unpacks; a number that is none becomes null.
+
+    A tenth of the time of the standard library's encoder, which shares the event loop with the answers.
+    """
+    import msgspec
+
     try:
-        return json.dumps(rows, allow_nan=False, separators=(",", ":"))
-    except ValueError:
+        return msgspec.json.encode(rows).decode()
+    except (OverflowError, ValueError):
+        # An integer of more than 64 bits.
         return to_jsonb(rows) or ""

@@ -162,9 +162,19 @@ def test_text_of_any_kind_survives(warehouse_uri: str) -> None:
     assert (row["request_id"], row["keys"], row["error"]) == (text, {"part": text}, text)
 
 
-def test_an_infinite_feature_loses_no_row(online_uri: str) -> None:
+@pytest.mark.parametrize(
+    ("features", "stored"),
+    [
+        ({"load_28d": float("inf"), "starts_28d": float("nan")}, {"load_28d": None, "starts_28d": None}),
+        ({"load_28d": 10**30, "starts_28d": 0.1}, {"load_28d": 10**30, "starts_28d": 0.1}),
+        ({"load_28d": -(2**63), "zone": "\ud800"}, {"load_28d": -(2**63), "zone": "?"}),
+    ],
+)
+def test_what_json_or_64_bits_cannot_hold_loses_no_row(
+    online_uri: str, features: dict[str, object], stored: dict[str, object]
+) -> None:
     rows = [make_row(number) for number in range(300)]
-    rows[150]["features"] = {"load_28d": float("inf"), "starts_28d": float("nan")}
+    rows[150]["features"] = features
 
     async def use(log: InferenceLog) -> None:
         for row in rows:
@@ -175,4 +185,4 @@ def test_an_infinite_feature_loses_no_row(online_uri: str) -> None:
     assert (log.written, log.dropped) == (300, 0)
     found = {row["request_id"]: row for row in read_log(online_uri)}
     assert len(found) == 300
-    assert found["request-150"]["features"] == {"load_28d": None, "starts_28d": None}
+    assert found["request-150"]["features"] == stored
