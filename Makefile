@@ -94,7 +94,7 @@ demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")
 test: setup ## run the tests but the longest ones, or those named (ARGS="tests/unit/gates -k leakage")
 	@$(PYTEST) $(or $(ARGS),-m "not long")
 
-test-all: setup ## run all tests, as CI does
+test-all: setup ## run all tests, as the workflows do
 	@$(PYTEST)
 
 lint: setup ## check style, types and SQL
