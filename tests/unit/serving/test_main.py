@@ -29,7 +29,17 @@ from include.warehouse.session import open_session
 from tests.processes import die_with_parent
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
 from tests.unit.registry.planting import make_measured, plant_version
-from tests.unit.serving.live_server import MODEL, by_key, get, make_features, predict, read_log, show, wait_until
+from tests.unit.serving.live_server import (
+    ENTRIES,
+    MODEL,
+    by_key,
+    get,
+    make_features,
+    predict,
+    read_log,
+    show,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +140,8 @@ def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
     monkeypatch.setenv("ORRERY_MODEL_FOLDER", str(tmp_path / "models"))
     monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config_folder))
     monkeypatch.setattr(serving, "ModelServer", lambda _, models, *__, **___: served.extend(models))
-    monkeypatch.setattr(serving, "create_app", lambda _: None)
+    monkeypatch.setattr(serving, "create_app", lambda *_: None)
+    monkeypatch.setenv("ORRERY_SERVER_TOKENS", ENTRIES)
     monkeypatch.setattr(serving.uvicorn, "run", lambda *_, **__: None)
 
     serving.main()
@@ -155,6 +166,7 @@ def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_aske
         "ORRERY_MODEL_FOLDER": str(tmp_path / "models"),
         "ORRERY_CONFIG_DIR": str(config_folder),
         "ORRERY_LINEAGE_SPOOL": str(tmp_path / "spool"),
+        "ORRERY_SERVER_TOKENS": ENTRIES,
     }
     with run_server(environment) as url:
         wait_until(lambda: get(f"{url}/readyz").status_code == 200)
