@@ -17,7 +17,7 @@ from include.quality.page_paths import ROOT as QUALITY
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """One navigation link for each address that is set in the environment: MLflow's experiments, the model server's routes."""
+    """One navigation link for each address that is set in the environment: of MLflow to its experiments."""
     links = {"MLflow": ("ORRERY_MLFLOW_URI", "/#/experiments"), "Model server": ("ORRERY_MODEL_SERVER_URL", "/docs")}
     return [
         {"name": name, "href": environment[variable].rstrip("/") + page, "destination": "nav", "category": "browse"}

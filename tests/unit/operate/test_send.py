@@ -92,10 +92,14 @@ def test_failed_requests_are_an_exit_code(
 
 
 def test_a_refused_token_is_an_exit_code_and_says_what_to_set(
-    senders: list[Traffic], server: ModelServer, url: str, capsys: pytest.CaptureFixture[str]
+    senders: list[Traffic],
+    server: ModelServer,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.token = "another"
-    server.is_enough.set()
+    monkeypatch.setattr(server, "wait_until_enough", lambda: [sender._thread.join() for sender in senders])  # type: ignore[union-attr]
     assert main(["traffic", "--server", url, "--seconds", "7"]) == 1
     assert "refuses the token (401). Put one with the role predict into ORRERY_SERVER_TOKEN" in capsys.readouterr().out
 

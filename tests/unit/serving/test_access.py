@@ -196,7 +196,8 @@ def test_only_reading_offers_what_makes_a_browser_ask_a_person(shared_url: str) 
         ("10.1.2.3:8600", True), ("[::1]:8600", True), ("models.apps.svc", True), ("a.b.apps.svc:80", True),
         ("", False), ("apps.svc", False), ("evilapps.svc", False), ("localhost.evil.example", False),
         ("evil.example", False), ("evil.example@localhost", False), ("localhost:8600:1", False),
-        ("localhost, evil.example", False), ("127.1", False), ("2130706433", False), ("127.0.0.1.evil.example", False), ("local host", False), ("localhost/..", False),
+        ("localhost, evil.example", False), ("127.1", False), ("2130706433", False),
+        ("127.0.0.1.evil.example", False), ("local host", False), ("localhost/..", False),
     ],
 )  # fmt: skip
 def test_a_host_is_a_listed_name_or_an_address(host: str, is_own: bool) -> None:
