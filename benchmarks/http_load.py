@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 from benchmarks.catalog import BenchmarkError
-from benchmarks.serving_sides import FEATURES, PATH
+from benchmarks.serving_sides import FEATURES, PATH, TOKEN
 from include.servers.ports import HOST
 
 CONNECTIONS: Final = 16
@@ -57,5 +57,11 @@ def make_request(number: int, path: str = PATH) -> bytes:
     """An HTTP request with the features of row ``number``."""
     features = {name: ((number * 7 + place * 13) % 41) / 10 - 2 for place, name in enumerate(FEATURES)}
     body = json.dumps({"features": features}).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    headers = {
+        "Host": HOST,
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+    }
+    head = "".join([f"POST {path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in headers.items())])
     return head.encode() + b"\r\n" + body

@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from include.servers.ports import HOST
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from include.registry.contract import ModelContract
+    from include.serving.tokens import ReadRules
 
 MODEL_NAME: Final = "benchmark"
 PATH: Final = f"/models/{MODEL_NAME}/predict"
 FEATURES: Final = tuple(f"feature_{number}" for number in range(10))
 TREES: Final = 100
 THRESHOLD: Final = 0.5
+TOKEN: Final = "the-token-of-the-benchmarks-client"
 
 
 def make_model(trees: int = TREES) -> Any:
@@ -60,6 +64,14 @@ def make_contract(model_name: str = MODEL_NAME) -> ModelContract:
     )
 
 
+def know_client() -> ReadRules:
+    """Rules with one caller who may ask for predictions, as a client of production is."""
+    from include.serving.access import Role
+    from include.serving.tokens import TOKENS, choose_rules, write_entry
+
+    return choose_rules({TOKENS: write_entry("client", Role.PREDICT, TOKEN)}, frozenset(), HOST)
+
+
 def build_ours(uri: str, folder: Path) -> FastAPI:
     """The project's model server on a warehouse whose champion is version 1."""
     from include.registry.onnx import export_onnx
@@ -74,7 +86,7 @@ def build_ours(uri: str, folder: Path) -> FastAPI:
     def load(_: str, version: int) -> ServedModel:
         return open_model(path, version)
 
-    return create_app(ModelServer(uri, [MODEL_NAME], load, load_settings().server))
+    return create_app(ModelServer(uri, [MODEL_NAME], load, load_settings().server), know_client())
 
 
 def build_many(uri: str, folder: Path) -> FastAPI:
@@ -88,7 +100,7 @@ def build_many(uri: str, folder: Path) -> FastAPI:
         return open_model(folder / f"{model_name}.onnx", version)
 
     settings = load_settings()
-    return create_app(ModelServer(uri, settings.models, load, settings.server))
+    return create_app(ModelServer(uri, settings.models, load, settings.server), know_client())
 
 
 def build_peer() -> FastAPI:
@@ -116,4 +128,4 @@ if __name__ == "__main__":
     side, port, *rest = sys.argv[1:]
     builders = {"ours": build_ours, "many": build_many}
     served = builders[side](rest[0], Path(rest[1])) if side in builders else build_peer()
-    uvicorn.run(served, host="127.0.0.1", port=int(port), access_log=False, log_level="warning")
+    uvicorn.run(served, host=HOST, port=int(port), access_log=False, log_level="warning")

@@ -31,7 +31,7 @@ from airflow.sdk import Param, PokeReturnValue, chain, dag, get_current_context,
 
 from include.assets import candidate_of, champion_of
 from include.orchestration.assets import asset
-from include.orchestration.connections import mlflow_uri, model_server_url, warehouse_uri
+from include.orchestration.connections import mlflow_uri, model_server, warehouse_uri
 from include.orchestration.defaults import WATCHING, model_defaults
 from include.orchestration.lineage import traced
 from include.orchestration.models import declared_models, name_dag
@@ -59,7 +59,7 @@ def deploy_model(model: ModelSettings) -> None:
             from include.orchestration.deployment import check_candidate, pick_version
 
             version = pick_version(get_current_context(), warehouse_uri(), model)
-            return check_candidate(warehouse_uri(), mlflow_uri(), model_server_url(), model, version)
+            return check_candidate(warehouse_uri(), mlflow_uri(), model_server(), model, version)
 
         def ask() -> ApprovalOperator:
             """Ask a person; an answer that does not come in time is a no."""

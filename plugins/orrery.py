@@ -17,8 +17,8 @@ from include.quality.page_paths import ROOT as QUALITY
 
 
 def find_views(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """One navigation link for each address that is set in the environment; MLflow opens on the experiments."""
-    links = {"MLflow": ("ORRERY_MLFLOW_URI", "/#/experiments"), "Model server": ("ORRERY_MODEL_SERVER_URL", "")}
+    """One navigation link for each address that is set in the environment: of MLflow to its experiments."""
+    links = {"MLflow": ("ORRERY_MLFLOW_URI", "/#/experiments"), "Model server": ("ORRERY_MODEL_SERVER_URL", "/docs")}
     return [
         {"name": name, "href": environment[variable].rstrip("/") + page, "destination": "nav", "category": "browse"}
         for name, (variable, page) in links.items()

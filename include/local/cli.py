@@ -166,6 +166,6 @@ def describe_access(stack: Stack) -> str:
     lines = {
         **stack.addresses,
         "Users": ", ".join(f"{user} ({role})" for user, role in list_users(load_settings().models.values()).items()),
-        "Passwords": f"{stack.home.passwords_file} (users), {stack.home.secrets_file} (warehouse)",
+        "Passwords": f"{stack.home.passwords_file} (users), {stack.home.secrets_file} (warehouse, model server)",
     }
     return "\n".join(f"{name:<13} {value}" for name, value in lines.items())

@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from include.local.credentials import write_private
-from include.local.environment import airflow_environment, base_environment, mlflow_environment, service_environment
+from include.local.environment import (
+    airflow_environment,
+    base_environment,
+    mlflow_environment,
+    server_environment,
+    service_environment,
+)
 from include.local.extras import load_extra
 from include.local.home import StackHome
 from include.local.layout import Stack
@@ -121,8 +127,9 @@ def build_services(stack: Stack, inherited: Mapping[str, str]) -> list[Component
             address=stack.addresses["MLflow"], needs=("databases",),
         ),
         Component(
-            "model-server", run_module("include.serving", *_listen(stack, "model-server")), environment,
-            (f"{uris.model_server}/healthz",), address=uris.model_server, needs=("databases",),
+            "model-server", run_module("include.serving", *_listen(stack, "model-server")),
+            server_environment(stack, inherited), (f"{uris.model_server}/healthz",),
+            address=uris.model_server, needs=("databases",),
         ),
         Component("lineage-shipper", run_module("include.governance.shipper"), environment, needs=("databases",)),
     ]  # fmt: skip

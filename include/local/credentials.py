@@ -19,6 +19,9 @@ from include.settings.models import ModelSettings
 HOUSE_USERS: Final[dict[str, str]] = {"admin": "admin", "analyst": "user", "reviewer": "viewer"}
 """User → role of Airflow's SimpleAuthManager (each role includes the ones below: admin, op, user, viewer)."""
 
+SERVER_CALLERS: Final[dict[str, str]] = {"airflow": "stage", "traffic": "predict", "admin": "admin"}
+"""Caller → role at the model server: Airflow's tasks, the requests of the project's commands, and people."""
+
 
 def list_users(models: Iterable[ModelSettings]) -> dict[str, str]:
     """The stack's users and their roles: those of the house, and the trainers and approvers of all models."""
@@ -27,9 +30,17 @@ def list_users(models: Iterable[ModelSettings]) -> dict[str, str]:
     return {**{model.trainer: "user" for model in models}, **approvers, **HOUSE_USERS}
 
 
+def make_tokens() -> dict[str, str]:
+    """A new token for each caller of the model server."""
+    return {name: secrets.token_urlsafe(32) for name in SERVER_CALLERS}
+
+
 @dataclass(frozen=True)
 class Credentials:
-    """What the parts of a stack prove themselves with. ``airflow_passwords`` maps user to password."""
+    """What the parts of a stack prove themselves with.
+
+    ``server_tokens`` maps caller of the model server to token, ``airflow_passwords`` user to password.
+    """
 
     stack_token: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
     postgres_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
@@ -38,6 +49,7 @@ class Credentials:
     )
     jwt_secret: str = field(repr=False, default_factory=lambda: secrets.token_hex(64))
     api_secret_key: str = field(repr=False, default_factory=lambda: secrets.token_hex(32))
+    server_tokens: dict[str, str] = field(repr=False, default_factory=make_tokens)
     airflow_passwords: dict[str, str] = field(repr=False, default_factory=dict)
 
 
@@ -55,15 +67,23 @@ def ensure_credentials(home: StackHome) -> Credentials:
             f"Restore the file, or delete {home.path} to start from nothing."
         )
     credentials = Credentials()
-    keys = asdict(credentials)
-    del keys["airflow_passwords"]
     write_private(home.passwords_file, {})
-    write_private(home.secrets_file, keys)
+    _write_keys(home, credentials)
     return _complete(home, credentials)
 
 
+def _write_keys(home: StackHome, credentials: Credentials) -> None:
+    keys = asdict(credentials)
+    del keys["airflow_passwords"]
+    write_private(home.secrets_file, keys)
+
+
 def _complete(home: StackHome, credentials: Credentials) -> Credentials:
-    """Give a password to every user that has none; passwords that there are stay."""
+    """Give a token to every caller and a password to every user that has none; those that there are stay."""
+    tokens = {**make_tokens(), **credentials.server_tokens}
+    if tokens != json.loads(home.secrets_file.read_text(encoding="utf-8")).get("server_tokens"):
+        credentials = replace(credentials, server_tokens=tokens)
+        _write_keys(home, credentials)
     users = list_users(load_settings().models.values())
     passwords = {**{user: secrets.token_urlsafe(12) for user in users}, **credentials.airflow_passwords}
     if passwords != credentials.airflow_passwords:

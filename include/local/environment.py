@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from include.local.credentials import list_users
+from include.local.credentials import SERVER_CALLERS, list_users
 from include.local.extras import load_extra
 from include.local.home import DEFAULT_HOME, StackHome
 from include.local.layout import Stack
 from include.local.processes import TOKEN_VARIABLE
 from include.servers.ports import HOST
+from include.serving.tokens import ROLES, TOKENS, write_entry
 from include.settings import PROJECT_ROOT, load_settings
 
 # Inherited values that would lead a part of the stack elsewhere, or make every start slower.
@@ -27,6 +28,7 @@ _DROPPED: Final = (
     "AIRFLOW_CONFIG", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD",
     "MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PGDATABASE", "PGHOST",
     "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD", "PGPORT", "PGSERVICE", "PGUSER",
+    "ORRERY_SERVER_TOKEN", "ORRERY_SERVER_TOKENS", "ORRERY_SERVER_TOKENS_FILE",
     "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "_MLFLOW_TESTING_TELEMETRY",
 )  # fmt: skip
 
@@ -97,6 +99,13 @@ def mlflow_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, 
         "MLFLOW_BACKEND_STORE_URI": stack.uris.mlflow_store,
         "MLFLOW_ARTIFACTS_DESTINATION": str(stack.home.artifacts),
     }
+
+
+def server_environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
+    """For the model server: who may ask it, by the hashes of their tokens."""
+    tokens = stack.credentials.server_tokens
+    entries = [write_entry(name, ROLES[role], tokens[name]) for name, role in SERVER_CALLERS.items()]
+    return {**service_environment(stack, inherited), TOKENS: " ".join(entries)}
 
 
 def airflow_environment(stack: Stack, inherited: Mapping[str, str], *, cores: int) -> dict[str, str]:
@@ -184,7 +193,10 @@ def connection_variables(stack: Stack) -> dict[str, str]:
             "login": "postgres", "password": stack.credentials.postgres_password,
         },
         "MLFLOW": {"conn_type": "http", "host": HOST, "port": stack.ports["mlflow"], "schema": "http"},
-        "MODEL_SERVER": {"conn_type": "http", "host": HOST, "port": stack.ports["model-server"], "schema": "http"},
+        "MODEL_SERVER": {
+            "conn_type": "http", "host": HOST, "port": stack.ports["model-server"], "schema": "http",
+            "password": stack.credentials.server_tokens["airflow"],
+        },
     }  # fmt: skip
     extra = load_extra()
     more = extra.list_connections(stack) if extra else {}

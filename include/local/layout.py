@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from include.local.credentials import Credentials
 from include.local.home import StackHome
+from include.rollout.server_address import ServerAddress
 from include.servers.ports import HOST
 from include.servers.postgres import PostgresServer
 
@@ -54,6 +55,11 @@ class Stack:
             model_server=f"http://{HOST}:{self.ports['model-server']}",
             airflow=f"http://{HOST}:{self.ports['airflow']}",
         )
+
+    @property
+    def model_server(self) -> ServerAddress:
+        """The model server, for whoever asks for predictions."""
+        return ServerAddress(self.uris.model_server, self.credentials.server_tokens["traffic"])
 
     @property
     def addresses(self) -> dict[str, str]:

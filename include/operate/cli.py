@@ -11,7 +11,8 @@ from include.local.cli import home_option
 
 _EPILOG: Final = (
     "A stack that `make up` has started on this machine is found by itself. Elsewhere say where things are: --airflow, "
-    "--server, and the environment variables ORRERY_AIRFLOW_PASSWORD, ORRERY_MODEL_SERVER_URL, ORRERY_WAREHOUSE_URI."
+    "--server, and the environment variables ORRERY_AIRFLOW_PASSWORD, ORRERY_MODEL_SERVER_URL, ORRERY_SERVER_TOKEN, "
+    "ORRERY_WAREHOUSE_URI."
 )
 
 

@@ -168,6 +168,8 @@ class Hops:
         finally:
             if traffic is not None:
                 notes.requests, notes.failed = traffic.requests, traffic.failed
+                if traffic.refusal is not None:
+                    self.progress.note(traffic.refusal)
 
     def _open_traffic(self, name: str) -> Traffic | None:
         is_judged = self.models[name].rollout.strategy == "canary"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from include.errors import StackError
+from include.operate.traffic import TOKEN_VARIABLE
+from include.rollout.server_address import ServerAddress
 
 if TYPE_CHECKING:
     from include.local.stack import Stack
@@ -27,7 +29,7 @@ class Place:
 
     Attributes:
         airflow: its address, as those below.
-        model_server: None where it is not named; then no requests are sent.
+        model_server: None where it is not named; then no requests are sent. Its token has the role ``predict``.
         warehouse: None likewise.
         passwords: of Airflow's users; the first one triggers and looks.
         logs: Airflow's folder of logs, if it is on this machine.
@@ -35,7 +37,7 @@ class Place:
     """
 
     airflow: str
-    model_server: str | None
+    model_server: ServerAddress | None
     warehouse: str | None = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
     logs: Path | None = None
@@ -60,7 +62,7 @@ def place_stack(stack: Stack, user: str = "admin") -> Place:
         raise StackError(f"The stack's Airflow has no user {user!r}. Its users are: {', '.join(passwords)}.")
     uris = stack.uris
     return Place(
-        uris.airflow, uris.model_server, uris.warehouse, {user: passwords[user], **passwords},
+        uris.airflow, stack.model_server, uris.warehouse, {user: passwords[user], **passwords},
         stack.home.airflow / "logs", partial(check_stack, stack),
     )  # fmt: skip
 
@@ -79,7 +81,8 @@ def find_place(
     password = environment.get(PASSWORD_VARIABLE)
     if not password:
         raise StackError(f"The password of {user} at {airflow} is not known. Put it into {PASSWORD_VARIABLE}.")
-    return Place(airflow, server, environment.get(WAREHOUSE_VARIABLE), {user: password})
+    address = ServerAddress(server, environment.get(TOKEN_VARIABLE, "")) if server else None
+    return Place(airflow, address, environment.get(WAREHOUSE_VARIABLE), {user: password})
 
 
 def find_local_stack(home: str | None = None) -> Stack | None:
@@ -90,14 +93,20 @@ def find_local_stack(home: str | None = None) -> Stack | None:
     return find_stack(resolve_home(home))
 
 
-def find_server(given: str | None, stack: Stack | None, environment: Mapping[str, str] = os.environ) -> str:
-    """The address of the model server: as given, else of the stack that runs here, else of the environment.
+def find_server(given: str | None, stack: Stack | None, environment: Mapping[str, str] = os.environ) -> ServerAddress:
+    """The model server: as given, else of the stack that runs here, else of the environment.
+
+    The stack's token goes to the stack's server only; for another one it is in the environment.
 
     Raises:
         StackError: it is not given, and no stack runs here.
     """
-    known = given or (stack.uris.model_server if stack else environment.get(SERVER_VARIABLE))
-    return _require(known, f"Name the model server with --server or {SERVER_VARIABLE}")
+    if stack is not None and given in (None, stack.uris.model_server):
+        return stack.model_server
+    url = _require(
+        given or environment.get(SERVER_VARIABLE), f"Name the model server with --server or {SERVER_VARIABLE}"
+    )
+    return ServerAddress(url, environment.get(TOKEN_VARIABLE, ""))
 
 
 def find_warehouse(stack: Stack | None, environment: Mapping[str, str] = os.environ) -> str:

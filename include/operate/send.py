@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from include.features.spec import ModelSpec
+    from include.rollout.server_address import ServerAddress
 
 _REPORT_EVERY_S: Final = 5.0
 
@@ -38,7 +39,7 @@ def send_traffic(options: argparse.Namespace) -> int:
     senders = open_traffic(server, warehouse, specs, options.rate)
     deadline = None if options.seconds is None else time.monotonic() + options.seconds
     names = ", ".join(sender.model for sender in senders)
-    say(f"{options.rate:g} requests a second to each of {names} at {server}; Ctrl-C stops.")
+    say(f"{options.rate:g} requests a second to each of {names} at {server.url}; Ctrl-C stops.")
     try:
         with ExitStack() as running:
             for sender in senders:
@@ -52,13 +53,17 @@ def send_traffic(options: argparse.Namespace) -> int:
     return 1 if any(sender.failed or not sender.requests for sender in senders) else 0
 
 
-def open_traffic(server: str, warehouse_uri: str, specs: Mapping[str, ModelSpec], rate: float) -> list[Traffic]:
+def open_traffic(
+    server: ServerAddress, warehouse_uri: str, specs: Mapping[str, ModelSpec], rate: float
+) -> list[Traffic]:
     """One sender for each model, not started yet."""
     return [Traffic(server, name, read_entities(warehouse_uri, spec), rate) for name, spec in specs.items()]
 
 
 def describe_traffic(sender: Traffic) -> str:
     """What one model was asked and how it answered."""
+    if sender.refusal is not None:
+        return sender.refusal
     if not sender.requests:
         return f"{sender.model}: not ready to answer yet"
     kinds = ", ".join(f"{count} × {status or 'no answer'}" for status, count in sorted(sender.answers.items()))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from include.errors import SourceError
+from include.rollout.server_address import ServerAddress
 from include.warehouse.session import open_session
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 Keys = dict[str, Any]
 """The values of an entity's keys by name, in JSON types."""
 
+TOKEN_VARIABLE: Final = "ORRERY_SERVER_TOKEN"  # noqa: S105 - the variable's name
+REFUSED: Final = frozenset({401, 403})
+"""Answers of a server that lets the caller not ask."""
+
 _MAX_ENTITIES: Final = 10_000
 _STOP_S: Final = 30.0
 
@@ -32,10 +37,10 @@ class Traffic:
     """Asks one model about random entities, ``rate`` requests a second, until stopped.
 
     Use as a context manager. It begins when the model can answer. ``answers`` counts HTTP status codes; 0 stands for
-    no answer at all.
+    no answer at all. A server that refuses the token is asked no more: the refusal is the only answer.
     """
 
-    server_url: str
+    server: ServerAddress
     model: str
     entities: Sequence[Keys]
     rate: float = 120.0
@@ -64,6 +69,17 @@ class Traffic:
         """Requests without a good answer."""
         return sum(count for status, count in self.answers.items() if status != 200)
 
+    @property
+    def refusal(self) -> str | None:
+        """That the server lets nobody in with this token, and what to do; None where it did not say so."""
+        refused = REFUSED & self.answers.keys()
+        if not refused:
+            return None
+        return (
+            f"{self.model}: {self.server.url} refuses the token ({min(refused)}). Put one with the role predict into "
+            f"{TOKEN_VARIABLE}; an address that is no name of the server is refused, too (server.allowed_hosts)."
+        )
+
     def _send_all(self) -> None:
         if not self._wait_until_ready():
             return
@@ -76,23 +92,27 @@ class Traffic:
                 self._stop.wait(max(0.0, next_at - time.monotonic()))
 
     def _wait_until_ready(self) -> bool:
-        """Clients come when there is a champion to answer; False when it was stopped before."""
+        """Clients come when there is a champion to answer; False when it was stopped before, or lets nobody in."""
         import httpx
 
         with self._connect() as client:
             while not self._stop.wait(0.2):
                 try:
-                    if client.get(f"/models/{self.model}/readyz").status_code == 200:
-                        return True
+                    status = client.get(f"/models/{self.model}/readyz").status_code
                 except httpx.HTTPError:
                     continue
+                if status in REFUSED:
+                    self.answers[status] += 1
+                    return False
+                if status == 200:
+                    return True
         return False
 
     def _connect(self) -> httpx.Client:
         import httpx
 
         # trust_env: loopback is never behind a proxy, whatever the environment says.
-        return httpx.Client(base_url=self.server_url, timeout=10, trust_env=False)
+        return httpx.Client(base_url=self.server.url, headers=self.server.headers, timeout=10, trust_env=False)
 
     def _send_one(self, client: httpx.Client, keys: Keys) -> None:
         import httpx

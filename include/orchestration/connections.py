@@ -9,6 +9,7 @@ import os
 from typing import Any, Final
 
 from include.governance.connection import build_warehouse_uri, find_warehouse_uri
+from include.rollout.server_address import ServerAddress
 from include.warehouse.migrate import check_migrated
 
 WAREHOUSE: Final = "warehouse"
@@ -96,9 +97,10 @@ def mlflow_uri() -> str:
     return http_address(read_connection(MLFLOW))
 
 
-def model_server_url() -> str:
-    """Base address of the model server."""
-    return http_address(read_connection(MODEL_SERVER))
+def model_server() -> ServerAddress:
+    """The model server, and the token to ask it with: the connection's password."""
+    conn = read_connection(MODEL_SERVER)
+    return ServerAddress(http_address(conn), conn.password or "")
 
 
 def http_address(conn: Any) -> str:

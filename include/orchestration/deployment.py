@@ -40,6 +40,7 @@ from include.warehouse.session import Session, open_session
 
 if TYPE_CHECKING:
     from include.registry.contract import ModelContract
+    from include.rollout.server_address import ServerAddress
     from include.settings.models import ModelSettings
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ def pick_version(context: Any, uri: str, model: ModelSettings) -> int:
     return found.version
 
 
-def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSettings, version: int) -> dict[str, Any]:
+def check_candidate(
+    uri: str, tracking_uri: str, server: ServerAddress, model: ModelSettings, version: int
+) -> dict[str, Any]:
     """Send real requests to a version beside production; none where its model has no canary.
 
     Returns:
@@ -89,7 +92,7 @@ def check_candidate(uri: str, tracking_uri: str, server_url: str, model: ModelSe
         gates = read_gates(session, candidate.run_id)
         if read_rollout(session, name) is None:
             bootstrap_champion(session, name, _require_baseline(session, name))
-    checks = () if model.rollout.strategy == "none" else send_requests(uri, tracking_uri, server_url, candidate, model)
+    checks = () if model.rollout.strategy == "none" else send_requests(uri, tracking_uri, server, candidate, model)
     if candidate.decision != "production":
         raise AirflowSkipException(f"Version {version} was cleared for {candidate.decision} only.")
     questions = list_questions(gates)
@@ -114,7 +117,7 @@ def _require_baseline(session: Session, name: str) -> int:
 
 
 def send_requests(
-    uri: str, tracking_uri: str, server_url: str, candidate: RegisteredVersion, model: ModelSettings
+    uri: str, tracking_uri: str, server: ServerAddress, candidate: RegisteredVersion, model: ModelSettings
 ) -> tuple[Check, ...]:
     """The staging checks of a candidate, by requests about a few entities.
 
@@ -124,7 +127,7 @@ def send_requests(
     contract = read_contract(tracking_uri, candidate)
     with open_session(uri) as session:
         rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
-    report = check_staging(server_url, contract, candidate.version, rows, model.rollout.staging)
+    report = check_staging(server, contract, candidate.version, rows, model.rollout.staging)
     for check in report.checks:
         log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
     if not report.is_passed:

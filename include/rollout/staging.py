@@ -14,6 +14,7 @@ from include.features.read import EntityRow
 from include.registry.contract import ModelContract
 from include.rollout.check import Check, list_failures
 from include.rollout.requests import Request, list_refused, list_requests
+from include.rollout.server_address import ServerAddress
 from include.settings.rollout import StagingCriteria
 from include.tasks import TASKS
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     import httpx
 
 VERSION_HEADER: Final = "X-Model-Version"
+
+_REFUSED: Final = {
+    401: "the model server does not know the token. Put one with the role stage into the password of the connection "
+    "model_server",
+    403: "the model server lets this caller not ask for a version. Correct host and password of the connection "
+    "model_server: a name that the server has, and a token with the role stage",
+}
 
 
 @dataclass(frozen=True)
@@ -63,22 +71,22 @@ class StagedVersion:
 
 
 def check_staging(
-    server_url: str, contract: ModelContract, version: int, rows: Sequence[EntityRow], criteria: StagingCriteria
+    server: ServerAddress, contract: ModelContract, version: int, rows: Sequence[EntityRow], criteria: StagingCriteria
 ) -> StagingReport:
     """Ask the model server for ``version``: health, answers by keys, by features and in a batch, refusals, load.
 
-    A server that cannot be reached is a failed check, not an exception. A version that does not get
-    ready is asked nothing else.
+    A server that cannot be reached, or refuses the token, is a failed check, not an exception. A version that does not
+    get ready is asked nothing else.
 
     Args:
-        server_url: ``http://host:port``.
+        server: its token has the role ``stage``.
         contract: of the version.
         rows: entities of the online store with the contract's features; at least one.
     """
     import httpx
 
-    headers = {VERSION_HEADER: str(version)}
-    with httpx.Client(base_url=server_url, headers=headers, timeout=criteria.request_timeout_s) as client:
+    headers = {**server.headers, VERSION_HEADER: str(version)}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=criteria.request_timeout_s) as client:
         staged = StagedVersion(client, contract, version)
         checks = [_check_health(client), _check_ready(staged, criteria)]
         if all(check.is_passed for check in checks):
@@ -121,6 +129,8 @@ def _check_ready(staged: StagedVersion, criteria: StagingCriteria) -> Check:
         status, body = staged.ask("GET", "/readyz")
         waited_s = time.monotonic() - began_at
         has_failed = isinstance(body, dict) and body.get("status") == "failed"
+        if status in _REFUSED:
+            return Check("readiness", False, status, 200, f"{_REFUSED[status]}; it says {_describe(status, body)}")
         if status == 200 or has_failed or waited_s >= criteria.ready_timeout_s:
             reason = f"version {staged.version} after {waited_s:.1f} s: {_describe(status, body)}"
             return Check("readiness", status == 200, round(waited_s, 2), criteria.ready_timeout_s, reason)

@@ -10,6 +10,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
+from include.serving.access import Role
+from include.serving.access_middleware import CALLER, AccessMiddleware
 from include.serving.docs_page import render_docs
 from include.serving.metrics import CONTENT_TYPE
 from include.serving.refusal import RequestRefusedError
@@ -24,8 +26,10 @@ from include.serving.schemas import (
     Readiness,
     ServerReadiness,
     ServerStatus,
+    hide_reasons,
 )
 from include.serving.server import ModelServer
+from include.serving.tokens import ReadRules
 
 
 class PlainRoute(APIRoute):
@@ -39,15 +43,22 @@ class PlainRoute(APIRoute):
         return self.endpoint
 
 
-def create_app(server: ModelServer) -> FastAPI:
-    """The application around one server; its lifespan starts and stops the server."""
+def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
+    """The application around one server; its lifespan starts and stops the server, ``read_rules`` say who may ask."""
     app = FastAPI(
         title="Orrery model server",
-        description="Predictions of every declared model, by key from the online tables or from sent features.",
+        description="Predictions of every declared model, by key from the online tables or from sent features. "
+        "Send a token with each request: Authorization: Bearer TOKEN.",
         lifespan=lambda _: server.run(),
         # FastAPI's own pages load their scripts from the internet.
         docs_url=None,
         redoc_url=None,
+    )
+    app.add_middleware(
+        AccessMiddleware,
+        read_rules=read_rules,
+        body_timeout_s=server.body_timeout_s,
+        count_refusal=server.count_access_refusal,
     )
     app.add_exception_handler(RequestRefusedError, server.refuse)
     app.add_exception_handler(ValidationError, server.refuse)
@@ -128,11 +139,14 @@ def _add_status(app: FastAPI, server: ModelServer) -> None:
         return Health(status="ok")
 
     @app.get("/readyz", responses={503: {"model": ServerReadiness}})
-    async def show_readiness(response: Response) -> ServerReadiness:
-        """Whether every model that has a champion can answer, but for those whose champion could not be loaded."""
+    async def show_readiness(request: Request, response: Response) -> ServerReadiness:
+        """Whether every model that has a champion can answer, but for those whose champion could not be loaded.
+
+        Without a token, as probes ask, the answer has no names and no reasons.
+        """
         readiness = server.find_readiness()
         response.status_code = 200 if readiness.is_ready else 503
-        return readiness
+        return readiness if request.scope[CALLER].role >= Role.PREDICT else hide_reasons(readiness)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> Response:

@@ -62,6 +62,13 @@ class Metrics:
             "orrery_refusals", "Requests without a prediction.", ("model", "status"), registry=self._registry
         )
 
+        self._access_refusals = Counter(
+            "orrery_access_refusals",
+            "Requests refused for what their head says: host, origin, token or role. The caller is '' where unknown.",
+            ("caller", "status", "cause"),
+            registry=self._registry,
+        )
+
     def of_model(self, model_name: str) -> ModelMetrics:
         """The counters of one model."""
         return ModelMetrics(self, model_name)
@@ -69,6 +76,10 @@ class Metrics:
     def count_refusal(self, model_name: str, status: int) -> None:
         """Count one request that got no prediction; the name is '' where no declared model was asked for."""
         self._refusals.labels(model_name, str(status)).inc()
+
+    def count_access_refusal(self, caller: str, status: int, cause: str) -> None:
+        """Count one request that was refused before a route was looked for."""
+        self._access_refusals.labels(caller, str(status), cause).inc()
 
     def render(self) -> bytes:
         """All metrics of this moment, as one scrape."""

@@ -13,7 +13,10 @@ from include.serving.schemas import Refusal
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    401: {"model": Refusal, "description": "no token, or one that no caller has"},
+    403: {"model": Refusal, "description": "the caller's role is too low, or the host or the page is foreign"},
     404: {"model": Refusal, "description": "the model is not declared, or its online table does not hold the entity"},
+    408: {"model": Refusal, "description": "the body arrives too slowly"},
     413: {"model": Refusal, "description": "the body is too large"},
     415: {"model": Refusal, "description": "the body is not declared as application/json"},
     422: {"model": Refusal, "description": "the request does not fit; the key or feature is named"},

@@ -92,6 +92,11 @@ class ServerReadiness(BaseModel):
     failed: dict[str, str]
 
 
+def hide_reasons(readiness: ServerReadiness) -> ServerReadiness:
+    """The same without names and reasons, for who has no token."""
+    return readiness.model_copy(update={"reason": "reasons are for callers with a token", "failed": {}})
+
+
 class VersionStatus(BaseModel):
     """One version in the server's memory: loading, ready or failed."""
 

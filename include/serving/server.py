@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from include.serving.access import AccessRefusal
 from include.serving.alias_watch import AliasWatch, FindStray
 from include.serving.engine import ModelEngine
 from include.serving.feature_reader import OnlineStore
@@ -153,6 +154,15 @@ class ModelServer:
     def body_max_bytes(self) -> int:
         """The largest body that is read."""
         return self._settings.body_max_bytes
+
+    @property
+    def body_timeout_s(self) -> float:
+        """How long a body may take to arrive."""
+        return self._settings.body_timeout_s
+
+    def count_access_refusal(self, refusal: AccessRefusal) -> None:
+        """Count a request that was refused for what its head says."""
+        self._metrics.count_access_refusal(refusal.caller, refusal.status, refusal.cause)
 
     def check_batch(self, batch: BatchRequest) -> None:
         """Refuse a batch that is too large.

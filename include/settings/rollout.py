@@ -12,6 +12,7 @@ from include.settings.section import Section
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+HostName = Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$")]
 
 
 class CanaryCriteria(Section):
@@ -84,8 +85,13 @@ class StagingCriteria(Section):
 
 
 class ServerSettings(Section):
-    """How the model server polls, logs and bounds a challenger."""
+    """How the model server polls, logs and bounds a challenger, and by which names it is asked.
 
+    Attributes:
+        allowed_hosts: names that a Host header may have, besides any IP address; ``*.name`` is every name below.
+    """
+
+    allowed_hosts: tuple[HostName, ...]
     poll_interval_s: Positive
     alias_interval_s: Positive
     log_flush_interval_s: Positive
@@ -93,6 +99,7 @@ class ServerSettings(Section):
     challenger_deadline_ms: Positive
     batch_max_rows: Count
     body_max_bytes: Count
+    body_timeout_s: Positive
     inline_max_ms: Positive
     connections_max: Count
     loads_at_once: Count

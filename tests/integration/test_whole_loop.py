@@ -249,7 +249,8 @@ def ask_version(stack: Stack, spec: ModelSpec) -> int:
     """The version of a model that answers a client now."""
     (keys,) = read_entities(stack.uris.warehouse, spec, limit=1)
     url = f"{stack.uris.model_server}/models/{spec.name}/predict"
-    answer = httpx.post(url, json={"keys": keys}, trust_env=False, timeout=30)
+    headers = stack.model_server.headers
+    answer = httpx.post(url, json={"keys": keys}, headers=headers, trust_env=False, timeout=30)
     return int(answer.raise_for_status().json()["model_version"])
 
 

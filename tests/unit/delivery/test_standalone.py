@@ -43,6 +43,7 @@ def test_standalone_links_and_lineage_lead_where_the_connections_lead() -> None:
 
     assert variables["ORRERY_MLFLOW_URI"] == f"http://{mlflow['host']}:{mlflow['port']}"
     assert variables["ORRERY_MODEL_SERVER_URL"] == f"http://{server['host']}:{server['port']}"
+    assert server["password"]
     login = (
         f"{warehouse['login']}:{warehouse['password']}@{warehouse['host']}:{warehouse['port']}/{warehouse['schema']}"
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 import yaml
 
 from include.local.environment import NO_TELEMETRY
+from include.serving.access import Role, decide_access, find_caller
+from include.serving.tokens import choose_rules
 from include.settings import PROJECT_ROOT, load_settings
 from include.settings.source_base import ConnectedSource
 
@@ -84,6 +87,24 @@ def test_every_connection_leads_to_a_service(connections: dict[str, dict[str, An
     assert warehouse["conn_login"] == database["POSTGRES_USER"]
     assert warehouse["conn_schema"] == database["POSTGRES_DB"]
     assert warehouse["conn_password"] in database["POSTGRES_PASSWORD"]
+
+
+@pytest.mark.skipif(not COMPOSE.exists(), reason="the Astro image does not carry docker-compose.override.yml")
+def test_airflow_has_a_token_with_which_the_model_server_lets_it_stage(connections: dict[str, dict[str, Any]]) -> None:
+    service = yaml.safe_load(COMPOSE.read_text())["services"]["model-server"]
+    default = re.fullmatch(r"\$\{MODEL_SERVER_TOKENS:-(.*)\}", service["environment"]["ORRERY_SERVER_TOKENS"])
+    assert default is not None
+    hosts = frozenset(load_settings().server.allowed_hosts)
+    rules = choose_rules({"ORRERY_SERVER_TOKENS": default[1]}, hosts, "0.0.0.0")()
+    connection = connections["model_server"]
+    headers = [
+        (b"host", f"{connection['conn_host']}:{connection['conn_port']}".encode()),
+        (b"authorization", f"Bearer {connection['conn_password']}".encode()),
+        (b"x-model-version", b"7"),
+    ]
+    asked = decide_access("POST", "/models/any/predict", headers, rules)
+    assert asked == find_caller(connection["conn_password"].encode(), rules.callers)
+    assert (asked.name, asked.role) == ("airflow", Role.STAGE)
 
 
 def test_the_example_environment_holds_what_the_project_needs(example: dict[str, str]) -> None:

@@ -23,11 +23,17 @@ def test_no_secret_stands_on_a_command_line(stack: Stack, components: dict[str, 
     credentials = stack.credentials
     secrets = [
         credentials.postgres_password, credentials.fernet_key, credentials.jwt_secret, credentials.api_secret_key,
-        credentials.stack_token, *credentials.airflow_passwords.values(),
+        credentials.stack_token, *credentials.airflow_passwords.values(), *credentials.server_tokens.values(),
     ]  # fmt: skip
     for component in components.values():
         line = " ".join(component.command)
         assert not [secret for secret in secrets if secret in line], component.name
+
+
+def test_the_model_server_has_callers_and_is_not_open(components: dict[str, Component]) -> None:
+    knowing = [name for name, component in components.items() if "ORRERY_SERVER_TOKENS" in component.environment]
+    assert knowing == ["model-server"]
+    assert "--open" not in components["model-server"].command
 
 
 def test_everything_listens_on_loopback_only(components: dict[str, Component]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from include.errors import StackError
 from include.local import credentials as credentials_module
-from include.local.credentials import ensure_credentials, find_credentials, list_users, read_credentials
+from include.local.credentials import SERVER_CALLERS, ensure_credentials, find_credentials, list_users, read_credentials
 from include.local.home import StackHome
 from include.settings import load_settings
 
@@ -51,6 +51,32 @@ def test_a_model_that_is_added_later_brings_its_people_and_nobody_loses_a_passwo
     assert {user: after[user] for user in before} == before
 
 
+def test_each_caller_of_the_model_server_has_a_token_of_its_own(home: StackHome) -> None:
+    tokens = ensure_credentials(home).server_tokens
+    assert set(tokens) == set(SERVER_CALLERS)
+    assert len(set(tokens.values())) == len(SERVER_CALLERS)
+
+
+def test_a_stack_of_an_earlier_release_gets_tokens_once_and_keeps_its_keys(home: StackHome) -> None:
+    keys = {name: key for name, key in vars(ensure_credentials(home)).items() if name != "airflow_passwords"}
+    older = {name: key for name, key in keys.items() if name != "server_tokens"}
+    home.secrets_file.write_text(json.dumps(older))
+    after = ensure_credentials(home)
+    assert set(after.server_tokens) == set(SERVER_CALLERS)
+    assert ensure_credentials(home) == after == read_credentials(home)
+    assert {name: getattr(after, name) for name in older} == older
+
+
+def test_a_caller_that_a_release_adds_gets_a_token_and_the_others_keep_theirs(home: StackHome) -> None:
+    before = ensure_credentials(home)
+    keys = json.loads(home.secrets_file.read_text())
+    del keys["server_tokens"]["traffic"]
+    home.secrets_file.write_text(json.dumps(keys))
+    after = ensure_credentials(home).server_tokens
+    assert after == {**before.server_tokens, "traffic": after["traffic"]}
+    assert after == read_credentials(home).server_tokens
+
+
 def test_the_fernet_key_is_32_bytes(home: StackHome) -> None:
     assert len(base64.urlsafe_b64decode(ensure_credentials(home).fernet_key)) == 32
 
@@ -60,6 +86,7 @@ def test_nothing_secret_is_shown_when_credentials_are_printed(home: StackHome) -
     shown = repr(credentials)
     assert credentials.postgres_password not in shown
     assert credentials.airflow_passwords["admin"] not in shown
+    assert not [token for token in credentials.server_tokens.values() if token in shown]
 
 
 def test_lost_credentials_of_existing_data_are_not_made_up_anew(home: StackHome) -> None:

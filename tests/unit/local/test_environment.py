@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.local.credentials import Credentials, list_users
+from include.local.credentials import SERVER_CALLERS, Credentials, list_users
 from include.local.environment import (
     airflow_environment,
     base_environment,
     mlflow_environment,
+    server_environment,
     service_environment,
 )
 from include.local.home import StackHome
 from include.local.layout import Stack
+from include.serving.access import find_caller
+from include.serving.tokens import choose_rules
 from include.settings import CONFIG_DIR, PROJECT_ROOT, load_settings
 from tests.unit.local.conftest import PORTS
 
@@ -64,9 +67,23 @@ def test_connections_are_json_that_airflow_reads(stack: Stack) -> None:
         "conn_type": "postgres", "host": "127.0.0.1", "port": 15432, "schema": "warehouse",
         "login": "postgres", "password": stack.credentials.postgres_password,
     }  # fmt: skip
-    for name, port in (("MLFLOW", 15000), ("MODEL_SERVER", 18080)):
-        connection = json.loads(environment[f"AIRFLOW_CONN_{name}"])
-        assert connection == {"conn_type": "http", "host": "127.0.0.1", "port": port, "schema": "http"}
+    mlflow, server = (json.loads(environment[f"AIRFLOW_CONN_{name}"]) for name in ("MLFLOW", "MODEL_SERVER"))
+    assert mlflow == {"conn_type": "http", "host": "127.0.0.1", "port": 15000, "schema": "http"}
+    token = stack.credentials.server_tokens["airflow"]
+    assert server == {**mlflow, "port": 18080, "password": token}
+
+
+def test_the_model_server_knows_the_hashes_of_the_tokens_and_no_other_process_knows_callers(stack: Stack) -> None:
+    environment = server_environment(stack, {"ORRERY_SERVER_TOKENS_FILE": "/elsewhere", "ORRERY_SERVER_TOKENS": "x"})
+    rules = choose_rules(environment, frozenset(), "127.0.0.1")()
+    tokens = stack.credentials.server_tokens
+    assert {name: find_caller(token.encode(), rules.callers).name for name, token in tokens.items()} == {
+        name: name for name in tokens
+    }
+    assert {caller.name: str(caller.role) for caller in rules.callers} == SERVER_CALLERS
+    assert not [token for token in tokens.values() for value in environment.values() if token in value]
+    others = airflow_environment(stack, {"ORRERY_SERVER_TOKEN": "mine"}, cores=2)
+    assert not [name for name in others if name.startswith("ORRERY_SERVER_TOKEN")]
 
 
 def test_every_user_of_the_passwords_file_has_a_role(stack: Stack) -> None:

@@ -18,9 +18,9 @@ from include.commands.airflow_api import AirflowApi
 from include.local.home import StackHome, prepare_home
 from include.settings import CONFIG_DIR, load_settings
 from include.settings.models import ModelSettings
-from tests.unit.operate.model_server import machines, parts, server, uri, url
+from tests.unit.operate.model_server import address, machines, parts, server, uri, url
 
-__all__ = ["machines", "parts", "server", "uri", "url"]
+__all__ = ["address", "machines", "parts", "server", "uri", "url"]
 
 MODEL = """
 description: Which machines fail.

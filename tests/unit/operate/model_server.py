@@ -15,10 +15,12 @@ import pytest
 
 from include.features.catalog import Entity, FeatureGroup, Key, LabelTable
 from include.features.spec import ModelSpec
+from include.rollout.server_address import ServerAddress
 from include.warehouse.names import TableName
 from include.warehouse.session import open_session
 
 MACHINES = (3, 5, 8)
+TOKEN = "of-the-traffic"
 PARTS = ((1, "left", date(2026, 3, 1)), (2, 'right, "quoted"', date(2026, 3, 2)))
 
 
@@ -26,9 +28,10 @@ PARTS = ((1, "left", date(2026, 3, 1)), (2, 'right, "quoted"', date(2026, 3, 2))
 class ModelServer:
     """Answers for all models; each is ready once it was asked ``unready`` times.
 
-    An answer is a status, or 0 for hanging up without one; the last one stays.
+    It refuses who does not send its token. An answer is a status, or 0 for hanging up without one; the last one stays.
     """
 
+    token: str = TOKEN
     unready: int = 0
     answers: list[int] = field(default_factory=lambda: [200])
     asked: dict[str, list[Any]] = field(default_factory=dict)
@@ -76,13 +79,16 @@ def url(server: ModelServer) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(server.route(self.path))
+            self._send(server.route(self.path) if self._is_known() else 401)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = server.predict(self.path, body)
+            status = server.predict(self.path, body) if self._is_known() else 401
             if status:
                 self._send(status)
+
+        def _is_known(self) -> bool:
+            return self.path.startswith("http") or self.headers["Authorization"] == f"Bearer {server.token}"
 
         def _send(self, status: int) -> None:
             self.send_response(status)
@@ -98,6 +104,12 @@ def url(server: ModelServer) -> Iterator[str]:
     http.shutdown()
     thread.join()
     http.server_close()
+
+
+@pytest.fixture
+def address(url: str) -> ServerAddress:
+    """The server, and the token that it knows."""
+    return ServerAddress(url, TOKEN)
 
 
 def make_spec(name: str, keys: dict[str, Any], online: str | None) -> ModelSpec:

@@ -11,6 +11,7 @@ from include.local.credentials import ensure_credentials
 from include.local.home import StackHome, prepare_home
 from include.local.stack import Stack
 from include.operate.place import find_place, find_server, find_warehouse, place_stack
+from include.rollout.server_address import ServerAddress
 
 PORTS = {"postgres": 1, "mlflow": 2, "model-server": 3, "airflow": 4}
 
@@ -24,17 +25,21 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def test_what_is_given_wins_over_the_stack_that_runs_here_and_that_over_the_environment(stack: Stack) -> None:
-    environment = {"ORRERY_MODEL_SERVER_URL": "http://a", "ORRERY_WAREHOUSE_URI": "postgresql://a"}
-    assert find_server("http://b", stack, environment) == "http://b"
-    assert find_server(None, stack, environment) == stack.uris.model_server
-    assert find_server(None, None, environment) == "http://a"
+    environment = {
+        "ORRERY_MODEL_SERVER_URL": "http://a",
+        "ORRERY_SERVER_TOKEN": "of-a",
+        "ORRERY_WAREHOUSE_URI": "postgresql://a",
+    }
+    assert find_server("http://b", stack, environment) == ServerAddress("http://b", "of-a")
+    assert find_server(None, stack, environment) == stack.model_server
+    assert find_server(None, None, environment) == ServerAddress("http://a", "of-a")
     assert find_warehouse(stack, environment) == stack.uris.warehouse
     assert find_warehouse(None, environment) == "postgresql://a"
 
 
 def test_the_stack_on_this_machine_is_found_with_all_of_its_users(stack: Stack) -> None:
     place = find_place(None, None, "analyst", stack, {})
-    assert (place.airflow, place.model_server) == (stack.uris.airflow, stack.uris.model_server)
+    assert (place.airflow, place.model_server) == (stack.uris.airflow, stack.model_server)
     assert place.user == "analyst"
     assert place.passwords == stack.credentials.airflow_passwords
     assert place_stack(stack).user == "admin"
@@ -48,12 +53,23 @@ def test_the_stacks_passwords_go_to_no_other_airflow(stack: Stack) -> None:
 
 
 def test_another_airflow_is_reached_with_the_password_of_the_environment(stack: Stack) -> None:
-    environment = {"ORRERY_AIRFLOW_PASSWORD": "p", "ORRERY_WAREHOUSE_URI": "postgresql://ann:secret@a"}
+    environment = {
+        "ORRERY_AIRFLOW_PASSWORD": "p",
+        "ORRERY_WAREHOUSE_URI": "postgresql://ann:secret@a",
+        "ORRERY_SERVER_TOKEN": "secret-token",
+    }
     place = find_place("http://elsewhere", "http://a", "ann", stack, environment)
     assert place.passwords == {"ann": "p"}
-    assert (place.model_server, place.warehouse, place.logs) == ("http://a", environment["ORRERY_WAREHOUSE_URI"], None)
+    assert place.model_server == ServerAddress("http://a", "secret-token")
+    assert (place.warehouse, place.logs) == (environment["ORRERY_WAREHOUSE_URI"], None)
     assert "passwords" not in repr(place)
     assert "secret" not in repr(place)
+
+
+def test_the_stacks_token_goes_to_the_stacks_server_only(stack: Stack) -> None:
+    assert stack.model_server.token == stack.credentials.server_tokens["traffic"]
+    assert find_server(stack.uris.model_server, stack, {}) == stack.model_server
+    assert find_server("http://b", stack, {}).token == ""
 
 
 def test_requests_go_to_another_airflows_model_server_only_where_it_is_named(stack: Stack) -> None:

@@ -29,6 +29,7 @@ from include.operate.run import (
     warn_of_waiting,
 )
 from include.rollout.events import append_event
+from include.rollout.server_address import ServerAddress
 from include.settings.models import ModelSettings
 from include.warehouse.session import open_session
 from tests.unit.operate.chains import TASKS, Chains
@@ -199,7 +200,7 @@ def test_no_requests_are_sent_for_a_model_whose_canary_nobody_judges(
     start: Callable[..., DayRun], models: dict[str, ModelSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hops = start().hops
-    hops.place = replace(hops.place, model_server="http://a", warehouse="postgresql://a")
+    hops.place = replace(hops.place, model_server=ServerAddress("http://a"), warehouse="postgresql://a")
     monkeypatch.setattr(hops_module, "read_entities", lambda *_: [{"machine_id": 1}])
     assert hops._open_traffic("units") is not None
     rollout = models["units"].rollout.model_copy(update={"strategy": "none"})

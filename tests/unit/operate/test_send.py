@@ -15,10 +15,11 @@ from include.errors import SettingsError, StackError
 from include.operate import send as send_module
 from include.operate.cli import main
 from include.operate.traffic import Traffic
+from include.rollout.server_address import ServerAddress
 from include.settings import PROJECT_ROOT
-from tests.unit.operate.model_server import ModelServer
+from tests.unit.operate.model_server import TOKEN, ModelServer
 
-VARIABLES = ("ORRERY_MODEL_SERVER_URL", "ORRERY_WAREHOUSE_URI", "ORRERY_AIRFLOW_PASSWORD")
+VARIABLES = ("ORRERY_MODEL_SERVER_URL", "ORRERY_SERVER_TOKEN", "ORRERY_WAREHOUSE_URI", "ORRERY_AIRFLOW_PASSWORD")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_a_model_that_is_not_declared_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def senders(url: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> list[Traffic]:
+def senders(address: ServerAddress, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> list[Traffic]:
     """Two models' traffic, in place of what the warehouse would give; time passes once both were asked enough."""
     moment = [0.0]
 
@@ -66,7 +67,7 @@ def senders(url: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> l
 
     server.asked = {"failures": [], "units": []}
     monkeypatch.setattr(send_module, "time", SimpleNamespace(monotonic=lambda: moment[0], sleep=sleep))
-    senders = [Traffic(url, name, [{"machine_id": 1}], rate=500) for name in ("failures", "units")]
+    senders = [Traffic(address, name, [{"machine_id": 1}], rate=500) for name in ("failures", "units")]
     monkeypatch.setattr(send_module, "open_traffic", lambda *_: senders)
     monkeypatch.setattr(send_module, "choose_models", lambda *_: ({}, {}))
     monkeypatch.setenv("ORRERY_WAREHOUSE_URI", "postgresql://nowhere")
@@ -88,6 +89,29 @@ def test_failed_requests_are_an_exit_code(
     server.answers = [500, 200]
     assert main(["traffic", "--server", url, "--seconds", "7"]) == 1
     assert "1 × 500" in capsys.readouterr().out
+
+
+def test_a_refused_token_is_an_exit_code_and_says_what_to_set(
+    senders: list[Traffic],
+    server: ModelServer,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.token = "another"
+    monkeypatch.setattr(server, "wait_until_enough", lambda: [sender._thread.join() for sender in senders])  # type: ignore[union-attr]
+    assert main(["traffic", "--server", url, "--seconds", "7"]) == 1
+    assert "refuses the token (401). Put one with the role predict into ORRERY_SERVER_TOKEN" in capsys.readouterr().out
+
+
+def test_the_token_of_the_environment_goes_to_the_server_that_is_named(
+    senders: list[Traffic], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[ServerAddress] = []
+    monkeypatch.setattr(send_module, "open_traffic", lambda server, *_: opened.append(server) or senders)
+    monkeypatch.setenv("ORRERY_SERVER_TOKEN", TOKEN)
+    assert main(["traffic", "--server", url, "--seconds", "7"]) == 0
+    assert opened == [ServerAddress(url, TOKEN)]
 
 
 def test_models_that_never_answer_are_an_exit_code(

@@ -143,9 +143,22 @@ def test_the_sdk_takes_the_table_s_database_where_the_connection_names_none(
 def test_an_http_connection_is_an_address(
     airflow_home: Path, monkeypatch: pytest.MonkeyPatch, text: str, address: str
 ) -> None:
-    from include.orchestration.connections import mlflow_uri, model_server_url
+    from include.orchestration.connections import mlflow_uri, model_server
 
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW", text)
     monkeypatch.setenv("AIRFLOW_CONN_MODEL_SERVER", text)
 
-    assert mlflow_uri() == model_server_url() == address
+    assert mlflow_uri() == model_server().url == address
+    assert model_server().headers == {}
+
+
+def test_the_password_of_the_model_servers_connection_is_the_token(
+    airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.orchestration.connections import model_server
+
+    monkeypatch.setenv("AIRFLOW_CONN_MODEL_SERVER", '{"conn_type": "http", "host": "server", "password": "a-token"}')
+
+    assert model_server().url == "http://server"
+    assert model_server().headers == {"Authorization": "Bearer a-token"}
+    assert "a-token" not in repr(model_server())

@@ -17,6 +17,7 @@ from include.governance.approvals import Approval, record_approval
 from include.registry.ledger import RegisteredVersion, list_versions, record_decision, require_version
 from include.registry.registry import CHALLENGER, CHAMPION, find_alias_run
 from include.rollout.check import Check
+from include.rollout.server_address import ServerAddress
 from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, roll_back, set_weight, start_canary
 from include.servers.ports import find_free_port
@@ -434,7 +435,7 @@ def test_the_candidate_of_a_model_without_a_canary_needs_no_model_server(
 ) -> None:
     from include.orchestration.deployment import check_candidate
 
-    nowhere = f"http://127.0.0.1:{find_free_port()}"
+    nowhere = ServerAddress(f"http://127.0.0.1:{find_free_port()}")
     found = check_candidate(warehouse_uri, tracking_uri, nowhere, without_canary(model), versions[1])
 
     assert found["version"] == versions[1]
@@ -547,13 +548,14 @@ def test_a_candidate_that_could_not_be_compared_goes_on_only_if_a_person_is_aske
     monkeypatch.setattr(deployment, "check_staging", lambda *_: StagingReport(2, ()))
     governance = model.governance.model_copy(update={"is_approval_required": is_required})
     changed = model.model_copy(update={"governance": governance})
+    nowhere = ServerAddress("http://127.0.0.1:1")
 
     if is_required:
-        found = deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed, version)
+        found = deployment.check_candidate(warehouse_uri, tracking_uri, nowhere, changed, version)
         assert "could not be compared" in found["summary"]
     else:
         with pytest.raises(AirflowSkipException, match=r"could not be compared.*is_approval_required"):
-            deployment.check_candidate(warehouse_uri, tracking_uri, "http://127.0.0.1:1", changed, version)
+            deployment.check_candidate(warehouse_uri, tracking_uri, nowhere, changed, version)
 
 
 class Event:

@@ -19,6 +19,10 @@ from include.rollout.staging import VERSION_HEADER
 _TYPES: dict[str, tuple[type, ...]] = {"numeric": (int, float), "boolean": (bool,), "categorical": (str,)}
 
 
+TOKEN = "of-the-staging-checks"
+"""What has to be sent for anything but health."""
+
+
 @dataclass
 class StandIn:
     """What the server knows, and how it fails.
@@ -101,11 +105,17 @@ def serve(stand_in: StandIn) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(*stand_in.answer("GET", self.path, self.headers.get(VERSION_HEADER), None))
+            self._send(*self._refuse() or stand_in.answer("GET", self.path, self.headers.get(VERSION_HEADER), None))
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*stand_in.answer("POST", self.path, self.headers.get(VERSION_HEADER), body))
+            self._send(*self._refuse() or stand_in.answer("POST", self.path, self.headers.get(VERSION_HEADER), body))
+
+        def _refuse(self) -> tuple[int, Any] | None:
+            if self.path == "/healthz" or self.headers["Authorization"] == f"Bearer {TOKEN}":
+                return None
+            is_known = self.headers["Authorization"] == "Bearer of-the-traffic"
+            return (403, {"detail": "needs the role stage"}) if is_known else (401, {"detail": "no such token"})
 
         def _send(self, status: int, body: Any) -> None:
             content = json.dumps(body).encode()

@@ -10,12 +10,13 @@ import pytest
 
 from include.features.read import EntityRow, read_online_rows
 from include.registry.onnx import OnnxModel
+from include.rollout.server_address import ServerAddress
 from include.rollout.staging import StagingReport, check_staging, find_p95
 from include.servers.ports import find_free_port
 from include.settings.rollout import RolloutSettings, StagingCriteria
 from include.tasks import TASKS
 from include.warehouse.session import open_session
-from tests.unit.rollout.stand_in_server import StandIn, serve, stand_in_for
+from tests.unit.rollout.stand_in_server import TOKEN, StandIn, serve, stand_in_for
 from tests.unit.scoring.registered_models import MACHINE, PART, TEST_DAY, TICKET, ModelCase, make_onnx
 
 VERSION = 7
@@ -32,10 +33,13 @@ class Staged:
     url: str
     server: StandIn
     rows: list[EntityRow]
+    token: str = TOKEN
 
     def check(self, criteria: StagingCriteria, rows: list[EntityRow] | None = None) -> StagingReport:
         """Ask about the rows."""
-        return check_staging(self.url, self.case.contract, VERSION, self.rows if rows is None else rows, criteria)
+        address = ServerAddress(self.url, self.token)
+        asked = self.rows if rows is None else rows
+        return check_staging(address, self.case.contract, VERSION, asked, criteria)
 
 
 @pytest.fixture
@@ -130,6 +134,20 @@ def test_a_server_that_is_away_is_a_failed_check(staged: Staged, criteria: Stagi
     report = replace(staged, url=f"http://127.0.0.1:{find_free_port()}").check(impatient)
     assert list_failed(report) == ["health", "readiness"]
     assert "ConnectError" in report.reason
+
+
+@only_machines
+@pytest.mark.parametrize(("token", "status"), [("", 401), ("of-somebody-else", 401), ("of-the-traffic", 403)])
+def test_a_token_that_is_refused_ends_the_waiting_and_names_the_connection(
+    staged: Staged, criteria: StagingCriteria, token: str, status: int
+) -> None:
+    patient = criteria.model_copy(update={"ready_timeout_s": 1e6})
+    report = replace(staged, token=token).check(patient)
+    assert list_failed(report) == ["readiness"]
+    assert f"{status}: " in report.reason
+    assert "password of the connection model_server" in report.reason
+    assert "the role stage" in report.reason
+    assert not token or token not in report.reason
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,20 @@ import uvicorn
 from include.errors import RegistryError
 from include.rollout.state import bootstrap_champion, read_rollout, set_weight, start_canary
 from include.servers.ports import find_free_port
+from include.serving.access import AccessRules, Role
 from include.serving.app import create_app
 from include.serving.loader import Loader, ServedModel, open_model
 from include.serving.server import ModelServer, ReportFirstLog
+from include.serving.tokens import ReadRules, parse_callers, write_entry
 from include.settings.rollout import ServerSettings
 from include.warehouse.session import Row, open_session
 from tests.unit.serving.onnx_files import FEATURES
 
 MODEL = "failures"
 MACHINES = 900
+TOKENS = {str(role): f"token-of-{role}-which-nobody-guesses" for role in (Role.PREDICT, Role.STAGE, Role.ADMIN)}
+ENTRIES = " ".join(write_entry(f"{role}-caller", Role[role.upper()], token) for role, token in TOKENS.items())
+RULES = AccessRules(parse_callers(ENTRIES, "the tests"), frozenset({"localhost", "model-server"}))
 SENSOR = {"sensor_id": "0f8fad5b-d9cb-469f-a165-70867728950e", "since": "2026-01-31"}
 
 
@@ -99,11 +104,13 @@ def serve(
     names: Sequence[str] = (MODEL,),
     on_first_log: ReportFirstLog | None = None,
     read_names: Callable[[], Iterable[str]] | None = None,
+    read_rules: ReadRules = lambda: RULES,
 ) -> Iterator[str]:
     """Run a model server in a thread; gives its URL, and stops it gracefully."""
     server = ModelServer(uri, names, load, settings, on_first_log, read_names)
     port = find_free_port()
-    config = uvicorn.Config(create_app(server), host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    app = create_app(server, read_rules)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
     runner = uvicorn.Server(config)
     thread = threading.Thread(target=runner.run, daemon=True)
     thread.start()
@@ -116,14 +123,19 @@ def serve(
         thread.join()
 
 
-def get(url: str, **options: Any) -> httpx.Response:
-    """A GET that waits as long as it takes."""
-    return httpx.get(url, timeout=None, **options)
+def bearer(role: str = "admin") -> dict[str, str]:
+    """The headers of the caller of a role."""
+    return {"Authorization": f"Bearer {TOKENS[role]}"}
 
 
-def post(url: str, **options: Any) -> httpx.Response:
-    """A POST that waits as long as it takes."""
-    return httpx.post(url, timeout=None, **options)
+def get(url: str, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+    """A GET of the administrator that waits as long as it takes."""
+    return httpx.get(url, headers={**bearer(), **(headers or {})}, timeout=None, **options)
+
+
+def post(url: str, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+    """A POST of the administrator that waits as long as it takes."""
+    return httpx.post(url, headers={**bearer(), **(headers or {})}, timeout=None, **options)
 
 
 def predict(url: str, body: Any, model_name: str = MODEL, path: str = "predict", **headers: str) -> httpx.Response:
@@ -169,7 +181,7 @@ def constant_load(
     is_over = threading.Event()
 
     def ask(first: int) -> None:
-        with httpx.Client(base_url=url, timeout=None) as client:
+        with httpx.Client(base_url=url, headers=bearer(), timeout=None) as client:
             for number in itertools.count(first, threads):
                 if is_over.is_set():
                     return

@@ -264,7 +264,7 @@ def test_openapi_describes_requests_answers_and_refusals(shared_url: str) -> Non
     assert set(paths) == named | {"/models", "/healthz", "/readyz", "/metrics"}
     route = paths["/models/{name}/predict"]["post"]
     assert {parameter["name"] for parameter in route["parameters"]} == {"name", "X-Model-Version", "X-Request-Id"}
-    assert set(route["responses"]) == {"200", "404", "413", "415", "422", "500", "503"}
+    assert set(route["responses"]) == {"200", "401", "403", "404", "408", "413", "415", "422", "500", "503"}
     body = route["requestBody"]["content"]["application/json"]["schema"]
     assert body["properties"].keys() == {"keys", "features"}
 

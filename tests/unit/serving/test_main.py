@@ -29,7 +29,20 @@ from include.warehouse.session import open_session
 from tests.processes import die_with_parent
 from tests.unit.registry.mlflow_server import MlflowServer, start_shared_server
 from tests.unit.registry.planting import make_measured, plant_version
-from tests.unit.serving.live_server import MODEL, by_key, get, make_features, predict, read_log, show, wait_until
+from tests.unit.serving.live_server import (
+    ENTRIES,
+    MODEL,
+    by_key,
+    get,
+    make_features,
+    predict,
+    read_log,
+    show,
+    wait_until,
+)
+
+NOWHERE = {"ORRERY_WAREHOUSE_URI": "postgresql://127.0.0.1:1/nowhere", "ORRERY_MLFLOW_URI": "http://127.0.0.1:1"}
+"""Enough to start; nothing is there."""
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +97,10 @@ def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
 
 
 @contextmanager
-def run_server(environment: dict[str, str]) -> Iterator[str]:
+def run_server(environment: dict[str, str], *arguments: str) -> Iterator[str]:
     """The process, answering at the URL; at the end of the block it is told to stop, and does."""
     port = find_free_port()
-    process = start(environment, "--port", str(port))
+    process = start(environment, "--port", str(port), *arguments)
     url = f"http://127.0.0.1:{port}"
 
     def is_up() -> bool:
@@ -119,6 +132,53 @@ def test_an_address_that_is_missing_is_named(missing: str) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize(
+    ("variables", "arguments", "problem"),
+    [
+        ({}, (), "ORRERY_SERVER_TOKENS names no caller"),
+        ({}, ("--host", "0.0.0.0"), "ORRERY_SERVER_TOKENS names no caller"),
+        ({}, ("--open", "--host", "0.0.0.0"), "--open lets everybody in, and 0.0.0.0 is reached from elsewhere"),
+        ({"ORRERY_SERVER_TOKENS": "web:predict:too-short"}, (), "the token of 'web' has fewer than 24 characters"),
+        ({"ORRERY_SERVER_TOKENS_FILE": "/nowhere/tokens"}, (), "/nowhere/tokens cannot be read"),
+    ],
+)
+def test_nothing_is_served_while_it_is_not_clear_who_may_ask(
+    variables: dict[str, str], arguments: tuple[str, ...], problem: str
+) -> None:
+    process = start({**NOWHERE, **variables}, *arguments)
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert problem in output
+    assert "Traceback" not in output
+    assert "too-short" not in output
+
+
+def test_a_server_that_is_open_on_purpose_asks_for_no_token_and_still_for_its_name() -> None:
+    with run_server(NOWHERE, "--open") as url:
+        assert httpx.get(f"{url}/metrics").status_code == 200
+        assert httpx.get(f"{url}/metrics", headers={"Host": "rebound.example"}).status_code == 403
+
+
+def test_tokens_are_changed_in_the_file_while_the_server_runs(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+
+    def put(token: str) -> None:
+        file.with_suffix(".new").write_text(f"admin:admin:{token}")
+        file.with_suffix(".new").replace(file)
+
+    def is_known(token: str) -> bool:
+        return httpx.get(f"{url}/models", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+    before, after = "the-token-that-was-there-before", "the-token-that-comes-afterwards"
+    put(before)
+    with run_server({**NOWHERE, "ORRERY_SERVER_TOKENS_FILE": str(file)}) as url:
+        assert is_known(before)
+        assert not is_known(after)
+        put(after)
+        wait_until(lambda: is_known(after))
+        assert not is_known(before)
+
+
 def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
     config_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,7 +190,8 @@ def test_a_model_whose_file_is_wrong_is_named_and_the_others_are_served(
     monkeypatch.setenv("ORRERY_MODEL_FOLDER", str(tmp_path / "models"))
     monkeypatch.setenv("ORRERY_CONFIG_DIR", str(config_folder))
     monkeypatch.setattr(serving, "ModelServer", lambda _, models, *__, **___: served.extend(models))
-    monkeypatch.setattr(serving, "create_app", lambda _: None)
+    monkeypatch.setattr(serving, "create_app", lambda *_: None)
+    monkeypatch.setenv("ORRERY_SERVER_TOKENS", ENTRIES)
     monkeypatch.setattr(serving.uvicorn, "run", lambda *_, **__: None)
 
     serving.main()
@@ -155,6 +216,7 @@ def test_it_serves_the_declared_models_and_a_file_that_was_changed_is_never_aske
         "ORRERY_MODEL_FOLDER": str(tmp_path / "models"),
         "ORRERY_CONFIG_DIR": str(config_folder),
         "ORRERY_LINEAGE_SPOOL": str(tmp_path / "spool"),
+        "ORRERY_SERVER_TOKENS": ENTRIES,
     }
     with run_server(environment) as url:
         wait_until(lambda: get(f"{url}/readyz").status_code == 200)
