@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
+from include.serving.api_document import ApiDocument
 from include.serving.docs_page import render_docs
+from include.serving.error_shapes import answer_http_error
+from include.serving.inference_routes import add_inference_routes
 from include.serving.metrics import CONTENT_TYPE
+from include.serving.mlflow_routes import add_mlflow_routes
+from include.serving.plain_route import PlainRoute
 from include.serving.refusal import RequestRefusedError
 from include.serving.request_head import REFUSALS, describe_parameters, describe_request, read_body, read_head
+from include.serving.rows import check_count
 from include.serving.schemas import (
     BatchPrediction,
     BatchRequest,
@@ -28,32 +31,26 @@ from include.serving.schemas import (
 from include.serving.server import ModelServer
 
 
-class PlainRoute(APIRoute):
-    """Hands the request to its function as it is; FastAPI describes the route and does nothing else.
-
-    Declared as parameters, name, headers and body cost a third of the time that a request spends in the server.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The function itself."""
-        return self.endpoint
-
-
 def create_app(server: ModelServer) -> FastAPI:
     """The application around one server; its lifespan starts and stops the server."""
     app = FastAPI(
         title="Orrery model server",
         description="Predictions of every declared model, by key from the online tables or from sent features.",
         lifespan=lambda _: server.run(),
-        # FastAPI's own pages load their scripts from the internet.
+        # FastAPI's own document knows no model, and its own pages load their scripts from the internet.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
     app.add_exception_handler(RequestRefusedError, server.refuse)
     app.add_exception_handler(ValidationError, server.refuse)
+    app.add_exception_handler(HTTPException, answer_http_error)
     _add_predictions(app, server)
     _add_models(app, server)
     _add_status(app, server)
+    add_mlflow_routes(app, server)
+    add_inference_routes(app, server)
+    _add_documents(app, server)
     return app
 
 
@@ -92,7 +89,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         engine = server.find_engine(request.path_params["name"])
         request_id, version = read_head(request)
         body = BatchRequest.model_validate_json(await read_body(request, server.body_max_bytes))
-        server.check_batch(body)
+        check_count(len(body.requests), server.batch_max_rows)
         return JSONResponse({"predictions": await engine.predict(body.requests, request_id, version)})
 
     app.include_router(router)
@@ -139,7 +136,16 @@ def _add_status(app: FastAPI, server: ModelServer) -> None:
         """Counters for Prometheus."""
         return Response(server.render_metrics(), media_type=CONTENT_TYPE)
 
+
+def _add_documents(app: FastAPI, server: ModelServer) -> None:
+    document = ApiDocument(app.openapi, lambda: server.engines)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def show_openapi() -> Response:
+        """The OpenAPI document."""
+        return Response(await document.read_text(), media_type="application/json")
+
     @app.get("/docs", include_in_schema=False)
     async def show_docs() -> HTMLResponse:
         """The routes and the models as a page."""
-        return HTMLResponse(render_docs(app.openapi(), server.describe()))
+        return HTMLResponse(render_docs(await document.read(), server.describe()))
