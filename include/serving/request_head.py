@@ -17,7 +17,7 @@ _MEANINGS: Final = {
     400: "the request does not fit; the key or feature is named",
     404: "the model is not declared, or its online table does not hold the entity",
     413: "the body is too large",
-    415: "the body is not declared as application/json",
+    415: "the body is not declared as application/json, or is compressed",
     422: "the request does not fit; the key or feature is named",
     500: "the champion itself failed",
     503: "no champion, or no warehouse; see Retry-After",
@@ -65,7 +65,7 @@ def read_head(request: Request, *, is_json: bool = True) -> tuple[str, int | Non
         is_json: whether the body should be declared as JSON, if it is declared at all.
 
     Raises:
-        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON.
+        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON or compressed.
     """
     request_id, version, content_type = b"", None, b"application/json"
     for name, value in request.scope["headers"]:
@@ -75,6 +75,8 @@ def read_head(request: Request, *, is_json: bool = True) -> tuple[str, int | Non
             version = parse_version(value.decode("latin-1"))
         elif name == b"content-type":
             content_type = value
+        elif name == b"content-encoding" and value != b"identity":
+            raise RequestRefusedError(415, "Send the body as it is, without the header Content-Encoding.")
     if len(request_id) > _REQUEST_ID_MAX:
         raise RequestRefusedError(422, f"{REQUEST_ID_HEADER} is longer than {_REQUEST_ID_MAX} characters.")
     # Any page in a browser may send other types here without being asked for permission.

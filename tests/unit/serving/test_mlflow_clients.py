@@ -130,7 +130,9 @@ def test_the_deployments_client_predicts_and_lists(shared_url: str) -> None:
 
 def test_a_model_that_cannot_answer_does_not_answer_pings(shared_url: str) -> None:
     wait_until(
-        lambda: get(f"{shared_url}/models/{MODEL}/readyz", headers={"X-Model-Version": "98"}).json()["status"] == "failed"
+        lambda: (
+            get(f"{shared_url}/models/{MODEL}/readyz", headers={"X-Model-Version": "98"}).json()["status"] == "failed"
+        )
     )
     response = get(f"{shared_url}/models/{MODEL}/ping", headers={"X-Model-Version": "98"})
     assert (response.status_code, response.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
