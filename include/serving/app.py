@@ -101,14 +101,14 @@ def _add_models(app: FastAPI, server: ModelServer) -> None:
         """Every declared model, and what the server has done since it started."""
         return server.describe()
 
-    @app.get("/models/{name}", responses={404: REFUSALS[404]})
+    @app.get("/models/{name}", responses={status: REFUSALS[status] for status in (404, 422)})
     async def show_model(name: str) -> ModelStatus:
         """What one model takes, which versions are loaded, and who answers."""
         return server.describe_model(name)
 
     @app.get(
         "/models/{name}/readyz",
-        responses={404: REFUSALS[404], 503: {"model": Readiness}},
+        responses={status: REFUSALS[status] for status in (404, 415, 422)} | {503: {"model": Readiness}},
         openapi_extra=describe_parameters(is_named=False),
     )
     async def show_model_readiness(name: str, request: Request, response: Response) -> Readiness:

@@ -70,7 +70,7 @@ BODY: Final[dict[str, Any]] = {
     "examples": [{"inputs": [{"name": "machine_id", "datatype": "INT64", "shape": [1], "data": [7]}]}],
 }
 _REFUSALS: Final = describe_refusals(InferenceRefusal, 400, 404, 413, 415, 500, 503)
-_NOT_FOUND: Final = describe_refusals(InferenceRefusal, 400, 404, 503)
+_NOT_FOUND: Final = describe_refusals(InferenceRefusal, 400, 404, 415, 503)
 _PATHS: Final = ("/models/{name}", "/models/{name}/versions/{version}")
 
 

@@ -48,7 +48,11 @@ BODY: Final[dict[str, Any]] = {
     "examples": [{"dataframe_records": [{"machine_id": 7}]}],
 }
 _REFUSALS: Final = describe_refusals(MlflowRefusal, 400, 404, 413, 415, 500, 503)
-_NOT_READY: Final = describe_refusals(MlflowRefusal, 400, 404, 503)
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+_PING: Final = {**_TEXT, **describe_refusals(MlflowRefusal, 503)}
+_PINGS: Final = {**_TEXT, **describe_refusals(MlflowRefusal, 404, 415, 400, 503)}
+_OF_MODEL: Final = {**_TEXT, **describe_refusals(MlflowRefusal, 404)}
+_NAME: Final = {"parameters": describe_parameters(is_named=True)["parameters"][:1]}
 
 
 def add_mlflow_routes(app: FastAPI, server: ModelServer) -> None:
@@ -105,13 +109,16 @@ def _add_health(router: APIRouter, server: ModelServer) -> None:
             server.find_engine(request.path_params["name"])
         return PlainTextResponse(find_package_version("mlflow"))
 
-    text: dict[str, Any] = {"response_class": PlainTextResponse}
-    model = {**text, "openapi_extra": describe_parameters(is_named=True), "responses": _NOT_READY}
+    parameters = describe_parameters(is_named=True)
     for path in ("ping", "health"):
-        router.get(f"/{path}", **text, responses=describe_refusals(MlflowRefusal, 503))(ping)
-        router.get(f"/models/{{name}}/{path}", **model)(ping_model)
-    router.get("/version", **text)(show_version)
-    router.get("/models/{name}/version", **model)(show_version)
+        router.get(f"/{path}", response_class=Response, responses=_PING)(ping)
+        router.get(f"/models/{{name}}/{path}", response_class=Response, responses=_PINGS, openapi_extra=parameters)(
+            ping_model
+        )
+    router.get("/version", response_class=Response, responses=_TEXT)(show_version)
+    router.get("/models/{name}/version", response_class=Response, responses=_OF_MODEL, openapi_extra=_NAME)(
+        show_version
+    )
 
 
 def _answer_ping(is_ready: bool, reason: str) -> Response:
@@ -131,7 +138,7 @@ def _add_endpoints(router: APIRouter, server: ModelServer) -> None:
         f"{MLFLOW_ENDPOINTS}/{{name}}",
         response_model=MlflowEndpoint,
         responses=describe_refusals(MlflowRefusal, 404),
-        openapi_extra={"parameters": describe_parameters(is_named=True)["parameters"][:1]},
+        openapi_extra=_NAME,
     )
     async def show_endpoint(request: Request) -> Response:
         """One model, as MLflow's deployments client reads it."""
