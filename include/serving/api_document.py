@@ -19,10 +19,10 @@ Contracts = Mapping[str, tuple[int, ModelContract]]
 class ApiDocument:
     """The document of this moment, made anew, beside the requests, when another champion answers."""
 
-    def __init__(self, describe_routes: Callable[[], Document], read_engines: Callable[[], Mapping[str, ModelEngine]]):
+    def __init__(self, describe_routes: Callable[[], Document], read_champions: Callable[[], Contracts]) -> None:
         """``describe_routes`` gives the document of the routes alone, which stays the same."""
         self._describe_routes = describe_routes
-        self._read_engines = read_engines
+        self._read_champions = read_champions
         self._versions: dict[str, int] | None = None
         self._document: Document = {}
         self._text = b""
@@ -38,7 +38,7 @@ class ApiDocument:
         return self._text
 
     async def _refresh(self) -> None:
-        contracts = read_contracts(self._read_engines())
+        contracts = self._read_champions()
         versions = {name: version for name, (version, _) in contracts.items()}
         if versions != self._versions:
             document, text = await asyncio.to_thread(self._make, contracts)
@@ -49,7 +49,7 @@ class ApiDocument:
         return document, json.dumps(document, ensure_ascii=False).encode()
 
 
-def read_contracts(engines: Mapping[str, ModelEngine]) -> Contracts:
+def read_champions(engines: Mapping[str, ModelEngine]) -> Contracts:
     """What the champions of this moment take."""
     champions = {name: engine.store.routing.champion for name, engine in engines.items()}
     return {name: (model.version, model.contract) for name, model in champions.items() if model is not None}

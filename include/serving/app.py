@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from include.serving.api_document import ApiDocument
+from include.serving.api_document import ApiDocument, read_champions
 from include.serving.docs_page import render_docs
 from include.serving.error_shapes import answer_http_error
 from include.serving.inference_routes import add_inference_routes
@@ -138,7 +138,7 @@ def _add_status(app: FastAPI, server: ModelServer) -> None:
 
 
 def _add_documents(app: FastAPI, server: ModelServer) -> None:
-    document = ApiDocument(app.openapi, lambda: server.engines)
+    document = ApiDocument(app.openapi, lambda: read_champions(server.engines))
 
     @app.get("/openapi.json", include_in_schema=False)
     async def show_openapi() -> Response:

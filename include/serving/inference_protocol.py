@@ -29,6 +29,7 @@ from include.serving.schemas import PredictRequest
 from include.serving.tensors import read_tensor, write_tensor
 from include.settings.task_name import TaskName
 
+JSON_LENGTH_HEADER: Final = "Inference-Header-Content-Length"
 ID_MAX: Final = 128
 FEATURE_DATATYPES: Final[Mapping[FeatureKind, str]] = {"numeric": "FP64", "boolean": "BOOL", "categorical": "BYTES"}
 KEY_DATATYPES: Final[Mapping[KeyType, str]] = {"integer": "INT64", "text": "BYTES", "uuid": "BYTES", "date": "BYTES"}
@@ -65,6 +66,10 @@ def parse_inference(body: bytes, json_bytes: int | None, contract: ModelContract
     Raises:
         RequestRefusedError: 422, what is wrong with which input, output or parameter.
     """
+    if json_bytes is not None and json_bytes > len(body):
+        raise RequestRefusedError(
+            422, f"{JSON_LENGTH_HEADER} is {json_bytes}, and the body has {len(body)} bytes. Send the JSON's length."
+        )
     content = require_object(parse_json(body if json_bytes is None else body[:json_bytes]), "The body")
     unknown = content.keys() - _FIELDS
     if unknown or "inputs" not in content:

@@ -11,6 +11,7 @@ from include.serving.engine import ModelEngine
 from include.serving.error_shapes import INFERENCE_ROOT
 from include.serving.inference_protocol import (
     ID_MAX,
+    JSON_LENGTH_HEADER,
     describe_model,
     describe_server,
     format_inference,
@@ -38,7 +39,6 @@ from include.serving.request_head import (
 from include.serving.server import ModelServer
 from include.serving.tensors import DATATYPES
 
-JSON_LENGTH_HEADER: Final = "Inference-Header-Content-Length"
 _BINARY: Final = "application/octet-stream"
 BODY: Final[dict[str, Any]] = {
     "type": "object",

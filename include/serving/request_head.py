@@ -65,7 +65,8 @@ def read_head(request: Request, *, is_json: bool = True) -> tuple[str, int | Non
         is_json: whether the body should be declared as JSON, if it is declared at all.
 
     Raises:
-        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON or compressed.
+        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON, or is
+            compressed.
     """
     request_id, version, content_type = b"", None, b"application/json"
     for name, value in request.scope["headers"]:

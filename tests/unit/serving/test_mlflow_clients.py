@@ -97,20 +97,20 @@ def test_an_array_is_taken_by_a_version_of_one_input_tensor(shared_url: str) -> 
 
 
 def test_the_client_is_told_what_does_not_fit(shared_url: str) -> None:
-    with pytest.raises(Exception, match="error code 400.*BAD_REQUEST.*missing: load_28d"):
+    with pytest.raises(Exception, match=r"error code 400.*BAD_REQUEST.*missing: load_28d"):
         make_client(shared_url, MODEL).invoke(FRAME.drop(columns="load_28d"))
-    with pytest.raises(Exception, match="error code 404.*RESOURCE_DOES_NOT_EXIST.*5001 is not in online"):
+    with pytest.raises(Exception, match=r"error code 404.*RESOURCE_DOES_NOT_EXIST.*5001 is not in online"):
         make_client(shared_url, MODEL).invoke([{"machine_id": 5001}])
-    with pytest.raises(Exception, match="error code 400.*load_28d.*found number nan"):
+    with pytest.raises(Exception, match=r"error code 400.*load_28d.*found number nan"):
         make_client(shared_url, MODEL).invoke(FRAME.assign(load_28d=float("nan")))
-    with pytest.raises(Exception, match="error code 400.*takes no params"):
+    with pytest.raises(Exception, match=r"error code 400.*takes no params"):
         make_client(shared_url, MODEL).invoke(FRAME, params={"threshold": 0.1})
 
 
 def test_a_root_that_is_of_no_model_names_the_models_and_is_well(shared_url: str) -> None:
     client = make_client(shared_url)
     client.ping()
-    with pytest.raises(Exception, match="error code 404.*/models/failures/invocations, /models/grade/invocations"):
+    with pytest.raises(Exception, match=r"error code 404.*/models/failures/invocations, /models/grade/invocations"):
         client.invoke(FRAME)
 
 
