@@ -15,7 +15,14 @@ from include.serving.metrics import CONTENT_TYPE
 from include.serving.mlflow_routes import add_mlflow_routes
 from include.serving.plain_route import PlainRoute
 from include.serving.refusal import RequestRefusedError
-from include.serving.request_head import REFUSALS, describe_parameters, describe_request, read_body, read_head
+from include.serving.request_head import (
+    REFUSALS,
+    describe_parameters,
+    describe_refusals,
+    describe_request,
+    read_body,
+    read_head,
+)
 from include.serving.rows import check_count
 from include.serving.schemas import (
     BatchPrediction,
@@ -25,6 +32,7 @@ from include.serving.schemas import (
     Prediction,
     PredictRequest,
     Readiness,
+    Refusal,
     ServerReadiness,
     ServerStatus,
 )
@@ -101,14 +109,14 @@ def _add_models(app: FastAPI, server: ModelServer) -> None:
         """Every declared model, and what the server has done since it started."""
         return server.describe()
 
-    @app.get("/models/{name}", responses={status: REFUSALS[status] for status in (404, 422)})
+    @app.get("/models/{name}", responses=describe_refusals(Refusal, 404, 422))
     async def show_model(name: str) -> ModelStatus:
         """What one model takes, which versions are loaded, and who answers."""
         return server.describe_model(name)
 
     @app.get(
         "/models/{name}/readyz",
-        responses={status: REFUSALS[status] for status in (404, 415, 422)} | {503: {"model": Readiness}},
+        responses={**describe_refusals(Refusal, 404, 415, 422), 503: {"model": Readiness}},
         openapi_extra=describe_parameters(is_named=False),
     )
     async def show_model_readiness(name: str, request: Request, response: Response) -> Readiness:
