@@ -15,6 +15,7 @@ from include.serving.mlflow_protocol import (
     format_predictions,
     parse_invocation,
 )
+from include.serving.mlflow_schemas import InvocationAnswer, MlflowEndpoint, MlflowEndpoints, MlflowRefusal
 from include.serving.plain_route import PlainRoute
 from include.serving.request_head import (
     REQUEST_ID_HEADER,
@@ -24,7 +25,6 @@ from include.serving.request_head import (
     read_body,
     read_head,
 )
-from include.serving.schemas import InvocationAnswer, MlflowEndpoint, MlflowEndpoints, MlflowRefusal
 from include.serving.server import ModelServer
 
 BODY: Final[dict[str, Any]] = {

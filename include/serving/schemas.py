@@ -142,39 +142,3 @@ class ServerStatus(BaseModel):
     log_rows_dropped: int
     log_error: str
     started_at: str
-
-
-class InvocationRow(BaseModel):
-    """MLflow's protocol: the answer to one row; ``probabilities`` of false and true, or of each class."""
-
-    prediction: bool | str | float
-    probabilities: list[float] | None = None
-
-
-class InvocationAnswer(BaseModel):
-    """MLflow's protocol: the answers in the order of the rows."""
-
-    predictions: list[InvocationRow]
-
-
-class MlflowRefusal(BaseModel):
-    """MLflow's protocol: why there is no answer."""
-
-    error_code: str
-    message: str
-
-
-class MlflowEndpoint(BaseModel):
-    """One model as MLflow's deployments client reads it."""
-
-    name: str
-    endpoint_type: str
-    model: dict[str, str]
-    endpoint_url: str
-    limit: None
-
-
-class MlflowEndpoints(BaseModel):
-    """Every model as MLflow's deployments client lists them."""
-
-    endpoints: list[MlflowEndpoint]
