@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from include.serving.access import READING, AccessRefusal, Caller, decide_access
+from include.serving.error_shapes import find_error_shape
 from include.serving.timed_body import BodyTimer, TimedBody, has_body
 from include.serving.tokens import ReadRules
 
@@ -50,13 +51,14 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
         else:
             self._count_refusal(decision)
-            await _send_refusal(decision, method, send)
+            await _send_refusal(decision, method, scope["path"], send)
 
 
-async def _send_refusal(refusal: AccessRefusal, method: str, send: Send) -> None:
-    body = json.dumps({"detail": refusal.detail}).encode()
+async def _send_refusal(refusal: AccessRefusal, method: str, path: str, send: Send) -> None:
+    status, content = find_error_shape(path)(refusal.status, refusal.detail)
+    body = json.dumps(content).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 401:
+    if status == 401:
         headers += [_CHALLENGE, _READING_CHALLENGE] if method in READING else [_CHALLENGE]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from include.serving.access import Role
 from include.serving.access_middleware import CALLER, AccessMiddleware
+from include.serving.api_document import ApiDocument, read_champions
 from include.serving.docs_page import render_docs
+from include.serving.error_shapes import answer_http_error
+from include.serving.inference_routes import add_inference_routes
 from include.serving.metrics import CONTENT_TYPE
+from include.serving.mlflow_routes import add_mlflow_routes
+from include.serving.plain_route import PlainRoute
 from include.serving.refusal import RequestRefusedError
-from include.serving.request_head import REFUSALS, describe_parameters, describe_request, read_body, read_head
+from include.serving.request_head import (
+    REFUSALS,
+    describe_parameters,
+    describe_refusals,
+    describe_request,
+    read_body,
+    read_head,
+)
+from include.serving.rows import check_count
 from include.serving.schemas import (
     BatchPrediction,
     BatchRequest,
@@ -24,23 +34,13 @@ from include.serving.schemas import (
     Prediction,
     PredictRequest,
     Readiness,
+    Refusal,
     ServerReadiness,
     ServerStatus,
     hide_reasons,
 )
 from include.serving.server import ModelServer
 from include.serving.tokens import ReadRules
-
-
-class PlainRoute(APIRoute):
-    """Hands the request to its function as it is; FastAPI describes the route and does nothing else.
-
-    Declared as parameters, name, headers and body cost a third of the time that a request spends in the server.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The function itself."""
-        return self.endpoint
 
 
 def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
@@ -50,7 +50,8 @@ def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
         description="Predictions of every declared model, by key from the online tables or from sent features. "
         "Send a token with each request: Authorization: Bearer TOKEN.",
         lifespan=lambda _: server.run(),
-        # FastAPI's own pages load their scripts from the internet.
+        # FastAPI's own document knows no model, and its own pages load their scripts from the internet.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -62,9 +63,13 @@ def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
     )
     app.add_exception_handler(RequestRefusedError, server.refuse)
     app.add_exception_handler(ValidationError, server.refuse)
+    app.add_exception_handler(HTTPException, answer_http_error)
     _add_predictions(app, server)
     _add_models(app, server)
     _add_status(app, server)
+    add_mlflow_routes(app, server)
+    add_inference_routes(app, server)
+    _add_documents(app, server)
     return app
 
 
@@ -103,7 +108,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         engine = server.find_engine(request.path_params["name"])
         request_id, version = read_head(request)
         body = BatchRequest.model_validate_json(await read_body(request, server.body_max_bytes))
-        server.check_batch(body)
+        check_count(len(body.requests), server.batch_max_rows)
         return JSONResponse({"predictions": await engine.predict(body.requests, request_id, version)})
 
     app.include_router(router)
@@ -115,14 +120,14 @@ def _add_models(app: FastAPI, server: ModelServer) -> None:
         """Every declared model, and what the server has done since it started."""
         return server.describe()
 
-    @app.get("/models/{name}", responses={404: REFUSALS[404]})
+    @app.get("/models/{name}", responses=describe_refusals(Refusal, 404, 422))
     async def show_model(name: str) -> ModelStatus:
         """What one model takes, which versions are loaded, and who answers."""
         return server.describe_model(name)
 
     @app.get(
         "/models/{name}/readyz",
-        responses={404: REFUSALS[404], 503: {"model": Readiness}},
+        responses={**describe_refusals(Refusal, 404, 415, 422), 503: {"model": Readiness}},
         openapi_extra=describe_parameters(is_named=False),
     )
     async def show_model_readiness(name: str, request: Request, response: Response) -> Readiness:
@@ -153,7 +158,16 @@ def _add_status(app: FastAPI, server: ModelServer) -> None:
         """Counters for Prometheus."""
         return Response(server.render_metrics(), media_type=CONTENT_TYPE)
 
+
+def _add_documents(app: FastAPI, server: ModelServer) -> None:
+    document = ApiDocument(app.openapi, lambda: read_champions(server.engines))
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def show_openapi() -> Response:
+        """The OpenAPI document."""
+        return Response(await document.read_text(), media_type="application/json")
+
     @app.get("/docs", include_in_schema=False)
     async def show_docs() -> HTMLResponse:
         """The routes and the models as a page."""
-        return HTMLResponse(render_docs(app.openapi(), server.describe()))
+        return HTMLResponse(render_docs(await document.read(), server.describe()))

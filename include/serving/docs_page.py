@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any, Final
+from typing import Any
 
 from include.serving.schemas import ModelStatus, ServerStatus
-
-_EXAMPLES: Final[Mapping[str, Any]] = {
-    "integer": 7, "text": "a", "uuid": "0f8fad5b-d9cb-469f-a165-70867728950e", "date": "2026-01-31",
-    "numeric": 1.5, "boolean": True, "categorical": "a",
-}  # fmt: skip
 
 
 def render_docs(document: Mapping[str, Any], status: ServerStatus) -> str:
     """The page, from the OpenAPI document and the models of this moment."""
-    routes = "".join(_render_routes(document["paths"]))
-    models = "".join(_render_model(model) for model in status.models) or "<p>No model is declared.</p>"
+    shared = {path: methods for path, methods in document["paths"].items() if not _find_model(methods)}
+    models = "".join(_render_model(model, document["paths"]) for model in status.models)
     title = escape(document["info"]["title"])
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
         f"<h1>{title}</h1><p>{escape(document['info']['description'])} "
         '<a href="/openapi.json">openapi.json</a> · <a href="/models">models</a> · <a href="/metrics">metrics</a></p>'
-        f"<h2>Routes</h2><dl>{routes}</dl><h2>Models</h2>{models}</body></html>"
+        f"<h2>Routes</h2><dl>{''.join(_render_routes(shared))}</dl>"
+        f"<h2>Models</h2>{models or '<p>No model is declared.</p>'}</body></html>"
     )
+
+
+def _find_model(methods: Mapping[str, Any]) -> str | None:
+    """The model that a path is of alone."""
+    tags = [tag for route in methods.values() for tag in route.get("tags", ())]
+    return tags[0] if tags else None
 
 
 def _render_routes(paths: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
@@ -45,13 +47,16 @@ def _render_routes(paths: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
             )
 
 
-def _render_model(model: ModelStatus) -> str:
+def _render_model(model: ModelStatus, paths: Mapping[str, Mapping[str, Any]]) -> str:
     heading = f"<h3>{escape(model.name)}</h3><p>{escape(model.task or '')} {escape(model.reason)}</p>"
-    if not model.features:
+    own = {path: methods["post"] for path, methods in paths.items() if _find_model(methods) == model.name}
+    if not own:
         return heading
-    bodies = (
-        {"keys": {key.name: _EXAMPLES[key.type] for key in model.keys}},
-        {"features": {feature.name: _EXAMPLES[feature.kind] for feature in model.features}},
+    fields = [*((key.name, key.type) for key in model.keys), *((item.name, item.kind) for item in model.features)]
+    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(kind)}</td></tr>" for name, kind in fields)
+    lines = "\n".join(
+        f"POST {path} {json.dumps(example['value'])}"
+        for path, route in own.items()
+        for example in route["requestBody"]["content"]["application/json"]["examples"].values()
     )
-    lines = "\n".join(f"POST /models/{model.name}/predict {json.dumps(body)}" for body in bodies)
-    return f"{heading}<pre>{escape(lines)}</pre>"
+    return f"{heading}<table><tr><th>key or feature</th><th>type</th></tr>{rows}</table><pre>{escape(lines)}</pre>"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from include.errors import ServingError, SourceError, WarehouseError
+from include.registry.contract import ModelContract
 from include.rollout.stats import Variant
 from include.serving.feature_reader import FeatureReader, OnlineStore
 from include.serving.loader import ServedModel
@@ -67,12 +68,8 @@ class ModelEngine:
                 the warehouse is away, or the champion (or the explicit version) itself failed.
         """
         routing = self.store.routing
-        if version is not None:
-            model = self._find_staged(version)
-            check = model.check
-        else:
-            model = self._find_champion(routing)
-            check = routing.check or model.check
+        model = self._find_model(routing, version)
+        check = model.check if version is not None else routing.check or model.check
         questions = read_questions(requests, check, model.contract.entity.key_names, request_id)
         if version is not None or not routing.is_leased:
             items = await self._look_up(model, questions)
@@ -81,11 +78,21 @@ class ModelEngine:
             answers = await self._answer_in_canary(routing, model, questions)
         return [answers[question.request_id] for question in questions]
 
+    def find_contract(self, version: int | None = None) -> ModelContract:
+        """What requests should fit that are made at this moment: to the champion, or to one explicit version.
+
+        Raises:
+            RequestRefusedError: 503, that version is not loaded.
+        """
+        return self._find_model(self.store.routing, version).contract
+
     def close(self) -> None:
         """Let go of the threads."""
         self._workers.close()
 
-    def _find_champion(self, routing: Routing) -> ServedModel:
+    def _find_model(self, routing: Routing, version: int | None) -> ServedModel:
+        if version is not None:
+            return self._find_staged(version)
         if routing.champion is None:
             raise RequestRefusedError(503, f"No champion of {self.name} is loaded: {self.store.reason}.", 1)
         return routing.champion

@@ -13,7 +13,7 @@ from include.registry.contract import ModelContract
 from include.serving.feature_reader import Keys
 from include.serving.refusal import RequestRefusedError, list_names
 
-_FLOAT32_MAX: Final = 3.4e38
+FLOAT32_MAX: Final = 3.4e38
 _SHOWN_MAX: Final = 40
 # Python's own readers take more forms, such as weeks of a year and hyphens anywhere.
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -131,7 +131,7 @@ def _read_date(value: Any) -> date | None:
 
 def _is_number(value: Any) -> bool:
     # Not so for NaN and the infinities either.
-    return (type(value) is float or type(value) is int) and -_FLOAT32_MAX <= value <= _FLOAT32_MAX
+    return (type(value) is float or type(value) is int) and -FLOAT32_MAX <= value <= FLOAT32_MAX
 
 
 def _is_boolean(value: Any) -> bool:

@@ -6,22 +6,24 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fastapi import Request
+from pydantic import BaseModel
 
 from include.rollout.staging import VERSION_HEADER
 from include.serving.refusal import RequestRefusedError
 from include.serving.schemas import Refusal
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    401: {"model": Refusal, "description": "no token, or one that no caller has"},
-    403: {"model": Refusal, "description": "the caller's role is too low, or the host or the page is foreign"},
-    404: {"model": Refusal, "description": "the model is not declared, or its online table does not hold the entity"},
-    408: {"model": Refusal, "description": "the body arrives too slowly"},
-    413: {"model": Refusal, "description": "the body is too large"},
-    415: {"model": Refusal, "description": "the body is not declared as application/json"},
-    422: {"model": Refusal, "description": "the request does not fit; the key or feature is named"},
-    500: {"model": Refusal, "description": "the champion itself failed"},
-    503: {"model": Refusal, "description": "no champion, or no warehouse; see Retry-After"},
+_MEANINGS: Final = {
+    400: "the request does not fit; the key or feature is named",
+    401: "no token, or one that no caller has",
+    403: "the caller's role is too low, or the host or the page is foreign",
+    404: "the model is not declared, or its online table does not hold the entity",
+    408: "the body arrives too slowly",
+    413: "the body is too large",
+    415: "the body is not declared as application/json, or is compressed",
+    422: "the request does not fit; the key or feature is named",
+    500: "the champion itself failed",
+    503: "no champion, or no warehouse; see Retry-After",
 }
 
 _VERSION_MAX: Final = 2**31 - 1
@@ -29,8 +31,21 @@ _REQUEST_ID_MAX: Final = 128
 _DIGITS_MAX: Final = 18
 _VERSION_KEY: Final = VERSION_HEADER.lower().encode()
 _REQUEST_ID_KEY: Final = REQUEST_ID_HEADER.lower().encode()
-_PARAMETERS: Final[list[dict[str, Any]]] = [
-    {"in": "path", "name": "name", "required": True, "description": "A declared model.", "schema": {"type": "string"}},
+_NAME: Final[dict[str, Any]] = {
+    "in": "path",
+    "name": "name",
+    "required": True,
+    "description": "A declared model.",
+    "schema": {"type": "string"},
+}
+_VERSION: Final[dict[str, Any]] = {
+    "in": "path",
+    "name": "version",
+    "required": True,
+    "description": f"One explicit version, as in the header {VERSION_HEADER}.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": _VERSION_MAX},
+}
+_HEADERS: Final[list[dict[str, Any]]] = [
     {
         "in": "header",
         "name": VERSION_HEADER,
@@ -46,24 +61,30 @@ _PARAMETERS: Final[list[dict[str, Any]]] = [
 ]
 
 
-def read_head(request: Request) -> tuple[str, int | None]:
+def read_head(request: Request, *, is_json: bool = True) -> tuple[str, int | None]:
     """The request's id (its own, or a new one), and the explicit version that it asks for.
 
+    Args:
+        is_json: whether the body should be declared as JSON, if it is declared at all.
+
     Raises:
-        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON.
+        RequestRefusedError: 422, the id is too long or the version is no number; 415, the body is not JSON, or is
+            compressed.
     """
     request_id, version, content_type = b"", None, b"application/json"
     for name, value in request.scope["headers"]:
         if name == _REQUEST_ID_KEY:
             request_id = value
         elif name == _VERSION_KEY:
-            version = _parse_version(value.decode("latin-1"))
+            version = parse_version(value.decode("latin-1"))
         elif name == b"content-type":
             content_type = value
+        elif name == b"content-encoding" and value != b"identity":
+            raise RequestRefusedError(415, "Send the body as it is, without the header Content-Encoding.")
     if len(request_id) > _REQUEST_ID_MAX:
         raise RequestRefusedError(422, f"{REQUEST_ID_HEADER} is longer than {_REQUEST_ID_MAX} characters.")
     # Any page in a browser may send other types here without being asked for permission.
-    if not content_type.lower().startswith(b"application/json"):
+    if is_json and not content_type.lower().startswith(b"application/json"):
         raise RequestRefusedError(415, "Send the body as JSON, with the header Content-Type: application/json.")
     return request_id.decode("latin-1") or uuid4().hex, version
 
@@ -91,21 +112,33 @@ def _refuse_size(bytes_max: int) -> RequestRefusedError:
     return RequestRefusedError(413, f"The body is larger than {bytes_max:,} bytes. Split the batch.")
 
 
-def _parse_version(text: str) -> int:
+def parse_version(text: str, place: str = VERSION_HEADER) -> int:
+    """A version's number.
+
+    Raises:
+        RequestRefusedError: 422 that says what stands in that place instead.
+    """
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_VERSION_MAX))
     if not is_number or not 1 <= int(text) <= _VERSION_MAX:
-        raise RequestRefusedError(
-            422, f"{VERSION_HEADER} is {text[:40]!r}; give a version number of the registry, such as 7."
-        )
+        raise RequestRefusedError(422, f"{place} is {text[:40]!r}; give a version number of the registry, such as 7.")
     return int(text)
 
 
-def describe_parameters(*, is_named: bool) -> dict[str, Any]:
-    """The parameters for the OpenAPI document, with the model's name among them or not."""
-    return {"parameters": _PARAMETERS if is_named else _PARAMETERS[1:]}
+def describe_parameters(*, is_named: bool, is_versioned: bool = False) -> dict[str, Any]:
+    """The parameters for the OpenAPI document, with the model's name and a version in the path or not."""
+    path = [*([_NAME] if is_named else []), *([_VERSION] if is_versioned else [])]
+    return {"parameters": [*path, *_HEADERS]}
 
 
-def describe_request(schema: dict[str, Any]) -> dict[str, Any]:
+def describe_request(schema: dict[str, Any], *, is_named: bool = True, is_versioned: bool = False) -> dict[str, Any]:
     """Parameters and body for the OpenAPI document."""
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    return {**describe_parameters(is_named=True), "requestBody": body}
+    return {**describe_parameters(is_named=is_named, is_versioned=is_versioned), "requestBody": body}
+
+
+def describe_refusals(form: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the refusals of these statuses mean, in the form of a protocol, for the OpenAPI document."""
+    return {status: {"model": form, "description": _MEANINGS[status]} for status in statuses}
+
+
+REFUSALS: Final = describe_refusals(Refusal, 404, 413, 415, 422, 500, 503)

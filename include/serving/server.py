@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from include.serving.access import AccessRefusal
 from include.serving.alias_watch import AliasWatch, FindStray
 from include.serving.engine import ModelEngine
+from include.serving.error_shapes import find_error_shape
 from include.serving.feature_reader import OnlineStore
 from include.serving.inference_log import InferenceLog
 from include.serving.loader import Loader
@@ -21,7 +22,7 @@ from include.serving.metrics import Gauges, Metrics
 from include.serving.model_store import ModelStore
 from include.serving.recorder import PredictionRecorder
 from include.serving.refusal import RequestRefusedError, describe_invalid, list_names
-from include.serving.schemas import BatchRequest, ModelStatus, Readiness, ServerReadiness, ServerStatus
+from include.serving.schemas import ModelStatus, Readiness, ServerReadiness, ServerStatus
 from include.serving.status import describe_model, read_gauges
 from include.serving.warehouse_pool import WarehousePool
 from include.serving.watcher import RolloutWatcher
@@ -164,17 +165,10 @@ class ModelServer:
         """Count a request that was refused for what its head says."""
         self._metrics.count_access_refusal(refusal.caller, refusal.status, refusal.cause)
 
-    def check_batch(self, batch: BatchRequest) -> None:
-        """Refuse a batch that is too large.
-
-        Raises:
-            RequestRefusedError: 422 with both numbers.
-        """
-        most = self._settings.batch_max_rows
-        if len(batch.requests) > most:
-            raise RequestRefusedError(
-                422, f"The batch has {len(batch.requests)} requests, at most {most} are taken. Split it."
-            )
+    @property
+    def batch_max_rows(self) -> int:
+        """The largest batch that is answered."""
+        return self._settings.batch_max_rows
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """Turn a refusal, or a request that does not fit the schema, into its HTTP answer."""
@@ -188,7 +182,8 @@ class ModelServer:
         name = request.path_params.get("name", "")
         self._metrics.count_refusal(name if name in self.engines else "", error.status)
         headers = None if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-        return JSONResponse({"detail": str(error)}, error.status, headers)
+        status, content = find_error_shape(request.url.path)(error.status, str(error))
+        return JSONResponse(content, status, headers)
 
     def find_readiness(self) -> ServerReadiness:
         """Ready once each champion answers or could not be loaded: one broken model keeps no other from clients."""
