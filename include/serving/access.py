@@ -75,6 +75,7 @@ _NEEDS: Final[Mapping[str, Role]] = {
     "GET /healthz": Role.NOBODY,
     "GET /readyz": Role.NOBODY,
     "GET /ping": Role.NOBODY,
+    "GET /health": Role.NOBODY,
     "GET /v2/health/live": Role.NOBODY,
     "GET /v2/health/ready": Role.NOBODY,
     "GET /docs": Role.PREDICT,
@@ -84,9 +85,15 @@ _NEEDS: Final[Mapping[str, Role]] = {
     "GET /models": Role.PREDICT,
     "GET /models/*": Role.PREDICT,
     "GET /models/*/readyz": Role.PREDICT,
+    "GET /models/*/ping": Role.PREDICT,
+    "GET /models/*/health": Role.PREDICT,
+    "GET /models/*/version": Role.PREDICT,
+    "GET /api/2.0/endpoints/": Role.PREDICT,
+    "GET /api/2.0/endpoints/*": Role.PREDICT,
     "GET /v2/models/*": Role.PREDICT,
     "GET /v2/models/*/ready": Role.PREDICT,
     "POST /invocations": Role.PREDICT,
+    "POST /endpoints/*/invocations": Role.PREDICT,
     "POST /models/*/invocations": Role.PREDICT,
     "POST /models/*/predict": Role.PREDICT,
     "POST /models/*/predict/batch": Role.PREDICT,
@@ -126,7 +133,7 @@ def decide_access(
         return _refuse_host(host)
     if origin and not is_own_origin(origin, host):
         return _refuse_origin(origin)
-    caller = ANYBODY if rules.is_open else find_caller(read_token(authorization, method), rules.callers)
+    caller = ANYBODY if rules.is_open else find_caller(read_token(authorization), rules.callers)
     need = find_need(method, path)
     if is_versioned and need == Role.PREDICT:
         need = Role.STAGE
@@ -139,8 +146,10 @@ def decide_access(
 def find_need(method: str, path: str) -> Role:
     """The role that a route needs; admin where nobody has said."""
     steps = path.split("/")
-    if len(steps) > 2 and steps[1] == "models":
+    if len(steps) > 2 and steps[1] in ("models", "endpoints"):
         steps[2] = "*"
+    elif steps[1:4] == ["api", "2.0", "endpoints"] and len(steps) > 4 and steps[4]:
+        steps[4] = "*"
     elif len(steps) > 3 and steps[1] == "v2" and steps[2] == "models":
         steps[3] = "*"
         if len(steps) > 5 and steps[4] == "versions":
@@ -149,16 +158,16 @@ def find_need(method: str, path: str) -> Role:
     return _NEEDS.get(route, Role.ADMIN)
 
 
-def read_token(authorization: bytes, method: str) -> bytes:
+def read_token(authorization: bytes) -> bytes:
     """The token of a header ``Authorization``, empty if it has none.
 
-    That is ``Bearer TOKEN``; to read, also ``Basic`` with the token as the password of any user, because that is what
-    a browser asks a person for.
+    That is ``Bearer TOKEN``, or ``Basic`` with the token as the password of any user: what a browser asks a person for,
+    and what clients send that know an address only, as ``http://any:TOKEN@host``.
     """
     scheme, _, rest = authorization.partition(b" ")
     if scheme.lower() == b"bearer":
         return rest.strip()
-    if scheme.lower() == b"basic" and method in READING:
+    if scheme.lower() == b"basic":
         try:
             return base64.b64decode(rest, validate=True).partition(b":")[2]
         except binascii.Error:

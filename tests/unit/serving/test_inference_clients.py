@@ -11,6 +11,7 @@ import pytest
 from tests.unit.serving.live_server import (
     MODEL,
     SENSOR,
+    TOKENS,
     by_key,
     get,
     make_features,
@@ -42,8 +43,11 @@ def client(shared_url: str) -> Iterator[Any]:
 def connect(url: str) -> Any:
     """Triton's client of a server; it waits as long as it takes."""
     from tritonclient.http import InferenceServerClient
+    from tritonclient.http.auth import BasicAuth
 
-    return InferenceServerClient(url.removeprefix("http://"), network_timeout=3600.0, connection_timeout=3600.0)
+    client = InferenceServerClient(url.removeprefix("http://"), network_timeout=3600.0, connection_timeout=3600.0)
+    client.register_plugin(BasicAuth("any", TOKENS["stage"]))
+    return client
 
 
 def make_inputs(columns: Sequence[tuple[str, str, Any]], *, is_binary: bool = True, is_flat: bool = True) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.serving.live_server import MODEL
+from tests.unit.serving.live_server import MODEL, bearer
 
 EXAMPLES = 8
 # A body that fits the schema of these is answered, or its entity is unknown; the length of a tensor is in no schema.
@@ -18,7 +18,7 @@ def load_schema(url: str) -> Any:
     """The document of a running server, as Schemathesis reads it."""
     import schemathesis
 
-    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+    return schemathesis.openapi.from_url(f"{url}/openapi.json", headers=bearer())
 
 
 def list_operations(url: str) -> list[Any]:
@@ -45,7 +45,7 @@ def ask(operation: Any, *, is_fitting: bool, check: Any) -> int:
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
         case.body = write_whole(case.body) if is_fitting else case.body
-        check(case, case.call(timeout=600))
+        check(case, case.call(timeout=600, headers=bearer()))
         asked.append(case)
 
     send()

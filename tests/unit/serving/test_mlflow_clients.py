@@ -12,6 +12,7 @@ import pytest
 from tests.unit.serving.live_server import (
     MODEL,
     SENSOR,
+    TOKENS,
     by_key,
     get,
     make_features,
@@ -33,6 +34,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The client asks once; what it tells MLflow's makers stays here."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKENS["predict"])
     yield
 
 
@@ -40,7 +42,8 @@ def make_client(url: str, model_name: str | None = None) -> Any:
     """MLflow's client of a scoring server; of one model, where it is named."""
     from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
-    client = ScoringServerClient(*url.removeprefix("http://").split(":"))
+    host, port = url.removeprefix("http://").split(":")
+    client = ScoringServerClient(f"any:{TOKENS['predict']}@{host}", port)
     if model_name is not None:
         client.url_prefix += f"/models/{model_name}"
     return client
