@@ -69,7 +69,6 @@ def attempt_all(
 ) -> list[tuple[Delivery, Answer | None]]:
     """Attempt several deliveries at once; None where the channel is not declared any more."""
     begun: list[tuple[Delivery, Attempt | Answer | None]] = []
-    ends_at = time.monotonic() + timeout_s
     for delivery in claimed:
         try:
             target = find_target(delivery.channel, delivery.message.model_name)
@@ -77,6 +76,7 @@ def attempt_all(
             begun.append((delivery, Answer(False, str(error))))
         else:
             begun.append((delivery, Attempt(delivery.message, target, timeout_s) if target else None))
+    ends_at = time.monotonic() + timeout_s
     return [
         (delivery, attempt.wait(ends_at - time.monotonic()) if isinstance(attempt, Attempt) else attempt)
         for delivery, attempt in begun

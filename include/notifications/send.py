@@ -9,7 +9,7 @@ from dataclasses import replace
 from include.notifications.answer import Answer
 from include.notifications.mail import send_mail
 from include.notifications.message import Message
-from include.notifications.post import post_message
+from include.notifications.post import load_certificates, post_message
 from include.notifications.target import HttpTarget, Target, hide_secrets
 
 
@@ -20,6 +20,8 @@ class Attempt:
     """
 
     def __init__(self, message: Message, target: Target, timeout_s: float) -> None:
+        if isinstance(target, HttpTarget):
+            load_certificates()  # not at the cost of the channel's time
         self._timeout_s = timeout_s
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         threading.Thread(target=self._send, args=(message, target), name="notification", daemon=True).start()
