@@ -25,10 +25,15 @@ class Delivery:
     message: Message
 
 
-def record_message(session: Session, message: Message, channels: Sequence[str], window_s: float) -> int | None:
+def record_message(
+    session: Session, message: Message, channels: Sequence[str], window_s: float, *, is_queued: bool = True
+) -> int | None:
     """Note an event and for which channels it is, unless the same event was noted within the window.
 
     Of two processes that note it at once, the second waits for the first's transaction, and finds it noted.
+
+    Args:
+        is_queued: it is delivered by whoever asks for what is due; else by the caller, who attempts it once.
 
     Returns:
         its id in ``governance.notifications``; None if it was noted before.
@@ -52,7 +57,7 @@ def record_message(session: Session, message: Message, channels: Sequence[str], 
     )  # fmt: skip
     session.execute(
         "insert into governance.notification_outbox (notification_id, channel) select %s, unnest(%s::text[])",
-        (number, list(channels)),
+        (number, list(channels) if is_queued else []),
     )
     return number
 

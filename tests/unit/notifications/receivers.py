@@ -56,7 +56,7 @@ def serve(service: Service) -> Iterator[Service]:
             except OSError:
                 pass  # the sender has given up
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -113,13 +113,15 @@ def serve_mail(login: str = "", password: str = "", refused: str = "") -> Iterat
     from aiosmtpd.smtp import AuthResult
 
     class Handler:
-        async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
+            self, server: Any, session: Any, envelope: Any, address: str, options: Any
+        ) -> str:
             if address == refused:
                 return "550 no such mailbox"
             envelope.rcpt_tos.append(address)
             return "250 OK"
 
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - see above
             box.mails.append(message_from_bytes(envelope.content, policy=policy.default))
             box.recipients += envelope.rcpt_tos
             return "250 taken"

@@ -412,3 +412,48 @@ def test_what_belongs_to_no_model_goes_to_the_owner_of_the_house(told: SimpleNam
     notify(warehouse_uri, Message("task_failed", "error", "ingest_sources: plan has failed", "why", "key"))
 
     assert len(told.slack.posts) == 1
+
+
+class TestChannels:
+    def make_run(self, channel: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        pushed: dict[str, Any] = {}
+        context = make_context("send")
+        context["params"] = {"channel": channel, "model": None}
+        context["ti"].xcom_push = lambda *, key, value: pushed.update({key: value})
+        return context, pushed
+
+    def test_every_channel_gets_one_whatever_the_routes_say(self, told: SimpleNamespace, warehouse_uri: str) -> None:
+        from include.orchestration.channel_test import send_test
+
+        context, pushed = self.make_run()
+        send_test(context, warehouse_uri)
+
+        assert pushed["answers"].pop("pager").startswith("delivered: HTTP 202")
+        assert pushed["answers"] == {"team": "delivered: HTTP 200 ok"}
+        assert (len(told.slack.posts), len(told.pagerduty.posts)) == (1, 1)
+        assert [row["event"] for row in read_log(warehouse_uri)] == ["channel_test"]
+
+    def test_one_that_is_not_delivered_is_said_is_not_tried_again_and_fails_the_run(
+        self, told: SimpleNamespace, warehouse_uri: str
+    ) -> None:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        from include.orchestration.channel_test import send_test
+        from include.orchestration.notifications import deliver_pending
+
+        told.slack.judge = slack_like("another")
+        context, pushed = self.make_run("team")
+        with pytest.raises(AirflowFailException, match="Not delivered to team"):
+            send_test(context, warehouse_uri)
+
+        assert pushed["answers"] == {"team": "NOT delivered: HTTP 403 invalid_token"}
+        assert list_outcomes(warehouse_uri) == [("team", "given_up")]
+        assert deliver_pending(warehouse_uri) == {}
+
+    def test_a_channel_that_nobody_declares_is_refused(self, told: SimpleNamespace, warehouse_uri: str) -> None:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        from include.orchestration.channel_test import send_test
+
+        with pytest.raises(AirflowFailException, match=r"No channel fax is declared; declared are: pager, team\."):
+            send_test(self.make_run("fax")[0], warehouse_uri)
