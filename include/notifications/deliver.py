@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from include.errors import NotificationError
@@ -13,16 +14,25 @@ from include.notifications.ledger import Delivery, Outcome, claim_deliveries, no
 from include.notifications.send import Attempt
 from include.notifications.target import Target
 from include.settings.notifications import DeliverySettings
-from include.warehouse.session import open_session
+from include.warehouse.session import Session, open_session
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 3
+STATEMENT_TIMEOUT: Final = "5s"
 FindTarget = Callable[[str, str | None], Target | None]
 """Where a channel's messages go, by its name and the model's; None if the settings have no such channel any more.
 
 It raises NotificationError where the connection does not have what the channel needs.
 """
+
+
+@contextmanager
+def open_briefly(uri: str) -> Iterator[Session]:
+    """A session that waits for nothing for long: neither for the server nor for a lock."""
+    with open_session(uri, connect_timeout_s=CONNECT_TIMEOUT_S) as session:
+        session.execute("select set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+        yield session
 
 
 def deliver_due(
@@ -44,13 +54,13 @@ def deliver_due(
     counts: dict[str, int] = {}
     failed: set[str] = set()
     while time.monotonic() < ends_at:
-        with open_session(uri, connect_timeout_s=CONNECT_TIMEOUT_S) as session:
+        with open_briefly(uri) as session:
             claimed = claim_deliveries(session, settings.attempt_timeout_s, first, failed)
         if not claimed:
             break
         for delivery, answer in attempt_all(claimed, settings.attempt_timeout_s, find_target):
             outcome = judge_answer(answer, delivery.attempt, settings)
-            with open_session(uri, connect_timeout_s=CONNECT_TIMEOUT_S) as session:
+            with open_briefly(uri) as session:
                 wait_s = plan_wait(delivery.attempt, settings, answer.retry_after_s if answer else 0.0)
                 detail = answer.detail if answer else "no channel of this name is declared any more"
                 note_attempt(session, delivery, outcome, detail, wait_s)

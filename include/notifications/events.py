@@ -96,10 +96,10 @@ def describe_quarantine(source: str, audit_id: str, days: str, reasons: Sequence
 
 
 def describe_failure(
-    dag_id: str, task: str, run_id: str, try_number: int, error: object, model: str | None, link: str | None
+    dag_id: str, task: str, run_id: str, try_number: int, error: str | None, model: str | None, link: str | None
 ) -> Message:
     """A task that has failed and is not tried again; ``task`` has the index of a mapped one."""
-    reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "it was ended")
+    reason = error or "Airflow has ended it without a reason; its log may have one."
     key = f"task_failed/{dag_id}/{run_id}/{task}/{try_number}"
     return Message("task_failed", "error", f"{dag_id}: {task} has failed", f"{reason}\nRun: {run_id}", key, model,
                    link=link)  # fmt: skip

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 HOUSE_OWNER: Final = "ml-platform"
 """Owner of the DAGs that all models share, and of what happens in them."""
-STATEMENT_TIMEOUT: Final = "5s"
 _TOLD: Final = "_orrery_is_told"
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
@@ -43,17 +42,15 @@ def tell(uri: str, message: Message) -> None:
 
     While the warehouse is away the channels are told at once: there is nothing that could remember it until later.
     """
-    from include.notifications.deliver import CONNECT_TIMEOUT_S, deliver_due
+    from include.notifications.deliver import deliver_due, open_briefly
     from include.notifications.ledger import record_message
     from include.notifications.routes import find_channels
-    from include.warehouse.session import open_session
 
     settings, owner, approvers = find_audience(message.model_name)
     channels = find_channels(message, settings, owner, approvers)
     log.info("%s: %s (to %s)", message.event, message.title, ", ".join(channels) or "the event log alone")
     try:
-        with open_session(uri, connect_timeout_s=CONNECT_TIMEOUT_S) as session:
-            session.execute("select set_config('statement_timeout', %s, true)", (STATEMENT_TIMEOUT,))
+        with open_briefly(uri) as session:
             number = record_message(session, message, channels, settings.delivery.window_hours * 3600)
     except WarehouseError as error:
         log.warning("The event log cannot be written: %s", error)
@@ -128,6 +125,8 @@ def notify_failure(context: Any) -> None:
 
 
 def _describe_failure(context: Any, error: object) -> Message:
+    from airflow.sdk.log import redact
+
     from include.notifications.events import describe_failure
 
     ti = context["ti"]
@@ -135,7 +134,8 @@ def _describe_failure(context: Any, error: object) -> Message:
     task = ti.task_id if index is None or index < 0 else f"{ti.task_id}[{index}]"
     model = ti.dag_id.rpartition(".")[0]
     known = model if model in load_settings().models else None
-    return describe_failure(ti.dag_id, task, ti.run_id, ti.try_number, error, known, find_task_page(ti))
+    said = None if error is None else redact(f"{type(error).__name__}: {error}")
+    return describe_failure(ti.dag_id, task, ti.run_id, ti.try_number, said, known, find_task_page(ti))
 
 
 def mark_told(error: ErrorT) -> ErrorT:

@@ -100,13 +100,13 @@ def test_the_same_batch_is_told_once_whenever_it_is_audited_again() -> None:
 
 def test_a_failure_names_task_error_and_run_and_another_try_is_another_failure() -> None:
     first = describe_failure(
-        "failures.score_batch", "score[2]", "run", 4, ValueError("no such column"), "failures", "x"
+        "failures.score_batch", "score[2]", "run", 4, "ValueError: no such column", "failures", "x"
     )
     later = describe_failure(
-        "failures.score_batch", "score[2]", "run", 5, ValueError("no such column"), "failures", "x"
+        "failures.score_batch", "score[2]", "run", 5, "ValueError: no such column", "failures", "x"
     )
 
     assert first.title == "failures.score_batch: score[2] has failed"
     assert first.text == "ValueError: no such column\nRun: run"
     assert first.dedup_key != later.dedup_key
-    assert "it was ended" in describe_failure("a", "b", "run", 1, None, None, None).text
+    assert "without a reason" in describe_failure("a", "b", "run", 1, None, None, None).text

@@ -173,9 +173,10 @@ class TestNotify:
         self, told: SimpleNamespace, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch,
         said: Callable[[], str],
     ) -> None:  # fmt: skip
+        from include.notifications import deliver
         from include.orchestration import notifications
 
-        monkeypatch.setattr(notifications, "STATEMENT_TIMEOUT", "200ms")
+        monkeypatch.setattr(deliver, "STATEMENT_TIMEOUT", "200ms")
         with open_session(warehouse_uri) as session:
             session.execute("lock table governance.notification_keys")
             notifications.notify(warehouse_uri, MESSAGE)
@@ -204,6 +205,19 @@ class TestFailure:
             "task_failed", "failures", "http://airflow.example/log",
         )  # fmt: skip
         assert "PermanentError: the column is gone" in told.slack.posts[0]["text"]
+
+    def test_a_secret_of_airflow_leaves_it_in_no_message(
+        self, told: SimpleNamespace, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from airflow.sdk.log import mask_secret
+
+        from include.orchestration.notifications import notify_failure
+
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse_uri)
+        mask_secret("kept-by-airflow")
+        notify_failure(make_context(error=PermanentError("refused: kept-by-airflow")))
+
+        assert "refused: ***" in told.slack.posts[0]["text"]
 
     def test_what_an_event_tells_already_is_not_told_again(
         self, told: SimpleNamespace, warehouse_uri: str, monkeypatch: pytest.MonkeyPatch
