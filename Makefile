@@ -13,7 +13,7 @@ $(foreach name,$(TOLD),$(if $(filter command,$(origin $(name))),$(eval $(call ke
 told = $(if $(filter override,$(origin $(1))),$(if $(value $(1)),$(2)"$$$(1)"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run rollback traffic test test-all lint format bench lock clean install
+.PHONY: help setup up status down logs dbt dbt-docs adopt drop-examples new-source check new-model run rollback traffic notify-test test test-all lint format bench lock clean install
 .PHONY: demo # (examples line)
 
 # The first of these that is Python 3.11 or 3.12 and really runs (a pyenv shim may exist and fail).
@@ -85,6 +85,9 @@ rollback: setup ## put an earlier champion back (MODEL=name VERSION=2 REASON="wh
 
 traffic: setup ## send requests to the model server, until Ctrl-C (MODEL=name ARGS="--rate 20")
 	@$(PY) -m include.operate traffic $(call told,MODEL,--model=) $(ARGS)
+
+notify-test: setup ## send a test message to the channels of notifications (MODEL=name ARGS="--channel NAME")
+	@$(PY) -m include.operate notify-test $(call told,MODEL,--model=) $(ARGS)
 
 # (examples begin)
 demo: setup ## run the whole lifecycle on real data (ARGS="--days 3 --exit")

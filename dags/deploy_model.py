@@ -30,6 +30,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, PokeReturnValue, chain, dag, get_current_context, task
 
 from include.assets import candidate_of, champion_of
+from include.orchestration.approval_notifier import ApprovalNotifier
 from include.orchestration.assets import asset
 from include.orchestration.connections import mlflow_uri, model_server, warehouse_uri
 from include.orchestration.defaults import WATCHING, model_defaults
@@ -70,6 +71,7 @@ def deploy_model(model: ModelSettings) -> None:
                 assigned_users=[{"id": user, "name": user} for user in model.governance.all_approvers],
                 response_timeout=timedelta(hours=model.governance.approval_timeout_hours),
                 defaults=ApprovalOperator.REJECT,
+                notifiers=ApprovalNotifier(model),
             )
 
         @task(trigger_rule="all_done")

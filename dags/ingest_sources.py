@@ -94,10 +94,12 @@ def ingest_sources() -> None:
     def audit(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Check everything that landed; refuse and quarantine what breaks its rules."""
         from include.ingestion.audit import audit_run
+        from include.orchestration.told_events import tell_quarantine
 
-        context = get_current_context()
+        uri, context = warehouse_uri(), get_current_context()
         release = read_release(context, SETTINGS.sources)
-        return audit_run(warehouse_uri(), SETTINGS.sources, items, context["run_id"], release)
+        with tell_quarantine(uri, context["run_id"]):
+            return audit_run(uri, SETTINGS.sources, items, context["run_id"], release)
 
     @task(outlets=[asset(RAW)], **FIRST)
     @traced

@@ -5,6 +5,8 @@ What no other hop does, once an hour:
 
 - `end_orphaned_canaries` rolls back the canary of each model whose file was removed while it ran, and returns the names
   of these models. See `docs/runbooks/canary-rolled-back.md`.
+- `deliver_notifications` tries again what a channel has not taken yet, and returns the number of attempts by outcome.
+  See `docs/runbooks/notification-missing.md`.
 - `drop_expired_days` drops the deliveries that `keep_days` in `include/config/sources.yml` no longer keeps, and returns
   their days by source. A day that somebody reads meanwhile waits for the next hour.
 
@@ -47,8 +49,16 @@ def maintain() -> None:
         dropped = drop(warehouse_uri(), load_settings().sources)
         return {source: [*map(str, days)] for source, days in dropped.items()}
 
+    @task
+    def deliver_notifications() -> dict[str, int]:
+        """Try again what was not delivered where it happened."""
+        from include.orchestration.notifications import deliver_pending
+
+        return deliver_pending(warehouse_uri())
+
     end_orphaned_canaries()
     drop_expired_days()
+    deliver_notifications()
 
 
 maintain()

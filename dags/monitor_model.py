@@ -45,9 +45,11 @@ def monitor_model(model: ModelSettings) -> None:
             """Join outcomes, measure performance and drift, decide."""
             from include.monitoring.monitor import monitor_champion
             from include.orchestration.models import find_spec
+            from include.orchestration.told_events import tell_monitoring
 
-            run_id = get_current_context()["run_id"]
-            return monitor_champion(warehouse_uri(), mlflow_uri(), model, find_spec(model), run_key=run_id)
+            uri, run_id = warehouse_uri(), get_current_context()["run_id"]
+            measured = monitor_champion(uri, mlflow_uri(), model, find_spec(model), run_key=run_id)
+            return tell_monitoring(uri, model.name, measured)
 
         @task(outlets=[asset(retrain_requested_of(model.name))])
         def request_retraining(measured: dict[str, Any]) -> list[str]:

@@ -111,11 +111,13 @@ def train_candidates(model: ModelSettings) -> None:
         def judge(ranked: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
             """Decide from what the gates say: refuse, staging or production."""
             from include.gates.gate import conclude
+            from include.orchestration.told_events import tell_refusal
             from include.orchestration.training import record_judgement
 
-            page = find_page(model.name, ranked["candidate"]["run_id"])
-            concluded = conclude(ranked, answers, mlflow_uri(), page)
-            return record_judgement(get_current_context(), warehouse_uri(), concluded)
+            context, page = get_current_context(), find_page(model.name, ranked["candidate"]["run_id"])
+            judgement = record_judgement(context, warehouse_uri(), conclude(ranked, answers, mlflow_uri(), page))
+            tell_refusal(context, warehouse_uri(), model.name, judgement)
+            return judgement
 
         @task(outlets=[asset(candidate_of(model.name))])
         @traced

@@ -80,6 +80,10 @@ class ServingError(TransientError):
     """The model server cannot load or answer."""
 
 
+class NotificationError(TransientError):
+    """A channel cannot be reached, refuses a message, or lacks what it needs in its connection."""
+
+
 class AdoptError(PermanentError):
     """A checkout cannot be made into somebody's own as it is."""
 

@@ -38,6 +38,7 @@ LONG: Final = (
     "tests/unit/ingestion/test_memory.py",
     "tests/unit/local/test_stack.py",
     "tests/unit/local/test_telemetry.py",
+    "tests/unit/orchestration/test_notified_run.py",
     "tests/unit/orchestration/test_observed_run.py",
     "tests/unit/serving/test_challenger.py",
     "tests/unit/serving/test_many_models.py",

@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 # Ignore the ledger's own table, or every event would produce another; the list of migrations, which is set-up; and the
 # list of dbt's builds, by which they are fenced.
 LISTENER_TABLES: Final = frozenset(
-    TableName("governance", name) for name in ("lineage_events", "migrations", "dbt_builds")
-)
+    TableName("governance", name)
+    for name in (
+        "lineage_events", "migrations", "dbt_builds", "notifications", "notification_deliveries", "notification_keys",
+        "notification_outbox",
+    )
+)  # fmt: skip
 _DEFAULT_PORT: Final = 5432
 
 

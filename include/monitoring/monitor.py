@@ -56,8 +56,8 @@ def monitor_champion(
 
     Returns:
         ``action`` ('keep' or 'retrain') and ``reasons``; with a champion and scores also
-        ``model_version``, ``as_of_date`` (ISO), ``new_outcomes``, ``metric``, ``score`` (or None),
-        ``drifted_share`` and ``drifted_features``.
+        ``model_version``, ``as_of_date`` (ISO), ``failed_checks`` (reasons by name), ``new_outcomes``, ``metric``,
+        ``score`` (or None), ``drifted_share`` and ``drifted_features``.
 
     Raises:
         RegistryError: the registry is away.
@@ -96,6 +96,7 @@ def monitor_champion(
         "reasons": list(decision.reasons),
         "model_version": run.model_version,
         "as_of_date": as_of_date.isoformat(),
+        "failed_checks": {check.name: check.reason for check in decision.checks if not check.is_passed},
         "new_outcomes": new_outcomes,
         "metric": TASKS[contract.task].score_name,
         "score": performance.score if performance else None,

@@ -1,4 +1,4 @@
-"""``python -m include.operate``: load days and follow what they set off; send requests; put a champion back."""
+"""``python -m include.operate``: load days and follow them; send requests; put a champion back; test channels."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ def build_parser() -> argparse.ArgumentParser:
     back.add_argument("--airflow", metavar="URL", help="Airflow's address")
     back.add_argument("--user", default="admin", help="the Airflow user who answers for it (default: admin)")
 
+    test = add(
+        "notify-test", test_channels, "send a test message to the channels of notifications, and say what came back"
+    )
+    test.add_argument("--channel", metavar="NAME", help="only this one (default: every channel that is declared)")
+    test.add_argument("--airflow", metavar="URL", help="Airflow's address")
+    test.add_argument("--user", default="admin", help="the Airflow user who starts it (default: admin)")
+
     traffic = add("traffic", send, "send requests about random entities to the model server, until Ctrl-C")
     traffic.add_argument(
         "--rate", type=parse_positive, default=60.0, help="requests a second, each model (default: 60)"
@@ -75,6 +82,13 @@ def roll_back(options: argparse.Namespace) -> int:
     from include.operate.rollback import roll_back
 
     return roll_back(options)
+
+
+def test_channels(options: argparse.Namespace) -> int:
+    """``make notify-test``; the exit code."""
+    from include.operate.notify_test import test_channels
+
+    return test_channels(options)
 
 
 def send(options: argparse.Namespace) -> int:

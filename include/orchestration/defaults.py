@@ -1,4 +1,4 @@
-"""What every DAG has in common: owner, tags, retries, documentation, one run at a time."""
+"""What every DAG has in common: owner, tags, retries, whom a failure is told, documentation, one run at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from include.orchestration.notifications import HOUSE_OWNER, notify_failure
 from include.settings.models import ModelSettings
 
 START_DATE: Final = datetime(2026, 1, 1)
-HOUSE_OWNER: Final = "ml-platform"
-"""Owner of the DAGs that all models share."""
 FIRST: Final = {"priority_weight": 100, "weight_rule": "absolute"}
 """Keyword arguments for ``@task`` of what stands between new data and its scores. By default Airflow starts first what
 most tasks wait for, such as the look whether to train."""
@@ -62,5 +61,6 @@ def dag_defaults(doc: str | None, *tags: str, owner: str = HOUSE_OWNER, retry_de
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=10),
             "retry_policy": RETRY_POLICY,
+            "on_failure_callback": notify_failure,
         },
     }

@@ -17,6 +17,7 @@ from include.features.read import read_online_rows
 from include.governance.approvals import Approval, check_approval, record_approval, require_approval
 from include.orchestration.assets import asset
 from include.orchestration.candidate_link import find_link
+from include.orchestration.told_events import tell_answer, tell_rollback, tell_rollout
 from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion, find_newest, find_version, read_gates, require_version
 from include.registry.onnx import OnnxModel
@@ -197,7 +198,8 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
         run_id=run.run_id,
         seen={"summary": seen["summary"]},
     )
-    with open_session(uri) as session:
+    told = tell_answer(context, uri, model.name, approval.model_version, approval.answered_by)
+    with told, open_session(uri) as session:
         record_approval(session, approval, model.governance.all_approvers)
     return {"answered_by": approval.answered_by, "trained_by": approval.trained_by, "decision": approval.decision}
 
@@ -233,7 +235,8 @@ def run_step(
         return None
     if decision.action != "proceed":
         show_challenger(None, tracking_uri, name, None)
-        raise RolloutError(f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}")
+        reason = f"Candidate {version} was rolled back at {weight:.0%}: {decision.reason}"
+        raise tell_rollback(uri, name, RolloutError(reason))
     return {"weight": weight, "checks": len(decision.checks)}
 
 
@@ -246,6 +249,7 @@ def _begin_step(
         if weight == plan_steps(model.rollout)[0] and not is_begun:
             start_canary(session, state, version, weight, model.rollout.canary.lease_s)
             session.commit()
+            tell_rollout(uri, model.name, "canary_started")
             show_challenger(session, tracking_uri, model.name, version)
         elif state.stage == "canary" and state.challenger_version != version:
             raise RolloutError(
@@ -318,6 +322,7 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSet
                     "Clear the first canary task of the run that it belongs to."
                 )
             promote_challenger(session, state, version)
+    tell_rollout(uri, name, "promoted")
     follow_champion(uri, tracking_uri, name, version)
     return {"model": name, "version": version}
 
@@ -349,7 +354,10 @@ def end_orphans(uri: str) -> list[str]:
     with open_session(uri) as session:
         if session.fetch_value("select to_regclass('serving.rollouts')") is None:
             return []
-        return end_orphaned_canaries(session, [*settings.models, *settings.broken_models])
+        ended = end_orphaned_canaries(session, [*settings.models, *settings.broken_models])
+    for name in ended:
+        tell_rollout(uri, name, "rolled_back")
+    return ended
 
 
 def restore_version(
@@ -373,6 +381,7 @@ def restore_version(
         if overridden_by is not None:
             _check_override(found, model, overridden_by)
         restore_champion(session, require_rollout(session, name), version, reason, overridden_by)
+    tell_rollout(uri, name, "restored")
     follow_champion(uri, tracking_uri, name, version)
     return {"model": name, "version": version}
 

@@ -26,3 +26,11 @@ def run_path(audit_id: str, root: str = ROOT) -> str:
 def audit_path(audit_id: str, source: str, root: str = ROOT) -> str:
     """The page of one batch: what the audit ``audit_id`` found in a source."""
     return f"{source_path(source, root)}/audits/{quote(audit_id, safe=':+')}"
+
+
+def find_audit(base_url: str | None, audit_id: str, source: str) -> str | None:
+    """The whole address of the page of a batch; None where Airflow's own address is not known."""
+    parts = urlsplit(base_url or "")
+    if not parts.scheme or not parts.netloc:
+        return None
+    return f"{parts.scheme}://{parts.netloc}{audit_path(audit_id, source, find_root(base_url))}"

@@ -17,7 +17,8 @@ from typing import Any, Final, get_args
 from include.errors import SettingsError
 from include.settings.features import FeatureSettings
 from include.settings.governance import LineageSettings
-from include.settings.models import ModelSettings, load_models
+from include.settings.models import ModelSettings, load_models, read_shared
+from include.settings.notifications import NotificationSettings
 from include.settings.rollout import ServerSettings
 from include.settings.section import (
     Environment,
@@ -39,6 +40,7 @@ class Settings(Section):
     """Everything that people tune: what holds for the whole house, and each model's own.
 
     Attributes:
+        notifications: for what belongs to no model; a model has its own.
         broken_models: what is wrong with a model's file, in one line, by the file's stem; such a model is not in
             ``models``.
     """
@@ -48,6 +50,7 @@ class Settings(Section):
     server: ServerSettings
     lineage: LineageSettings
     features: FeatureSettings
+    notifications: NotificationSettings
     models: dict[str, ModelSettings]
     broken_models: dict[str, str]
 
@@ -117,6 +120,13 @@ def load_features(path: Path, environment: Environment) -> FeatureSettings:
     return load_section(path, FeatureSettings, environment) if path.exists() else FeatureSettings()
 
 
+def load_notifications(path: Path, environment: Environment) -> NotificationSettings:
+    """Who hears what belongs to no model; what the file says for the models of one task is for those alone."""
+    file = read_shared(path)
+    values = merge_mappings(file.base, file.environments.get(environment, {}))
+    return check_section(values, NotificationSettings, environment, str(path))
+
+
 @lru_cache(maxsize=8)
 def _load(folder: Path, environment: Environment) -> Settings:
     models, broken = load_models(folder, environment)
@@ -127,6 +137,7 @@ def _load(folder: Path, environment: Environment) -> Settings:
         server=load_house_section(folder / "rollout.yml", "server", ServerSettings, environment),
         lineage=load_house_section(folder / "governance.yml", "lineage", LineageSettings, environment),
         features=load_features(folder / "features.yml", environment),
+        notifications=load_notifications(folder / "notifications.yml", environment),
         models=models,
         broken_models=broken,
     )

@@ -16,6 +16,7 @@ from include.families.parameters import CLASSIFIER_KEYS
 from include.settings.gates import GAIN_NAMES, GateSettings
 from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
+from include.settings.notifications import NotificationSettings
 from include.settings.rollout import RolloutSettings
 from include.settings.section import Environment, Section, check_section, merge_mappings, read_overrides, read_yaml
 from include.settings.task_name import TaskName as TaskName  # noqa: PLC0414 - other rooms know it from here
@@ -27,6 +28,7 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "rollout": RolloutSettings,
     "monitoring": MonitoringSettings,
     "governance": GovernanceSettings,
+    "notifications": NotificationSettings,
 }
 HOUSE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "rollout": frozenset({"server"}),
@@ -74,6 +76,7 @@ class ModelDeclaration(Section):
     rollout: dict[str, Any] = Field(default_factory=dict)
     monitoring: dict[str, Any] = Field(default_factory=dict)
     governance: dict[str, Any] = Field(default_factory=dict)
+    notifications: dict[str, Any] = Field(default_factory=dict)
 
 
 class ModelSettings(Section):
@@ -91,6 +94,7 @@ class ModelSettings(Section):
     rollout: RolloutSettings
     monitoring: MonitoringSettings
     governance: GovernanceSettings
+    notifications: NotificationSettings
 
     @property
     def label_table(self) -> str:

@@ -172,7 +172,8 @@ def walk_schema(location: tuple[Any, ...], section_type: type[BaseModel]) -> tup
         if isinstance(part, int):
             node = node.get("items", {})
         else:
-            node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+            named = node.get("properties", {}).get(part) or node.get("additionalProperties")
+            node = named or next(iter(node.get("patternProperties", {}).values()), {})
         node = node if isinstance(node, dict) else {}
     return keys, tuple(resolve_reference(node, schema).get("properties", {}))
 

@@ -24,7 +24,7 @@ from tests.dags.conftest import ROOT, DagBagReader, airflow_test_environment
 
 DAGS_DIR = Path(__file__).resolve().parents[2] / "dags"
 DAG_FILES = sorted(DAGS_DIR.glob("*.py"))
-SHARED = {"ingest_sources", "build_features", "maintain"}
+SHARED = {"ingest_sources", "build_features", "maintain", "notify_test"}
 HOPS = {"train_candidates", "deploy_model", "score_batch", "monitor_model", "rollback_model"}
 MODELS = load_settings().models
 

@@ -148,6 +148,20 @@ def test_arrows_point_one_way(path: Path) -> None:
         assert not outside, f"{path} is shared by all rooms and may not import {sorted(outside)}."
 
 
+@for_each(MODULES)
+def test_only_orchestration_notifies(path: Path) -> None:
+    room, targets = (
+        room_of(path),
+        {name.split(".")[1] for name in imported_modules(path) if name.startswith("include.")},
+    )
+    assert "notifications" not in targets or room in {"notifications", "orchestration"}, (
+        f"{path} notifies by itself: return the fact, and let include/orchestration tell it."
+    )
+    assert room != "notifications" or targets <= SHARED_ROOMS | {"notifications"}, (
+        f"{path} imports {sorted(targets - SHARED_ROOMS)}: messages are made of plain facts."
+    )
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     names = {name_module(path) for path in MODULES}
     graph = {

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 VERBS = [
     "help", "setup", "up", "status", "down", "logs", "dbt", "dbt-docs", "adopt", "drop-examples", "new-source",
-    "check", "new-model", "run", "rollback", "traffic",
+    "check", "new-model", "run", "rollback", "traffic", "notify-test",
     "demo", # (examples line)
     "test", "test-all", "lint", "format", "bench", "lock", "clean",
 ]  # fmt: skip

@@ -64,6 +64,7 @@ class FakeAirflow:
         looks: the list of all runs at each look; the last one stays.
         tasks: task instances by ``dag run``.
         logs: a log's text by ``run task try``.
+        xcoms: values that tasks have pushed, by ``task key``.
         dags: the DAGs' ids at each look; the last ones stay.
         import_errors: what cannot be imported.
         health: Airflow's report on its parts.
@@ -77,6 +78,7 @@ class FakeAirflow:
     looks: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])
     tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    xcoms: dict[str, Any] = field(default_factory=dict)
     dags: list[list[str]] = field(default_factory=lambda: [[]])
     import_errors: list[dict[str, str]] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=dict)
@@ -121,6 +123,8 @@ class FakeAirflow:
                 return 200, list_page("task_instances", self.tasks.get(f"{dag} {run}", []))
             case ["dags", _, "dagRuns", run, "taskInstances", task, "logs", number]:
                 return 200, {"content": self.logs[f"{run} {task} {number}"]}
+            case ["dags", _, "dagRuns", _, "taskInstances", task, "xcomEntries", key] if f"{task} {key}" in self.xcoms:
+                return 200, {"value": self.xcoms[f"{task} {key}"]}
             case ["dags", _, "dagRuns", run, "hitlDetails"]:
                 request = {"subject": "Approve version 2?", "body": "AUC 0.85"}
                 waiting = [
