@@ -109,6 +109,7 @@ class TrainingSettings(Section):
         strategies: what a training tries, by its cause.
         split: ``time``, by as-of dates, or ``entity``, by a hash of the key at the newest one.
         validation_folds: how often each candidate is validated, the validation split among them.
+        background_rows: training rows that a version carries, with which its answers are compared to explain them.
     """
 
     split: SplitKind = "time"
@@ -131,6 +132,7 @@ class TrainingSettings(Section):
     threads_per_fit: _Count
     max_model_age_days: _Count
     bootstrap_repetitions: Annotated[int, Field(ge=100)]
+    background_rows: Annotated[int, Field(ge=1, le=256)] = 4
 
     @model_validator(mode="after")
     def _check_families(self) -> Self:
