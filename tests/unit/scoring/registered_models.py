@@ -170,11 +170,11 @@ def _export(contract: str, is_broken: bool) -> bytes:
 
 
 def make_background(contract: ModelContract) -> FeatureMatrix:
-    """Two rows of the contract's features: the first missing throughout, the second of ones."""
+    """Two rows of the contract's features."""
     numeric, categorical = split_names(contract.features)
     return FeatureMatrix(
-        np.array([[np.nan] * len(numeric), [1.0] * len(numeric)], dtype=np.float32).reshape(2, -1),
-        np.array([[""] * len(categorical), ["one"] * len(categorical)], dtype=object).reshape(2, -1),
+        np.array([[0.25] * len(numeric), [1.0] * len(numeric)], dtype=np.float32).reshape(2, -1),
+        np.array([[""] * len(categorical), ["desk"] * len(categorical)], dtype=object).reshape(2, -1),
         numeric, categorical,
     )  # fmt: skip
 
