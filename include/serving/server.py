@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from include.serving.alias_watch import AliasWatch, FindStray
 from include.serving.engine import ModelEngine
+from include.serving.explaining import ExplanationDesk
 from include.serving.feature_reader import OnlineStore
 from include.serving.inference_log import InferenceLog
 from include.serving.loader import Loader
@@ -74,6 +75,7 @@ class ModelServer:
         self._load = load
         self._loads = asyncio.Semaphore(settings.loads_at_once)
         self._online = OnlineStore(self._pools["read"], settings.connections_max)
+        self._desk = ExplanationDesk(settings.explanations_at_once)
         self._read_names = read_names
         self._names_error = ""
         self.engines = {name: self._make_engine(name) for name in sorted(model_names)}
@@ -87,6 +89,7 @@ class ModelServer:
             self._online,
             PredictionRecorder(name, self._log, self._metrics),
             self._settings,
+            self._desk,
         )
 
     async def _refresh_stores(self) -> Mapping[str, ModelStore]:

@@ -84,7 +84,11 @@ class StagingCriteria(Section):
 
 
 class ServerSettings(Section):
-    """How the model server polls, logs and bounds a challenger."""
+    """How the model server polls, logs and bounds a challenger.
+
+    Attributes:
+        explanations_at_once: of all models together.
+    """
 
     poll_interval_s: Positive
     alias_interval_s: Positive
@@ -96,6 +100,7 @@ class ServerSettings(Section):
     inline_max_ms: Positive
     connections_max: Count
     loads_at_once: Count
+    explanations_at_once: Count = 2
     database_timeout_s: Positive
 
 
