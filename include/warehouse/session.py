@@ -94,9 +94,7 @@ IDLE_LIMIT_S: Final = 3600
 
 def limit_idleness(session: Session) -> None:
     """Let the server end this transaction when its worker hangs, so that what it holds comes free."""
-    session.fetch_value(
-        "select set_config('idle_in_transaction_session_timeout', %s, true)", (f"{IDLE_LIMIT_S}s",)
-    )
+    session.fetch_value("select set_config('idle_in_transaction_session_timeout', %s, true)", (f"{IDLE_LIMIT_S}s",))
 
 
 @contextmanager

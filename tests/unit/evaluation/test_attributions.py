@@ -11,6 +11,7 @@ from include.features.matrix import FeatureMatrix
 from include.settings.models import TaskName
 from tests.model.candidates import train_good, vary
 
+
 def test_the_place_of_a_value_is_among_the_values_that_are_there() -> None:
     sites = np.array([["north"], ["south"], ["south"], [""]], dtype=object)
     values = np.array([[5, 0], [1, 0], [3, 0], [np.nan, 0]], dtype=np.float32)

@@ -343,9 +343,7 @@ def count_tokens(uri: str) -> int:
     """How often the fence of the machines' scores was taken."""
     with open_session(uri) as session:
         return int(
-            session.fetch_value(
-                "select token from governance.fences where name = %s", (f"predictions.{MACHINE.name}",)
-            )
+            session.fetch_value("select token from governance.fences where name = %s", (f"predictions.{MACHINE.name}",))
         )
 
 

@@ -82,7 +82,8 @@ def write_all(folder: Path) -> None:
     write_raising(folder / "raising.onnx")
     write_slow(folder / "slow.onnx", SLOW_TURNS)
     write_slow(folder / "slowish.onnx", 10_000)
-    for name in ("good", "slow", "nan", "units", "grade"):
+    write_slow(folder / "patient.onnx", 40_000)
+    for name in ("good", "patient", "nan", "units", "grade"):
         add_background(folder / f"{name}.onnx")
 
 

@@ -133,7 +133,7 @@ def test_beyond_the_limit_explanations_are_refused_and_predictions_go_on(
     online_uri: str, shelf: Shelf, server_settings: ServerSettings
 ) -> None:
     # given an explanation that takes long
-    shelf.files[SLOW] = "slow"
+    shelf.files[SLOW] = "patient"
     one_at_once = server_settings.model_copy(update={"explanations_at_once": 1})
     answers: list[httpx.Response] = []
     order: list[str] = []
