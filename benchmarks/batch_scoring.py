@@ -1,7 +1,7 @@
 """Batch scores of all entities, with and without reasons, and ``predict_proba`` on the same rows.
 
 Measured: entities per second and the greatest memory of the process that scores, at 1, 10 and 100 times ``--entities``
-(20,000): ten features per entity are read from PostgreSQL, answered by a logistic regression, and published in one
+(20,000): ten features of each entity are read from PostgreSQL, answered by a logistic regression, published in one
 transaction; once at each size, each in a process of its own, as the task runs. With reasons (three, by four background
 rows): at the first size, for a logistic regression and for 150 boosted trees. Last, 200,000 rows in memory by the ONNX
 form, against the peer: ``predict_proba`` of the fitted scikit-learn pipeline itself. ``ratio`` (ours / peer) is how many

@@ -9,7 +9,7 @@ from include.explanations.shapley import Explanation
 from include.features.matrix import MISSING_TEXT, FeatureMatrix
 
 Reason = dict[str, Any]
-"""``{"feature", "value", "contribution"}``: the row's value (null where it is missing), and how far it moved the answer."""
+"""``{"feature", "value", "contribution"}``: the row's value (null where missing), and how far it moved the answer."""
 
 DIGITS: Final = 6
 """Of a contribution that count: float32 answers hold no more."""

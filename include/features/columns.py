@@ -17,10 +17,11 @@ KEY_NAMES_TAKEN: Final = FEATURE_NAMES_TAKEN | {
 }  # fmt: skip
 """Columns that training sets, predictions and outcomes have beside the keys."""
 LATEST_COLUMNS: Final[Mapping[str, str]] = {
-    "prediction": "The probability that the answer is true (with several classes: of the answered class), or the number.",
+    "prediction": "The probability that the answer is true (with several classes: of the answered class), or the "
+    "number.",
     "decision": "The answer as text: true, false or a class; null where the prediction is a number.",
-    "reasons": "What moved the prediction, the farthest first: a list of feature, value (null: missing) and contribution "
-    "(in the unit of the prediction, with its sign).",
+    "reasons": "What moved the prediction, the farthest first: a list of feature, value (null: missing) and "
+    "contribution (in the unit of the prediction, with its sign).",
     "model_version": "The version that answered.",
     "scored_at": "When it did.",
 }

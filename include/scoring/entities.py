@@ -91,8 +91,8 @@ def publish_scores(
 ) -> int:  # fmt: skip
     """Replace a version's scores of the dates by what the blocks hold, in one transaction; the number of rows.
 
-    Readers see the old scores until all are there, and a worker that is killed leaves them. The next block is made while
-    PostgreSQL takes one in.
+    Readers see the old scores until all are there, and a worker that is killed leaves them. The next block is made
+    while PostgreSQL takes one in.
 
     Args:
         held: the fence and this worker's token. Between two blocks it is only looked at, so that another worker may

@@ -22,8 +22,8 @@ RETRY_AFTER_S: Final = 1
 class ExplanationDesk:
     """Runs explanations beside the event loop and beside the threads that predict; all models share its places.
 
-    An explanation asks the model hundreds of times, so that without a limit clients could take all processors from those
-    who predict.
+    An explanation asks the model about hundreds of rows, so that without a limit clients could take all processors from
+    those who predict.
     """
 
     def __init__(self, at_once: int) -> None:

@@ -169,7 +169,7 @@ def fit_family(
 
 
 def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:
-    """Fit a family on the training split, on as many threads as the settings allow, and export it with its background."""
+    """Fit a family on the training split, on as many threads as the settings allow; export it with its background."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     task = TASKS[spec.task]

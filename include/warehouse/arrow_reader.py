@@ -19,8 +19,8 @@ def stream_arrow(
 ) -> Iterator[pa.Table]:
     """Run a query and yield its rows in tables of ``rows_at_once`` rows, the last one of fewer; none for no rows.
 
-    Types are those of :func:`include.warehouse.arrow.read_arrow`, except that a ``numeric`` without a declared scale has
-    in each table the scale that its values need there. The statement is open until the stream ends or is closed.
+    Types are those of :func:`include.warehouse.arrow.read_arrow`, except that a ``numeric`` without a declared scale
+    has in each table the scale that its values need there. The statement is open until the stream ends or is closed.
 
     Raises:
         WarehouseError: the query was refused, or a ``numeric`` has no exact decimal form.
@@ -51,9 +51,10 @@ def _cut(reader: pa.RecordBatchReader, rows_at_once: int, *, is_nan_missing: boo
     count = 0
     with closing(reader):
         for batch in reader:
-            while batch.num_rows:
-                part = batch.slice(0, rows_at_once - count)
-                batch = batch.slice(part.num_rows)
+            taken = 0
+            while taken < batch.num_rows:
+                part = batch.slice(taken, rows_at_once - count)
+                taken += part.num_rows
                 held.append(part)
                 count += part.num_rows
                 if count == rows_at_once:
