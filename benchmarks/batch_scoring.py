@@ -4,8 +4,8 @@ Measured: entities per second and the greatest memory of the process that scores
 (20,000): ten features of each entity are read from PostgreSQL, answered by a logistic regression, published in one
 transaction; once at each size, each in a process of its own, as the task runs. With reasons (three, by four background
 rows): at the first size, for a logistic regression and for 150 boosted trees. Last, 200,000 rows in memory by the ONNX
-form, against the peer: ``predict_proba`` of the fitted scikit-learn pipeline itself. ``ratio`` (ours / peer) is how many
-times its rows per second ours answers.
+form, against the peer: ``predict_proba`` of the fitted scikit-learn pipeline itself. ``ratio`` (ours / peer) is how
+many times its rows per second ours answers.
 
 Fair because: both are the same fitted model with this project's parameters, on one thread, warm, in one process and in
 turn, from the same float32 array; and answers that differ by more than 1e-4 stop the benchmark.

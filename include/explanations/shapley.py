@@ -2,9 +2,9 @@
 
 The answer to a row is compared with the answers to a few background rows. Of each background row, some features take
 the explained row's values while the others keep their own (the interventional values of Lundberg & Lee, 2017, and
-Janzing et al., 2020); which features those are is for :mod:`include.explanations.coalitions`. The values of a row add up to its
-answer less the mean answer to the background, always; they are exact for models of few features, and where features act
-alone (as in linear regression) or in pairs. The same rows, background and model give the same values.
+Janzing et al., 2020); which features those are is for :mod:`include.explanations.coalitions`. The values of a row add
+up to its answer less the mean answer to the background, always; they are exact for models of few features, and where
+features act alone (as in linear regression) or in pairs. The same rows, background and model give the same values.
 """
 
 from __future__ import annotations

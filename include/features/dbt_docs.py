@@ -1,7 +1,7 @@
 """``python -m include.features.dbt_docs FOLDER``: dbt's documentation of the project, with the declared models in it.
 
-Each declared model becomes an exposure, so that dbt's graph goes on from groups and labels to what uses them. Its newest
-scores become a source, with a second exposure for the list of entities to act on. The folder gets a copy of the
+Each declared model becomes an exposure, so that dbt's graph goes on from groups and labels to what uses them. Its
+newest scores become a source, with a second exposure for the list of entities to act on. The folder gets a copy of the
 project with ``models/exposures.yml``, and one page, ``index.html``, that needs no server.
 
 Environment: ``ORRERY_DBT_HOST`` and so on, as ``dbt/profiles.yml`` reads them. Where no warehouse answers, the page has
