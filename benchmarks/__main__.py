@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--entities",
         type=positive,
         default=defaults.entities,
-        help="in point_in_time: each has 100 feature rows and ten of the spine",
+        help="in point_in_time: each has 100 feature rows and ten of the spine; in batch_scoring: of its first size",
     )
     return parser
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # In the order of running: the quick ones first.
 NAMES: Final = (
     "seam", "one_row", "search", "point_in_time", "gates", "judge", "training", "ingest", "parsing", "serving",
-    "many_models", "airflow_memory", "task_overhead",
+    "batch_scoring", "many_models", "airflow_memory", "task_overhead",
     # (examples begin)
     "adoption", "dbt", "feature_growth", "demo", "quality",
     # (examples end)
@@ -34,7 +34,8 @@ class Options:
     Attributes:
         repetitions: None leaves each benchmark its own number.
         rows: of the frame in ``seam`` and of the smaller file in ``ingest``.
-        entities: in ``point_in_time``, of which each has 100 feature rows and ten of the spine.
+        entities: in ``point_in_time``, of which each has 100 feature rows and ten of the spine; in ``batch_scoring`` at
+            its first size.
     """
 
     repetitions: int | None = None

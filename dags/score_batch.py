@@ -3,7 +3,8 @@
 
 Scores every entity with the champion, one partition of `ml.<model>_predictions` per as-of date. The
 as-of dates since the champion's test cutoff are filled in too, so that outcomes become known day by
-day. A rerun replaces the same partitions with the same scores.
+day. A rerun replaces the same partitions with the same scores. Each score comes with the features that moved it
+farthest (`reasons`, `include/config/scoring.yml`). `ml.<model>_latest_predictions` shows the newest date alone.
 
 **When it is skipped**: there is no champion yet. **When it fails**: MLflow or the warehouse is away
 (it retries), or a feature that the champion needs is gone (the message names it).
@@ -40,7 +41,7 @@ def score_batch(model: ModelSettings) -> None:
             """Score the entities of every as-of date that has no scores of this champion."""
             from include.scoring.entities import score_entities
 
-            result = score_entities(warehouse_uri(), mlflow_uri(), model.name)
+            result = score_entities(warehouse_uri(), mlflow_uri(), model.name, settings=model.scoring)
             if not result["scored"]:
                 raise AirflowSkipException(result["reason"])
             return result

@@ -1,25 +1,18 @@
-"""How much each feature moves the answer to single rows: Shapley values of what serves, estimated by sampling."""
+"""How much each feature moves the answers to single test rows, explained as its scores will be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from include.evaluation.candidate import Candidate
 from include.evaluation.robustness import draw_rows
+from include.explanations.background import choose_background
+from include.explanations.shapley import Explainer
 from include.features.matrix import FeatureMatrix
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Numbers = npt.NDArray[np.float64]
-    Order = npt.NDArray[np.int64]
 
 ROWS: Final = 50
 """Test rows that are explained."""
-PAIRS: Final = 6
-"""Orders in which the features come, each once from its end, too."""
 MOST_FEATURES: Final = 10
 
 
@@ -43,16 +36,15 @@ class Attribution:
 def measure_attributions(candidate: Candidate) -> tuple[Attribution, ...]:
     """The features that move the answers most, the highest first; beyond ``MOST_FEATURES`` they are left out.
 
-    Against random other test rows, features take the explained row's value one by one, in random orders and the same
-    from their ends; what a step adds to the answer is the feature's (Štrumbelj & Kononenko, 2014). The values of a row
-    add up to its answer less the mean answer to the rows that it was compared with.
+    The values of a row add up to its answer less the mean answer to the background rows that the candidate carries (see
+    :mod:`include.explanations.shapley`).
     """
     import numpy as np
 
-    names = candidate.onnx.contract.feature_names
+    onnx = candidate.onnx
+    names = onnx.contract.feature_names
     rows = draw_rows(candidate.data.test, ROWS, candidate.seed).matrix.select(names)
-    others = candidate.data.test.matrix.select(names)
-    values = explain_rows(candidate, rows, others)
+    values = Explainer(onnx.predict, find_background(candidate)).explain(rows).values
     means = np.abs(values).mean(axis=0)
     order = np.argsort(-means, kind="stable")[:MOST_FEATURES]
     return tuple(
@@ -65,38 +57,13 @@ def measure_attributions(candidate: Candidate) -> tuple[Attribution, ...]:
     )  # fmt: skip
 
 
-def explain_rows(candidate: Candidate, rows: FeatureMatrix, others: FeatureMatrix) -> Numbers:
-    """The Shapley value of each feature of each row, [n, k], in the order of ``rows.names``."""
-    import numpy as np
-
-    generator = np.random.default_rng(candidate.seed)
-    answers = candidate.onnx.predict(rows)
-    chosen = answers.argmax(axis=1) if answers.ndim == 2 else None
-    values = np.zeros((len(rows), len(rows.names)))
-    for _ in range(PAIRS):
-        order = generator.permutation(len(rows.names))
-        background = others.take(generator.integers(0, len(others), len(rows)))
-        for way in (order, order[::-1]):
-            steps = candidate.onnx.predict(replace_stepwise(rows, background, way))
-            told = steps if chosen is None else steps[np.arange(len(steps)), np.tile(chosen, len(way) + 1)]
-            values[:, way] += np.diff(told.astype(np.float64).reshape(len(way) + 1, len(rows)), axis=0).T
-    return values / (2 * PAIRS)
-
-
-def replace_stepwise(rows: FeatureMatrix, background: FeatureMatrix, order: Order) -> FeatureMatrix:
-    """The background rows, then with one feature more of ``rows`` at each step, [(k + 1) n]."""
-    import numpy as np
-
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    is_own = rank[None, None, :] < np.arange(len(order) + 1)[:, None, None]
-    size = len(rows.numeric_names)
-    numeric = np.where(is_own[:, :, :size], rows.numeric, background.numeric)
-    categorical = np.where(is_own[:, :, size:], rows.categorical, background.categorical)
-    count = len(rows) * (len(order) + 1)
-    return replace(
-        rows, numeric=numeric.reshape(count, -1).astype(np.float32), categorical=categorical.reshape(count, -1)
-    )
+def find_background(candidate: Candidate) -> FeatureMatrix:
+    """The rows that the candidate carries; one that carries none gets those that its training would choose now."""
+    onnx, settings = candidate.onnx, candidate.model.training
+    if onnx.background is not None:
+        return onnx.background
+    rows = candidate.data.train.matrix.select(onnx.contract.feature_names)
+    return choose_background(onnx.predict, rows, settings.background_rows, candidate.seed)
 
 
 def find_places(rows: FeatureMatrix, at: int) -> tuple[float | None, ...]:

@@ -12,9 +12,20 @@ from include.settings.task_name import TaskName
 FEATURE_NAMES_TAKEN: Final = frozenset({"as_of_date", "split", "label", "is_found"})
 """Columns that a training set has beside keys and features."""
 KEY_NAMES_TAKEN: Final = FEATURE_NAMES_TAKEN | {
-    "model_version", "prediction", "decision", "scores", "scored_at", "outcome", "known_at",
+    "model_version", "prediction", "decision", "scores", "scored_at", "reasons", "outcome",
+    "known_at",
 }  # fmt: skip
 """Columns that training sets, predictions and outcomes have beside the keys."""
+LATEST_COLUMNS: Final[Mapping[str, str]] = {
+    "prediction": "The probability that the answer is true (with several classes: of the answered class), or the "
+    "number.",
+    "decision": "The answer as text: true, false or a class; null where the prediction is a number.",
+    "reasons": "What moved the prediction, the farthest first: a list of feature, value (null: missing) and "
+    "contribution (in the unit of the prediction, with its sign).",
+    "model_version": "The version that answered.",
+    "scored_at": "When it did.",
+}
+"""Columns of a model's newest scores beside as-of date and keys, and what they mean."""
 
 _INTEGERS: Final = ("bigint", "integer", "int", "int4", "int8", "smallint")
 _TEXTS: Final = ("text", "varchar", "character varying")

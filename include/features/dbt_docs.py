@@ -1,7 +1,8 @@
 """``python -m include.features.dbt_docs FOLDER``: dbt's documentation of the project, with the declared models in it.
 
-Each declared model becomes an exposure, so that dbt's graph goes on from groups and labels to what uses them. The
-folder gets a copy of the project with ``models/exposures.yml``, and one page, ``index.html``, that needs no server.
+Each declared model becomes an exposure, so that dbt's graph goes on from groups and labels to what uses them. Its
+newest scores become a source, with a second exposure for the list of entities to act on. The folder gets a copy of the
+project with ``models/exposures.yml``, and one page, ``index.html``, that needs no server.
 
 Environment: ``ORRERY_DBT_HOST`` and so on, as ``dbt/profiles.yml`` reads them. Where no warehouse answers, the page has
 no types and sizes of tables, and says so.
@@ -21,21 +22,64 @@ import yaml
 
 from include.errors import SettingsError
 from include.features.catalog import Catalog, load_catalog
+from include.features.columns import LATEST_COLUMNS
 from include.features.manifest import DBT_DIR, build_manifest
+from include.features.read import AS_OF
 from include.features.spec import ModelSpec, resolve_model
 from include.settings import load_settings
 from include.settings.models import ModelSettings
 
+SCORES: Final = "scores"
+"""The name of dbt's source."""
 _PAGE: Final = "static_index.html"
 
 
 def describe_exposures(models: Mapping[str, ModelSettings], catalog: Catalog) -> dict[str, Any]:
-    """The content of dbt's YAML file: one exposure for each model, with what it is made from.
+    """The content of dbt's YAML file: the models, with what they are made from, and their newest scores.
 
     Raises:
         SettingsError: a model names what dbt does not have.
     """
-    return {"exposures": [describe_exposure(model, resolve_model(model, catalog)) for model in models.values()]}
+    specs = {name: resolve_model(model, catalog) for name, model in models.items()}
+    exposures = [describe_exposure(model, specs[name]) for name, model in models.items()]
+    scores = [describe_scores(model, specs[name]) for name, model in models.items()]
+    source = {
+        "name": SCORES, "schema": "ml", "description": "The newest scores of each model, by score_batch.",
+        "tables": scores,
+    }  # fmt: skip
+    return {
+        "exposures": [*exposures, *(describe_list(model) for model in models.values())],
+        "sources": [source] if scores else [],
+    }
+
+
+def describe_scores(model: ModelSettings, spec: ModelSpec) -> dict[str, Any]:
+    """A model's newest scores as a table of dbt's source ``scores``, with its columns."""
+    keys = {key: f"Key of the {spec.entity.name}." for key in spec.entity.key_names}
+    columns = {AS_OF: "The day of the features, by which an entity is scored.", **keys, **LATEST_COLUMNS}
+    return {
+        "name": name_scores(model),
+        "description": f"The newest scores of {model.name}. {model.description} One row for each {spec.entity.name}.",
+        "columns": [{"name": name, "description": told} for name, told in columns.items()],
+    }
+
+
+def describe_list(model: ModelSettings) -> dict[str, Any]:
+    """The entities to act on, as an exposure of the model's newest scores."""
+    return {
+        "name": f"{model.name}_list",
+        "label": f"Entities to act on by {model.name}",
+        "type": "analysis",
+        "description": f"{model.description} Read ml.{name_scores(model)}, the highest prediction first; its column "
+        "reasons says what moved each.",
+        "owner": {"name": model.owner},
+        "depends_on": [f"source('{SCORES}', '{name_scores(model)}')"],
+    }
+
+
+def name_scores(model: ModelSettings) -> str:
+    """The view of a model's newest scores in the schema ``ml``."""
+    return f"{model.name}_latest_predictions"
 
 
 def describe_exposure(model: ModelSettings, spec: ModelSpec) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from include.errors import SourceError, WarehouseError
 from include.features.catalog import Entity, Feature, GroupTable
 from include.warehouse.arrow import read_arrow
+from include.warehouse.arrow_reader import stream_arrow
 from include.warehouse.session import Session
 
 if TYPE_CHECKING:
@@ -44,14 +45,34 @@ def read_features(
         SourceError: a table or a feature is gone.
         WarehouseError: the warehouse is away.
     """
+    return read_checked(uri, _select_dates(entity, groups, features, as_of_dates), groups)
+
+
+def stream_features(
+    uri: str, entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature], as_of_date: date,
+    rows_at_once: int,
+) -> Iterator[pa.Table]:  # fmt: skip
+    """The rows of :func:`read_features` of one date, so many at a time: memory holds no more of them.
+
+    Their order, and so where they are cut, is the same each time.
+
+    Raises:
+        SourceError: a table or a feature is gone.
+        WarehouseError: the warehouse is away.
+    """
+    sql = _select_dates(entity, groups, features, [as_of_date])
+    with name_groups(groups):
+        yield from stream_arrow(uri, sql, rows_at_once=rows_at_once, is_nan_missing=True)
+
+
+def _select_dates(
+    entity: Entity, groups: Sequence[GroupTable], features: Sequence[Feature], as_of_dates: Sequence[date]
+) -> str:
     # Dates hold no quotes, and the Arrow driver takes no parameters here.
     wanted = ", ".join(f"date '{day.isoformat()}'" for day in as_of_dates)
-    first = groups[0]
-    return read_checked(
-        uri,
-        f"{select_features(entity, groups, features)} where g0.{_quote(first.event_time)} in ({wanted}) "
-        f"order by {', '.join(map(str, range(1, len(entity.keys) + 2)))}",
-        groups,
+    return (
+        f"{select_features(entity, groups, features)} where g0.{_quote(groups[0].event_time)} in ({wanted}) "
+        f"order by {', '.join(map(str, range(1, len(entity.keys) + 2)))}"
     )
 
 

@@ -2,7 +2,7 @@
 
 The one convention: inputs ``numeric`` float32 [n, k] (NaN where missing) and ``categorical`` string [n, m] (empty
 where missing), either of them absent when it has no column; one output, ``probabilities`` float32 [n, classes]
-or ``prediction`` float32 [n, 1]; the model's contract in the metadata.
+or ``prediction`` float32 [n, 1]; the model's contract in the metadata, and its background rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import ServingError
 from include.features.matrix import split_names
+from include.registry.background import BACKGROUND_KEY, read_background
 from include.registry.contract import METADATA_KEY, ModelContract
 from include.registry.onnx_convert import convert_pipeline
 from include.tasks import TASKS
@@ -77,7 +78,12 @@ def _count_outputs(contract: ModelContract) -> int:
 
 
 class OnnxModel:
-    """An ONNX model in memory, on one thread, checked against the convention and its own contract."""
+    """An ONNX model in memory, on one thread, checked against the convention and its own contract.
+
+    Attributes:
+        background: the rows that its answers are compared with to explain them; None in versions of releases that kept
+            none.
+    """
 
     def __init__(self, source: Path | bytes) -> None:
         """Load from a file or from bytes.
@@ -87,6 +93,7 @@ class OnnxModel:
         """
         self._session = _open_session(source)
         self.contract = _read_contract(self._session, _name_source(source))
+        self.background = _read_background(self._session, self.contract)
         _check_convention(self._session, self.contract, _name_source(source))
         self.task = TASKS[self.contract.task]
         self._names = self.contract.feature_names
@@ -134,6 +141,11 @@ def _read_contract(session: Any, name: str) -> ModelContract:
             f"{name} holds no contract: it was not exported by this project. Train and register it again."
         )
     return ModelContract.from_json(text)
+
+
+def _read_background(session: Any, contract: ModelContract) -> FeatureMatrix | None:
+    text = session.get_modelmeta().custom_metadata_map.get(BACKGROUND_KEY)
+    return None if text is None else read_background(text, *split_names(contract.features))
 
 
 def _check_convention(session: Any, contract: ModelContract, name: str) -> None:

@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.errors import ServingError, SourceError
-from include.features.matrix import from_table
-from include.features.read import read_as_of_dates, read_features
+from include.errors import SourceError
+from include.features.read import read_as_of_dates
 from include.registry.contract import ModelContract
 from include.registry.files import fetch_onnx
 from include.registry.ledger import require_version
 from include.registry.onnx import OnnxModel
 from include.rollout.state import read_rollout
+from include.scoring.latest import ensure_latest_view
 from include.scoring.predictions import (
-    build_rows,
-    check_keys,
+    add_predictions,
+    clear_predictions,
     ensure_predictions_table,
     find_dates_without,
-    replace_predictions,
 )
-from include.warehouse.fence import check_fence, take_fence
-from include.warehouse.session import Session, open_session
+from include.scoring.scorer import Scorer
+from include.settings.scoring import ScoringSettings
+from include.warehouse.ahead import iterate_ahead
+from include.warehouse.fence import check_fence, peek_fence, take_fence
+from include.warehouse.names import name_table
+from include.warehouse.partitions import ensure_day_partitions
+from include.warehouse.session import Session, limit_idleness, open_session
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def score_entities(uri: str, tracking_uri: str, model_name: str, now: datetime | None = None) -> dict[str, Any]:
+def score_entities(
+    uri: str, tracking_uri: str, model_name: str, now: datetime | None = None, settings: ScoringSettings | None = None
+) -> dict[str, Any]:
     """Score the newest as-of date, and every earlier one since the champion's test that has no scores yet.
 
     The days in between are filled in so that outcomes become known day by day. All partitions are
-    replaced in one transaction, under a fence: of two workers at once, the later one publishes.
+    replaced in one transaction, under a fence: of two workers at once, the later one publishes. Memory holds a few
+    blocks of entities, whatever their number.
 
     Args:
         now: when the scores are made; the clock's time when absent.
+        settings: the model's; the defaults when absent.
 
     Returns:
         ``scored`` (rows), and with any rows ``model_version``, ``partitions``, ``first_as_of_date``
@@ -64,17 +74,48 @@ def score_entities(uri: str, tracking_uri: str, model_name: str, now: datetime |
         dates = find_unscored_dates(session, model.contract, version)
     if not dates:
         return {"scored": 0, "reason": f"{model.contract.groups[0].table} holds no rows"}
-    rows = score_days(uri, model, version, dates, now or datetime.now(UTC))
-    with open_session(uri) as session:
-        check_fence(session, fence, token)
-        replace_predictions(session, model_name, version, dates, rows)
+    scorer = Scorer(model, version, now or datetime.now(UTC), settings or ScoringSettings())
+    scored = publish_scores(uri, model.contract, version, dates, scorer.score_dates(uri, dates), (fence, token))
     return {
-        "scored": rows.num_rows,
+        "scored": scored,
         "model_version": version,
         "partitions": len(dates),
         "first_as_of_date": dates[0].isoformat(),
         "last_as_of_date": dates[-1].isoformat(),
     }
+
+
+def publish_scores(
+    uri: str, contract: ModelContract, version: int, dates: Sequence[date], blocks: Iterator[pa.Table],
+    held: tuple[str, int],
+) -> int:  # fmt: skip
+    """Replace a version's scores of the dates by what the blocks hold, in one transaction; the number of rows.
+
+    Readers see the old scores until all are there, and a worker that is killed leaves them. The next block is made
+    while PostgreSQL takes one in.
+
+    Args:
+        held: the fence and this worker's token. Between two blocks it is only looked at, so that another worker may
+            take it at any time: this one then gives way at once.
+
+    Raises:
+        StaleWriterError: another worker started the same work later; nothing was published.
+        SourceError: an entity stands twice at one date.
+    """
+    with open_session(uri) as session:
+        ensure_day_partitions(session, name_table(contract.model, "predictions"), dates)
+    with closing(iterate_ahead(blocks)) as ahead:
+        # What the warehouse does before the first row, as sorting, is not part of the transaction.
+        first = list(islice(ahead, 1))
+        with open_session(uri) as session:
+            limit_idleness(session)
+            clear_predictions(session, contract.model, version, dates)
+            scored = 0
+            for block in chain(first, ahead):
+                peek_fence(session, *held)
+                scored += add_predictions(session, contract.model, block)
+            check_fence(session, *held)
+    return scored
 
 
 def find_unscored_dates(session: Session, contract: ModelContract, version: int) -> list[date]:
@@ -86,6 +127,7 @@ def find_unscored_dates(session: Session, contract: ModelContract, version: int)
     from psycopg.errors import UndefinedColumn, UndefinedTable
 
     table = ensure_predictions_table(session, contract.model, contract.entity)
+    ensure_latest_view(session, contract.model, contract.entity)
     try:
         dates = read_as_of_dates(session, contract.groups[0])
     except (UndefinedTable, UndefinedColumn) as error:
@@ -95,32 +137,3 @@ def find_unscored_dates(session: Session, contract: ModelContract, version: int)
         ) from error
     later = [day for day in dates if day > contract.test_as_of_date]
     return sorted({*find_dates_without(session, table, version, later), *dates[-1:]})
-
-
-def score_days(uri: str, model: OnnxModel, version: int, dates: Sequence[date], scored_at: datetime) -> pa.Table:
-    """The rows of ``ml.<model>_predictions`` for each of the dates, in their order.
-
-    One date is in memory at a time, besides the scores.
-
-    Raises:
-        SourceError: a table or a feature is gone, or a key is of another type.
-        ServingError: an answer is no valid prediction.
-    """
-    import pyarrow as pa
-
-    return pa.concat_tables([_score_day(uri, model, version, day, scored_at) for day in dates])
-
-
-def _score_day(uri: str, model: OnnxModel, version: int, day: date, scored_at: datetime) -> pa.Table:
-    contract = model.contract
-    table = read_features(uri, contract.entity, contract.groups, contract.features, [day])
-    check_keys(table, contract.entity, contract.groups[0].table)
-    predictions = model.predict(from_table(table, contract.features))
-    wrong = model.task.find_invalid(predictions)
-    if wrong.any():
-        raise ServingError(
-            f"{contract.model} version {version} gave {predictions[wrong][0]} and {wrong.sum() - 1} more answers of "
-            f"{wrong.size} on {day} that are no valid predictions; nothing was published. Roll it back with "
-            f"{contract.model}.rollback_model."
-        )
-    return build_rows(table, model, predictions, version, scored_at)

@@ -1,4 +1,4 @@
-"""A model's table of scores, ``ml.<model>_predictions``: its columns, and how a day of it is replaced."""
+"""A model's table of scores, ``ml.<model>_predictions``: its columns, and how they are replaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from include.features.catalog import SQL_TYPES, Entity
 from include.features.read import AS_OF
 from include.registry.onnx import OnnxModel
 from include.warehouse.names import TableName, name_table, quote_column
-from include.warehouse.partitions import ensure_day_partitions, ensure_partitioned_table
+from include.warehouse.partitions import ensure_partitioned_table
 from include.warehouse.session import Session
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ _CHUNK_ROWS: Final = 1 << 16
 
 
 def ensure_predictions_table(session: Session, model_name: str, entity: Entity) -> TableName:
-    """Make the table of a model's scores if it is not there.
+    """Make the table of a model's scores if it is not there, and add the columns that are new.
 
     ``prediction`` is one number for each task; ``scores`` are the probabilities of all classes, where there are
-    several; ``decision`` is the answer as text.
+    several; ``decision`` is the answer as text. ``reasons`` are the features that moved the score, as
+    ``include.explanations.reasons`` has them; null where none were asked for.
 
     Raises:
         WarehouseSchemaError: the table that is there has other keys.
@@ -40,6 +41,7 @@ def ensure_predictions_table(session: Session, model_name: str, entity: Entity) 
         "decision": "text",
         "scores": "double precision[]",
         "scored_at": "timestamptz",
+        "reasons": "jsonb",
     }
     ensure_partitioned_table(session, table, columns, [AS_OF, *entity.key_names, "model_version"], AS_OF)
     return table
@@ -85,12 +87,16 @@ def _key_checks() -> dict[str, Callable[[Any], bool]]:
     }
 
 
-def build_rows(table: pa.Table, model: OnnxModel, predictions: Floats, version: int, scored_at: datetime) -> pa.Table:
-    """The rows of one date, in the types of CSV.
+def build_rows(
+    table: pa.Table, model: OnnxModel, predictions: Floats, reasons: Sequence[str] | None, version: int,
+    scored_at: datetime,
+) -> pa.Table:  # fmt: skip
+    """The rows of one block, in the types of CSV.
 
     Args:
         table: has ``as_of_date`` and the keys.
         predictions: of its rows.
+        reasons: of its rows, as JSON text; None for none.
     """
     import pyarrow as pa
 
@@ -104,6 +110,7 @@ def build_rows(table: pa.Table, model: OnnxModel, predictions: Floats, version: 
             "decision": pa.array(model.task.decide(predictions, model.contract.decision), pa.string()),
             "scores": _format_scores(predictions),
             "scored_at": pa.repeat(pa.scalar(scored_at.isoformat()), size),
+            "reasons": pa.nulls(size, pa.string()) if reasons is None else pa.array(reasons, pa.string()),
         }
     )
 
@@ -131,8 +138,16 @@ def _format_scores(predictions: Floats) -> pa.Array:
     return pc.binary_join_element_wise("{", pc.binary_join_element_wise(*texts, ","), "}", "")
 
 
-def replace_predictions(session: Session, model_name: str, version: int, dates: Sequence[date], rows: pa.Table) -> None:
-    """Replace a version's scores of the given dates.
+def clear_predictions(session: Session, model_name: str, version: int, dates: Sequence[date]) -> None:
+    """Delete a version's scores of the given dates; the partitions of the dates are there."""
+    table = name_table(model_name, "predictions")
+    session.execute(
+        f"delete from {table.quoted} where model_version = %s and {AS_OF} = any(%s)", (version, list(dates))
+    )
+
+
+def add_predictions(session: Session, model_name: str, rows: pa.Table) -> int:
+    """Add scores; the number of rows.
 
     Args:
         rows: of :func:`build_rows`.
@@ -143,13 +158,9 @@ def replace_predictions(session: Session, model_name: str, version: int, dates: 
     from psycopg.errors import UniqueViolation
 
     table = name_table(model_name, "predictions")
-    ensure_day_partitions(session, table, dates)
-    session.execute(
-        f"delete from {table.quoted} where model_version = %s and {AS_OF} = any(%s)", (version, list(dates))
-    )
     columns = ", ".join(quote_column(name) for name in rows.column_names)
     try:
-        session.copy_in(f"copy {table.quoted} ({columns}) from stdin (format csv)", _to_csv(rows))
+        return session.copy_in(f"copy {table.quoted} ({columns}) from stdin (format csv)", _to_csv(rows))
     except UniqueViolation as error:
         raise SourceError(
             f"The features of {model_name} hold an entity twice at one date: {error.diag.message_detail} Make the "

@@ -97,6 +97,7 @@ _NEEDS: Final[Mapping[str, Role]] = {
     "POST /models/*/invocations": Role.PREDICT,
     "POST /models/*/predict": Role.PREDICT,
     "POST /models/*/predict/batch": Role.PREDICT,
+    "POST /models/*/explain": Role.PREDICT,
     "POST /v2/models/*/infer": Role.PREDICT,
     "GET /v2/models/*/versions/*": Role.STAGE,
     "GET /v2/models/*/versions/*/ready": Role.STAGE,

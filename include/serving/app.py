@@ -12,6 +12,7 @@ from include.serving.access_middleware import CALLER, AccessMiddleware
 from include.serving.api_document import ApiDocument, read_champions
 from include.serving.docs_page import render_docs
 from include.serving.error_shapes import answer_http_error
+from include.serving.explain_routes import make_explain_router
 from include.serving.inference_routes import add_inference_routes
 from include.serving.metrics import CONTENT_TYPE
 from include.serving.mlflow_routes import add_mlflow_routes
@@ -65,6 +66,7 @@ def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
     app.add_exception_handler(ValidationError, server.refuse)
     app.add_exception_handler(HTTPException, answer_http_error)
     _add_predictions(app, server)
+    app.include_router(make_explain_router(server))
     _add_models(app, server)
     _add_status(app, server)
     add_mlflow_routes(app, server)

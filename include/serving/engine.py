@@ -10,12 +10,14 @@ from typing import Final
 from include.errors import ServingError, SourceError, WarehouseError
 from include.registry.contract import ModelContract
 from include.rollout.stats import Variant
+from include.serving.explaining import ExplanationDesk
 from include.serving.feature_reader import FeatureReader, OnlineStore
 from include.serving.loader import ServedModel
 from include.serving.model_store import ModelStore, Routing
 from include.serving.questions import Item, Question, as_item, look_up, read_questions, refuse_lookup
 from include.serving.recorder import Answer, PredictionRecorder
 from include.serving.refusal import RequestRefusedError
+from include.serving.request_check import RequestCheck
 from include.serving.router import is_for_challenger
 from include.serving.schemas import PredictRequest
 from include.serving.workers import WorkerPool, run_timed
@@ -46,11 +48,13 @@ class ModelEngine:
         online: OnlineStore,
         recorder: PredictionRecorder,
         settings: ServerSettings,
+        desk: ExplanationDesk,
     ) -> None:
         self.name = name
         self.store = store
         self.recorder = recorder
         self._online = online
+        self._desk = desk
         self._settings = settings
         self._readers: dict[str, FeatureReader] = {}
         self._workers = WorkerPool(name)
@@ -68,8 +72,7 @@ class ModelEngine:
                 the warehouse is away, or the champion (or the explicit version) itself failed.
         """
         routing = self.store.routing
-        model = self._find_model(routing, version)
-        check = model.check if version is not None else routing.check or model.check
+        model, check = self._find_answerer(routing, version)
         questions = read_questions(requests, check, model.contract.entity.key_names, request_id)
         if version is not None or not routing.is_leased:
             items = await self._look_up(model, questions)
@@ -86,9 +89,43 @@ class ModelEngine:
         """
         return self._find_model(self.store.routing, version).contract
 
+    async def explain(self, request: PredictRequest, request_id: str, version: int | None = None) -> Answer:
+        """The answer to one request with the contribution of each feature, from the champion or one explicit version.
+
+        It counts as no prediction: neither the inference log nor the metrics have it, so that a canary, drift and
+        performance are judged by answers that clients acted on. A challenger is explained as an explicit version.
+
+        Raises:
+            RequestRefusedError: as :meth:`predict`; 409 where the version cannot be explained, and 503 while as many
+                explanations as may be are being made.
+        """
+        routing = self.store.routing
+        model, check = self._find_answerer(routing, version)
+        questions = read_questions([request], check, model.contract.entity.key_names, request_id)
+        item = (await self._look_up(model, questions))[0]
+        variant: Variant = "champion" if version is None else "staging"
+        try:
+            explained = await self._desk.run(model, item.features)
+        except RequestRefusedError:
+            raise
+        except Exception as error:
+            raise RequestRefusedError(
+                500, f"Version {model.version} of {self.name} failed: {_describe(error)}. {_ADVICE[variant]}"
+            ) from error
+        as_of_date = None if item.as_of_date is None else item.as_of_date.isoformat()
+        return {
+            "model": self.name, "model_version": model.version, "variant": variant, "request_id": request_id,
+            "keys": item.keys, "as_of_date": as_of_date, **explained,
+        }  # fmt: skip
+
     def close(self) -> None:
         """Let go of the threads."""
         self._workers.close()
+
+    def _find_answerer(self, routing: Routing, version: int | None) -> tuple[ServedModel, RequestCheck]:
+        """The explicit version or the champion, and what a request must fulfil."""
+        model = self._find_model(routing, version)
+        return model, model.check if version is not None else routing.check or model.check
 
     def _find_model(self, routing: Routing, version: int | None) -> ServedModel:
         if version is not None:

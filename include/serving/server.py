@@ -15,6 +15,7 @@ from include.serving.access import AccessRefusal
 from include.serving.alias_watch import AliasWatch, FindStray
 from include.serving.engine import ModelEngine
 from include.serving.error_shapes import find_error_shape
+from include.serving.explaining import ExplanationDesk
 from include.serving.feature_reader import OnlineStore
 from include.serving.inference_log import InferenceLog
 from include.serving.loader import Loader
@@ -76,6 +77,7 @@ class ModelServer:
         self._load = load
         self._loads = asyncio.Semaphore(settings.loads_at_once)
         self._online = OnlineStore(self._pools["read"], settings.connections_max)
+        self._desk = ExplanationDesk(settings.explanations_at_once)
         self._read_names = read_names
         self._names_error = ""
         self.engines = {name: self._make_engine(name) for name in sorted(model_names)}
@@ -89,6 +91,7 @@ class ModelServer:
             self._online,
             PredictionRecorder(name, self._log, self._metrics),
             self._settings,
+            self._desk,
         )
 
     async def _refresh_stores(self) -> Mapping[str, ModelStore]:

@@ -18,6 +18,7 @@ from include.settings.governance import GovernanceSettings
 from include.settings.monitoring import MonitoringSettings
 from include.settings.notifications import NotificationSettings
 from include.settings.rollout import RolloutSettings
+from include.settings.scoring import ScoringSettings
 from include.settings.section import Environment, Section, check_section, merge_mappings, read_overrides, read_yaml
 from include.settings.task_name import TaskName as TaskName  # noqa: PLC0414 - other rooms know it from here
 from include.settings.training import TrainingSettings
@@ -26,6 +27,7 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "training": TrainingSettings,
     "gates": GateSettings,
     "rollout": RolloutSettings,
+    "scoring": ScoringSettings,
     "monitoring": MonitoringSettings,
     "governance": GovernanceSettings,
     "notifications": NotificationSettings,
@@ -35,6 +37,8 @@ HOUSE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "governance": frozenset({"lineage"}),
 }
 """Keys of shared files that hold for the whole house (see :func:`include.settings.load_house_section`)."""
+_YOUNG_SECTIONS: Final = frozenset({"scoring"})
+"""Sections whose file a folder of an earlier release does not have; their keys have defaults."""
 RESERVED_NAMES: Final = frozenset({"features", "labels"})
 """First parts of the shared assets' names (``include/assets.py``)."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -74,6 +78,7 @@ class ModelDeclaration(Section):
     training: dict[str, Any] = Field(default_factory=dict)
     gates: dict[str, Any] = Field(default_factory=dict)
     rollout: dict[str, Any] = Field(default_factory=dict)
+    scoring: dict[str, Any] = Field(default_factory=dict)
     monitoring: dict[str, Any] = Field(default_factory=dict)
     governance: dict[str, Any] = Field(default_factory=dict)
     notifications: dict[str, Any] = Field(default_factory=dict)
@@ -95,6 +100,7 @@ class ModelSettings(Section):
     monitoring: MonitoringSettings
     governance: GovernanceSettings
     notifications: NotificationSettings
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
 
     @property
     def label_table(self) -> str:
@@ -228,12 +234,18 @@ def load_models(folder: Path, environment: Environment) -> tuple[dict[str, Model
 
 
 def load_shared(folder: Path) -> dict[str, SharedFile]:
-    """The shared files of a folder of settings by section, checked.
+    """The shared files of a folder of settings by section, checked; what an earlier release did not have may be absent.
 
     Raises:
         SettingsError: one is wrong.
     """
-    shared = {name: read_shared(folder / f"{name}.yml", HOUSE_KEYS.get(name, frozenset())) for name in SECTIONS}
+    paths = {name: folder / f"{name}.yml" for name in SECTIONS}
+    shared = {
+        name: SharedFile(path, {}, {}, {})
+        if name in _YOUNG_SECTIONS and not path.exists()
+        else read_shared(path, HOUSE_KEYS.get(name, frozenset()))
+        for name, path in paths.items()
+    }
     check_shared(shared)
     return shared
 

@@ -89,6 +89,7 @@ class ServerSettings(Section):
 
     Attributes:
         allowed_hosts: names that a Host header may have, besides any IP address; ``*.name`` is every name below.
+        explanations_at_once: of all models together.
     """
 
     allowed_hosts: tuple[HostName, ...]
@@ -103,6 +104,7 @@ class ServerSettings(Section):
     inline_max_ms: Positive
     connections_max: Count
     loads_at_once: Count
+    explanations_at_once: Count = 2
     database_timeout_s: Positive
 
 

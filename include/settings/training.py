@@ -113,6 +113,7 @@ class TrainingSettings(Section):
             earn by the gate's ``value.gains``.
         pool: Airflow's pool that candidates are fitted in; it must exist.
         decision_gains: those gains, for a fit; declared with the gate alone.
+        background_rows: training rows that a version carries, with which its answers are compared to explain them.
     """
 
     split: SplitKind = "time"
@@ -138,6 +139,7 @@ class TrainingSettings(Section):
     pool: Annotated[str, Field(min_length=1)] = "default_pool"
     max_model_age_days: _Count
     bootstrap_repetitions: Annotated[int, Field(ge=100)]
+    background_rows: Annotated[int, Field(ge=1, le=256)] = 4
 
     @model_validator(mode="after")
     def _check_families(self) -> Self:

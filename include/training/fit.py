@@ -18,9 +18,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import TrainingError
+from include.explanations.background import choose_background
 from include.features.catalog import Feature
 from include.features.matrix import split_names
 from include.features.spec import ModelSpec
+from include.registry.background import attach_background
 from include.registry.contract import ModelContract
 from include.registry.ledger import RegisteredVersion
 from include.registry.onnx import OnnxModel, export_onnx, measure_parity
@@ -167,7 +169,7 @@ def fit_family(
 
 
 def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: TrainingSettings) -> FittedFamily:
-    """Fit a family on the training split, on as many threads as the settings allow, and export it."""
+    """Fit a family on the training split, on as many threads as the settings allow; export it with its background."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     task = TASKS[spec.task]
@@ -177,7 +179,16 @@ def train_model(data: TrainingData, family: str, spec: ModelSpec, settings: Trai
         seconds = time.process_time() - started
     _, decision = _tune(task, model, features, data, settings)
     contract = _build_contract(spec, features, decision, data.test.as_of_date, settings)
-    return FittedFamily(family, model, contract, export_onnx(model, contract), seconds, tuple(dict.fromkeys(notes)))
+    onnx = _add_background(export_onnx(model, contract), data, settings)
+    return FittedFamily(family, model, contract, onnx, seconds, tuple(dict.fromkeys(notes)))
+
+
+def _add_background(onnx: bytes, data: TrainingData, settings: TrainingSettings) -> bytes:
+    """The ONNX form with the training rows that its answers are compared with."""
+    model = OnnxModel(onnx)
+    rows = data.train.matrix.select(model.contract.feature_names)
+    chosen = choose_background(model.predict, rows, settings.background_rows, settings.random_seed)
+    return attach_background(onnx, chosen)
 
 
 @contextmanager

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from contextvars import copy_context
+from functools import partial
+from itertools import repeat
 from typing import TypeVar
 
 ResultT = TypeVar("ResultT")
 
 
-def work_ahead(pieces: Iterable[Callable[[], ResultT]]) -> Iterator[ResultT]:
+def work_ahead(pieces: Iterable[Callable[[], ResultT]]) -> Generator[ResultT]:
     """The results of pieces of work in their order; one more than is asked for is made, in a thread.
 
     Work that waits for the database leaves this processor to whoever uses the results. Two results are held at a time.
@@ -26,3 +29,21 @@ def work_ahead(pieces: Iterable[Callable[[], ResultT]]) -> Iterator[ResultT]:
             ahead = following
         if ahead is not None:
             yield ahead.result()
+
+
+def iterate_ahead(items: Iterator[ResultT]) -> Generator[ResultT]:
+    """The items, none of them None, each made in a thread while the one before is being used.
+
+    Closing this closes a generator that it was given.
+    """
+    following = repeat(partial(next, items, None))
+    try:
+        with closing(work_ahead(following)) as made:
+            for item in made:
+                if item is None:
+                    return
+                yield item
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()

@@ -192,15 +192,21 @@ def _read(uri: str, fetch: Callable[[Any], pa.Table]) -> pa.Table:
     """What ``fetch`` reads with a cursor; read again where a type is none that the driver knows."""
     with open_adbc(uri, knows_all=False) as connection, connection.cursor() as cursor:
         table = fetch(cursor)
-    if not any(_has_unknown_type(field) for field in table.schema):
+    if not any(map(has_unknown_type, table.schema)):
         return table
-    _open_database.cache_clear()
+    forget_types()
     with open_adbc(uri) as connection, connection.cursor() as cursor:
         return fetch(cursor)
 
 
-def _has_unknown_type(field: pa.Field) -> bool:
+def has_unknown_type(field: pa.Field) -> bool:
+    """Whether a column came in a type that the driver has not read from the catalogue (see :func:`open_adbc`)."""
     return bool((field.metadata or {}).get(b"POSTGRESQL:type", b"").startswith(b"unnamed<"))
+
+
+def forget_types() -> None:
+    """Let the next connection read the catalogue anew."""
+    _open_database.cache_clear()
 
 
 def write_arrow(uri: str, table: str | TableName, data: pa.Table, if_exists: IfExists = "append") -> int:

@@ -29,7 +29,19 @@ def check_fence(session: Session, name: str, token: int) -> None:
     Raises:
         StaleWriterError: a newer worker took the fence; nothing may be published.
     """
-    query = "select token from governance.fences where name = %s for update"
+    _compare(session, "select token from governance.fences where name = %s for update", name, token)
+
+
+def peek_fence(session: Session, name: str, token: int) -> None:
+    """Stop early, in a long transaction, when ``token`` is stale; without holding the fence.
+
+    Raises:
+        StaleWriterError: a newer worker took the fence.
+    """
+    _compare(session, "select token from governance.fences where name = %s", name, token)
+
+
+def _compare(session: Session, query: str, name: str, token: int) -> None:
     # In a context without a trace: a fence that is only looked at is no input of what is published.
     newest = Context().run(session.fetch_value, query, (name,))
     if newest != token:

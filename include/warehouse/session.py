@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from include.errors import WarehouseError
 from include.warehouse.trace import PendingWrites
@@ -86,6 +86,15 @@ class Session:
             self._pending.discard()
         else:
             self._pending.commit()
+
+
+IDLE_LIMIT_S: Final = 3600
+"""A worker that has said nothing for so long within a transaction is taken for lost."""
+
+
+def limit_idleness(session: Session) -> None:
+    """Let the server end this transaction when its worker hangs, so that what it holds comes free."""
+    session.fetch_value("select set_config('idle_in_transaction_session_timeout', %s, true)", (f"{IDLE_LIMIT_S}s",))
 
 
 @contextmanager

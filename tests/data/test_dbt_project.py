@@ -856,6 +856,8 @@ def test_the_documentation_is_one_page_on_which_the_declared_models_follow_their
             f"model.orrery.{name}"
             for name in ("store_category_features", "store_category_features_latest", "demand_labels")
         },
+        "churn_list": {"source.orrery.scores.churn_latest_predictions"},
+        "demand_list": {"source.orrery.scores.demand_latest_predictions"},
     }
     text = page.read_text(encoding="utf-8")
     assert "exposure.orrery.churn" in text

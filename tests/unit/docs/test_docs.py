@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from include.features.catalog import Entity, Key
+from include.scoring.latest import ensure_latest_view
+from include.scoring.predictions import ensure_predictions_table
 from include.warehouse.session import open_session
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -216,6 +219,10 @@ def test_a_message_that_the_code_does_not_say_would_be_seen() -> None:
 def test_every_query_runs_on_the_migrated_warehouse(warehouse_uri: str) -> None:
     import psycopg
 
+    with open_session(warehouse_uri) as session:
+        member = Entity("member", (Key("member_id", "text"),))
+        ensure_predictions_table(session, "my_model", member)
+        ensure_latest_view(session, "my_model", member)
     queries, wrong = list_blocks("sql"), []
     for document, query in queries:
         try:

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from include.features.catalog import Entity, Feature, FeatureGroup, GroupTable, Key, LabelTable
+from include.features.matrix import FeatureMatrix, split_names
 from include.features.spec import ModelSpec
+from include.registry.background import attach_background
 from include.registry.contract import ModelContract
 from include.registry.onnx import OnnxModel, export_onnx
 from include.registry.tracking import log_onnx, open_run
@@ -164,7 +166,17 @@ def _export(contract: str, is_broken: bool) -> bytes:
     model = {"binary": _fit_binary, "regression": _fit_regression, "multiclass": _fit_multiclass}[read.task]()
     if is_broken:
         model[-1].coef_[:] = np.nan
-    return export_onnx(model, read)
+    return attach_background(export_onnx(model, read), make_background(read))
+
+
+def make_background(contract: ModelContract) -> FeatureMatrix:
+    """Two rows of the contract's features."""
+    numeric, categorical = split_names(contract.features)
+    return FeatureMatrix(
+        np.array([[0.25] * len(numeric), [1.0] * len(numeric)], dtype=np.float32).reshape(2, -1),
+        np.array([[""] * len(categorical), ["desk"] * len(categorical)], dtype=object).reshape(2, -1),
+        numeric, categorical,
+    )  # fmt: skip
 
 
 def _fit_binary() -> Any:

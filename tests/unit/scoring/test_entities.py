@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +18,7 @@ from include.registry.onnx import OnnxModel
 from include.rollout.state import bootstrap_champion, promote_challenger, require_rollout, start_canary
 from include.scoring import entities
 from include.scoring.entities import score_entities
+from include.scoring.scorer import Scorer
 from include.warehouse.fence import take_fence
 from include.warehouse.partitions import list_partitions
 from include.warehouse.session import open_session
@@ -292,32 +296,78 @@ def test_answers_that_are_no_predictions_are_refused_and_old_scores_stay(
 def test_a_worker_that_was_overtaken_publishes_nothing(
     champion_uri: str, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a second worker that starts the same work while the first one is scoring
-    score_days = entities.score_days
+    # given a second worker that starts the same work while the first one has published its first blocks to be
+    score = Scorer.score
+    days: list[date] = []
 
-    def score_slowly(*arguments: Any) -> Any:
-        with open_session(champion_uri) as session:
-            take_fence(session, f"predictions.{MACHINE.name}")
-        return score_days(*arguments)
+    def score_slowly(scorer: Scorer, table: Any, day: date) -> Any:
+        days.append(day)
+        if len(days) == 2:
+            with open_session(champion_uri) as session:
+                take_fence(session, f"predictions.{MACHINE.name}")
+        return score(scorer, table, day)
 
-    monkeypatch.setattr(entities, "score_days", score_slowly)
+    monkeypatch.setattr(Scorer, "score", score_slowly)
     with pytest.raises(StaleWriterError, match="Nothing was published"):
         score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)
     assert count_predictions(champion_uri, MACHINE) == 0
+
+
+def test_of_two_workers_at_once_the_later_one_publishes(
+    champion_uri: str, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a worker whose first block is in the table, not committed, when another one does the same work
+    score = Scorer.score
+    threads: list[threading.Thread] = []
+    outcomes: list[Any] = []
+
+    def work() -> None:
+        outcomes.append(score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)["scored"])
+
+    def score_beside(scorer: Scorer, table: Any, day: date) -> Any:
+        if not threads and day == NEWEST:
+            threads.append(threading.Thread(target=work))
+            threads[0].start()
+            wait_until(lambda: count_tokens(champion_uri) == 2)
+        return score(scorer, table, day)
+
+    monkeypatch.setattr(Scorer, "score", score_beside)
+    with pytest.raises(StaleWriterError):
+        score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)
+    threads[0].join()
+    assert outcomes == [3 * ENTITIES]
+    assert count_predictions(champion_uri, MACHINE) == 3 * ENTITIES
+
+
+def count_tokens(uri: str) -> int:
+    """How often the fence of the machines' scores was taken."""
+    with open_session(uri) as session:
+        return int(
+            session.fetch_value("select token from governance.fences where name = %s", (f"predictions.{MACHINE.name}",))
+        )
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that happens in another thread."""
+    for _ in range(6000):
+        if is_so():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen")
 
 
 def test_two_models_score_without_touching_each_other(
     champion_uri: str, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given that another model is scored while this one is
-    score_days = entities.score_days
+    score_dates = Scorer.score_dates
 
-    def score_both(uri: str, model: OnnxModel, *arguments: Any) -> Any:
-        if model.contract.model == MACHINE.name:
+    def score_both(scorer: Scorer, uri: str, dates: Any) -> Any:
+        if scorer._model.contract.model == MACHINE.name:
             score_entities(uri, mlflow_uri, PART.name, NOW)
-        return score_days(uri, model, *arguments)
+        return score_dates(scorer, uri, dates)
 
-    monkeypatch.setattr(entities, "score_days", score_both)
+    monkeypatch.setattr(Scorer, "score_dates", score_both)
     score_entities(champion_uri, mlflow_uri, MACHINE.name, NOW)
     assert [count_predictions(champion_uri, one) for one in (MACHINE, PART)] == [3 * ENTITIES, 3 * ENTITIES]
 

@@ -17,8 +17,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from include.features.catalog import Entity, Feature, FeatureKind, GroupTable, Key
+from include.features.matrix import FeatureMatrix, split_names
+from include.registry.background import attach_background
 from include.registry.contract import METADATA_KEY, ModelContract
-from include.registry.onnx import export_onnx
+from include.registry.onnx import OnnxModel, export_onnx
 from include.warehouse.names import TableName
 
 SLOW_TURNS = 500_000
@@ -80,6 +82,20 @@ def write_all(folder: Path) -> None:
     write_raising(folder / "raising.onnx")
     write_slow(folder / "slow.onnx", SLOW_TURNS)
     write_slow(folder / "slowish.onnx", 10_000)
+    write_slow(folder / "patient.onnx", 40_000)
+    for name in ("good", "patient", "nan", "units", "grade"):
+        add_background(folder / f"{name}.onnx")
+
+
+def add_background(path: Path) -> None:
+    """Two rows to compare with; ``other`` is a version of an earlier release, which has none."""
+    numeric, categorical = split_names(OnnxModel(path).contract.features)
+    rows = FeatureMatrix(
+        np.array([[0.0] * len(numeric), [20.0] * len(numeric)], dtype=np.float32),
+        np.array([["north"] * len(categorical), [""] * len(categorical)], dtype=object).reshape(2, -1),
+        numeric, categorical,
+    )  # fmt: skip
+    path.write_bytes(attach_background(path.read_bytes(), rows))
 
 
 def write_binary(folder: Path) -> None:

@@ -54,6 +54,7 @@ EXPECTED = {
     "GET /v2/models/X/ready": "predict",
     "POST /models/X/predict": "predict",
     "POST /models/X/predict/batch": "predict",
+    "POST /models/X/explain": "predict",
     "POST /models/X/invocations": "predict",
     "POST /invocations": "predict",
     "POST /v2/models/X/infer": "predict",
