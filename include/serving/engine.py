@@ -17,6 +17,7 @@ from include.serving.recorder import Answer, PredictionRecorder
 from include.serving.refusal import RequestRefusedError
 from include.serving.router import is_for_challenger
 from include.serving.schemas import PredictRequest
+from include.serving.shadow import ShadowCopier
 from include.serving.workers import WorkerPool, run_timed
 from include.settings.rollout import ServerSettings
 
@@ -45,10 +46,12 @@ class ModelEngine:
         online: OnlineStore,
         recorder: PredictionRecorder,
         settings: ServerSettings,
+        shadow: ShadowCopier,
     ) -> None:
         self.name = name
         self.store = store
         self.recorder = recorder
+        self.shadow = shadow
         self._online = online
         self._settings = settings
         self._readers: dict[str, FeatureReader] = {}
@@ -83,6 +86,7 @@ class ModelEngine:
 
     def close(self) -> None:
         """Let go of the threads."""
+        self.shadow.close()
         self._workers.close()
 
     def _find_champion(self, routing: Routing) -> ServedModel:
@@ -141,6 +145,8 @@ class ModelEngine:
                 f"Version {model.version} of {self.name} gave no valid prediction; its inputs are in "
                 f"serving.inference_log. {_ADVICE[variant]}",
             )
+        if variant == "champion":
+            self.shadow.offer(model, items)
         return answers
 
     async def _answer_in_canary(

@@ -41,6 +41,7 @@ def make_row(number: int, **changes: object) -> InferenceRow:
         latency_ms=0.5,
         is_error=False,
         error=None,
+        batch_id=None,
     )
     row.update(changes)  # type: ignore[typeddict-item]
     return row
