@@ -170,7 +170,7 @@ class Hops:
                 notes.requests, notes.failed = traffic.requests, traffic.failed
 
     def _open_traffic(self, name: str) -> Traffic | None:
-        is_judged = self.models[name].rollout.strategy == "canary"
+        is_judged = self.models[name].rollout.strategy != "none"
         if not is_judged or self.place.model_server is None or self.place.warehouse is None:
             return None
         rate = max(MIN_TRAFFIC_RATE, TRAFFIC_RATE / len(self.models))
