@@ -84,6 +84,7 @@ def test_a_row_holds_all_that_was_asked_and_answered(server_url: str, online_uri
         "answer": {"prediction": answer["prediction"], "probability": answer["probability"]},
         "is_error": False,
         "error": None,
+        "batch_id": None,
     }
     assert (sent["request_id"], sent["keys"]) == ("two", None)
     assert sent["features"] == make_features(20)
