@@ -16,6 +16,7 @@ from include.candidate_pages.paths import model_path, run_path
 from include.candidate_pages.queries import CandidateRecords
 from include.candidate_pages.verdict import STATES, UNDECIDED, conclude
 from include.quality_pages.plots import format_number
+from include.rollout.events import CHAMPION_EVENTS
 from include.settings.gates import GATE_NAMES
 from include.training.candidates import name_row
 
@@ -31,6 +32,10 @@ CAUSES: Final = {
 """Why a training was started, in words."""
 _EVENTS: Final = {
     "bootstrapped": "became the first champion", "canary_started": "its canary began",
+    "shadow_started": "its shadow test began", "shadow_ended": "its shadow test ended",
+    "ab_test_registered": "its A/B test was registered", "ab_test_started": "its A/B test began",
+    "ab_test_ended": "its A/B test ended", "blue_green_started": "took all traffic at once",
+    "taken_over": "was taken over by another run", "resumed": "was watched again",
     "weight_set": "its share changed", "promoted": "was promoted", "rolled_back": "was rolled back",
     "restored": "was restored",
 }  # fmt: skip
@@ -170,7 +175,7 @@ def _view_event(row: Row, version: Row | None) -> dict[str, Any]:
     number = version["version"] if version else None
     is_own = number in (row["challenger_version"], row["champion_version"])
     text = _EVENTS.get(row["event"], row["event"])
-    if row["event"] in ("canary_started", "weight_set", "rolled_back") and row["champion_version"] == number:
+    if row["event"] not in CHAMPION_EVENTS and row["champion_version"] == number:
         text = f"was the champion beside version {row['challenger_version']}: {row['event'].replace('_', ' ')}"
     return {**row, "text": text if is_own else row["event"]}
 

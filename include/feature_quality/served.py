@@ -176,7 +176,7 @@ def _read_pairs(session: Session, spec: ModelSpec, since: datetime, until: datet
     return session.fetch_all(
         "with served as (select keys, as_of_date, features, max(at) as at, max(request_id) as request_id, "
         "count(*) as requests from serving.inference_log where model_name = %s and at >= %s and at < %s "
-        "and keys is not null and as_of_date is not null and not is_error and variant <> 'staging' "
+        "and keys is not null and as_of_date is not null and not is_error and variant in ('champion', 'challenger') "
         "group by keys, as_of_date, features order by max(at) desc limit %s) "
         f"select served.*, case when offline.as_of_date is not null then to_jsonb(offline) end as offline"
         f"{columns}, "

@@ -172,7 +172,7 @@ class Hops:
                     self.progress.note(traffic.refusal)
 
     def _open_traffic(self, name: str) -> Traffic | None:
-        is_judged = self.models[name].rollout.strategy == "canary"
+        is_judged = self.models[name].rollout.strategy != "none"
         if not is_judged or self.place.model_server is None or self.place.warehouse is None:
             return None
         rate = max(MIN_TRAFFIC_RATE, TRAFFIC_RATE / len(self.models))

@@ -7,6 +7,8 @@ from typing import Any, Final
 from include.operate.figures import describe_gain, describe_metrics, describe_score, name_metric
 from include.training.candidates import name_row
 
+SHARED_EVENTS: Final = frozenset({"canary_started", "ab_test_started", "blue_green_started", "weight_set"})
+"""Events that give a challenger its share."""
 _FAILURE_LINES: Final = 30
 _AFTER_REFUSAL: Final = (
     "nothing serves yet: load older days or change the features, or set limits from what is measured (gates: in the "
@@ -70,7 +72,7 @@ def describe_approval(approval: dict[str, Any]) -> str:
 
 def describe_canary(events: list[dict[str, Any]]) -> str:
     """The share of traffic from step to step."""
-    shares = [f"{e['challenger_weight']:.0%}" for e in events if e["event"] in {"canary_started", "weight_set"}]
+    shares = [f"{e['challenger_weight']:.0%}" for e in events if e["event"] in SHARED_EVENTS]
     last = events[-1]["event"] if events else "no rollout"
     return " → ".join([*shares, last.replace("_", " ")])
 

@@ -1,4 +1,7 @@
-"""``make rollback``: an earlier champion answers again; without a version, the one before the present champion."""
+"""``make rollback``: an earlier champion answers again.
+
+Without a version, that is the present champion while a challenger has traffic, a part or all; else the one before.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from include.commands.console import say
 from include.errors import StackError
 from include.operate.place import Place, find_local_stack, find_place
 from include.rollout.events import read_former_champions
+from include.rollout.state import read_rollout
 from include.settings import load_settings
 from include.warehouse.session import open_session
 
@@ -48,7 +52,7 @@ def _choose_model(names: list[str]) -> ModelSettings:
 
 
 def find_previous(place: Place, name: str) -> int:
-    """The champion before the present one.
+    """The champion before the present one; the present one, while a challenger has traffic, and leaves by it.
 
     Raises:
         StackError: the warehouse is not named, or there was none.
@@ -59,6 +63,9 @@ def find_previous(place: Place, name: str) -> int:
         )
     with open_session(place.warehouse) as session:
         champions = read_former_champions(session, name)
+        state = read_rollout(session, name)
+    if state is not None and state.challenger_weight > 0:
+        return state.champion_version
     if len(champions) < 2:
         raise StackError(f"{name!r} has no earlier champion to go back to: it had {len(champions)} until now.")
     return champions[1]

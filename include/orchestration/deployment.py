@@ -22,9 +22,13 @@ from include.registry.files import fetch_onnx
 from include.registry.ledger import RegisteredVersion, find_newest, find_version, read_gates, require_version
 from include.registry.onnx import OnnxModel
 from include.registry.registry import CHALLENGER, CHAMPION, remove_alias, set_alias
+from include.rollout.ab_test import ENDED
+from include.rollout.begin import begin_challenge, describe_end
 from include.rollout.canary import StepStatus, plan_steps, run_canary_step
 from include.rollout.check import Check
+from include.rollout.known_answers import compute_answers
 from include.rollout.orphans import end_orphaned_canaries
+from include.rollout.runs import DeploymentRun, read_run_event
 from include.rollout.staging import check_staging
 from include.rollout.state import (
     RolloutState,
@@ -34,7 +38,6 @@ from include.rollout.state import (
     read_rollout,
     require_rollout,
     restore_champion,
-    start_canary,
 )
 from include.settings import load_settings
 from include.warehouse.session import Session, open_session
@@ -105,8 +108,10 @@ def check_candidate(
     return {
         "version": version,
         "trained_by": candidate.trained_by,
-        "subject": f"Put {name} version {version} into production?",
-        "summary": summarise_candidate(candidate, gates, checks, find_link(name, candidate.run_id)),
+        "subject": f"Put {name} version {version} into production? Strategy: {model.rollout.strategy}.",
+        "summary": summarise_candidate(
+            candidate, gates, checks, find_link(name, candidate.run_id), model.rollout.strategy
+        ),
     }
 
 
@@ -125,10 +130,12 @@ def send_requests(
     Raises:
         RolloutError: a check failed.
     """
-    contract = read_contract(tracking_uri, candidate)
+    opened = open_version(tracking_uri, candidate)
+    contract = opened.contract
     with open_session(uri) as session:
         rows = read_online_rows(session, contract.entity, contract.groups, contract.features, SAMPLE_ROWS)
-    report = check_staging(server, contract, candidate.version, rows, model.rollout.staging)
+    known = compute_answers(opened, rows)
+    report = check_staging(server, contract, candidate.version, rows, model.rollout.staging, known)
     for check in report.checks:
         log.info("%s %s: %s", "passed" if check.is_passed else "FAILED", check.name, check.reason)
     if not report.is_passed:
@@ -142,8 +149,17 @@ def read_contract(tracking_uri: str, version: RegisteredVersion) -> ModelContrac
     Raises:
         RegistryError: MLflow is away, or the file is not the one that was tested.
     """
+    return open_version(tracking_uri, version).contract
+
+
+def open_version(tracking_uri: str, version: RegisteredVersion) -> OnnxModel:
+    """A version in memory, from its verified file.
+
+    Raises:
+        RegistryError: MLflow is away, or the file is not the one that was tested.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return OnnxModel(fetch_onnx(tracking_uri, version, Path(folder))).contract
+        return OnnxModel(fetch_onnx(tracking_uri, version, Path(folder)).read_bytes())
 
 
 def list_questions(gates: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -153,13 +169,15 @@ def list_questions(gates: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def summarise_candidate(
-    candidate: RegisteredVersion, gates: Sequence[Mapping[str, Any]], checks: Sequence[Check], page: str | None = None
-) -> str:
+    candidate: RegisteredVersion, gates: Sequence[Mapping[str, Any]], checks: Sequence[Check], page: str | None = None,
+    strategy: str | None = None,
+) -> str:  # fmt: skip
     """What an approver needs to see, in Markdown; first of all what the gates leave to them, and the ``page`` of it."""
     measured = candidate.result
     lines = [line for question in list_questions(gates) for line in (f"**To decide.** {question}", "")]
     lines += [f"[Everything that was measured, with pictures]({page})", ""] if page else []
     lines += ["| fact | value |", "|---|---|"]
+    lines += [f"| strategy | {strategy} |"] if strategy else []
     lines += [f"| {fact} | {_show(measured[fact])} |" for fact in _FACTS if measured.get(fact) is not None]
     baseline = measured.get("baseline") or {}
     lines += [f"| baseline_{key} | {_show(baseline[key])} |" for key in ("score", "feature") if key in baseline]
@@ -196,7 +214,7 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
         trained_by=seen["trained_by"],
         dag_id=run.dag_id,
         run_id=run.run_id,
-        seen={"summary": seen["summary"]},
+        seen={"summary": seen["summary"] + (ti.xcom_pull(task_ids="shadow") or {}).get("summary", "")},
     )
     told = tell_answer(context, uri, model.name, approval.model_version, approval.answered_by)
     with told, open_session(uri) as session:
@@ -206,13 +224,14 @@ def record_answer(context: Any, uri: str, model: ModelSettings) -> dict[str, Any
 
 def run_step(
     uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings, held_s: float = math.inf,
-    *, is_begun: bool = False,
+    *, run: DeploymentRun | None = None, is_later: bool = False,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Give the candidate a share of the traffic and judge it; the first step starts the canary.
 
     Args:
         held_s: so long, and then a later call goes on.
-        is_begun: this is such a later call, which starts no canary: whoever has ended it meanwhile meant to.
+        run: it starts one canary, also when it is tried again: whoever has ended that meanwhile meant to.
+        is_later: an earlier look went well, so that a warehouse that is away is waited for.
 
     Returns:
         the ``weight`` and the number of ``checks`` that it has passed; None if it is not decided after ``held_s``, so
@@ -224,13 +243,13 @@ def run_step(
     """
     name = model.name
     try:
-        _begin_step(uri, tracking_uri, version, weight, model, is_begun=is_begun)
+        _begin_step(uri, tracking_uri, version, weight, model, run)
     except WarehouseError as error:
-        if not is_begun:
+        if not is_later:
             raise
         log.warning("The canary of %s cannot be watched, its lease runs out: %s", name, error)
         return None
-    decision = run_canary_step(uri, name, weight, model.rollout.canary, log_progress, held_s)
+    decision = run_canary_step(uri, name, weight, model.rollout.canary, log_progress, held_s, run)
     if decision is None:
         return None
     if decision.action != "proceed":
@@ -241,19 +260,21 @@ def run_step(
 
 
 def _begin_step(
-    uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings, *, is_begun: bool
+    uri: str, tracking_uri: str, version: int, weight: float, model: ModelSettings, run: DeploymentRun | None
 ) -> None:
     with open_session(uri) as session:
         check_cleared(session, model, version)
         state = require_rollout(session, model.name)
-        if weight == plan_steps(model.rollout)[0] and not is_begun:
-            start_canary(session, state, version, weight, model.rollout.canary.lease_s)
+        if weight == plan_steps(model.rollout)[0]:
+            ended = begin_challenge(session, model.name, version, weight, model.rollout.canary.lease_s, run)
+            if ended is not None:
+                raise RolloutError(f"Candidate {version} was rolled back before: {describe_end(ended)}")
             session.commit()
             tell_rollout(uri, model.name, "canary_started")
             show_challenger(session, tracking_uri, model.name, version)
-        elif state.stage == "canary" and state.challenger_version != version:
+        elif state.stage != "idle" and (state.stage, state.challenger_version) != ("canary", version):
             raise RolloutError(
-                f"The canary that runs is version {state.challenger_version}'s, not {version}'s. "
+                f"The {state.title} that runs is version {state.challenger_version}'s, not {version}'s canary. "
                 "Clear the first canary task of the run that it belongs to."
             )
 
@@ -302,7 +323,9 @@ def log_progress(status: StepStatus) -> None:
     )
 
 
-def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSettings) -> dict[str, Any]:
+def promote_candidate(
+    uri: str, tracking_uri: str, version: int, model: ModelSettings, run: DeploymentRun | None = None
+) -> dict[str, Any]:
     """Make the candidate the champion: the rollout row first, the registry's alias after it.
 
     Raises:
@@ -314,17 +337,27 @@ def promote_candidate(uri: str, tracking_uri: str, version: int, model: ModelSet
         check_cleared(session, model, version)
         state = require_rollout(session, name)
         if model.rollout.strategy == "none":
-            promote_directly(session, state, version)
+            promote_directly(session, state, version, run)
         elif state.champion_version != version:
-            if (state.challenger_version, state.challenger_weight) != (version, 1.0):
+            if not is_earned(session, state, version, run):
                 raise RolloutError(
                     f"Version {version} of {name!r} has not carried all of the traffic: {describe_canary(state)}. "
                     "Clear the first canary task of the run that it belongs to."
                 )
-            promote_challenger(session, state, version)
+            promote_challenger(session, state, version, run)
     tell_rollout(uri, name, "promoted")
     follow_champion(uri, tracking_uri, name, version)
     return {"model": name, "version": version}
+
+
+def is_earned(session: Session, state: RolloutState, version: int, run: DeploymentRun | None) -> bool:
+    """Whether a challenger may be promoted: it has carried all traffic, or its A/B test has decided so."""
+    if state.challenger_version != version:
+        return False
+    if state.stage != "ab_test":
+        return state.challenger_weight == 1.0
+    ended = None if run is None else read_run_event(session, state.model_name, run, ENDED, any_attempt=True)
+    return ended is not None and ended.detail["decision"] == "promote"
 
 
 def follow_champion(uri: str, tracking_uri: str, name: str, version: int) -> None:
@@ -342,7 +375,7 @@ def describe_canary(state: RolloutState) -> str:
     """Which canary runs, in words."""
     if state.challenger_version is None:
         return "there is no canary"
-    return f"the canary is version {state.challenger_version}, with {state.challenger_weight:.0%}"
+    return f"the {state.title} is version {state.challenger_version}, with {state.challenger_weight:.0%}"
 
 
 def end_orphans(uri: str) -> list[str]:

@@ -7,12 +7,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from include.errors import RolloutError, WarehouseError
 from include.rollout.check import Check
 from include.rollout.events import read_last_event
 from include.rollout.judge import MAX_WAIT, URGENT_CHECKS, CanaryDecision, judge_canary, plan_step
+from include.rollout.runs import DeploymentRun
 from include.rollout.state import RolloutState, note_resumption, renew_lease, require_rollout, roll_back, set_weight
 from include.rollout.stats import VariantStats, read_stats
 from include.settings.rollout import CanaryCriteria, CanarySettings, RolloutSettings
@@ -34,7 +35,7 @@ class StepStatus:
 
 def plan_steps(settings: RolloutSettings) -> tuple[float, ...]:
     """The shares of traffic that a canary goes through, in order; the last is 1.0. None without a canary."""
-    return settings.canary.steps if settings.strategy == "canary" else ()
+    return settings.canary.steps if settings.strategy in ("canary", "shadow") else ()
 
 
 def decide_step(judged: CanaryDecision, elapsed_s: float, criteria: CanaryCriteria) -> CanaryDecision:
@@ -61,6 +62,8 @@ def run_canary_step(
     settings: CanarySettings,
     on_progress: Callable[[StepStatus], None] | None = None,
     held_s: float = math.inf,
+    run: DeploymentRun | None = None,
+    compare_s: float = 0.0,
 ) -> CanaryDecision | None:
     """Give the challenger the share ``weight`` and watch it until the step is decided, or for ``held_s``.
 
@@ -68,6 +71,9 @@ def run_canary_step(
     was killed: the step's age counts from when its weight was first set, and a rollback that was done already is
     reported again. While the warehouse is away nothing is decided, and the challenger's lease runs out, so that nobody
     is sent to what nobody watches.
+
+    Args:
+        compare_s: the champion's figures are those of so long before the step; 0 for those beside it.
 
     Returns:
         a decision whose action is ``proceed`` or ``roll_back``; None after ``held_s`` without one.
@@ -78,7 +84,7 @@ def run_canary_step(
     ends_at = time.monotonic() + held_s
     while True:
         try:
-            status = look_at_step(uri, model_name, weight, settings)
+            status = look_at_step(uri, model_name, weight, settings, run, compare_s)
         except WarehouseError as error:
             log.warning("The canary of %s cannot be watched, its lease runs out: %s", model_name, error)
         else:
@@ -92,7 +98,10 @@ def run_canary_step(
         time.sleep(poll_s)
 
 
-def look_at_step(uri: str, model_name: str, weight: float, settings: CanarySettings) -> StepStatus:
+def look_at_step(
+    uri: str, model_name: str, weight: float, settings: CanarySettings, run: DeploymentRun | None = None,
+    compare_s: float = 0.0,
+) -> StepStatus:  # fmt: skip
     """Look once at a step, with its share set and its lease renewed; a challenger that must go is rolled back.
 
     Raises:
@@ -108,13 +117,13 @@ def look_at_step(uri: str, model_name: str, weight: float, settings: CanarySetti
             # What was answered before, and how long that took, says nothing of the time without a share.
             note_resumption(session, state)
         state = set_weight(session, state, weight, settings.lease_s)
-        step_began_at = _read_began_at(session, state, "canary_started", "weight_set", "resumed")
+        step_began_at = _read_began_at(session, state, f"{state.stage}_started", "weight_set", "resumed")
         elapsed_s = float(session.fetch_value("select extract(epoch from now() - %s)", (step_began_at,)))
     with open_session(uri) as session:
-        champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples)
+        champion, challenger = _read_both(session, state, step_began_at, criteria.min_samples, compare_s)
         decision = decide_step(judge_canary(champion, challenger, criteria, plan), elapsed_s, criteria)
         if decision.action == "roll_back":
-            roll_back(session, state, decision.reason)
+            roll_back(session, state, decision.reason, run)
         else:
             # Reading a long step takes its time.
             renew_lease(session, state, settings.lease_s)
@@ -122,19 +131,22 @@ def look_at_step(uri: str, model_name: str, weight: float, settings: CanarySetti
 
 
 def _read_both(
-    session: Session, state: RolloutState, since: datetime, min_samples: int
+    session: Session, state: RolloutState, since: datetime, min_samples: int, compare_s: float
 ) -> tuple[VariantStats, VariantStats]:
-    """Both variants since the step began; a champion starved of traffic, since the canary began."""
+    """Both variants since the step began; a champion starved of traffic, since the canary began, or before it did."""
     name = state.model_name
+    challenger = read_stats(session, name, "challenger", state.challenger_version or 0, since)
+    if compare_s > 0:
+        before = since - timedelta(seconds=compare_s)
+        return read_stats(session, name, "champion", state.champion_version, before, since), challenger
     champion = beside = read_stats(session, name, "champion", state.champion_version, since)
     if champion.samples < min_samples:
-        canary_began_at = _read_began_at(session, state, "canary_started")
+        canary_began_at = _read_began_at(session, state, f"{state.stage}_started")
         # Whoever goes to the challenger now went to the champion before.
         until = since if state.challenger_weight >= 1 else None
         champion = read_stats(session, name, "champion", state.champion_version, canary_began_at, until)
         # How entities were split is a question of this step alone.
         champion = replace(champion, looked_up=beside.looked_up, crossed=beside.crossed)
-    challenger = read_stats(session, name, "challenger", state.challenger_version or 0, since)
     return champion, challenger
 
 

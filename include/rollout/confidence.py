@@ -27,13 +27,15 @@ class Interval:
 
 
 @lru_cache(maxsize=4096)
-def bound_share(hits: int, count: int, alpha: float) -> Interval:
-    """The probability of a hit, of ``hits`` in ``count`` independent tries.
+def bound_share(hits: float, count: int, alpha: float) -> Interval:
+    """The probability of a hit, of ``hits`` in ``count`` independent tries; or their mean, where each is in [0, 1].
 
     The shares that a mixture of Beta(1/2, 1/2) has not rejected: under a share p the likelihood ratio
     B(1/2 + hits, 1/2 + misses) / B(1/2, 1/2) / (p^hits (1 - p)^misses) is a martingale, which exceeds 1 / alpha with a
     probability of at most alpha (Ville, 1939; Robbins, 1970; Howard et al., 2021, "Time-uniform, nonparametric,
-    nonasymptotic confidence sequences").
+    nonasymptotic confidence sequences"). A try that is a part, such as the failed rows of a batch, is no nearer to the
+    ends than a hit or a miss of the same mean: (q/p)^x ((1-q)/(1-p))^(1-x) is convex in x, so that the bound holds
+    (Hoeffding, 1963; Howard et al., 2021, on sub-Bernoulli sums).
     """
     misses = count - hits
     prior = _log_beta(_PRIOR, _PRIOR)
@@ -95,7 +97,7 @@ def _find_edge(is_rejected: Callable[[float], bool], outside: float, inside: flo
     return outside
 
 
-def _times_log(number: int, p: float) -> float:
+def _times_log(number: float, p: float) -> float:
     """number * log(p), 0 for none."""
     if not number:
         return 0.0

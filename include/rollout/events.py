@@ -12,6 +12,8 @@ from include.warehouse.session import Session
 CHAMPION_EVENTS: Final = ("bootstrapped", "promoted", "restored")
 """Events after which ``champion_version`` answers in production."""
 
+EVENT_COLUMNS: Final = "event, at, champion_version, challenger_version, challenger_weight, detail"
+
 
 @dataclass(frozen=True)
 class RolloutEvent:
@@ -28,10 +30,20 @@ class RolloutEvent:
 def read_last_event(session: Session, model_name: str, *events: str) -> RolloutEvent | None:
     """The newest event of a model (of one of the kinds ``events``, if any are named), or None."""
     row = session.fetch_one(
-        "select event, at, champion_version, challenger_version, challenger_weight, detail "
+        f"select {EVENT_COLUMNS} "
         "from serving.rollout_events where model_name = %s and (%s::text[] = '{}' or event = any(%s)) "
         "order by id desc limit 1",
         (model_name, list(events), list(events)),
+    )
+    return None if row is None else RolloutEvent(**row)
+
+
+def read_end(session: Session, model_name: str, since: datetime) -> RolloutEvent | None:
+    """How the challenge ended that had begun at a moment: the first event after it that left no challenger, or None."""
+    row = session.fetch_one(
+        f"select {EVENT_COLUMNS} from serving.rollout_events where model_name = %s and at > %s "
+        "and challenger_version is null order by id limit 1",
+        (model_name, since),
     )
     return None if row is None else RolloutEvent(**row)
 

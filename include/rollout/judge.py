@@ -156,9 +156,10 @@ def _check_routing(champion: VariantStats, challenger: VariantStats, plan: StepP
 def _check_success_rate(challenger: VariantStats, criteria: CanaryCriteria, alpha: float) -> Check:
     """Not shown but disproved: a rate so near to 1 takes tens of thousands of answers to show."""
     least = criteria.success_rate_min
-    failing = bound_share(challenger.errors, challenger.samples, alpha)
+    tries, failures = challenger.counted_tries, challenger.counted_failures
+    failing = bound_share(failures, tries, alpha)
     observed = 1 - challenger.error_rate
-    reason = f"{challenger.errors} of {challenger.samples} entities' answers failed, at least {least:.4%} must succeed"
+    reason = f"{failures:.4g} of {tries} first requests about entities failed, at least {least:.4%} must succeed"
     if failing.low > 1 - least:
         return Check("success_rate", False, observed, least, f"{reason}; at most {1 - failing.low:.4%} do")
     return Check("success_rate", True, observed, least, reason)
@@ -167,8 +168,7 @@ def _check_success_rate(challenger: VariantStats, criteria: CanaryCriteria, alph
 def _check_error_increase(
     champion: VariantStats, challenger: VariantStats, criteria: CanaryCriteria, plan: StepPlan, alpha: float
 ) -> Check:
-    now = bound_share(challenger.errors, challenger.samples, alpha / 2)
-    before = bound_share(champion.errors, champion.samples, alpha / 2)
+    now, before = (bound_share(one.counted_failures, one.counted_tries, alpha / 2) for one in (challenger, champion))
     bounds = Interval(now.low - before.high, now.high - before.low)
     most = criteria.error_rate_increase_max
     reason = (
@@ -182,14 +182,16 @@ def _check_error_increase(
 
 def _check_failing_now(champion: VariantStats, challenger: VariantStats) -> Check:
     """What begins to fail once every entity was answered: the last answers, whoever asked."""
-    name, share = "failing_now", challenger.recent_errors / max(challenger.recent, 1)
-    others = champion.recent_errors / max(champion.recent, 1)
+    name, share = "failing_now", challenger.recent_failures / max(challenger.recent, 1)
+    others = champion.recent_failures / max(champion.recent, 1)
     is_failing = (
         challenger.recent >= 2 * _FAILING_ENTITIES
         and challenger.recent_entities >= _FAILING_ENTITIES
         and share > _FAILING >= 2 * others
     )
-    reason = f"{challenger.recent_errors} of the last {challenger.recent} answers failed, the champion's {others:.0%}"
+    reason = (
+        f"{challenger.recent_failures:.4g} of the last {challenger.recent} requests failed, the champion's {others:.0%}"
+    )
     return Check(name, not is_failing, share, _FAILING, reason)
 
 

@@ -20,7 +20,7 @@ def end_orphaned_canaries(session: Session, declared_names: Collection[str]) -> 
         the names of those models.
     """
     rows = session.fetch_all(
-        f"select {COLUMNS} from serving.rollouts where stage = 'canary' and (not model_name = any(%s) "
+        f"select {COLUMNS} from serving.rollouts where stage <> 'idle' and (not model_name = any(%s) "
         "or coalesce(lease_until, updated_at) < clock_timestamp() - make_interval(secs => %s)) "
         "order by model_name for update",
         (list(declared_names), UNWATCHED_S),

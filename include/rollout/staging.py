@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from include.features.read import EntityRow
 from include.registry.contract import ModelContract
 from include.rollout.check import Check, list_failures
+from include.rollout.known_answers import find_difference
 from include.rollout.requests import Request, list_refused, list_requests
 from include.rollout.server_address import ServerAddress
-from include.settings.rollout import StagingCriteria
+from include.settings.rollout import HealthCriteria, StagingCriteria
 from include.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ class StagedVersion:
 
 
 def check_staging(
-    server: ServerAddress, contract: ModelContract, version: int, rows: Sequence[EntityRow], criteria: StagingCriteria
-) -> StagingReport:
+    server: ServerAddress, contract: ModelContract, version: int, rows: Sequence[EntityRow], criteria: StagingCriteria,
+    known: Sequence[Mapping[str, Any]] = (),
+) -> StagingReport:  # fmt: skip
     """Ask the model server for ``version``: health, answers by keys, by features and in a batch, refusals, load.
 
     A server that cannot be reached, or refuses the token, is a failed check, not an exception. A version that does not
@@ -82,6 +84,7 @@ def check_staging(
         server: its token has the role ``stage``.
         contract: of the version.
         rows: entities of the online store with the contract's features; at least one.
+        known: what the registered file answers to their features (see ``include.rollout.known_answers``).
     """
     import httpx
 
@@ -92,8 +95,10 @@ def check_staging(
         if all(check.is_passed for check in checks):
             by_keys, by_features = list_requests(contract, rows)
             checks += [
+                _check_probes(staged, criteria.health),
                 _check_answers(staged, "predict_by_keys", by_keys),
                 _check_answers(staged, "predict_by_features", by_features),
+                *_check_known(staged, by_features, known, criteria.answer_tolerance),
                 _check_batch(staged, [*by_keys, *by_features]),
                 *_check_refusals(staged, rows),
                 *_check_load(staged, [*by_keys, *by_features], criteria),
@@ -135,6 +140,54 @@ def _check_ready(staged: StagedVersion, criteria: StagingCriteria) -> Check:
             reason = f"version {staged.version} after {waited_s:.1f} s: {_describe(status, body)}"
             return Check("readiness", status == 200, round(waited_s, 2), criteria.ready_timeout_s, reason)
         time.sleep(0.1)
+
+
+def judge_probes(probes: Sequence[bool], health: HealthCriteria) -> bool | None:
+    """Whether a version is healthy by what was found so far, in order; None while that is open.
+
+    Args:
+        probes: of each time whether it was well.
+    """
+    for count, is_well in ((health.success_threshold, True), (health.failure_threshold, False)):
+        if len(probes) >= count and all(probe is is_well for probe in probes[-count:]):
+            return is_well
+    return None
+
+
+def _check_probes(staged: StagedVersion, health: HealthCriteria) -> Check:
+    """Ask the server and the version again and again, until enough answers in a row are good, or bad.
+
+    One that goes back and forth for ten times as long as it would take is not healthy.
+    """
+    time.sleep(health.initial_delay_s)
+    probes: list[bool] = []
+    seen, last = "", 10 * max(health.success_threshold, health.failure_threshold)
+    while (is_healthy := judge_probes(probes, health)) is None and len(probes) < last:
+        if probes:
+            time.sleep(health.interval_s)
+        answers = [request_json(staged.client, "GET", "/healthz"), staged.ask("GET", "/readyz")]
+        bad = [_describe(*answer) for answer in answers if answer[0] != 200]
+        probes.append(not bad)
+        seen = bad[0] if bad else seen
+    good = sum(probes)
+    reason = f"{good} of {len(probes)} times healthy, {health.success_threshold} in a row are asked for"
+    if seen:
+        reason += f"; the last failure: {seen}"
+    return Check("health_probes", is_healthy is True, good, health.success_threshold, reason)
+
+
+def _check_known(
+    staged: StagedVersion, requests: Sequence[Request], known: Sequence[Mapping[str, Any]], tolerance: float
+) -> list[Check]:
+    """Whether the server answers as the registered file does; nothing where that was not asked."""
+    problems = []
+    for body, expected in zip(requests, known, strict=False):
+        status, answer = staged.ask("POST", "/predict", body)
+        answered = answer if status == 200 and isinstance(answer, dict) else {}
+        problem = find_difference(expected, answered, tolerance)
+        if problem:
+            problems.append(f"{body} gave {_describe(status, answer)}: {problem}")
+    return [_summarise("known_answers", len(known), problems)] if known else []
 
 
 def _check_answers(staged: StagedVersion, name: str, requests: Sequence[Request]) -> Check:

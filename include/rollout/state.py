@@ -12,12 +12,20 @@ from typing import Any, Final, Literal
 
 from include.errors import RolloutError
 from include.rollout.events import append_event, read_former_champions, read_last_event
+from include.rollout.runs import TAKEN_OVER, DeploymentRun, describe_run, read_run_event
 from include.warehouse.session import Session
 
-Stage = Literal["idle", "canary"]
+Stage = Literal["idle", "shadow", "canary", "ab_test", "blue_green"]
+
+STAGE_TITLES: Final = {
+    "idle": "challenge", "shadow": "shadow test", "canary": "canary", "ab_test": "test of A and B",
+    "blue_green": "blue-green switch",
+}  # fmt: skip
+"""What a stage is called in messages, behind the article *a*."""
 
 COLUMNS: Final = (
-    "model_name, champion_version, challenger_version, challenger_weight, stage, row_version, updated_at, "
+    "model_name, champion_version, challenger_version, challenger_weight, shadow_share, stage, row_version, "
+    "updated_at, "
     "coalesce(extract(epoch from lease_until - clock_timestamp()), 0)::double precision as lease_left_s"
 )
 LEASE_S: Final = 60.0
@@ -28,6 +36,7 @@ class RolloutState:
     """One row of ``serving.rollouts``; ``challenger_weight`` is a share of traffic in [0, 1].
 
     Attributes:
+        shadow_share: the share of the champion's questions that the challenger gets a copy of.
         lease_left_s: how long the challenger has its share from the moment of reading, unless somebody who watches it
             renews its lease; 0 or less for no longer.
     """
@@ -39,7 +48,13 @@ class RolloutState:
     stage: Stage
     row_version: int
     updated_at: datetime
+    shadow_share: float = 0.0
     lease_left_s: float = field(default=0.0, compare=False)
+
+    @property
+    def title(self) -> str:
+        """What runs, for messages."""
+        return STAGE_TITLES[self.stage]
 
 
 def read_rollout(session: Session, model_name: str) -> RolloutState | None:
@@ -85,28 +100,54 @@ def bootstrap_champion(session: Session, model_name: str, version: int) -> Rollo
 
 
 def start_canary(
-    session: Session, state: RolloutState, challenger_version: int, weight: float, lease_s: float = LEASE_S
-) -> RolloutState:
+    session: Session, state: RolloutState, challenger_version: int, weight: float, lease_s: float = LEASE_S,
+    *, stage: Stage = "canary", run: DeploymentRun | None = None,
+) -> RolloutState:  # fmt: skip
     """Give ``challenger_version`` the share ``weight``; if it is the challenger already, continue as is.
 
     Args:
         lease_s: it has its share for so long; see :func:`renew_lease`.
+        stage: what its share is called; canary, A/B test and blue-green differ in who judges it, and how.
 
     Raises:
-        RolloutError: it is the champion, another canary runs, or the row changed since it was read.
+        RolloutError: it is the champion, another challenger is there, or the row changed since it was read.
     """
-    if state.challenger_version == challenger_version:
-        return state
-    if state.stage == "canary":
-        raise RolloutError(
-            f"Model {state.model_name!r} has a canary of version {state.challenger_version} already. "
-            f"Promote it or roll it back before the canary of version {challenger_version}."
-        )
-    if state.champion_version == challenger_version:
-        raise RolloutError(f"Version {challenger_version} of {state.model_name!r} is the champion; it needs no canary.")
     _check_weight(weight)
-    wanted = replace(state, challenger_version=challenger_version, challenger_weight=weight, stage="canary")
-    return renew_lease(session, _change(session, wanted, "canary_started", {}), lease_s)
+    wanted = replace(state, challenger_version=challenger_version, challenger_weight=weight, stage=stage)
+    return _start(session, state, wanted, lease_s, run)
+
+
+def start_shadow(
+    session: Session, state: RolloutState, challenger_version: int, share: float, lease_s: float = LEASE_S,
+    *, run: DeploymentRun | None = None,
+) -> RolloutState:  # fmt: skip
+    """Send ``challenger_version`` copies of a share of the champion's questions; it answers nobody.
+
+    Raises:
+        RolloutError: see :func:`start_canary`.
+    """
+    _check_weight(share)
+    wanted = replace(state, challenger_version=challenger_version, shadow_share=share, stage="shadow")
+    return _start(session, state, wanted, lease_s, run)
+
+
+def _start(
+    session: Session, state: RolloutState, wanted: RolloutState, lease_s: float, run: DeploymentRun | None
+) -> RolloutState:
+    """Make a version the challenger; who goes on with what another run has begun leaves an event of it."""
+    version, started = wanted.challenger_version, f"{wanted.stage}_started"
+    if (state.challenger_version, state.stage) == (version, wanted.stage):
+        if run is not None and read_run_event(session, state.model_name, run, started, TAKEN_OVER) is None:
+            _record(session, state, TAKEN_OVER, describe_run(run))
+        return state
+    if state.stage != "idle":
+        raise RolloutError(
+            f"Model {state.model_name!r} has a {state.title} of version {state.challenger_version} already. "
+            f"Let it end, or run {state.model_name}.rollback_model, before the {wanted.title} of version {version}."
+        )
+    if state.champion_version == version:
+        raise RolloutError(f"Version {version} of {state.model_name!r} is the champion; it needs no {wanted.title}.")
+    return renew_lease(session, _change(session, wanted, started, describe_run(run)), lease_s)
 
 
 def set_weight(session: Session, state: RolloutState, weight: float, lease_s: float = LEASE_S) -> RolloutState:
@@ -115,7 +156,7 @@ def set_weight(session: Session, state: RolloutState, weight: float, lease_s: fl
     Raises:
         RolloutError: no canary runs, the weight is no share, or the row changed since it was read.
     """
-    if state.stage != "canary":
+    if state.stage in ("idle", "shadow"):
         raise RolloutError(f"Model {state.model_name!r} has no canary whose share could change. Start one first.")
     _check_weight(weight)
     if state.challenger_weight != weight:
@@ -143,11 +184,31 @@ def renew_lease(session: Session, state: RolloutState, lease_s: float) -> Rollou
 
 
 def note_resumption(session: Session, state: RolloutState) -> None:
-    """Leave an event that a canary is watched again whose lease had run out: its step begins anew."""
-    _record(session, state, "resumed", {"unwatched_s": round(-state.lease_left_s, 1)})
+    """Leave an event that a challenger is watched again whose lease had run out: its step begins anew."""
+    since = session.fetch_value(
+        "select coalesce(lease_until, updated_at) from serving.rollouts where model_name = %s", (state.model_name,)
+    )
+    detail = {"unwatched_s": round(-state.lease_left_s, 1), "unwatched_since": since.isoformat()}
+    _record(session, state, "resumed", detail)
 
 
-def promote_challenger(session: Session, state: RolloutState, version: int) -> RolloutState:
+def end_shadow(
+    session: Session, state: RolloutState, detail: dict[str, Any], run: DeploymentRun | None = None
+) -> RolloutState:
+    """Take the copies away from a challenger in shadow, and keep what was found.
+
+    Raises:
+        RolloutError: none is in shadow, or the row changed since it was read.
+    """
+    if state.stage != "shadow":
+        raise RolloutError(f"Model {state.model_name!r} has no challenger in shadow.")
+    told = {"shadow_version": state.challenger_version, **detail, **describe_run(run)}
+    return _change(session, _without_challenger(state), "shadow_ended", told)
+
+
+def promote_challenger(
+    session: Session, state: RolloutState, version: int, run: DeploymentRun | None = None
+) -> RolloutState:
     """Make the challenger champion, if it is the version that is asked for; done again right after it, nothing happens.
 
     Raises:
@@ -163,21 +224,27 @@ def promote_challenger(session: Session, state: RolloutState, version: int) -> R
             f"The challenger of {state.model_name!r} is version {state.challenger_version}, not {version}. Nothing was "
             "promoted."
         )
+    if state.stage == "shadow":
+        raise RolloutError(f"Version {version} of {state.model_name!r} is in shadow: it has answered nobody yet.")
     wanted = replace(_without_challenger(state), champion_version=version)
-    return _change(session, wanted, "promoted", {"previous_champion_version": state.champion_version})
+    detail = {"previous_champion_version": state.champion_version, **describe_run(run)}
+    return _change(session, wanted, "promoted", detail)
 
 
-def promote_directly(session: Session, state: RolloutState, version: int) -> RolloutState:
+def promote_directly(
+    session: Session, state: RolloutState, version: int, run: DeploymentRun | None = None
+) -> RolloutState:
     """Make a version champion without a canary; done again, nothing happens.
 
     Raises:
         RolloutError: a canary runs, the version is not newer than every champion before, or the row changed since it
             was read.
     """
-    if state.stage == "canary":
+    if state.stage != "idle":
         raise RolloutError(
-            f"Model {state.model_name!r} has a canary of version {state.challenger_version}, which is not judged yet. "
-            f"Let it end, or run {state.model_name}.rollback_model, before version {version} is promoted without one."
+            f"Model {state.model_name!r} has a {state.title} of version {state.challenger_version}, which is not "
+            f"judged yet. Let it end, or run {state.model_name}.rollback_model, before version {version} is promoted "
+            "without one."
         )
     if state.champion_version == version:
         return state
@@ -187,19 +254,19 @@ def promote_directly(session: Session, state: RolloutState, version: int) -> Rol
             f"Version {version} of {state.model_name!r} is not newer than version {newest}, which is or was champion. "
             f"To put an earlier champion back, run {state.model_name}.rollback_model."
         )
-    detail = {"previous_champion_version": state.champion_version, "strategy": "none"}
+    detail = {"previous_champion_version": state.champion_version, "strategy": "none", **describe_run(run)}
     return _change(session, replace(state, champion_version=version), "promoted", detail)
 
 
-def roll_back(session: Session, state: RolloutState, reason: str) -> RolloutState:
-    """End the canary, the champion takes all traffic; without a canary nothing happens.
+def roll_back(session: Session, state: RolloutState, reason: str, run: DeploymentRun | None = None) -> RolloutState:
+    """End the canary (or what runs in its place), the champion takes all traffic; without a challenger nothing happens.
 
     Raises:
         RolloutError: the row changed since it was read.
     """
     if state.stage == "idle":
         return state
-    detail = {"reason": reason, "rolled_back_version": state.challenger_version}
+    detail = {"reason": reason, "rolled_back_version": state.challenger_version, **describe_run(run)}
     return _change(session, _without_challenger(state), "rolled_back", detail)
 
 
@@ -238,7 +305,7 @@ def _check_was_champion(session: Session, state: RolloutState, version: int) -> 
 
 
 def _without_challenger(state: RolloutState) -> RolloutState:
-    return replace(state, challenger_version=None, challenger_weight=0.0, stage="idle")
+    return replace(state, challenger_version=None, challenger_weight=0.0, shadow_share=0.0, stage="idle")
 
 
 def _check_weight(weight: float) -> None:
@@ -249,12 +316,13 @@ def _check_weight(weight: float) -> None:
 def _change(session: Session, wanted: RolloutState, event: str, detail: dict[str, Any]) -> RolloutState:
     row = session.fetch_one(
         "update serving.rollouts set champion_version = %s, challenger_version = %s, challenger_weight = %s, "
-        "stage = %s, row_version = row_version + 1, updated_at = clock_timestamp() "
+        "shadow_share = %s, stage = %s, row_version = row_version + 1, updated_at = clock_timestamp() "
         f"where model_name = %s and row_version = %s returning {COLUMNS}",
         (
             wanted.champion_version,
             wanted.challenger_version,
             wanted.challenger_weight,
+            wanted.shadow_share,
             wanted.stage,
             wanted.model_name,
             wanted.row_version,

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 
 from include.warehouse.session import Session
 
-Variant = Literal["champion", "challenger", "staging"]
+Variant = Literal["champion", "challenger", "staging", "shadow"]
+"""Who was asked. Only champion and challenger answer clients; what is in shadow got a copy of a question."""
 
 BIN_WIDTH: Final = 1.01
 """The ratio of the ends of a bin of latencies."""
@@ -40,15 +41,19 @@ class VariantStats:
     Attributes:
         samples: entities that were answered.
         errors: those of them whose first answer failed.
-        latencies: how many answers took so long inside the server, by the upper end of a bin in milliseconds; bins are
-            a hundredth wide.
+        tries: requests that these first answers came with. Answers of one batch fail together, so that a batch is one
+            try, which may fail in part; a row that came alone is one, too.
+        failures: the sum of the failed parts of the tries.
+        latencies: how many requests took so long inside the server, by the upper end of a bin in milliseconds; bins are
+            a hundredth wide. Of a batch, it is the mean of its rows.
         prediction_mean: of the one number that each answer has: a probability, or a value in the label's unit.
         prediction_deviation: standard deviation of the same; None also with one answer.
         classes: the probability of each class, by name; empty unless the model has several classes.
         looked_up: entities whose features came from the online store, so that the share of traffic alone has chosen who
             answers; since the challenger's first answer.
         crossed: entities that the champion answered last, and the challenger before.
-        recent: the last answers, whoever asked; ``recent_errors`` of them failed, about ``recent_entities`` entities.
+        recent: the last requests, whoever asked; ``recent_failures`` is the sum of their failed parts, about
+            ``recent_entities`` entities.
     """
 
     samples: int
@@ -60,8 +65,20 @@ class VariantStats:
     looked_up: int = 0
     crossed: int = 0
     recent: int = 0
-    recent_errors: int = 0
+    recent_failures: float = 0.0
     recent_entities: int = 0
+    tries: int | None = None
+    failures: float | None = None
+
+    @property
+    def counted_tries(self) -> int:
+        """Independent observations of failing: requests, where they are known; else entities."""
+        return self.samples if self.tries is None else self.tries
+
+    @property
+    def counted_failures(self) -> float:
+        """How many of :attr:`counted_tries` failed; of a batch, its failed part."""
+        return float(self.errors) if self.failures is None else self.failures
 
     @property
     def succeeded(self) -> int:
@@ -70,8 +87,8 @@ class VariantStats:
 
     @property
     def error_rate(self) -> float:
-        """Share of failed answers in [0, 1]; 0 without samples."""
-        return self.errors / self.samples if self.samples else 0.0
+        """Share of failed requests in [0, 1]; 0 without any."""
+        return self.counted_failures / self.counted_tries if self.counted_tries else 0.0
 
     @property
     def latency_p95_ms(self) -> float | None:
@@ -80,7 +97,7 @@ class VariantStats:
 
     @property
     def timed(self) -> int:
-        """Answers that have a latency: all that succeeded."""
+        """Requests that have a latency: all of which an answer succeeded."""
         return sum(self.latencies.values())
 
     def find_latency(self, rank: int) -> float:
@@ -107,8 +124,9 @@ def read_stats(
     """
     log = (
         "with log as materialized (select at, request_id, coalesce(keys::text, request_id) as entity, variant, "
-        "model_version, is_error, latency_ms, prediction, answer, as_of_date is not null as is_looked_up "
-        "from serving.inference_log where model_name = %(model)s and at >= %(since)s "
+        "coalesce(batch_id, id::text) as unit, model_version, is_error, latency_ms, prediction, answer, "
+        "as_of_date is not null as is_looked_up "
+        "from serving.inference_log where model_name = %(model)s and variant <> 'shadow' and at >= %(since)s "
         "and (%(until)s::timestamptz is null or at < %(until)s)), "
         "challenged as (select entity, min(at) as began_at, max(at) as at from log where variant = 'challenger' "
         "group by entity), "
@@ -119,7 +137,10 @@ def read_stats(
         "(select request_id, entity from log as other where other.variant = 'challenger'))), "
         "firsts as (select distinct on (entity) * from answers where not is_challenged "
         "order by entity, at, request_id), "
-        f"lasts as (select * from answers order by at desc limit {RECENT}) "
+        "units as (select unit, max(at) as at, avg(is_error::int)::double precision as failed, "
+        "avg(latency_ms) filter (where not is_error) as latency_ms from answers group by unit), "
+        "tried as (select unit, avg(is_error::int)::double precision as failed from firsts group by unit), "
+        f"lasts as (select * from units order by at desc limit {RECENT}) "
     )
     parameters = {
         "model": model_name, "since": since, "until": until, "variant": variant, "version": version,
@@ -132,8 +153,9 @@ def read_stats(
         "and at >= coalesce((select min(began_at) from challenged), at)) as looked_up, "
         "(select count(distinct entity) from answers where is_after) as crossed, "
         "(select count(*) from lasts) as recent, "
-        "(select count(*) from lasts where is_error) as recent_errors, "
-        "(select count(distinct entity) from lasts) as recent_entities, "
+        "(select coalesce(sum(failed), 0) from lasts) as recent_failures, "
+        "(select count(distinct entity) from answers where unit in (select unit from lasts)) as recent_entities, "
+        "(select count(*) from tried) as tries, (select coalesce(sum(failed), 0) from tried) as failures, "
         "coalesce(bool_or(answer ? 'probabilities'), false) as has_classes from firsts",
         parameters,
     )
@@ -141,7 +163,7 @@ def read_stats(
     classes = _read_classes(session, log, parameters) if figures.pop("has_classes") else ()
     bins = session.fetch_all(
         f"{log} select power({BIN_WIDTH}::double precision, ceil(ln(greatest(latency_ms, 1e-3)) / ln({BIN_WIDTH}))) "
-        "as edge, count(*) as count from answers where not is_error group by edge order by edge",
+        "as edge, count(*) as count from units where latency_ms is not null group by edge order by edge",
         parameters,
     )
     return VariantStats(**figures, latencies={row["edge"]: row["count"] for row in bins}, classes=classes)

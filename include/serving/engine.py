@@ -20,6 +20,7 @@ from include.serving.refusal import RequestRefusedError
 from include.serving.request_check import RequestCheck
 from include.serving.router import is_for_challenger
 from include.serving.schemas import PredictRequest
+from include.serving.shadow import ShadowCopier
 from include.serving.workers import WorkerPool, run_timed
 from include.settings.rollout import ServerSettings
 
@@ -49,10 +50,12 @@ class ModelEngine:
         recorder: PredictionRecorder,
         settings: ServerSettings,
         desk: ExplanationDesk,
+        shadow: ShadowCopier,
     ) -> None:
         self.name = name
         self.store = store
         self.recorder = recorder
+        self.shadow = shadow
         self._online = online
         self._desk = desk
         self._settings = settings
@@ -120,6 +123,7 @@ class ModelEngine:
 
     def close(self) -> None:
         """Let go of the threads."""
+        self.shadow.close()
         self._workers.close()
 
     def _find_answerer(self, routing: Routing, version: int | None) -> tuple[ServedModel, RequestCheck]:
@@ -185,6 +189,8 @@ class ModelEngine:
                 f"Version {model.version} of {self.name} gave no valid prediction; its inputs are in "
                 f"serving.inference_log. {_ADVICE[variant]}",
             )
+        if variant == "champion":
+            self.shadow.offer(model, items)
         return answers
 
     async def _answer_in_canary(

@@ -17,10 +17,11 @@ from include.warehouse.jsonb import to_jsonb
 SQL: Final = """
 insert into serving.inference_log
     (at, request_id, model_name, model_version, variant, keys, as_of_date, features, prediction, answer, latency_ms,
-    is_error, error)
+    is_error, error, batch_id)
 select * from jsonb_to_recordset(%s::jsonb) as row (
     at timestamptz, request_id text, model_name text, model_version int, variant text, keys jsonb, as_of_date date,
-    features jsonb, prediction double precision, answer jsonb, latency_ms double precision, is_error boolean, error text
+    features jsonb, prediction double precision, answer jsonb, latency_ms double precision, is_error boolean,
+    error text, batch_id text
 )
 """
 # Encoding a chunk holds the event loop for about a millisecond.
@@ -46,6 +47,7 @@ class InferenceRow(TypedDict):
     latency_ms: float
     is_error: bool
     error: str | None
+    batch_id: str | None
 
 
 class InferenceLog:
@@ -80,8 +82,8 @@ class InferenceLog:
         return len(self._rows)
 
     def append(self, row: InferenceRow) -> None:
-        """Queue one row; beyond the capacity it is dropped and counted."""
-        if len(self._rows) >= self._capacity:
+        """Queue one row; beyond the capacity it is dropped and counted. Rows of a shadow have half of it."""
+        if len(self._rows) >= (self._capacity // 2 if row["variant"] == "shadow" else self._capacity):
             self.dropped += 1
         else:
             self._rows.append(row)

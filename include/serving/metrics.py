@@ -28,12 +28,17 @@ _HELP: Final = {
     "champion_version": "The version that answers; 0 for none.",
     "challenger_version": "The version under test; 0 for none.",
     "challenger_weight": "The challenger's share of requests.",
+    "shadow_share": "The share of the champion's questions that the challenger gets a copy of.",
+    "shadow_rows_waiting": "Copied rows that the challenger in shadow has not answered yet.",
+    "shadow_rows_dropped": "Copied rows that found no room, because the challenger in shadow is slow or hangs.",
     "is_alias_right": "Whether MLflow's alias is at the model's champion, as far as is known.",
     "is_warehouse_reachable": "Whether the last look at the rollouts went well.",
     "log_rows_waiting": "Rows of the inference log that are not written yet.",
     "log_rows_written": "Rows of the inference log that were written.",
     "log_rows_dropped": "Rows of the inference log that found no room or were refused.",
 }
+
+_COUNTED: Final = ("log_rows_written", "log_rows_dropped", "shadow_rows_dropped")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -118,7 +123,7 @@ class _GaugeCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """The metrics of this moment."""
         for name, values in self._read_gauges().items():
-            kind = CounterMetricFamily if name in ("log_rows_written", "log_rows_dropped") else GaugeMetricFamily
+            kind = CounterMetricFamily if name in _COUNTED else GaugeMetricFamily
             labels = () if "" in values else ("model",)
             family = kind(f"orrery_{name}", _HELP[name], labels=labels)
             for model, value in values.items():

@@ -52,11 +52,22 @@ class Routing:
     challenger_weight: float = 0.0
     challenger_failure: str | None = None
     lease_ends_at: float = math.inf
+    shadow_share: float = 0.0
 
     @property
     def is_leased(self) -> bool:
-        """Whether there is a challenger that somebody watches; else the champion answers all."""
-        return self.challenger_version is not None and time.monotonic() < self.lease_ends_at
+        """Whether there is a challenger with a share that somebody watches; else the champion answers all."""
+        return self.challenger_version is not None and self.challenger_weight > 0 and self.is_watched
+
+    @property
+    def is_shadowed(self) -> bool:
+        """Whether there is a challenger that gets copies of questions, and somebody who watches it."""
+        return self.shadow_share > 0 and self.is_watched
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the lease of the challenger, if there is one, lasts."""
+        return time.monotonic() < self.lease_ends_at
 
 
 class ModelStore:
@@ -89,8 +100,9 @@ class ModelStore:
             waiting = f"champion version {slot.version} {slot.reason}" if slot else self._no_rollout_reason
             return self.trouble or waiting
         answers = f"champion version {champion.version} answers"
-        if self.routing.challenger_version is not None and not self.routing.is_leased:
-            answers += f", all of it: nobody watches the canary of version {self.routing.challenger_version} any more"
+        if self.routing.challenger_version is not None and not self.routing.is_watched:
+            title = self._wanted.title if self._wanted else "canary"
+            answers += f", all of it: nobody watches the {title} of version {self.routing.challenger_version} any more"
         if self.trouble is not None:
             return f"{answers}; {self.trouble}"
         if slot is not None and slot.version != champion.version:
@@ -204,6 +216,7 @@ class ModelStore:
             challenger_weight=state.challenger_weight,
             challenger_failure=slot.reason if slot and slot.status == "failed" else None,
             lease_ends_at=self._lease_ends_at,
+            shadow_share=state.shadow_share,
         )
 
     def _find_check(self, champion: ServedModel | None, challenger: ServedModel | None) -> RequestCheck | None:

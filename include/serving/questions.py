@@ -22,12 +22,16 @@ _GONE: Final = {"42P01": 30, "42703": 30, "42501": 30}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request, checked: the entity's typed keys, or the features that the client sent."""
+    """One request, checked: the entity's typed keys, or the features that the client sent.
+
+    ``batch_id`` is that of the request which it came with others in; None for one alone.
+    """
 
     request_id: str
     keys: Keys | None
     json_keys: dict[str, int | str] | None
     features: Mapping[str, Any] | None
+    batch_id: str | None = None
 
     @property
     def sticky_key(self) -> str:
@@ -44,11 +48,12 @@ class Item:
     features: Mapping[str, Any]
     as_of_date: date | None
     lookup_ms: float
+    batch_id: str | None = None
 
 
 def as_item(question: Question) -> Item:
     """A question whose features were not looked up."""
-    return Item(question.request_id, question.json_keys, question.features or {}, None, 0.0)
+    return Item(question.request_id, question.json_keys, question.features or {}, None, 0.0, question.batch_id)
 
 
 class UnknownEntityError(WarehouseError):
@@ -64,15 +69,16 @@ def read_questions(
         RequestRefusedError: 422, keys or features do not fit.
     """
     is_alone = len(requests) == 1
+    batch_id = None if is_alone else request_id
     questions = []
     for index, request in enumerate(requests):
         row_id = request_id if is_alone else f"{request_id}-{index}"
         if request.features is not None:
             check.check_features(request.features)
-            questions.append(Question(row_id, None, None, request.features))
+            questions.append(Question(row_id, None, None, request.features, batch_id))
         else:
             keys = check.read_keys(request.keys or {})
-            questions.append(Question(row_id, keys, to_json_keys(names, keys), None))
+            questions.append(Question(row_id, keys, to_json_keys(names, keys), None, batch_id))
     return questions
 
 
@@ -99,7 +105,11 @@ async def look_up(reader: FeatureReader, questions: Sequence[Question]) -> list[
         if row is None:
             items.append(as_item(question))
         else:
-            items.append(Item(question.request_id, question.json_keys, row.features, row.as_of_date, lookup_ms))
+            items.append(
+                Item(
+                    question.request_id, question.json_keys, row.features, row.as_of_date, lookup_ms, question.batch_id
+                )
+            )  # fmt: skip
     return items
 
 

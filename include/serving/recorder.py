@@ -104,5 +104,6 @@ class PredictionRecorder:
             latency_ms=latency_ms,
             is_error=error is not None,
             error=error,
+            batch_id=item.batch_id,
         )
         self._log.append(row)

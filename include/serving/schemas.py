@@ -133,6 +133,8 @@ class ModelStatus(BaseModel):
     stray_alias: str | None
     challenger_version: int | None
     challenger_weight: float
+    shadow_share: float
+    shadow_dropped: int
     versions: list[VersionStatus]
     predictions: dict[str, int]
     errors: dict[str, int]

@@ -24,6 +24,7 @@ from include.serving.model_store import ModelStore
 from include.serving.recorder import PredictionRecorder
 from include.serving.refusal import RequestRefusedError, describe_invalid, list_names
 from include.serving.schemas import ModelStatus, Readiness, ServerReadiness, ServerStatus
+from include.serving.shadow import ShadowCopier
 from include.serving.status import describe_model, read_gauges
 from include.serving.warehouse_pool import WarehousePool
 from include.serving.watcher import RolloutWatcher
@@ -62,7 +63,7 @@ class ModelServer:
                 then. Without it, the names stay the same.
             find_stray: where MLflow's alias of a champion is instead; without it, nobody looks.
         """
-        sizes = {"read": settings.connections_max, "log": 1, "watch": 1}
+        sizes = {"read": settings.connections_max, "log": 1, "watch": 1, "shadow": 1}
         self._pools = {
             job: WarehousePool(uri, size, settings.database_timeout_s, f"orrery-serving-{job}")
             for job, size in sizes.items()
@@ -78,6 +79,7 @@ class ModelServer:
         self._loads = asyncio.Semaphore(settings.loads_at_once)
         self._online = OnlineStore(self._pools["read"], settings.connections_max)
         self._desk = ExplanationDesk(settings.explanations_at_once)
+        self._shadow_online = OnlineStore(self._pools["shadow"], 1)
         self._read_names = read_names
         self._names_error = ""
         self.engines = {name: self._make_engine(name) for name in sorted(model_names)}
@@ -85,14 +87,10 @@ class ModelServer:
         self._aliases = AliasWatch(find_stray or (lambda *_: None), settings.alias_interval_s)
 
     def _make_engine(self, name: str) -> ModelEngine:
-        return ModelEngine(
-            name,
-            ModelStore(partial(self._load, name), self._loads),
-            self._online,
-            PredictionRecorder(name, self._log, self._metrics),
-            self._settings,
-            self._desk,
-        )
+        store = ModelStore(partial(self._load, name), self._loads)
+        recorder = PredictionRecorder(name, self._log, self._metrics)
+        shadow = ShadowCopier(name, store, self._shadow_online, recorder, self._settings)
+        return ModelEngine(name, store, self._online, recorder, self._settings, self._desk, shadow)
 
     async def _refresh_stores(self) -> Mapping[str, ModelStore]:
         """The stores of the declared models; while the names cannot be read, the last ones stand."""

@@ -29,6 +29,8 @@ def describe_model(engine: ModelEngine, stray_alias: str | None) -> ModelStatus:
         stray_alias=stray_alias,
         challenger_version=routing.challenger_version,
         challenger_weight=routing.challenger_weight if routing.is_leased else 0.0,
+        shadow_share=routing.shadow_share if routing.is_shadowed else 0.0,
+        shadow_dropped=engine.shadow.dropped,
         versions=[
             VersionStatus(version=slot.version, status=slot.status, reason=slot.reason) for slot in engine.store.slots
         ],
@@ -49,4 +51,9 @@ def read_gauges(engines: Mapping[str, ModelEngine]) -> Gauges:
         "challenger_weight": {
             name: routing.challenger_weight if routing.is_leased else 0.0 for name, routing in routings.items()
         },
+        "shadow_share": {
+            name: routing.shadow_share if routing.is_shadowed else 0.0 for name, routing in routings.items()
+        },
+        "shadow_rows_waiting": {name: engine.shadow.waiting for name, engine in engines.items()},
+        "shadow_rows_dropped": {name: engine.shadow.dropped for name, engine in engines.items()},
     }

@@ -207,10 +207,20 @@ def test_a_file_more_is_a_model_more_and_a_file_less_takes_its_dags_away(
     assert set(dags) == SHARED | {f"{model}.{hop}" for model in (first.stem, "another") for hop in HOPS}
     pools = {model: dags[f"{model}.train_candidates"]["tasks"]["fit"]["pool"] for model in (first.stem, "another")}
     assert pools == {first.stem: "default_pool", "another": "fits"}
-    # Without a canary a person's yes is all that stands between the gates and production.
-    deployment = dags["another.deploy_model"]["tasks"]
-    assert set(deployment) == {"check_staging", "approve", "approved", "record_approval", "promote"}
-    assert deployment["promote"]["upstream"] == ["approved", "check_staging", "record_approval"]
+    # A model without a canary may be given one in a single run, so that its tasks are there.
+    assert set(dags["another.deploy_model"]["tasks"]) == set(dags[f"{first.stem}.deploy_model"]["tasks"])
+
+
+def test_no_strategy_begins_before_the_approval_and_none_is_promoted_past_a_refusal(dag_bag: dict[str, Any]) -> None:
+    for name, model in MODELS.items():
+        tasks = dag_bag["dags"][f"{name}.deploy_model"]["tasks"]
+        steps = [f"canary_{weight:.0%}".replace("%", "_percent") for weight in model.rollout.canary.steps]
+        firsts, asked = {steps[0], "ab_test", "blue_green"}, {"approved", "record_approval"}
+        assert asked | firsts | {"shadow", "approve"} <= set(tasks)
+        assert set(tasks["approve"]["upstream"]) == {"check_staging", "shadow"}
+        assert all(set(tasks[first]["upstream"]) == {"check_staging", *asked} for first in firsts)
+        ends = {steps[-1], "ab_test", "blue_green"}
+        assert set(tasks["promote"]["upstream"]) == {"check_staging", "record_approval", *ends}
 
 
 def test_models_that_cannot_work_are_named_in_one_import_error_and_touch_no_other(

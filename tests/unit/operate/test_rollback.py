@@ -52,6 +52,21 @@ def test_the_champion_before_comes_back_unless_another_is_named(
     assert f"Version {version} is champion" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("stage", "version"), [("blue_green", 6), ("canary", 6), ("shadow", 4)])
+def test_while_a_challenger_has_traffic_the_present_champion_takes_it_back(
+    place: Place, airflow: FakeAirflow, stage: str, version: int
+) -> None:
+    assert place.warehouse is not None
+    with open_session(place.warehouse) as session:
+        session.execute(
+            "insert into serving.rollouts (model_name, champion_version, challenger_version, challenger_weight, "
+            "shadow_share, stage) values ('units', 6, 7, %s, %s, %s)",
+            (float(stage != "shadow"), float(stage == "shadow"), stage),
+        )
+    assert ask("--reason", "it answers slowly") == 0
+    assert airflow.triggered[0]["conf"]["version"] == version
+
+
 def test_a_refusal_is_shown_with_its_log(
     place: Place, airflow: FakeAirflow, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from include.governance.approvals import Approval, record_approval
 from include.registry.ledger import RegisteredVersion, list_versions, record_decision, require_version
 from include.registry.registry import CHALLENGER, CHAMPION, find_alias_run
 from include.rollout.check import Check
+from include.rollout.runs import DeploymentRun
 from include.rollout.server_address import ServerAddress
 from include.rollout.staging import StagingReport
 from include.rollout.state import RolloutState, bootstrap_champion, require_rollout, roll_back, set_weight, start_canary
@@ -92,11 +94,17 @@ def read_alias(uri: str, tracking_uri: str, name: str) -> int | None:
         return next((one.version for one in list_versions(session, name) if one.run_id == run_id), None)
 
 
-def make_context(seen: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+def make_context(
+    seen: dict[str, Any] | None, answer: dict[str, Any] | None, shadow: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The part of Airflow's context that holds what the tasks before have returned."""
-    results = {"check_staging": seen, "approve": answer}
+    results = {"check_staging": seen, "approve": answer, "shadow": shadow}
+
+    def pull(task_ids: str) -> dict[str, Any] | None:
+        return results.get(task_ids)
+
     return {
-        "ti": SimpleNamespace(xcom_pull=lambda task_ids: results[task_ids]),
+        "ti": SimpleNamespace(xcom_pull=pull),
         "dag_run": SimpleNamespace(dag_id="machines.deploy_model", run_id="manual__1"),
     }
 
@@ -131,6 +139,15 @@ def test_an_approval_reaches_the_ledger_with_what_was_seen(warehouse_uri: str, m
         "model_version": 2, "decision": "approved", "answered_by": "ada", "trained_by": "grace",
         "dag_id": "machines.deploy_model", "run_id": "manual__1", "seen": {"summary": "| auc | 0.85 |"},
     }  # fmt: skip
+
+
+def test_the_report_of_a_shadow_test_is_part_of_what_was_seen(warehouse_uri: str, model: ModelSettings) -> None:
+    from include.orchestration.deployment import record_answer
+
+    context = make_context(SEEN, make_answer("Approve", "ada"), {"summary": "\n| failed | yes |"})
+    record_answer(context, warehouse_uri, model)
+
+    assert read_ledger(warehouse_uri)[0]["seen"] == {"summary": "| auc | 0.85 |\n| failed | yes |"}
 
 
 @pytest.mark.parametrize(
@@ -229,20 +246,68 @@ def test_a_step_that_goes_on_later_starts_no_canary_that_somebody_has_ended(
 ) -> None:
     from include.orchestration.deployment import run_step
 
-    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1) is None
-    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, is_begun=True) is None
+    run = DeploymentRun("scheduled__1", "canary")
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=run) is None
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=run) is None
     with open_session(champion_uri) as session:
         roll_back(session, require_rollout(session, model.name), "by hand")
-    with pytest.raises(RolloutError, match="by hand"):
-        run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, is_begun=True)
+    for _ in range(2):
+        with pytest.raises(RolloutError, match="by hand"):
+            run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=run)
     assert read_state(champion_uri, model).stage == "idle"
+    # A person who clears the task starts it again, and so does another run.
+    assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=replace(run, attempts_before_clear=2)) is None
+    assert read_state(champion_uri, model).stage == "canary"
+
+
+def test_a_retry_of_the_first_step_tells_its_rollback_again_whatever_came_after(
+    champion_uri: str, model: ModelSettings
+) -> None:
+    from include.orchestration.deployment import run_step
+
+    log_answers(champion_uri, model.name, errors=200)
+    run = DeploymentRun("scheduled__1", "canary")
+    with pytest.raises(RolloutError, match=r"rolled back at 5%.*error_rate"):
+        run_step(champion_uri, NOWHERE, 2, 0.05, model, run=run)
+    other = DeploymentRun("scheduled__2", "canary")
+    approve(champion_uri, model.name, plant_version(champion_uri, model.name, make_measured()))
+    assert run_step(champion_uri, NOWHERE, 3, 0.05, model, 0.1, run=other) is None
+    before = read_state(champion_uri, model)
+    with pytest.raises(RolloutError, match=r"rolled back before.*error_rate"):
+        run_step(champion_uri, NOWHERE, 2, 0.05, model, run=run)
+    assert read_state(champion_uri, model) == before
+    with open_session(champion_uri) as session:
+        events = session.fetch_all("select event, detail from serving.rollout_events order by id")
+    told = [(row["event"], row["detail"].get("run_id"), row["detail"].get("strategy")) for row in events[1:]]
+    assert told == [
+        ("canary_started", "scheduled__1", "canary"), ("rolled_back", "scheduled__1", "canary"),
+        ("canary_started", "scheduled__2", "canary"),
+    ]  # fmt: skip
+
+
+def test_a_run_that_goes_on_with_the_canary_of_another_does_not_start_it_again(
+    champion_uri: str, model: ModelSettings
+) -> None:
+    from include.orchestration.deployment import run_step
+
+    first, second = DeploymentRun("scheduled__1", "canary"), DeploymentRun("manual__2", "canary")
+    for run in (first, second, second):
+        assert run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=run) is None
+    with open_session(champion_uri) as session:
+        roll_back(session, require_rollout(session, model.name), "by hand")
+    for run in (first, second):
+        with pytest.raises(RolloutError, match="rolled back before: by hand"):
+            run_step(champion_uri, NOWHERE, 2, 0.05, model, 0.1, run=run)
+    with open_session(champion_uri) as session:
+        events = [row["event"] for row in session.fetch_all("select event from serving.rollout_events order by id")]
+    assert events == ["bootstrapped", "canary_started", "taken_over", "rolled_back"]
 
 
 def test_a_step_that_goes_on_later_waits_for_a_warehouse_that_is_away(model: ModelSettings) -> None:
     from include.orchestration.deployment import run_step
 
     away = f"postgresql://postgres@127.0.0.1:{find_free_port()}/warehouse"
-    assert run_step(away, NOWHERE, 2, 0.05, model, 0.1, is_begun=True) is None
+    assert run_step(away, NOWHERE, 2, 0.05, model, 0.1, is_later=True) is None
     with pytest.raises(WarehouseError, match="cannot be reached"):
         run_step(away, NOWHERE, 2, 0.05, model, 0.1)
 

@@ -30,7 +30,7 @@ class StandIn:
     Attributes:
         rows: features by keys in JSON.
         faults: of ``failed``, ``raising``, ``null``, ``other_version``, ``short_batch``, ``slow``, ``lenient``,
-            ``nameless``.
+            ``nameless``, ``drifting``, ``flapping``, ``dying``.
         paths: every path that was asked for a version.
     """
 
@@ -38,6 +38,7 @@ class StandIn:
     rows: dict[str, dict[str, Any]]
     faults: set[str] = field(default_factory=set)
     paths: list[tuple[str, str | None]] = field(default_factory=list)
+    probes: int = 0
 
     def answer(self, method: str, path: str, version: str | None, body: Any) -> tuple[int, Any]:
         """Status and body of one request."""
@@ -46,7 +47,12 @@ class StandIn:
         if path == "/healthz":
             return 200, {"status": "ok"}
         if path == f"/models/{name}/readyz":
-            return (503, {"status": "failed", "reason": "no model"}) if "failed" in self.faults else (200, {})
+            self.probes += 1
+            is_down = "flapping" in self.faults and self.probes > 1 and self.probes % 3 == 0
+            is_down = is_down or ("dying" in self.faults and self.probes > 2)
+            if is_down or "failed" in self.faults:
+                return 503, {"status": "failed", "reason": "no model"}
+            return 200, {}
         if "raising" in self.faults:
             return 500, {"detail": "the model failed"}
         if (method, path) == ("POST", f"/models/{name}/predict"):
@@ -69,6 +75,8 @@ class StandIn:
             features = next(iter(self.rows.values()))
         prediction = self.model.predict(from_rows([features], self.model.contract.features))[0]
         answer = self.model.task.describe(prediction, self.model.contract.decision)
+        if "drifting" in self.faults:
+            answer = {name: _drift(value) for name, value in answer.items()}
         if "null" in self.faults:
             answer["prediction"] = None
         return 200, {**answer, "model_version": 1 if "other_version" in self.faults else int(version or 1)}
@@ -90,6 +98,16 @@ class StandIn:
             if value is not None and not isinstance(value, _TYPES[kinds[name]]):
                 return 422, f"feature {name} is no {kinds[name]}"
         return None
+
+
+def _drift(value: Any) -> Any:
+    """A number or the probabilities of classes a little off, but still what an answer may be; all else as it is."""
+    if isinstance(value, dict):
+        names, numbers = list(value), list(value.values())
+        return dict(zip(names, [*numbers[1:], numbers[0]], strict=True))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return abs(value - 0.01)
 
 
 def stand_in_for(model: OnnxModel, rows: Sequence[EntityRow]) -> StandIn:

@@ -85,7 +85,7 @@ def test_a_good_challenger_proceeds_with_every_check_listed() -> None:
     [
         ("success_rate", make(errors=40), {"error_rate_increase_max": 0.1}),
         ("error_rate_increase", make(errors=200), {"success_rate_min": 0.5}),
-        ("failing_now", make(recent_errors=70), {}),
+        ("failing_now", make(recent_failures=70), {}),
         ("latency_p95", make(slow=0.1, slow_ms=110.0), {"latency_ratio_max": 100.0}),
         ("latency_ratio", make(slow=0.1, slow_ms=30.0), {}),
         ("prediction_shift", make(prediction_mean=0.36), {}),
@@ -170,7 +170,7 @@ def test_harm_that_is_shown_needs_no_further_samples() -> None:
 def test_a_challenger_that_only_fails_is_rolled_back_without_a_latency() -> None:
     decision = judge(VariantStats(1000, 1000, looked_up=1000), EARLY, champion=make(1000))
     assert decision.action == "roll_back"
-    assert "1000 of 1000 entities' answers failed" in decision.reason
+    assert "1000 of 1000 first requests about entities failed" in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,18 @@ def test_entities_of_both_variants_conclude_nothing() -> None:
     assert judge(make(), champion=make(crossed=50)).action == "proceed"
 
 
+@pytest.mark.parametrize(("failures", "is_failed"), [(1.0, False), (0.3, False), (30.0, True)])
+def test_a_batch_that_failed_is_one_failure_and_many_are_many(failures: float, is_failed: bool) -> None:
+    # 500 entities of one batch, or a part of one; or 30 batches.
+    challenger = make(800, errors=500, tries=301, failures=failures, recent=100, recent_failures=failures)
+    failed = list_failed(judge(challenger, EARLY)) & {"success_rate", "error_rate_increase", "failing_now"}
+    assert (failed != set()) == is_failed
+
+
 def test_what_fails_now_ends_a_step_unless_the_champion_fails_too() -> None:
-    failing = make(recent_errors=90)
+    failing = make(recent_failures=90)
     assert list_failed(judge(failing, EARLY)) == {"failing_now"}
-    assert judge(failing, EARLY, champion=make(recent_errors=40)).action == "proceed"
+    assert judge(failing, EARLY, champion=make(recent_failures=40)).action == "proceed"
     assert judge(replace(failing, recent_entities=9), EARLY).action == "proceed"
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from include.features.read import EntityRow, read_online_rows
 from include.registry.onnx import OnnxModel
+from include.rollout.known_answers import compute_answers, find_difference
 from include.rollout.server_address import ServerAddress
-from include.rollout.staging import StagingReport, check_staging, find_p95
+from include.rollout.staging import StagingReport, check_staging, find_p95, judge_probes
 from include.servers.ports import find_free_port
-from include.settings.rollout import RolloutSettings, StagingCriteria
+from include.settings.rollout import HealthCriteria, RolloutSettings, StagingCriteria
 from include.tasks import TASKS
 from include.warehouse.session import open_session
 from tests.unit.rollout.stand_in_server import TOKEN, StandIn, serve, stand_in_for
@@ -22,7 +23,10 @@ from tests.unit.scoring.registered_models import MACHINE, PART, TEST_DAY, TICKET
 VERSION = 7
 ANSWERS = ["predict_by_keys", "predict_by_features", "predict_batch"]
 REFUSALS = ["unknown_feature_refused", "missing_feature_refused", "wrong_type_refused", "wrong_key_refused"]
-NAMES = ["health", "readiness", *ANSWERS, *REFUSALS, "load_error_rate", "latency_p95"]
+NAMES = [
+    "health", "readiness", "health_probes", *ANSWERS[:2], "known_answers", ANSWERS[2], *REFUSALS, "load_error_rate",
+    "latency_p95",
+]  # fmt: skip
 
 
 @dataclass
@@ -39,7 +43,8 @@ class Staged:
         """Ask about the rows."""
         address = ServerAddress(self.url, self.token)
         asked = self.rows if rows is None else rows
-        return check_staging(address, self.case.contract, VERSION, asked, criteria)
+        known = compute_answers(self.server.model, asked)
+        return check_staging(address, self.case.contract, VERSION, asked, criteria, known)
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_a_good_version_of_each_kind_passes_every_check(staged: Staged, criteria
 
     assert report.is_passed, report.reason
     assert [check.name for check in report.checks] == NAMES
-    assert report.reason == "all 11 checks passed"
+    assert report.reason == "all 13 checks passed"
     assert all(check.observed is not None and check.threshold is not None for check in report.checks)
 
 
@@ -92,12 +97,14 @@ def test_every_request_names_the_version_and_goes_to_the_model(staged: Staged, c
     ("fault", "failed", "reason"),
     [
         ("failed", ["readiness"], "no model"),
-        ("raising", [*ANSWERS, *REFUSALS, "load_error_rate", "latency_p95"], "500"),
-        ("null", ANSWERS, "prediction None"),
+        ("raising", NAMES[3:], "500"),
+        ("drifting", ["known_answers"], "the registered file says"),
+        ("dying", ["health_probes"], "1 of 4 times healthy"),
+        ("flapping", ["health_probes"], "3 in a row are asked for"),
         ("other_version", ANSWERS, "version 1 answered"),
         ("short_batch", ["predict_batch"], "7 of 8 rows"),
         ("nameless", REFUSALS, "expected 422 that names"),
-        ("lenient", REFUSALS, "expected 422"),
+        ("lenient", ["known_answers", *REFUSALS], "expected 422"),
     ],
 )
 def test_a_bad_version_is_stopped_here(
@@ -107,6 +114,43 @@ def test_a_bad_version_is_stopped_here(
     report = staged.check(criteria)
     assert list_failed(report) == failed
     assert reason in report.reason
+
+
+def test_an_answer_of_nothing_is_stopped_here(staged: Staged, criteria: StagingCriteria) -> None:
+    staged.server.faults.add("null")
+    report = staged.check(criteria)
+    assert set(ANSWERS) <= set(list_failed(report)) <= {*ANSWERS, "known_answers"}
+    assert "prediction None" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("probes", "is_healthy"),
+    [
+        ([], None), ([True, True], None), ([True, True, True], True), ([False], None), ([False, False], False),
+        ([False, True, True], None), ([False, True, True, True], True), ([True, False, True, False, False], False),
+    ],
+)  # fmt: skip
+def test_a_version_is_healthy_after_successes_in_a_row(probes: list[bool], is_healthy: bool | None) -> None:
+    health = HealthCriteria(initial_delay_s=0, interval_s=1, failure_threshold=2, success_threshold=3)
+    assert judge_probes(probes, health) is is_healthy
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "is_same"),
+    [
+        ({"prediction": True, "probability": 0.5}, {"prediction": True, "probability": 0.50005}, True),
+        # Just at the threshold a decision may go either way.
+        ({"prediction": True, "probability": 0.5}, {"prediction": False, "probability": 0.49995}, True),
+        ({"prediction": True, "probability": 0.5}, {"prediction": True, "probability": 0.501}, False),
+        ({"prediction": True, "probability": 0.5}, {}, False),
+        ({"prediction": "a", "probabilities": {"a": 0.6, "b": 0.4}},
+         {"prediction": "a", "probabilities": {"a": 0.4, "b": 0.6}}, False),
+        ({"prediction": 20_000.0}, {"prediction": 20_001.0}, True),
+        ({"prediction": 20_000.0}, {"prediction": 20_010.0}, False),
+    ],
+)  # fmt: skip
+def test_answers_are_compared_by_their_numbers(known: dict[str, Any], found: dict[str, Any], is_same: bool) -> None:
+    assert (find_difference(known, found, 1e-4) is None) is is_same
 
 
 @only_machines

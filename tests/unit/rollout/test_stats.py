@@ -25,11 +25,13 @@ def log_answer(
     latency_ms: float = 1.0,
     keys: dict[str, int] | None = None,
     request_id: str = "r",
+    batch_id: str | None = None,
 ) -> None:
     """One row; without a prediction it is an error."""
     session.execute(
         "insert into serving.inference_log (at, request_id, model_name, model_version, variant, features, "
-        "prediction, latency_ms, is_error, error, keys) values (%s, %s, %s, %s, %s, '{}', %s, %s, %s, %s, %s)",
+        "prediction, latency_ms, is_error, error, keys, batch_id) "
+        "values (%s, %s, %s, %s, %s, '{}', %s, %s, %s, %s, %s, %s)",
         (
             at,
             request_id,
@@ -41,6 +43,7 @@ def log_answer(
             prediction is None,
             "broke" if prediction is None else None,
             keys and Jsonb(keys),
+            batch_id,
         ),
     )
 
@@ -69,14 +72,15 @@ def test_only_the_version_in_its_variant_since_the_time_counts(warehouse_uri: st
 
 def test_no_rows_are_no_figures(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
-        assert read_stats(session, "machine_failure", "champion", 1, BEGAN_AT) == VariantStats(0, 0)
+        stats = read_stats(session, "machine_failure", "champion", 1, BEGAN_AT)
+    assert stats == VariantStats(0, 0, tries=0, failures=0.0)
 
 
 def test_only_errors_have_no_latency(warehouse_uri: str) -> None:
     with open_session(warehouse_uri) as session:
         log_answer(session, prediction=None)
         stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
-    assert stats == VariantStats(1, 1, recent=1, recent_errors=1, recent_entities=1)
+    assert stats == VariantStats(1, 1, recent=1, recent_failures=1, recent_entities=1, tries=1, failures=1.0)
     assert (stats.error_rate, stats.latency_p95_ms) == (1.0, None)
 
 
@@ -106,9 +110,28 @@ def test_an_entity_counts_by_its_first_answer_and_each_request_without_keys(ware
             log_answer(session, request_id=request_id, at=later)
         stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
     assert (stats.samples, stats.errors, stats.succeeded) == (6, 1, 5)
+    assert (stats.counted_tries, stats.counted_failures) == (6, 1.0)
     # The latency of each answer counts.
     assert stats.timed == 6
-    assert (stats.recent, stats.recent_errors, stats.recent_entities) == (8, 2, 6)
+    assert (stats.recent, stats.recent_failures, stats.recent_entities) == (8, 2, 6)
+
+
+def test_a_batch_is_one_request_however_many_of_its_rows_fail(warehouse_uri: str) -> None:
+    with open_session(warehouse_uri) as session:
+        for number in range(1, 501):
+            log_answer(session, keys={"machine_id": number}, prediction=None, batch_id="b", request_id=f"b-{number}")
+        for number in range(501, 511):
+            prediction = None if number < 504 else 0.5
+            log_answer(session, keys={"machine_id": number}, prediction=prediction, batch_id="c", latency_ms=number)
+        for number in range(600, 640):
+            log_answer(session, keys={"machine_id": number})
+        stats = read_stats(session, "machine_failure", "challenger", 2, BEGAN_AT)
+    assert (stats.samples, stats.errors, stats.succeeded) == (550, 503, 47)
+    assert (stats.counted_tries, stats.counted_failures) == (42, pytest.approx(1.3))
+    assert (stats.recent, stats.recent_failures) == (42, pytest.approx(1.3))
+    # Of a batch, the mean of its rows; one that has failed as a whole has none.
+    assert (stats.timed, stats.count_slower(500.0)) == (41, 1)
+    assert stats.find_latency(41) == pytest.approx(507, rel=0.011)
 
 
 def test_the_champion_is_judged_by_entities_that_are_its_own(warehouse_uri: str) -> None:

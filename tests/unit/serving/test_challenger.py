@@ -9,6 +9,7 @@ import pytest
 
 from include.rollout.canary import plan_steps, run_canary_step
 from include.rollout.state import promote_challenger, require_rollout
+from include.rollout.stats import read_stats
 from include.serving.router import is_for_challenger
 from include.settings.rollout import RolloutSettings, ServerSettings
 from include.warehouse.session import open_session
@@ -120,6 +121,24 @@ def test_a_bad_challenger_is_rolled_back_and_no_request_fails(
         failed = [row for row in challenged if row["is_error"]]
         assert any(error in row["error"] for row in failed)
         assert {row["request_id"] for row in failed} <= {r["request_id"] for r in rows if r["variant"] == "champion"}
+
+
+def test_a_batch_that_the_challenger_fails_is_one_failure(
+    online_uri: str, shelf: Shelf, server_settings: ServerSettings
+) -> None:
+    shelf.files[9] = "raising"
+    with serve(online_uri, shelf.load, server_settings) as url:
+        wait_until_ready(url)
+        put_canary(online_uri, 9, 0.9)
+        wait_until_seen(url, 9, 0.9)
+        batch = {"requests": [by_key(number) for number in range(1, 501)]}
+        assert predict(url, batch, path="predict/batch").status_code == 200
+        wait_until(lambda: len(read_log(online_uri)) >= 900)
+    with open_session(online_uri) as session:
+        since = session.fetch_value("select min(at) from serving.rollout_events")
+        stats = read_stats(session, MODEL, "challenger", 9, since)
+    assert stats.errors > 400
+    assert (stats.counted_tries, stats.counted_failures, stats.recent) == (1, 1.0, 1)
 
 
 def test_a_slow_challenger_is_given_up_and_slows_nobody(

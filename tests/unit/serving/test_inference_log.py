@@ -41,6 +41,7 @@ def make_row(number: int, **changes: object) -> InferenceRow:
         latency_ms=0.5,
         is_error=False,
         error=None,
+        batch_id=None,
     )
     row.update(changes)  # type: ignore[typeddict-item]
     return row
@@ -83,6 +84,7 @@ def test_a_row_holds_all_that_was_asked_and_answered(server_url: str, online_uri
         "answer": {"prediction": answer["prediction"], "probability": answer["probability"]},
         "is_error": False,
         "error": None,
+        "batch_id": None,
     }
     assert (sent["request_id"], sent["keys"]) == ("two", None)
     assert sent["features"] == make_features(20)
