@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.routing import Route
 
 from include.errors import RegistryError
+from include.registry.onnx import OnnxModel
+from include.rollout.check import Check
+from include.rollout.server_address import ServerAddress
+from include.rollout.staging import check_staging
 from include.serving.access import (
     ANYBODY,
     UNKNOWN,
@@ -25,7 +30,7 @@ from include.serving.access import (
 from include.serving.app import create_app
 from include.serving.loader import ServedModel
 from include.serving.server import ModelServer
-from include.settings.rollout import ServerSettings
+from include.settings.rollout import RolloutSettings, ServerSettings
 from tests.unit.serving.live_server import MODEL, RULES, TOKENS, bearer, get, predict
 
 # Who may ask each route, said once more and by hand: None is everybody. X stands for a name.
@@ -291,3 +296,21 @@ def test_refusals_are_counted_by_caller_and_cause_and_no_token_is_told(
 def test_a_client_predicts_with_its_token(shared_url: str) -> None:
     answer = predict(shared_url, {"keys": {"machine_id": 20}}, Authorization=f"Bearer {TOKENS['predict']}")
     assert answer.status_code == 200
+
+
+def test_the_staging_checks_are_let_in_with_the_role_stage_and_no_lower_one(
+    shared_url: str, onnx_folder: Path, rollout_settings: RolloutSettings
+) -> None:
+    contract = OnnxModel((onnx_folder / "good.onnx").read_bytes()).contract
+
+    def check(role: str) -> Check:
+        address = ServerAddress(shared_url, TOKENS[role])
+        report = check_staging(address, contract, 2, [], rollout_settings.staging)
+        (readiness,) = [check for check in report.checks if check.name == "readiness"]
+        return readiness
+
+    assert check("stage").is_passed
+    refused = check("predict")
+    assert not refused.is_passed
+    assert "password of the connection model_server" in refused.reason.replace("host and ", "")
+    assert "the caller 'predict-caller' has the role predict" in refused.reason
