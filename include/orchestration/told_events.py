@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from include.errors import ApprovalError, QualityError
 from include.orchestration.candidate_link import find_page, read_base_url
-from include.orchestration.notifications import mark_told, notify
+from include.orchestration.notifications import find_audience, mark_told, notify
 from include.warehouse.session import open_session
 
 log = logging.getLogger(__name__)
@@ -55,14 +56,18 @@ def tell_answer(context: Any, uri: str, model: str, version: int, answered_by: s
 
 
 def tell_rollout(uri: str, model: str, *events: str) -> None:
-    """Tell of the newest of these events of a rollout; it is told once, however often the task is repeated."""
+    """Tell of the newest of these events of a rollout; it is told once, however often the task is repeated.
+
+    One that is older than the window of its key was told before, or is no news any more.
+    """
     from include.notifications.events import describe_rollout
     from include.rollout.events import read_last_event
 
     with quietly(f"What happened to the rollout of {model}"):
         with open_session(uri) as session:
             last = read_last_event(session, model, *events)
-        if last is not None:
+        window = timedelta(hours=find_audience(model)[0].delivery.window_hours)
+        if last is not None and datetime.now(UTC) - last.at < window:
             versions = last.champion_version, last.challenger_version
             notify(uri, describe_rollout(model, last.event, last.at, *versions, last.detail))
 

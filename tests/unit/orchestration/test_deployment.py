@@ -122,6 +122,13 @@ def read_ledger(uri: str) -> list[Row]:
         )
 
 
+def list_told(uri: str) -> list[tuple[str, int]]:
+    """The events that were told, by kind and version."""
+    with open_session(uri) as session:
+        rows = session.fetch_all("select event, model_version from governance.notifications order by id")
+    return [(row["event"], row["model_version"]) for row in rows]
+
+
 def read_state(uri: str, model: ModelSettings) -> RolloutState:
     with open_session(uri) as session:
         return require_rollout(session, model.name)
@@ -171,6 +178,7 @@ def test_whatever_is_no_approval_is_recorded_as_refused_and_stops_the_run(
 
     [row] = read_ledger(warehouse_uri)
     assert (row["decision"], row["answered_by"], row["model_version"]) == ("refused", user or "", 2)
+    assert list_told(warehouse_uri) == [("approval_refused" if user else "approval_timed_out", 2)]
     assert reason in row["reason"]
 
 
@@ -350,6 +358,7 @@ def test_a_step_that_fails_is_rolled_back_and_a_later_step_does_not_begin_again(
 
     state = read_state(champion_uri, model)
     assert (state.champion_version, state.challenger_version, state.stage) == (1, None, "idle")
+    assert list_told(champion_uri) == [("canary_started", 2), ("canary_rolled_back", 2)]
 
 
 def test_a_promotion_moves_row_and_alias_and_again_changes_nothing(
@@ -531,6 +540,7 @@ def test_an_earlier_champion_is_put_back_and_a_version_that_never_was_one_is_ref
     assert restored == {"model": name, "version": champion}
     assert read_state(warehouse_uri, model).champion_version == champion
     assert read_alias(warehouse_uri, tracking_uri, name) == champion
+    assert list_told(warehouse_uri) == [("champion_promoted", candidate), ("champion_restored", champion)]
 
 
 def test_a_canary_is_ended_when_the_file_is_gone_and_not_when_it_is_wrong(

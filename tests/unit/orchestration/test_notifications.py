@@ -269,6 +269,19 @@ class TestRollout:
         ]  # fmt: skip
         assert "12 % errors" in told.slack.posts[1]["text"]
 
+    def test_what_is_older_than_the_window_is_no_news(self, told: SimpleNamespace, uri: str) -> None:
+        from include.orchestration.told_events import tell_rollout
+
+        with open_session(uri) as session:
+            session.execute(
+                "insert into serving.rollout_events "
+                "(model_name, event, at, champion_version, challenger_weight, detail) "
+                "values ('failures', 'restored', clock_timestamp() - interval '25 hours', 1, 0, '{}')"
+            )
+        tell_rollout(uri, "failures", "restored")
+
+        assert read_log(uri) == []
+
     def test_a_warehouse_that_is_away_fails_nothing(self, said: Callable[[], str]) -> None:
         from include.orchestration.told_events import tell_rollout
 
