@@ -41,6 +41,7 @@ def test_every_format_gives_the_same_rows(body: dict[str, Any]) -> None:
     requests = parse_invocation(json.dumps(body).encode(), UNITS, 2)
     assert [request.features for request in requests] == ROWS
     assert all(request.keys is None for request in requests)
+    assert [type((request.features or {})["is_open"]) for request in requests] == [bool, bool]
 
 
 def test_rows_of_key_columns_alone_are_asked_by_key() -> None:
@@ -74,9 +75,9 @@ def test_answers_are_records_with_the_output_of_the_version() -> None:
 def test_a_class_that_only_a_challenger_knows_comes_last() -> None:
     known = {"prediction": "low", "probabilities": {"high": 0.1, "low": 0.7, "medium": 0.2}}
     wider = {"prediction": "broken", "probabilities": {"broken": 0.6, "high": 0.1, "low": 0.3}}
-    assert [row["probabilities"] for row in format_predictions(GRADE, [known, wider])["predictions"]] == [
-        [0.1, 0.7, 0.2, 0.0],
+    assert [row["probabilities"] for row in format_predictions(GRADE, [wider, known])["predictions"]] == [
         [0.1, 0.3, 0.0, 0.6],
+        [0.1, 0.7, 0.2, 0.0],
     ]
 
 
