@@ -66,7 +66,8 @@ def measure_effects(predict: Predict, rows: FeatureMatrix, references: FeatureMa
             for place in range(len(references))
         ]
         found.append(np.stack(told).transpose(2, 0, 1, 3).reshape(len(block), -1))
-    return np.concatenate(found).astype(np.float64)
+    effects: Numbers = np.concatenate(found).astype(np.float64)
+    return effects
 
 
 def match_means(values: Numbers, count: int) -> Places:

@@ -137,8 +137,12 @@ def describe_request(schema: dict[str, Any], *, is_named: bool = True, is_versio
 
 
 def describe_refusals(form: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What the refusals of these statuses mean, in the form of a protocol, for the OpenAPI document."""
-    return {status: {"model": form, "description": _MEANINGS[status]} for status in statuses}
+    """What the refusals of these statuses mean, in the form of a protocol, for the OpenAPI document.
+
+    Those of who may ask are among them, and of a body that comes too slowly where it may be too large.
+    """
+    further = (401, 403, 408) if 413 in statuses else (401, 403)
+    return {status: {"model": form, "description": _MEANINGS[status]} for status in sorted({*statuses, *further})}
 
 
 REFUSALS: Final = describe_refusals(Refusal, 404, 413, 415, 422, 500, 503)

@@ -53,7 +53,8 @@ def project(tmp_path: Path) -> Path:
     """A project of one test file, on this project's rule for missing packages."""
     folder = tmp_path / "project"
     folder.mkdir()
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib --strict-markers -p no:schemathesis\n")
+    options = "--import-mode=importlib --strict-markers -p no:schemathesis"
+    (folder / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\n")
     (folder / "conftest.py").write_text('pytest_plugins = ("tests.dev_packages",)\n')
     return folder
 

@@ -296,7 +296,7 @@ def test_of_many_requests_that_do_not_fit_the_first_is_named(shared_url: str) ->
 )
 def test_a_version_that_is_none_is_422(shared_url: str, version: str) -> None:
     url = f"{shared_url}/models/{MODEL}/predict"
-    response = post(url, json=by_key(1), headers=[(VERSION_HEADER.encode(), version.encode())])
+    response = post(url, json=by_key(1), headers={VERSION_HEADER: version.encode()})
     assert response.status_code == 422
     assert f"{VERSION_HEADER} is " in response.json()["detail"]
     assert len(response.text) < 300
