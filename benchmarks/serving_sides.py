@@ -2,11 +2,13 @@
 
 ``ours PORT URI FOLDER`` is the project's own model server with the ONNX form of the model; ``peer PORT`` is
 what serving a scikit-learn model looks like in most tutorials. Both make the same model first, from the same
-seed. ``many PORT URI FOLDER`` serves all declared models, for ``benchmarks.many_models``.
+seed. ``mlflow PORT FOLDER`` is ``mlflow models serve`` of it with one worker, and ``echo PORT`` a bare ASGI application
+that answers with what it was sent. ``many PORT URI FOLDER`` serves all declared models, for ``benchmarks.many_models``.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -124,8 +126,52 @@ def build_peer() -> FastAPI:
     return app
 
 
-if __name__ == "__main__":
-    side, port, *rest = sys.argv[1:]
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the body that was sent: what an answer costs that takes no work."""
+    if scope["type"] != "http":
+        return
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def take_core(number: int) -> None:
+    """Keep this process, and what it starts, to one core, where the system lets it and there are several."""
+    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[number]})
+
+
+def run_mlflow(port: str, folder: Path) -> None:
+    """Become ``mlflow models serve`` of the same model, with one worker."""
+    import mlflow.sklearn
+    import numpy as np
+
+    path = folder / "mlflow-model"
+    example = np.zeros((1, len(FEATURES)), np.float32)
+    mlflow.sklearn.save_model(
+        make_model(), path, pyfunc_predict_fn="predict_proba", input_example=example, serialization_format="cloudpickle"
+    )
+    serve = ["models", "serve", "--model-uri", str(path), "--host", "127.0.0.1", "--port", port, "--workers", "1"]
+    # It calls uvicorn by its name.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *serve, "--env-manager", "local"])
+
+
+def main(side: str, port: str, *rest: str) -> None:
+    """Serve one side until told to stop, on the first core: the client has the others."""
+    take_core(0)
+    if side == "mlflow":
+        run_mlflow(port, Path(rest[0]))
     builders = {"ours": build_ours, "many": build_many}
-    served = builders[side](rest[0], Path(rest[1])) if side in builders else build_peer()
-    uvicorn.run(served, host=HOST, port=int(port), access_log=False, log_level="warning")
+    others: dict[str, Any] = {"peer": build_peer, "echo": lambda: echo}
+    served = builders[side](rest[0], Path(rest[1])) if side in builders else others[side]()
+    uvicorn.run(served, host="127.0.0.1", port=int(port), access_log=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
