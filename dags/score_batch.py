@@ -3,8 +3,9 @@
 
 Scores every entity with the champion, one partition of `ml.<model>_predictions` per as-of date. The
 as-of dates since the champion's test cutoff are filled in too, so that outcomes become known day by
-day. A rerun replaces the same partitions with the same scores. Each score comes with the features that moved it
-farthest (`reasons`, `include/config/scoring.yml`). `ml.<model>_latest_predictions` shows the newest date alone.
+day. A rerun replaces the same partitions with the same scores. `explain` then adds to each score of the newest date
+the features that moved it farthest (`reasons`, `include/config/scoring.yml`). `ml.<model>_latest_predictions` shows the
+newest date alone.
 
 **When it is skipped**: there is no champion yet. **When it fails**: MLflow or the warehouse is away
 (it retries), or a feature that the champion needs is gone (the message names it).
@@ -46,7 +47,18 @@ def score_batch(model: ModelSettings) -> None:
                 raise AirflowSkipException(result["reason"])
             return result
 
-        score()
+        @task
+        @traced
+        def explain() -> dict[str, Any]:
+            """Add to each score of the newest date what moved it; who waits for scores does not wait for that."""
+            from include.scoring.entities import explain_scores
+
+            result = explain_scores(warehouse_uri(), mlflow_uri(), model.name, settings=model.scoring)
+            if not result["scored"]:
+                raise AirflowSkipException(result["reason"])
+            return result
+
+        score() >> explain()
 
     wire()
 

@@ -1,4 +1,4 @@
-"""Scores every entity with the champion, one partition of ``ml.<model>_predictions`` per as-of date."""
+"""Scores every entity with the champion, one partition of ``ml.<model>_predictions`` per as-of date, and says why."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def score_entities(
 
     The days in between are filled in so that outcomes become known day by day. All partitions are
     replaced in one transaction, under a fence: of two workers at once, the later one publishes. Memory holds a few
-    blocks of entities, whatever their number.
+    blocks of entities, whatever their number. Scores have no reasons yet (:func:`explain_scores`).
 
     Args:
         now: when the scores are made; the clock's time when absent.
@@ -60,6 +60,33 @@ def score_entities(
         StaleWriterError: another worker started the same work later; nothing was published.
         WarehouseSchemaError: the table of predictions has other keys than the champion.
     """
+    scoring = (settings or ScoringSettings()).model_copy(update={"reasons": 0})
+    return _score(uri, tracking_uri, model_name, now, scoring, is_newest_alone=False)
+
+
+def explain_scores(
+    uri: str, tracking_uri: str, model_name: str, now: datetime | None = None, settings: ScoringSettings | None = None
+) -> dict[str, Any]:
+    """Score the newest as-of date again, with the reasons of each score: the same scores, in the same way.
+
+    Reasons take many times as long as scores, and the days before are acted on no more.
+
+    Returns:
+        as :func:`score_entities`; nothing is scored where there are to be no reasons.
+
+    Raises:
+        OrreryError: as :func:`score_entities`.
+    """
+    scoring = settings or ScoringSettings()
+    if not scoring.reasons:
+        return {"scored": 0, "reason": f"scoring.reasons of {model_name!r} is 0"}
+    return _score(uri, tracking_uri, model_name, now, scoring, is_newest_alone=True)
+
+
+def _score(
+    uri: str, tracking_uri: str, model_name: str, now: datetime | None, settings: ScoringSettings, *,
+    is_newest_alone: bool,
+) -> dict[str, Any]:  # fmt: skip
     with open_session(uri) as session:
         rollout = read_rollout(session, model_name)
         if rollout is None:
@@ -72,9 +99,12 @@ def score_entities(
         model = OnnxModel(fetch_onnx(tracking_uri, champion, Path(folder)))
     with open_session(uri) as session:
         dates = find_unscored_dates(session, model.contract, version)
+    dates = dates[-1:] if is_newest_alone else dates
+    if is_newest_alone and model.background is None:
+        return {"scored": 0, "reason": f"version {version} carries no rows to compare with: train {model_name!r} again"}
     if not dates:
         return {"scored": 0, "reason": f"{model.contract.groups[0].table} holds no rows"}
-    scorer = Scorer(model, version, now or datetime.now(UTC), settings or ScoringSettings())
+    scorer = Scorer(model, version, now or datetime.now(UTC), settings)
     scored = publish_scores(uri, model.contract, version, dates, scorer.score_dates(uri, dates), (fence, token))
     return {
         "scored": scored,

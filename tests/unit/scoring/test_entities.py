@@ -17,8 +17,9 @@ from include.features.read import read_features
 from include.registry.onnx import OnnxModel
 from include.rollout.state import bootstrap_champion, promote_challenger, require_rollout, start_canary
 from include.scoring import entities
-from include.scoring.entities import score_entities
+from include.scoring.entities import explain_scores, score_entities
 from include.scoring.scorer import Scorer
+from include.settings.scoring import ScoringSettings
 from include.warehouse.fence import take_fence
 from include.warehouse.partitions import list_partitions
 from include.warehouse.session import open_session
@@ -291,6 +292,28 @@ def test_answers_that_are_no_predictions_are_refused_and_old_scores_stay(
     with pytest.raises(ServingError, match=f"version {broken} gave .*nan.* and 19 more answers of 20 on 2024-03-11"):
         score_entities(champion_uri, mlflow_uri, case.name, NOW)
     assert read_predictions(champion_uri, case) == before
+
+
+def test_the_newest_scores_are_explained_and_stay_the_same(champion_uri: str, mlflow_uri: str, case: ModelCase) -> None:
+    score_entities(champion_uri, mlflow_uri, case.name, NOW)
+    before = read_predictions(champion_uri, case)
+    assert {row["reasons"] for row in before} == {None}
+
+    result = explain_scores(champion_uri, mlflow_uri, case.name, NOW)
+
+    after = read_predictions(champion_uri, case)
+    assert [{**row, "reasons": None} for row in after] == before
+    newest = [row for row in after if row["as_of_date"] == NEWEST]
+    assert result["scored"] == len(newest) > 0
+    assert len(after) > len(newest)
+    assert all(row["reasons"] is not None for row in newest)
+    assert all(row["reasons"] is None for row in after if row["as_of_date"] != NEWEST)
+
+
+def test_nothing_is_explained_where_there_are_to_be_no_reasons(champion_uri: str, mlflow_uri: str) -> None:
+    result = explain_scores(champion_uri, mlflow_uri, MACHINE.name, NOW, ScoringSettings(reasons=0))
+
+    assert result == {"scored": 0, "reason": "scoring.reasons of 'machine_failure' is 0"}
 
 
 def test_a_worker_that_was_overtaken_publishes_nothing(
