@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -75,6 +78,11 @@ def create_app(server: ModelServer, read_rules: ReadRules) -> FastAPI:
     return app
 
 
+def answer_json(content: Any) -> Response:
+    """An answer as JSON; msgspec takes a tenth of the time of the standard library's encoder."""
+    return Response(msgspec.json.encode(content), media_type="application/json")
+
+
 def _add_predictions(app: FastAPI, server: ModelServer) -> None:
     router = APIRouter(route_class=PlainRoute)
 
@@ -89,7 +97,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         engine = server.find_engine(request.path_params["name"])
         request_id, version = read_head(request)
         body = PredictRequest.model_validate_json(await read_body(request, server.body_max_bytes))
-        return JSONResponse((await engine.predict([body], request_id, version))[0])
+        return answer_json((await engine.predict([body], request_id, version))[0])
 
     @router.post(
         "/models/{name}/predict/batch",
@@ -111,7 +119,7 @@ def _add_predictions(app: FastAPI, server: ModelServer) -> None:
         request_id, version = read_head(request)
         body = BatchRequest.model_validate_json(await read_body(request, server.body_max_bytes))
         check_count(len(body.requests), server.batch_max_rows)
-        return JSONResponse({"predictions": await engine.predict(body.requests, request_id, version)})
+        return answer_json({"predictions": await engine.predict(body.requests, request_id, version)})
 
     app.include_router(router)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import Any, Final
-from uuid import uuid4
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -86,7 +86,7 @@ def read_head(request: Request, *, is_json: bool = True) -> tuple[str, int | Non
     # Any page in a browser may send other types here without being asked for permission.
     if is_json and not content_type.lower().startswith(b"application/json"):
         raise RequestRefusedError(415, "Send the body as JSON, with the header Content-Type: application/json.")
-    return request_id.decode("latin-1") or uuid4().hex, version
+    return request_id.decode("latin-1") or token_hex(16), version
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
