@@ -1,6 +1,6 @@
 """Requests per second and latency of the model server, against what one would use otherwise and against an echo.
 
-Measured, with 16 connections: ``POST /models/NAME/predict`` with the ten features of one row as payload, each
+Measured: with 16 connections, ``POST /models/NAME/predict`` with the ten features of one row as payload, each
 connection sending the next request when the last one is answered. Ours is ``include.serving`` with the ONNX form of a
 random forest of 100 trees. The peers serve the same forest, made from the same seed: ``mlflow models serve`` with one
 worker, and FastAPI with a frame of one row and ``predict_proba``. ``echo`` is a bare ASGI application that answers

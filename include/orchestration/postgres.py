@@ -19,7 +19,7 @@ from include.orchestration.connections import libpq_uri
 from include.warehouse.arrow import IfExists, write_arrow
 from include.warehouse.frames import from_frame, to_frame
 from include.warehouse.names import TableName
-from include.warehouse.table_files import read_kept_table
+from include.warehouse.table_files import keep_table, read_kept_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class PostgresDatabase(SdkPostgresDatabase):  # type: ignore[misc]
         name = name_table(target_table)
         write_arrow(self.uri, name, from_frame(source_dataframe), if_exists)
         if if_exists == "replace":
-            read_kept_table(self.uri, name)
+            keep_table(self.uri, name)
 
     def export_table_to_pandas_dataframe(
         self, source_table: BaseTable, select_kwargs: dict[str, Any] | None = None

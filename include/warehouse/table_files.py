@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +61,14 @@ def read_kept_table(uri: str, name: TableName) -> pa.Table | None:
     if is_same:
         _write_file(path, table, identity)
     return table
+
+
+def keep_table(uri: str, name: TableName) -> None:
+    """Have a table that was just written in its file, for the tasks that read it next.
+
+    In a context without a trace: what was written is no input of the same work.
+    """
+    Context().run(read_kept_table, uri, name)
 
 
 def _identify(session: Session, uri: str, name: TableName) -> str:

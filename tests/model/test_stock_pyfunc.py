@@ -27,7 +27,7 @@ from include.warehouse.session import open_session
 from tests.model.machines import load_training, make_frame, make_spec
 from tests.unit.registry.mlflow_server import start_shared_server
 from tests.unit.registry.planting import register
-from tests.unit.serving.live_server import serve, wait_until_ready
+from tests.unit.serving.live_server import TOKENS, serve, wait_until_ready
 
 FAMILIES: dict[TaskName, str] = {"binary": "random_forest", "multiclass": "logistic_regression", "regression": "ridge"}
 
@@ -56,6 +56,7 @@ def test_the_stock_client_and_the_server_answer_as_the_served_form(
 
     # when: MLflow's client loads the champion, and others of its clients ask the model server
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKENS["predict"])
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     model = mlflow.pyfunc.load_model(f"models:/{spec.name}@{CHAMPION}")
     tensors = {"numeric": rows.numeric, "categorical": rows.categorical.astype(str)}
@@ -63,7 +64,8 @@ def test_the_stock_client_and_the_server_answer_as_the_served_form(
     loader = make_registry_loader(warehouse_uri, uri, tmp_path / "models")
     with serve(warehouse_uri, loader, load_settings().server, [spec.name]) as url:
         wait_until_ready(url, spec.name)
-        scored = ScoringServerClient(*url.removeprefix("http://").split(":")).invoke(make_rows(rows, served.contract))
+        host, port = url.removeprefix("http://").split(":")
+        scored = ScoringServerClient(f"any:{TOKENS['predict']}@{host}", port).invoke(make_rows(rows, served.contract))
         inputs = {name: np.where(values == values, values, None).tolist() for name, values in tensors.items()}
         sent = get_deploy_client(url).predict(endpoint=spec.name, inputs={"inputs": inputs})
 

@@ -109,7 +109,8 @@ def test_ci_calls_the_verbs_that_the_project_itself_calls_on_a_new_machine() -> 
 
     assert {"lint", "test"} <= called <= known
     script = ROOT / ".ci" / "run"  # not part of every copy of the project
-    assert not script.exists() or list_verbs(script.read_text()) == called - {"adopt"}  # besides, on what it leaves
+    # The one also runs the whole loop by hand, the other what an adoption leaves.
+    assert not script.exists() or list_verbs(script.read_text()) - {"demo"} == called - {"adopt"}
 
 
 @pytest.mark.parametrize("name", ["deploy", "preview", "rollback"])

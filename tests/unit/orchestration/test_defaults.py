@@ -14,15 +14,22 @@ def all_errors(root: type[OrreryError]) -> set[type[OrreryError]]:
     return {root}.union(*(all_errors(child) for child in root.__subclasses__()))
 
 
+def shared_errors(root: type[OrreryError]) -> list[type[OrreryError]]:
+    """Those of them that everybody shares; what else is known depends on which modules were imported before."""
+    return sorted(
+        (kind for kind in all_errors(root) if kind.__module__ == errors.__name__), key=lambda kind: kind.__name__
+    )
+
+
 @pytest.mark.parametrize(
-    "kind", sorted({*all_errors(PermanentError)} - {*all_errors(TransientError)}, key=lambda kind: kind.__name__)
+    "kind", [kind for kind in shared_errors(PermanentError) if not issubclass(kind, TransientError)]
 )
 def test_what_would_fail_again_is_not_retried(kind: type[OrreryError]) -> None:
     decision = RETRY_POLICY.evaluate(kind("the reason"), try_number=1, max_tries=3)
     assert decision.action.value == "fail"
 
 
-@pytest.mark.parametrize("kind", sorted(all_errors(TransientError), key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", shared_errors(TransientError))
 def test_what_may_pass_is_retried(kind: type[OrreryError]) -> None:
     decision = RETRY_POLICY.evaluate(kind("MLflow is away"), try_number=1, max_tries=3)
     assert decision.action.value == "default"
