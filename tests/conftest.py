@@ -39,11 +39,21 @@ LONG: Final = (
     "tests/unit/local/test_stack.py",
     "tests/unit/local/test_telemetry.py",
     "tests/unit/orchestration/test_notified_run.py",
+    "tests/unit/orchestration/test_migration.py",
+    "tests/unit/orchestration/test_notified_run.py",
     "tests/unit/orchestration/test_observed_run.py",
+    "tests/unit/rollout/test_ab_test.py::test_a_controller_that_is_killed",
+    "tests/unit/rollout/test_shadow.py::test_a_controller_that_is_killed",
     "tests/unit/serving/test_challenger.py",
+    "tests/unit/serving/test_made_up_requests.py",
+    "tests/unit/serving/test_main.py::test_nothing_is_served",
     "tests/unit/serving/test_many_models.py",
     "tests/unit/sources/test_object_store.py::TestServersThatFail",
     "tests/unit/test_ended_suite.py",
+    "tests/dags/test_dag_rules.py::test_a_file_more_is_a_model_more",
+    "tests/dags/test_dag_rules.py::test_models_that_cannot_work",
+    "tests/dags/test_dag_rules.py::test_the_integrity_test",
+    "tests/dags/test_dag_rules.py::test_without_a_manifest",
     "tests/data/test_dbt_project.py::test_a_build_that_hangs", # (examples line)
     "tests/data/test_dbt_project.py::test_two_builds_that_meet", # (examples line)
 )  # fmt: skip

@@ -220,7 +220,8 @@ def test_another_version_does_not_wait_for_one_that_hangs(
         put_shadow(online_uri, 2)
         wait_until_shadowed(url, 2)
         predict(url, by_key(2))
-        wait_until(lambda: [row["model_version"] for row in read_shadowed(online_uri)] == [2])
+        # Whether the other one had no answer in time before it was rolled back is for the machine to say.
+        wait_until(lambda: 2 in [row["model_version"] for row in read_shadowed(online_uri)])
         is_freed.set()
 
 
