@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from include.rollout.stats import Variant
 from include.serving.plain_route import PlainRoute
 from include.serving.request_head import REFUSALS, describe_request, read_body, read_head
-from include.serving.schemas import KeyText, PredictRequest, Refusal
+from include.serving.schemas import Prediction, PredictRequest, Refusal
 from include.serving.server import ModelServer
 
 
@@ -24,24 +22,13 @@ class Contribution(BaseModel):
     contribution: float
 
 
-class Explained(BaseModel):
+class Explained(Prediction):
     """An answer, and the contributions of all features to it, the farthest first.
 
     ``base_value`` and all contributions add up to ``explained_value``: the probability that the answer is true, the
     probability of ``explained_class``, or the number.
     """
 
-    model_config = ConfigDict(protected_namespaces=())
-
-    model: str
-    model_version: int
-    variant: Variant
-    request_id: str
-    keys: dict[str, KeyText] | None
-    as_of_date: date | None
-    prediction: bool | str | float
-    probability: float | None = None
-    probabilities: dict[str, float] | None = None
     base_value: float
     explained_value: float
     explained_class: str | None

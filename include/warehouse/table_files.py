@@ -74,8 +74,9 @@ def keep_table(uri: str, name: TableName) -> None:
 def _identify(session: Session, uri: str, name: TableName) -> str:
     """What changes with every committed change of a plain table's rows or columns; empty where it is gone.
 
-    A row version carries the number of the transaction that made it, which only rises: a row that is added or changed
-    brings a higher one, and one that is removed is missing in the count (PostgreSQL's documentation, "System Columns").
+    A row version is known by the transaction that made it and by its place (``xmin`` and ``ctid``, PostgreSQL's
+    documentation, "System Columns"); a hash of both is summed over all rows. The highest ``xmin`` alone would miss an
+    older transaction that commits later.
     """
     table = session.fetch_one(
         "select pg_postmaster_start_time()::text as started_at, oid::bigint, relfilenode::bigint, "

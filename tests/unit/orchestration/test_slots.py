@@ -12,7 +12,7 @@ import pytest
 from include.settings import PROJECT_ROOT
 
 BOUNDED: Final = {
-    "include.rollout.canary.run_canary_step": "HELD_S of dags/deploy_model.py; then the sensor gives its slot back",
+    "include.rollout.canary.run_canary_step": "HELD_S of strategy_tasks.py; then the sensor gives its slot back",
     "include.rollout.staging._check_probes": "ten times the threshold of staging.health, each after its interval_s",
     "include.rollout.staging._check_ready": "staging.ready_timeout_s of rollout.yml, two minutes",
     "include.sources.http_waits.RateLimit.wait": "the pause between two requests to a source's interface",
