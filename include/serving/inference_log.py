@@ -145,6 +145,6 @@ def encode_rows(rows: Sequence[InferenceRow]) -> str:
     """
     try:
         return msgspec.json.encode(rows).decode()
-    except (OverflowError, ValueError, TypeError):
-        # An integer of more than 64 bits, a half of a character, a number of numpy.
+    except (ValueError, TypeError):
+        # A half of a character, a number of numpy.
         return to_jsonb(rows) or ""
